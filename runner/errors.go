@@ -1,0 +1,19 @@
+package runner
+
+import "fmt"
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("engine %s does not answer: %v", e.Engine, e.Err)
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+func (e *ImageError) Error() string {
+	msg := fmt.Sprintf("image %q cannot be had: %v", e.Ref, e.Err)
+	if e.Hint != "" {
+		msg += "; " + e.Hint
+	}
+	return msg
+}
+
+func (e *ImageError) Unwrap() error { return e.Err }

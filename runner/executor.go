@@ -1,0 +1,135 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// An Executor makes sandboxes on one engine. All its methods are idempotent by sandbox id: doing a thing twice
+// is doing it once, so that a daemon which died between intent and effect can simply do it again.
+//
+// Errors: ErrNoSandbox means the engine does not know that id. An *UnavailableError means the engine did not
+// answer, and the same call may succeed later. An *ImageError means the image cannot be had, and says why. Any
+// other error is final for the call.
+type Executor interface {
+	// Engine returns the configured id of the engine, which rows keep beside every sandbox id.
+	Engine() string
+
+	// Ping tells whether the engine answers.
+	Ping(ctx context.Context) error
+
+	// Paths returns where a sandbox's directories are as seen from inside it.
+	Paths(sandboxID string) Paths
+
+	// Resolve applies the pull policy to a reference and returns the image pinned by digest or id.
+	Resolve(ctx context.Context, req ImageRequest) (Image, error)
+
+	// Create makes the sandbox and starts it with its agent waiting for a job. It returns when Attach can be
+	// called. Everything the sandbox will ever see of the host is mounted here.
+	Create(ctx context.Context, spec SandboxSpec) error
+
+	// Attach connects to the agent's standard input and output. The bytes are the lines of package wire.
+	// Closing the connection leaves the agent running. Several attaches may follow each other.
+	Attach(ctx context.Context, sandboxID string) (io.ReadWriteCloser, error)
+
+	// Inspect tells what the engine knows of the sandbox.
+	Inspect(ctx context.Context, sandboxID string) (SandboxState, error)
+
+	// Kill ends every process in the sandbox at once. The spool stays readable.
+	Kill(ctx context.Context, sandboxID string) error
+
+	// Open reads one file of the sandbox's spool directory, whether or not it still runs. It never follows a
+	// symbolic link, opens only regular files, and fails with fs.ErrNotExist when there is none.
+	Open(ctx context.Context, sandboxID, name string) (io.ReadCloser, error)
+
+	// Remove destroys the sandbox and all that Create made for it. It succeeds if there is nothing to remove.
+	Remove(ctx context.Context, sandboxID string) error
+
+	// List returns the ids of all sandboxes on the engine that bear this daemon's instance id.
+	List(ctx context.Context) ([]string, error)
+}
+
+// ErrNoSandbox is returned when an engine does not know a sandbox.
+var ErrNoSandbox = errors.New("no such sandbox")
+
+// UnavailableError tells that the engine itself could not be reached.
+type UnavailableError struct {
+	Engine string
+	Err    error
+}
+
+// ImageError tells that an image cannot be had.
+type ImageError struct {
+	Ref  string
+	Hint string // what to do
+	Err  error
+}
+
+// Paths are directories as the job sees them.
+type Paths struct {
+	Source  string // CODEBUILD_SRC_DIR
+	Objects string // read-only git objects that .git's alternates point to
+	Spool   string
+}
+
+// ImageRequest asks for an image. Pull is "always", "if-not-present" or "never".
+type ImageRequest struct {
+	Ref  string
+	Pull string
+	Auth *RegistryAuth
+}
+
+// RegistryAuth are credentials for the registry of one image.
+type RegistryAuth struct {
+	Server, Username, Password string
+}
+
+// Image is a resolved image: what was asked for, and what every job of the build will use.
+type Image struct {
+	Ref    string `json:"ref"`
+	ID     string `json:"id"`               // what the engine starts: "sha256:…" of the configuration
+	Digest string `json:"digest,omitempty"` // the registry's manifest digest, empty for images made here
+	User   string `json:"user,omitempty"`
+}
+
+// SandboxSpec is everything fixed when a sandbox is made. The job is not part of it.
+type SandboxSpec struct {
+	ID    string
+	Image Image
+
+	// Dir is the sandbox's own directory on the daemon's host, <data>/sandboxes/<id>. The caller has made it
+	// with: upper/ (what is laid over the tree at first: .git), spool/ (empty, 0700), objects/ (git packs).
+	// The executor may add entries of its own.
+	Dir string
+
+	// Tree is the snapshot on the daemon's host, never written to. Empty means an empty workspace.
+	Tree string
+
+	Limits Limits
+	Env    []string // "NAME=value" for every process: the admin's proxy and CA settings, no secrets
+	Mounts []Mount  // the admin's, always read-only
+}
+
+// Limits on one sandbox. Zero means no limit.
+type Limits struct {
+	CPUs        float64 // cores
+	MemoryBytes int64
+	PIDs        int64
+}
+
+// Mount shows a path of the engine's host inside the sandbox, read-only.
+type Mount struct {
+	Source, Target string
+}
+
+// SandboxState is what an engine knows of a sandbox.
+type SandboxState struct {
+	Running   bool
+	ExitCode  int
+	OOMKilled bool
+	StartedAt time.Time
+	EndedAt   time.Time
+	Error     string // the engine's own words when it could not start the sandbox
+}
