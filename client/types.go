@@ -1,0 +1,162 @@
+// Package client is the API of a Runner daemon: its types, and a Go client that speaks it. The daemon's own
+// handlers use the same types, so the two cannot drift apart.
+package client
+
+import "time"
+
+// Page is one page of a list, newest first. Next is empty on the last page; pass it as Cursor for the next one.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// Build is what the API shows of a build. Status and Phase are CodeBuild's words.
+type Build struct {
+	ID       string    `json:"id"` // "api#142"
+	Project  string    `json:"project"`
+	Number   int       `json:"number"`
+	Trigger  string    `json:"trigger"`
+	Kind     string    `json:"kind"` // push, tag, pull_request, submit, manual, retry
+	Status   string    `json:"status"`
+	Phase    string    `json:"phase"`
+	Reason   string    `json:"reason,omitempty"`
+	Message  string    `json:"message,omitempty"`
+	Commit   string    `json:"commit,omitempty"`
+	Tree     string    `json:"tree,omitempty"`
+	Ref      string    `json:"ref,omitempty"`
+	Title    string    `json:"title,omitempty"`
+	Author   string    `json:"author,omitempty"`
+	RetryOf  string    `json:"retryOf,omitempty"`
+	Trusted  bool      `json:"trusted"`
+	Created  time.Time `json:"created"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Seconds  float64   `json:"seconds"` // from created to ended, or to now
+	Warnings []string  `json:"warnings,omitempty"`
+	Phases   []Phase   `json:"phases,omitempty"`
+	Jobs     []Job     `json:"jobs,omitempty"` // only where one build is asked for
+}
+
+// Job is one container's worth of a build; its newest attempt is spread over it.
+type Job struct {
+	ID       string    `json:"id"`   // "build", "BuildFanoutShard1"
+	Name     string    `json:"name"` // "build", "shard 1/4"
+	Status   string    `json:"status"`
+	State    string    `json:"state"` // blocked, queued, leased, ended
+	Why      string    `json:"why,omitempty"`
+	Phase    string    `json:"phase,omitempty"`
+	Command  string    `json:"command,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Message  string    `json:"message,omitempty"`
+	Exit     int       `json:"exit"`
+	Image    string    `json:"image,omitempty"`
+	Attempt  int       `json:"attempt"` // number of the newest one, from 1; 0 before the first
+	Queued   time.Time `json:"queued,omitzero"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Seconds  float64   `json:"seconds"`
+	Phases   []Phase   `json:"phases,omitempty"`
+	LogBytes int64     `json:"logBytes"`
+}
+
+// Phase is one phase's record.
+type Phase struct {
+	Name    string    `json:"name"`
+	Status  string    `json:"status"`
+	Started time.Time `json:"started,omitzero"`
+	Seconds float64   `json:"seconds"`
+	Code    string    `json:"code,omitempty"`
+	Message string    `json:"message,omitempty"`
+}
+
+// Trigger is one accepted event and its fate: pending, built, skipped (with a reason) or waiting.
+type Trigger struct {
+	ID       string    `json:"id"`
+	Kind     string    `json:"kind"`
+	Projects []string  `json:"projects"`
+	Delivery string    `json:"delivery,omitempty"`
+	Received time.Time `json:"received"`
+	Ref      string    `json:"ref,omitempty"`
+	Commit   string    `json:"commit,omitempty"`
+	Title    string    `json:"title,omitempty"`
+	Actor    string    `json:"actor,omitempty"`
+	Outcome  string    `json:"outcome"`
+	Reason   string    `json:"reason,omitempty"`
+	Builds   []string  `json:"builds,omitempty"`
+}
+
+// Project is a repository and a buildspec path, with settings. Secret settings are references ("env:NAME",
+// "file:/path"), never values.
+type Project struct {
+	Name          string            `json:"name"`
+	URL           string            `json:"url"`
+	Branch        string            `json:"branch,omitempty"`
+	Buildspec     string            `json:"buildspec,omitempty"`
+	Image         string            `json:"image,omitempty"`
+	Pull          string            `json:"pull,omitempty"`
+	Env           map[string]string `json:"env,omitempty"`
+	WebhookSecret string            `json:"webhookSecret,omitempty"`
+	Username      string            `json:"username,omitempty"`
+	Token         string            `json:"token,omitempty"`
+	SSHKey        string            `json:"sshKey,omitempty"`
+	KnownHosts    string            `json:"knownHosts,omitempty"`
+	Depth         int               `json:"depth,omitempty"`
+	Submodules    bool              `json:"submodules,omitempty"`
+	Protected     []string          `json:"protected,omitempty"`
+	CPUs          float64           `json:"cpus,omitempty"`
+	MemoryBytes   int64             `json:"memoryBytes,omitempty"`
+	PIDs          int64             `json:"pids,omitempty"`
+	TimeoutSec    int64             `json:"timeoutSeconds,omitempty"`
+	QueueSec      int64             `json:"queueTimeoutSeconds,omitempty"`
+	MaxJobs       int               `json:"maxJobs,omitempty"`
+	Priority      int               `json:"priority,omitempty"`
+	Engine        string            `json:"engine,omitempty"`
+	Managed       string            `json:"managed,omitempty"` // "file" (read-only here) or "api"
+}
+
+// ArtifactSet is the files that one job left.
+type ArtifactSet struct {
+	Job   string         `json:"job"`
+	Name  string         `json:"name,omitempty"`
+	Bytes int64          `json:"bytes"`
+	Files []ArtifactFile `json:"files"`
+}
+
+// ArtifactFile is one file of a set.
+type ArtifactFile struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	Mode   uint32 `json:"mode"`
+	SHA256 string `json:"sha256,omitempty"`
+	Link   string `json:"link,omitempty"` // target, when it is a symbolic link
+}
+
+// Start asks for a manual build, or a retry when RetryOf is set.
+type Start struct {
+	Project string            `json:"project,omitempty"`
+	Ref     string            `json:"ref,omitempty"`    // branch, tag or full ref; default: the project's branch
+	Commit  string            `json:"commit,omitempty"` // full id
+	Image   string            `json:"image,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
+}
+
+// Submission describes the pack that a laptop sends.
+type Submission struct {
+	Commit    string            // full id of the commit made from the working tree
+	Title     string            // of HEAD
+	Image     string            // override
+	Buildspec string            // override: a path
+	Env       map[string]string // override
+	PackBytes int64             // -1 when unknown
+}
+
+// Daemon is what the daemon says of itself.
+type Daemon struct {
+	Version  string   `json:"version"`
+	Instance string   `json:"instance"`
+	Draining bool     `json:"draining"`
+	Running  int      `json:"running"` // jobs
+	Queued   int      `json:"queued"`
+	Slots    int      `json:"slots"`
+	Engines  []string `json:"engines"`
+}

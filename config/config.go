@@ -1,0 +1,103 @@
+// Package config is runner.yml: the daemon's settings, read, checked and given their defaults.
+package config
+
+import "time"
+
+// Config is the whole of runner.yml. Load fills in every default, so readers never see a zero that means
+// "choose for me".
+type Config struct {
+	Listen        string      `yaml:"listen"`  // address of the HTTP listener; default 127.0.0.1:8080
+	URL           string      `yaml:"url"`     // how people reach the daemon, for links; default http://<listen>
+	Data          string      `yaml:"data"`    // data directory; default depends on who runs us
+	Slots         int         `yaml:"slots"`   // jobs at once over all engines; default the number of cores
+	Engines       []Engine    `yaml:"engines"` // default: one Docker engine "local" from the environment
+	Limits        Limits      `yaml:"limits"`  // of one job, unless its project says otherwise
+	Retention     Retention   `yaml:"retention"`
+	CABundle      string      `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
+	Proxy         Proxy       `yaml:"proxy"`
+	Registries    []Registry  `yaml:"registries"`
+	AllowFileURLs bool        `yaml:"allow-file-urls"` // whether projects may name file:// repositories
+	Source        SourceLimit `yaml:"source"`
+	Projects      []Project   `yaml:"projects"`
+}
+
+// Engine is something that makes sandboxes.
+type Engine struct {
+	ID        string  `yaml:"id"`
+	Type      string  `yaml:"type"` // "docker" (default) or "process"
+	Host      string  `yaml:"host"` // Docker host, default from the environment
+	Network   string  `yaml:"network"`
+	Workspace string  `yaml:"workspace"` // "auto" (default), "overlay" or "copy"
+	Mounts    []Mount `yaml:"mounts"`    // always read-only
+}
+
+// Mount shows one path of the engine's host in every job, read-only.
+type Mount struct {
+	Source string `yaml:"source"`
+	Target string `yaml:"target"`
+}
+
+// Limits of one job. Zero inherits: project from daemon, daemon from the built-in default.
+type Limits struct {
+	CPUs          float64       `yaml:"cpus" json:"cpus,omitempty"`
+	MemoryBytes   int64         `yaml:"memory" json:"memoryBytes,omitempty"` // written "4GiB" in the file
+	PIDs          int64         `yaml:"pids" json:"pids,omitempty"`
+	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty"`            // of the build; default 60m
+	QueueTimeout  time.Duration `yaml:"queue-timeout" json:"queueTimeout,omitempty"` // default 60m
+	LogBytes      int64         `yaml:"log" json:"logBytes,omitempty"`
+	ArtifactBytes int64         `yaml:"artifacts" json:"artifactBytes,omitempty"`
+}
+
+// Retention says how long what builds leave is kept. Zero keeps for ever.
+type Retention struct {
+	Age   time.Duration `yaml:"age"`   // of logs and artifacts
+	Bytes int64         `yaml:"bytes"` // of logs and artifacts together; the oldest go first
+}
+
+// Proxy settings reach the daemon and every job.
+type Proxy struct {
+	HTTP  string `yaml:"http"`
+	HTTPS string `yaml:"https"`
+	No    string `yaml:"no"`
+}
+
+// Registry is where job images come from, with credentials.
+type Registry struct {
+	Server   string `yaml:"server"`
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
+}
+
+// SourceLimit bounds the child process that fetches and unpacks repositories.
+type SourceLimit struct {
+	MemoryBytes int64         `yaml:"memory"`
+	Timeout     time.Duration `yaml:"timeout"`
+}
+
+// Project is a repository and a buildspec path, with settings. The JSON form is stored in state.db for projects
+// made by the API; it holds references to secrets, never secrets.
+type Project struct {
+	Name          string            `yaml:"name" json:"name"` // 2–150 characters: letters, digits, - and _
+	URL           string            `yaml:"url" json:"url"`
+	Branch        string            `yaml:"branch" json:"branch,omitempty"` // default branch; empty: the remote's HEAD
+	Buildspec     string            `yaml:"buildspec" json:"buildspec"`     // default buildspec.yml
+	Image         string            `yaml:"image" json:"image,omitempty"`   // for buildspecs that name none
+	Pull          string            `yaml:"pull" json:"pull"`               // always, if-not-present (default), never
+	Env           map[string]string `yaml:"env" json:"env,omitempty"`
+	WebhookSecret Secret            `yaml:"webhook-secret" json:"webhookSecret,omitempty"`
+	Username      string            `yaml:"username" json:"username,omitempty"`
+	Token         Secret            `yaml:"token" json:"token,omitempty"`
+	SSHKey        Secret            `yaml:"ssh-key" json:"sshKey,omitempty"`
+	KnownHosts    Secret            `yaml:"known-hosts" json:"knownHosts,omitempty"`
+	Depth         int               `yaml:"depth" json:"depth,omitempty"` // of the job's .git; 0 is full history
+	Submodules    bool              `yaml:"submodules" json:"submodules,omitempty"`
+	Protected     []string          `yaml:"protected" json:"protected,omitempty"` // ref patterns that are trusted; default: the default branch
+	Limits        Limits            `yaml:"limits" json:"limits"`
+	MaxJobs       int               `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
+	Priority      int               `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
+	Engine        string            `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+}
+
+// Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret
+// ever stands in a configuration file or in state.db.
+type Secret string

@@ -1,0 +1,182 @@
+package scheduler
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/runner"
+)
+
+// Status is CodeBuild's word for how far a build, job, attempt or phase has come.
+type Status string
+
+// The statuses. FAILED is the user's commands; FAULT is us or the machine.
+const (
+	InProgress Status = "IN_PROGRESS"
+	Succeeded  Status = "SUCCEEDED"
+	Failed     Status = "FAILED"
+	Fault      Status = "FAULT"
+	TimedOut   Status = "TIMED_OUT"
+	Stopped    Status = "STOPPED"
+)
+
+// Ended tells whether nothing more will happen.
+func (s Status) Ended() bool { return s != InProgress && s != "" }
+
+// TriggerKind says what made a trigger.
+type TriggerKind string
+
+// The kinds of trigger.
+const (
+	KindPush        TriggerKind = "push"
+	KindTag         TriggerKind = "tag"
+	KindPullRequest TriggerKind = "pull_request"
+	KindSubmit      TriggerKind = "submit"
+	KindManual      TriggerKind = "manual"
+	KindRetry       TriggerKind = "retry"
+)
+
+// Trigger is one accepted event, stored before it is acknowledged. It ends as builds, or as skipped with a reason.
+type Trigger struct {
+	ID       string      `json:"id"` // sortable, unique
+	Kind     TriggerKind `json:"kind"`
+	Projects []string    `json:"projects"`           // the projects it is for
+	Delivery string      `json:"delivery,omitempty"` // forge and delivery id; a second one with the same is the first
+	Received time.Time   `json:"received"`
+
+	Ref         string   `json:"ref,omitempty"`     // refs/heads/…, refs/tags/…, refs/pull/N/head, refs/runner/submit/…
+	Commit      string   `json:"commit,omitempty"`  // full id; empty: the tip of Ref
+	Before      string   `json:"before,omitempty"`  // commit before the push
+	BaseRef     string   `json:"baseRef,omitempty"` // of a pull request
+	PullRequest int      `json:"pullRequest,omitempty"`
+	Fork        bool     `json:"fork,omitempty"`  // from a repository other than the project's
+	Event       string   `json:"event,omitempty"` // CODEBUILD_WEBHOOK_EVENT
+	Title       string   `json:"title,omitempty"` // first line of the head commit or of the pull request
+	Actor       string   `json:"actor,omitempty"`
+	ActorID     string   `json:"actorId,omitempty"`
+	Skip        string   `json:"skip,omitempty"` // the forge side decided already: "branch deleted", …
+	Trusted     bool     `json:"trusted"`        // see design: words
+	Override    Override `json:"override"`
+	RetryOf     string   `json:"retryOf,omitempty"` // build id
+	FailedOnly  bool     `json:"failedOnly,omitempty"`
+
+	Outcome Outcome  `json:"outcome"`
+	Reason  string   `json:"reason,omitempty"`
+	Builds  []string `json:"builds,omitempty"` // ids
+}
+
+// Override is what one trigger changes of its project's settings.
+type Override struct {
+	Image     string            `json:"image,omitempty"`
+	Buildspec string            `json:"buildspec,omitempty"` // path
+	Env       map[string]string `json:"env,omitempty"`
+}
+
+// Outcome is what became of a trigger.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomePending Outcome = "pending" // accepted, its builds are being made
+	OutcomeBuilt   Outcome = "built"
+	OutcomeSkipped Outcome = "skipped" // with a reason
+	OutcomeWaiting Outcome = "waiting" // for approval: a fork's pull request
+)
+
+// Build is one commit, one project, one plan, one result.
+type Build struct {
+	Project string `json:"project"`
+	Number  int    `json:"number"`
+	Seq     uint64 `json:"seq"` // order over all projects
+	Trigger string `json:"trigger"`
+
+	Commit  string `json:"commit,omitempty"`
+	Tree    string `json:"tree,omitempty"`
+	Ref     string `json:"ref,omitempty"`
+	Title   string `json:"title,omitempty"`
+	Author  string `json:"author,omitempty"`
+	RetryOf string `json:"retryOf,omitempty"`
+
+	Status  Status `json:"status"`
+	Phase   string `json:"phase"`             // the newest phase any part of it reached
+	Reason  string `json:"reason,omitempty"`  // a word
+	Message string `json:"message,omitempty"` // a sentence that says what to do
+	Trusted bool   `json:"trusted"`
+
+	Plan     *buildspec.Plan         `json:"plan,omitempty"`
+	Images   map[string]runner.Image `json:"images,omitempty"` // by reference as written
+	Warnings []string                `json:"warnings,omitempty"`
+	Phases   []Phase                 `json:"phases"` // SUBMITTED, QUEUED and DOWNLOAD_SOURCE of the build as a whole
+
+	Created   time.Time `json:"created"`
+	Started   time.Time `json:"started,omitzero"`
+	EndedAt   time.Time `json:"ended,omitzero"`
+	Jobs      []string  `json:"jobs"`             // ids, in the plan's order
+	StopBy    string    `json:"stopBy,omitempty"` // who asked, while it is being stopped
+	StopCause string    `json:"stopCause,omitempty"`
+}
+
+// ID is the build's name for people: "api#142".
+func (b *Build) ID() string { return fmt.Sprintf("%s#%d", b.Project, b.Number) }
+
+// Job is one container's worth of a build.
+type Job struct {
+	Build     string    `json:"build"` // id
+	ID        string    `json:"id"`    // the plan's job id: "build", "BuildFanoutShard1"
+	Name      string    `json:"name"`  // for people: "build", "shard 1/4"
+	Shard     int       `json:"shard"` // from 0
+	Shards    int       `json:"shards"`
+	Status    Status    `json:"status"`
+	State     JobState  `json:"state"`
+	Why       string    `json:"why,omitempty"` // what a queued job waits for
+	Reason    string    `json:"reason,omitempty"`
+	Message   string    `json:"message,omitempty"`
+	Queued    time.Time `json:"queued,omitzero"`
+	Started   time.Time `json:"started,omitzero"`
+	EndedAt   time.Time `json:"ended,omitzero"`
+	Attempts  []Attempt `json:"attempts"`
+	TakenFrom string    `json:"takenFrom,omitempty"` // build whose result of this job was taken over
+}
+
+// JobState is where a job is in the queue. A lease is a state of the row, never its deletion.
+type JobState string
+
+// The states of a job.
+const (
+	JobBlocked JobState = "blocked" // waits for other jobs
+	JobQueued  JobState = "queued"  // waits for a slot
+	JobLeased  JobState = "leased"  // an attempt holds it
+	JobEnded   JobState = "ended"
+)
+
+// Attempt is one try at a job.
+type Attempt struct {
+	Number  int       `json:"number"` // from 1
+	Token   uint64    `json:"token"`  // fencing: a write with an older one is refused
+	Engine  string    `json:"engine"`
+	Sandbox string    `json:"sandbox"` // id; its row exists before its container
+	Sent    bool      `json:"sent"`    // the job was handed to the agent, or may have been
+	Status  Status    `json:"status"`
+	Phase   string    `json:"phase"`
+	Reason  string    `json:"reason,omitempty"`
+	Message string    `json:"message,omitempty"`
+	Exit    int       `json:"exit"`
+	Phases  []Phase   `json:"phases"`
+	Command string    `json:"command,omitempty"` // the command that runs, or that failed
+	Log     string    `json:"log"`               // id in the artifact store
+	Set     string    `json:"set,omitempty"`     // id of the artifact set, when there is one
+	Started time.Time `json:"started"`
+	EndedAt time.Time `json:"ended,omitzero"`
+	Frame   uint64    `json:"frame"` // newest frame of the agent that this row reflects
+}
+
+// Phase is one phase's record.
+type Phase struct {
+	Name    string        `json:"name"`
+	Status  Status        `json:"status"`
+	Started time.Time     `json:"started"`
+	Took    time.Duration `json:"took"`
+	Code    string        `json:"code,omitempty"`
+	Message string        `json:"message,omitempty"`
+}
