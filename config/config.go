@@ -1,4 +1,9 @@
 // Package config is runner.yml: the daemon's settings, read, checked and given their defaults.
+//
+// A file is parsed into YAML nodes and laid over Default by package reflect, so that every key, type and range
+// that is wrong can be named with its line and column, all of them at once. The yaml tags below are the whole
+// schema; the tag unit:"bytes" makes an integer be written as a size ("4GiB"). docs/configuration.md lists every
+// key, and a test holds the two together.
 package config
 
 import "time"
@@ -40,18 +45,18 @@ type Mount struct {
 // Limits of one job. Zero inherits: project from daemon, daemon from the built-in default.
 type Limits struct {
 	CPUs          float64       `yaml:"cpus" json:"cpus,omitempty"`
-	MemoryBytes   int64         `yaml:"memory" json:"memoryBytes,omitempty"` // written "4GiB" in the file
+	MemoryBytes   int64         `yaml:"memory" unit:"bytes" json:"memoryBytes,omitempty"` // written "4GiB" in the file
 	PIDs          int64         `yaml:"pids" json:"pids,omitempty"`
 	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty"`            // of the build; default 60m
 	QueueTimeout  time.Duration `yaml:"queue-timeout" json:"queueTimeout,omitempty"` // default 60m
-	LogBytes      int64         `yaml:"log" json:"logBytes,omitempty"`
-	ArtifactBytes int64         `yaml:"artifacts" json:"artifactBytes,omitempty"`
+	LogBytes      int64         `yaml:"log" unit:"bytes" json:"logBytes,omitempty"`
+	ArtifactBytes int64         `yaml:"artifacts" unit:"bytes" json:"artifactBytes,omitempty"`
 }
 
 // Retention says how long what builds leave is kept. Zero keeps for ever.
 type Retention struct {
-	Age   time.Duration `yaml:"age"`   // of logs and artifacts
-	Bytes int64         `yaml:"bytes"` // of logs and artifacts together; the oldest go first
+	Age   time.Duration `yaml:"age"`                // of logs and artifacts
+	Bytes int64         `yaml:"bytes" unit:"bytes"` // of logs and artifacts together; the oldest go first
 }
 
 // Proxy settings reach the daemon and every job.
@@ -70,7 +75,7 @@ type Registry struct {
 
 // SourceLimit bounds the child process that fetches and unpacks repositories.
 type SourceLimit struct {
-	MemoryBytes int64         `yaml:"memory"`
+	MemoryBytes int64         `yaml:"memory" unit:"bytes"`
 	Timeout     time.Duration `yaml:"timeout"`
 }
 
