@@ -1,0 +1,53 @@
+# Everything a person or a machine does with this repository. `make help` lists it.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w
+TESTS   ?= ./...
+
+.PHONY: help build agent images engine demo test test-all lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: agent ## write bin/runner: static, the agent embedded for linux/amd64 and linux/arm64
+	@CGO_ENABLED=0 $(GO) build -trimpath -tags embedagent -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o bin/runner ./cmd/runner
+	@echo "build: bin/runner $(VERSION)"
+
+# The agent is what runs in every sandbox, so it is a binary of its own, for Linux whatever this machine is.
+agent:
+	@for arch in amd64 arm64; do \
+	  GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" \
+	    -o runner/agentbin/agent-linux-$$arch ./cmd/agent || exit 1; \
+	done
+
+engine: ## make sure that a Docker engine answers; as root on Debian, install and start one
+	@scripts/engine
+
+images: engine ## make the images that tests, demo and examples run in
+	@scripts/images
+
+demo: build engine ## see one build end to end: webhook, shards, artifacts
+	@scripts/images golang:1.26
+	@$(GO) run ./internal/demo
+
+test: build engine images ## run every test, with the race detector, on a real engine
+	@scripts/need gcc=gcc,libc6-dev git
+	@echo "test: go test -race $(TESTS)"
+	@CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTS)
+
+test-all: export RUNNER_SLOW = 1
+test-all: ## as test, with the slow ones: kills by the hundred, gigabytes, other people's code
+	@$(MAKE) --no-print-directory test
+
+lint: ## formatting, go vet, staticcheck, the rules of the house, shellcheck where it is installed
+	@scripts/lint
+
+bench: ## run the benchmarks
+	@packages=$$(git grep -l --untracked '^func Benchmark' -- '*_test.go' ':!examples' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
+	  if [ -z "$$packages" ]; then echo "bench: no package has a benchmark yet"; exit 0; fi; \
+	  $(GO) test -run '^$$' -bench . -benchmem $$packages
+
+clean: ## remove what the build wrote; images and caches stay (docs/development.md says where they are)
+	@rm -rf bin runner/agentbin/agent-linux-*

@@ -1,0 +1,131 @@
+package house
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrow says what the packages of one folder may import of ours, and why no more. A folder stands for what is
+// below it too, unless that has an arrow of its own; "x/..." allows everything below x and x itself.
+type arrow struct {
+	may []string
+	why string
+}
+
+// arrows is the picture of ARCHITECTURE.md as a table. Data flows down, imports point down, results come back
+// through interfaces that the lower package declares.
+var arrows = map[string]arrow{
+	"client":    {nil, "anyone may use it: server, CLI, strangers"},
+	"forge":     {nil, "a forge's payload says nothing about builds; it must be readable alone"},
+	"buildspec": {nil, "text to plan is pure: no I/O, nothing of ours, so that it can be fuzzed and reused"},
+	"artifacts": {nil, "bytes in, bytes out: what they mean is known further up"},
+	"source":    {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
+	"config":    {nil, "settings are data; what they do is known further up"},
+	"terminal":  {[]string{"client", "buildspec"}, "it shows records of the API and problems of buildspecs, and knows nothing else"},
+
+	"runner/wire":        {nil, "it is built into the agent, which must stay small"},
+	"runner/agent":       {[]string{"runner/wire", "runner/agent/..."}, "it runs in every sandbox: 1 ms and 1.5 MB, or 50 ms and 32 MB"},
+	"runner/agentbin":    {nil, "it carries bytes"},
+	"runner":             {[]string{"runner/wire", "buildspec", "source/...", "artifacts"}, "a job knows nothing of queues, projects or HTTP; it declares the interfaces it needs from above"},
+	"runner/docker":      {[]string{"runner", "runner/wire", "runner/agentbin"}, "an executor makes sandboxes; what runs in them is not its business"},
+	"runner/process":     {[]string{"runner", "runner/wire", "runner/agentbin", "runner/agent"}, "an executor makes sandboxes; what runs in them is not its business"},
+	"runner/conformance": {[]string{"runner", "runner/wire"}, "one suite for every executor can name none of them"},
+
+	"scheduler": {[]string{"runner", "runner/wire", "buildspec", "source/...", "artifacts", "config"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
+	"server":    {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "forge", "client", "runner/wire"}, "the HTTP face calls down; it makes no sandboxes"},
+	"daemon":    {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "forge", "client"}, "it assembles the parts, so it knows them all, but no command"},
+
+	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
+	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "client", "terminal"}, "flags in, calls out"},
+
+	"internal": {[]string{"client", "runner/...", "internal/..."}, "what tests and the demo need"},
+}
+
+// standardOnly are the packages that may import the standard library and what their arrow allows, nothing else.
+var standardOnly = map[string]string{
+	"client":       "whoever imports the client should not import our dependencies",
+	"runner/wire":  "it is built into the agent, which must stay small",
+	"runner/agent": "it is the agent",
+	"cmd/agent":    "it is the agent",
+}
+
+// agentModules are the modules beyond the standard library that the agent may be built from.
+var agentModules = []string{"golang.org/x/sys/", "github.com/bmatcuk/doublestar/v4"}
+
+func TestImportsPointDown(t *testing.T) {
+	tr := load(t)
+	for _, f := range tr.files {
+		if f.test {
+			continue // a test may stand anywhere above what it tests
+		}
+		folder, rule, ok := arrowOf(f.dir)
+		if !ok {
+			t.Errorf("%s: no arrow says what folder %q may import: add it to the table in internal/house/imports_test.go, with the reason", f.path, f.dir)
+			continue
+		}
+		for _, imported := range f.imports() {
+			target, mine := ours(imported)
+			if mine && target != f.dir && !allowed(rule.may, target) {
+				t.Errorf("%s imports %s, but %s may import only %v: %s", f.path, target, folder, rule.may, rule.why)
+			}
+		}
+	}
+}
+
+func TestSmallPackagesStaySmall(t *testing.T) {
+	tr := load(t)
+	for _, f := range tr.files {
+		folder, _, _ := arrowOf(f.dir)
+		why, limited := standardOnly[folder]
+		if !limited || f.test {
+			continue
+		}
+		for _, imported := range f.imports() {
+			if _, mine := ours(imported); mine || !strings.Contains(strings.Split(imported, "/")[0], ".") {
+				continue
+			}
+			if folder != "client" && slices.ContainsFunc(agentModules, func(p string) bool { return strings.HasPrefix(imported, p) }) {
+				continue
+			}
+			t.Errorf("%s imports %s, but %s keeps to the standard library: %s", f.path, imported, folder, why)
+		}
+	}
+}
+
+// arrowOf finds the arrow of a folder, its own or the nearest above.
+func arrowOf(dir string) (string, arrow, bool) {
+	for folder := dir; folder != "."; folder = path.Dir(folder) {
+		if rule, ok := arrows[folder]; ok {
+			return folder, rule, true
+		}
+	}
+	return "", arrow{}, false
+}
+
+func allowed(may []string, target string) bool {
+	return slices.ContainsFunc(may, func(entry string) bool {
+		below, deep := strings.CutSuffix(entry, "/...")
+		return target == below || deep && strings.HasPrefix(target, below+"/")
+	})
+}
+
+func TestAllowed(t *testing.T) {
+	for _, c := range []struct {
+		may    []string
+		target string
+		want   bool
+	}{
+		{[]string{"runner"}, "runner", true},
+		{[]string{"runner"}, "runner/wire", false},
+		{[]string{"runner/..."}, "runner", true},
+		{[]string{"runner/..."}, "runner/wire", true},
+		{[]string{"runner/..."}, "runners", false},
+		{nil, "client", false},
+	} {
+		if got := allowed(c.may, c.target); got != c.want {
+			t.Errorf("allowed(%v, %q) = %v", c.may, c.target, got)
+		}
+	}
+}
