@@ -1,0 +1,72 @@
+package terminal
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/runner-ci/runner/client"
+)
+
+// artifactTable lists what each job left.
+func artifactTable(o *Output, sets []client.ArtifactSet) []string {
+	if len(sets) == 0 {
+		return nil
+	}
+	t := Table{Head: []string{"artifacts", "name", "files", "size"}, Right: map[int]bool{2: true, 3: true}}
+	for _, set := range sets {
+		t.Row(oneLine(set.Job), oneLine(set.Name), thousands(len(set.Files)), Size(set.Bytes))
+	}
+	return t.lines(o)
+}
+
+// Files lists the files of artifacts, each with its job, size and mode.
+func Files(o *Output, sets []client.ArtifactSet) {
+	t := Table{Head: []string{"job", "mode", "size", "path"}, Right: map[int]bool{2: true}}
+	for _, set := range sets {
+		for _, f := range set.Files {
+			path := strconv.Quote(f.Path) // a name may hold anything
+			path = path[1 : len(path)-1]
+			if f.Link != "" {
+				path += " -> " + oneLine(f.Link)
+			}
+			t.Row(oneLine(set.Job), fmt.Sprintf("%04o", f.Mode&0o7777), Size(f.Size), path)
+		}
+	}
+	t.Print(o)
+}
+
+// Next writes where to look next: what to type to see more of a build that a daemon keeps.
+func Next(o *Output, b client.Build, sets []client.ArtifactSet) {
+	o.Lines(append(next(o, b, sets), "")...)
+}
+
+func next(o *Output, b client.Build, sets []client.ArtifactSet) []string {
+	t := Table{}
+	for _, job := range b.Jobs {
+		if job.State == "ended" && job.Status != succeeded && job.LogBytes > 0 {
+			t.Row("log", "runner logs "+logArgs(b, job))
+			break
+		}
+	}
+	if t.Len() == 0 && len(b.Jobs) > 0 {
+		t.Row("log", "runner logs "+logArgs(b, b.Jobs[0]))
+	}
+	if len(sets) > 0 {
+		t.Row("artifacts", "runner artifacts "+b.ID+" --out DIR")
+	}
+	switch b.Status {
+	case inProgress:
+		t.Row("follow", "runner logs "+b.ID+" -f")
+		t.Row("stop", "runner stop "+b.ID)
+	case failed, fault, timedOut, stopped:
+		t.Row("again", "runner retry "+b.ID+" --failed")
+	}
+	return t.lines(o)
+}
+
+func logArgs(b client.Build, job client.Job) string {
+	if len(b.Jobs) == 1 {
+		return b.ID
+	}
+	return b.ID + " " + oneLine(job.ID)
+}

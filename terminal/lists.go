@@ -1,0 +1,93 @@
+package terminal
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/runner-ci/runner/client"
+)
+
+// maxTitle is where a title is cut in a table, in runes, so that what stands behind it stays in sight.
+const maxTitle = 50
+
+func title(text string) string {
+	runes := []rune(oneLine(text))
+	if len(runes) > maxTitle {
+		return string(runes[:maxTitle-1]) + "…"
+	}
+	return string(runes)
+}
+
+// Builds lists builds, one a line.
+func Builds(o *Output, builds []client.Build, now time.Time) {
+	t := Table{Head: []string{"build", "status", "time", "begun", "kind", "ref", "commit", "title"}, Right: map[int]bool{2: true}}
+	for _, b := range builds {
+		status := b.Status + reason(b.Reason)
+		t.Row(o.sign(b.Status)+" "+b.ID, status, Seconds(b.Seconds), Ago(b.Created, now), b.Kind, shortRef(b.Ref), short(b.Commit), title(b.Title))
+	}
+	t.Print(o)
+}
+
+// Triggers lists deliveries and what became of them.
+func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
+	t := Table{Head: []string{"trigger", "received", "kind", "ref", "commit", "outcome", "builds or reason"}}
+	for _, x := range triggers {
+		fate := strings.Join(x.Builds, " ")
+		if fate == "" {
+			fate = oneLine(x.Reason)
+		}
+		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, shortRef(x.Ref), short(x.Commit), x.Outcome, fate)
+	}
+	t.Print(o)
+}
+
+// Projects lists projects.
+func Projects(o *Output, projects []client.Project) {
+	t := Table{Head: []string{"project", "repository", "buildspec", "managed by"}}
+	for _, p := range projects {
+		t.Row(oneLine(p.Name), oneLine(p.URL), oneLine(p.Buildspec), p.Managed)
+	}
+	t.Print(o)
+}
+
+// Project writes one project's settings, those that are set.
+func Project(o *Output, p client.Project) {
+	t := Table{}
+	set := func(name, value string) {
+		if value != "" && value != "0" && value != "0 B" && value != "false" {
+			t.Row(name, oneLine(value))
+		}
+	}
+	set("name", p.Name)
+	set("url", p.URL)
+	set("branch", p.Branch)
+	set("buildspec", p.Buildspec)
+	set("image", p.Image)
+	set("pull", p.Pull)
+	set("webhook-secret", p.WebhookSecret)
+	set("username", p.Username)
+	set("token", p.Token)
+	set("ssh-key", p.SSHKey)
+	set("known-hosts", p.KnownHosts)
+	set("depth", strconv.Itoa(p.Depth))
+	set("submodules", strconv.FormatBool(p.Submodules))
+	set("protected", strings.Join(p.Protected, " "))
+	set("cpus", strconv.FormatFloat(p.CPUs, 'g', -1, 64))
+	set("memory", Size(p.MemoryBytes))
+	set("pids", strconv.FormatInt(p.PIDs, 10))
+	set("timeout", orNone(p.TimeoutSec))
+	set("queue-timeout", orNone(p.QueueSec))
+	set("max-jobs", strconv.Itoa(p.MaxJobs))
+	set("priority", strconv.Itoa(p.Priority))
+	set("engine", p.Engine)
+	set("managed by", p.Managed)
+	t.Print(o)
+}
+
+func orNone(seconds int64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return Seconds(float64(seconds))
+}

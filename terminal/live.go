@@ -1,0 +1,153 @@
+package terminal
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/runner-ci/runner/client"
+)
+
+// liveView is the view for terminals: one row a job, redrawn in place. A single job's log scrolls above it; of
+// several jobs the end of each failed one's does.
+type liveView struct {
+	screen screen
+	began  time.Time
+	build  client.Build
+	at     time.Time // when build arrived, so that time can pass without asking the daemon
+	header bool
+	jobs   map[string]*jobView
+}
+
+// jobView is what the live view remembers of one job.
+type jobView struct {
+	buffer  lineBuffer
+	tail    tail
+	drained bool
+	told    bool // its failure was shown
+}
+
+func (v *liveView) update(b client.Build) {
+	v.build, v.at = b, time.Now()
+	if !v.header && len(b.Jobs) > 0 {
+		v.header = true
+		v.screen.print(v.screen.o.fit(Header(b)) + "\n")
+	}
+	for _, job := range b.Jobs {
+		v.tellFailure(job)
+	}
+	v.tick()
+}
+
+func (v *liveView) job(id string) *jobView {
+	if v.jobs == nil {
+		v.jobs = map[string]*jobView{}
+	}
+	if v.jobs[id] == nil {
+		v.jobs[id] = &jobView{}
+	}
+	return v.jobs[id]
+}
+
+func (v *liveView) several() bool { return len(v.build.Jobs) > 1 }
+
+func (v *liveView) log(job client.Job, text []byte) {
+	j := v.job(job.ID)
+	var above strings.Builder
+	j.buffer.add(text, func(line []byte) { v.line(j, line, &above) })
+	if above.Len() > 0 {
+		v.screen.print(above.String())
+	}
+}
+
+// line keeps a line for the tail, or for the only job, shows it.
+func (v *liveView) line(j *jobView, line []byte, above *strings.Builder) {
+	text := string(line)
+	if cut := strings.TrimRight(text, "\r"); strings.Contains(cut, "\r") {
+		text = cut[strings.LastIndex(cut, "\r")+1:] // what a progress bar showed last
+	}
+	if v.several() {
+		j.tail.add(text)
+		return
+	}
+	_, _ = NewFilter(above).Write([]byte(strings.TrimRight(text, "\r")))
+	if v.screen.o.color {
+		above.WriteString("\x1b[0m") // a colour left on must not reach our own lines
+	}
+	above.WriteString("\n")
+}
+
+func (v *liveView) drained(job client.Job) {
+	j := v.job(job.ID)
+	var above strings.Builder
+	j.buffer.flush(func(line []byte) { v.line(j, line, &above) })
+	j.drained = true
+	v.screen.print(above.String())
+	for _, now := range v.build.Jobs {
+		if now.ID == job.ID {
+			v.tellFailure(now)
+		}
+	}
+}
+
+// tellFailure shows the end of a failed job's log, once, when both are known.
+func (v *liveView) tellFailure(job client.Job) {
+	j := v.job(job.ID)
+	if !v.several() || j.told || !j.drained || job.State != "ended" || job.Status == succeeded || len(j.tail.lines) == 0 {
+		return
+	}
+	j.told = true
+	o := v.screen.o
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n", o.sign(job.Status), o.paint(bold, "the end of the log of "+oneLine(job.Name)))
+	for _, line := range j.tail.lines {
+		b.WriteString(o.fit("  "+strings.ReplaceAll(plainText(line), "\t", "    ")) + "\n")
+	}
+	v.screen.print(b.String())
+}
+
+func (v *liveView) tick() {
+	if v.build.ID == "" {
+		return
+	}
+	v.screen.draw(v.rows())
+}
+
+// rows is the block: one row a job, or one for a build that has no plan yet.
+func (v *liveView) rows() []string {
+	o, passed := v.screen.o, time.Since(v.at)
+	if v.build.Status != inProgress {
+		passed = 0
+	}
+	t := Table{Right: map[int]bool{2: true}}
+	if len(v.build.Jobs) == 0 {
+		t.Row(o.sign(v.build.Status)+" "+v.build.ID, v.build.Phase, v.elapsed(v.build.Seconds, passed), oneLine(v.build.Message))
+		return t.lines(o)
+	}
+	for _, job := range v.build.Jobs {
+		name := o.sign(signOf(job)) + " " + oneLine(job.Name)
+		switch job.State {
+		case "ended":
+			t.Row(name, job.Status, v.elapsed(job.Seconds, 0), cause(job))
+		case "leased":
+			t.Row(name, job.Phase, v.elapsed(job.Seconds, passed), o.paint(faint, oneLine(job.Command)))
+		default:
+			t.Row(name, job.State, "", o.paint(faint, oneLine(job.Why)))
+		}
+	}
+	return t.lines(o)
+}
+
+func (v *liveView) elapsed(seconds float64, passed time.Duration) string {
+	return Duration(time.Duration(seconds*float64(time.Second)) + passed)
+}
+
+// signOf is the status that a job's shape shows: one that has not begun has none.
+func signOf(job client.Job) string {
+	if job.State == "blocked" || job.State == "queued" {
+		return ""
+	}
+	return job.Status
+}
+
+func (v *liveView) end() { v.screen.clear() }

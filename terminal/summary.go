@@ -1,0 +1,249 @@
+package terminal
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/runner-ci/runner/client"
+)
+
+// Header is the line that introduces a build: its id, what it builds, and of how many jobs it is.
+func Header(b client.Build) string {
+	parts := []string{}
+	for _, part := range []string{oneLine(b.Title), shortRef(b.Ref), short(b.Commit)} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if len(b.Jobs) > 1 {
+		parts = append(parts, Count(len(b.Jobs), "job", "jobs"))
+	}
+	return strings.TrimRight(fmt.Sprintf("%-8s  %s", b.ID, strings.Join(parts, " · ")), " ")
+}
+
+// Verdict is the last line of a build: "api#1 SUCCEEDED in 12.3 s".
+func Verdict(b client.Build) string {
+	if b.Status == inProgress {
+		return fmt.Sprintf("%s %s for %s", b.ID, b.Status, Seconds(b.Seconds))
+	}
+	return fmt.Sprintf("%s %s in %s", b.ID, b.Status, Seconds(b.Seconds))
+}
+
+// Summary writes what a build came to: what went wrong first, then jobs, phases and artifacts with their
+// durations and sizes. It writes neither the verdict nor Next.
+func Summary(o *Output, b client.Build, sets []client.ArtifactSet) {
+	for _, lines := range [][]string{causes(o, b), jobTable(o, b), phaseTable(o, b), artifactTable(o, sets)} {
+		if len(lines) > 0 {
+			o.Lines(append(lines, "")...)
+		}
+	}
+}
+
+// causes explains everything that did not succeed, the build's own message first.
+func causes(o *Output, b client.Build) []string {
+	var lines []string
+	if b.Message != "" && b.Status != succeeded {
+		lines = append(lines, o.sign(b.Status)+" "+indent(b.Message)+reason(b.Reason))
+	}
+	for _, job := range b.Jobs {
+		if job.State != "ended" || job.Status == succeeded {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s %s  %s", o.sign(job.Status), o.paint(bold, oneLine(job.Name)), cause(job)))
+		if job.Command != "" {
+			lines = append(lines, "  command   "+indent(job.Command))
+		}
+		if job.Message != "" && job.Message != b.Message {
+			lines = append(lines, "  "+indent(job.Message))
+		}
+	}
+	for _, w := range b.Warnings {
+		lines = append(lines, "warning: "+oneLine(w))
+	}
+	return lines
+}
+
+// cause is a failed job in a few words: phase, exit status, reason.
+func cause(job client.Job) string {
+	if job.Status == succeeded {
+		return ""
+	}
+	words := []string{job.Status}
+	if job.Phase != "" && job.Phase != "COMPLETED" {
+		words = append(words, "in "+job.Phase)
+	}
+	if job.Exit != 0 {
+		words = append(words, "with exit status "+strconv.Itoa(job.Exit))
+	}
+	return strings.Join(words, " ") + reason(job.Reason)
+}
+
+// jobVerdict is the plain view's line for a job that ended.
+func jobVerdict(o *Output, job client.Job) string {
+	if job.Status == succeeded {
+		return fmt.Sprintf("%s %s in %s", o.sign(job.Status), job.Status, Seconds(job.Seconds))
+	}
+	return fmt.Sprintf("%s %s after %s", o.sign(job.Status), cause(job), Seconds(job.Seconds))
+}
+
+func reason(word string) string {
+	if word == "" {
+		return ""
+	}
+	return " (" + oneLine(strings.ReplaceAll(word, "_", " ")) + ")"
+}
+
+// indent makes a message of several lines hang below its first.
+func indent(message string) string {
+	return strings.ReplaceAll(strings.TrimSpace(plainText(message)), "\n", "\n            ")
+}
+
+// jobTable lists the jobs of a build that has several.
+func jobTable(o *Output, b client.Build) []string {
+	if len(b.Jobs) < 2 {
+		return nil
+	}
+	t := Table{Head: []string{"jobs", "status", "time", ""}, Right: map[int]bool{2: true}}
+	for _, job := range b.Jobs {
+		status, note := job.Status, ""
+		switch {
+		case job.State == "leased":
+			status, note = job.Phase, oneLine(job.Command)
+		case job.State != "ended":
+			status, note = job.State, oneLine(job.Why)
+		case job.Attempt > 1:
+			note = Count(job.Attempt, "attempt", "attempts")
+		}
+		t.Row(o.sign(signOf(job))+" "+oneLine(job.Name), status, Seconds(job.Seconds), note)
+	}
+	return t.lines(o)
+}
+
+// wideJobs is how many jobs' phases stand side by side; of more, only the slowest of each phase is shown.
+const wideJobs = 6
+
+// phaseTable lists the phases with their durations: those of the build as a whole, then those of its jobs side by
+// side.
+func phaseTable(o *Output, b client.Build) []string {
+	head, right := []string{"phases"}, map[int]bool{}
+	wide := len(b.Jobs) <= wideJobs
+	for i, job := range b.Jobs {
+		if wide {
+			head, right[i+1] = append(head, columnName(b, job)), true
+		}
+	}
+	if !wide {
+		head, right[1] = append(head, "slowest", ""), true
+	}
+	t := Table{Head: head, Right: right}
+	for _, p := range b.Phases {
+		t.Row(o.phaseName(p), Seconds(p.Seconds))
+	}
+	for _, name := range phaseNames(b.Jobs) {
+		if wide {
+			t.Row(o.phaseRow(name, b.Jobs)...)
+		} else {
+			t.Row(o.slowestRow(name, b.Jobs)...)
+		}
+	}
+	if t.Len() == 0 {
+		return nil
+	}
+	if len(b.Jobs) < 2 {
+		t.Head, t.Right = []string{"phases", ""}, map[int]bool{1: true}
+	}
+	return t.lines(o)
+}
+
+func columnName(b client.Build, job client.Job) string {
+	if len(b.Jobs) == 1 {
+		return ""
+	}
+	return oneLine(job.Name)
+}
+
+func (o *Output) phaseName(p client.Phase) string { return o.sign(p.Status) + " " + p.Name }
+
+// phaseNames lists the jobs' phases in the order in which they come.
+func phaseNames(jobs []client.Job) []string {
+	var names []string
+	for _, job := range jobs {
+		for _, p := range job.Phases {
+			if !slices.Contains(names, p.Name) {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(phaseOrder(a), phaseOrder(b)) })
+	return names
+}
+
+var phases = []string{
+	"SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD",
+	"UPLOAD_ARTIFACTS", "FINALIZING", "COMPLETED",
+}
+
+func phaseOrder(name string) int {
+	if i := slices.Index(phases, name); i >= 0 {
+		return i
+	}
+	return len(phases)
+}
+
+// phaseRow is one phase of all jobs: its shape is that of the worst.
+func (o *Output) phaseRow(name string, jobs []client.Job) []string {
+	row, status := []string{""}, succeeded
+	for _, job := range jobs {
+		cell := ""
+		for _, p := range job.Phases {
+			if p.Name != name {
+				continue
+			}
+			cell = Seconds(p.Seconds)
+			if p.Status != succeeded {
+				status = p.Status
+				cell = o.paint(second(mark(p.Status)), cell)
+			}
+		}
+		row = append(row, cell)
+	}
+	row[0] = o.sign(status) + " " + name
+	return row
+}
+
+func second(_, color string) string { return color }
+
+func (o *Output) slowestRow(name string, jobs []client.Job) []string {
+	var slowest client.Phase
+	who, status := "", succeeded
+	for _, job := range jobs {
+		for _, p := range job.Phases {
+			if p.Name == name && (who == "" || p.Seconds > slowest.Seconds) {
+				slowest, who = p, oneLine(job.Name)
+			}
+			if p.Name == name && p.Status != succeeded {
+				status = p.Status
+			}
+		}
+	}
+	return []string{o.sign(status) + " " + name, Seconds(slowest.Seconds), who}
+}
+
+// short cuts a commit's id to what people compare.
+func short(commit string) string {
+	if len(commit) > 7 {
+		return commit[:7]
+	}
+	return commit
+}
+
+// shortRef is a ref as people write it. A submitted tree's own ref means nothing to them.
+func shortRef(ref string) string {
+	if strings.HasPrefix(ref, "refs/runner/") {
+		return "working tree"
+	}
+	return oneLine(strings.TrimPrefix(strings.TrimPrefix(ref, "refs/heads/"), "refs/tags/"))
+}
