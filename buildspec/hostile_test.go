@@ -1,0 +1,129 @@
+package buildspec
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const tail = "\nphases: {build: {commands: [make]}}\n"
+
+// TestHostile gives what is made to hurt: each is answered with an error that says what is wrong, and the test
+// itself would not end in time, or in memory, if one of them were read to its end.
+func TestHostile(t *testing.T) {
+	many := strings.Repeat
+	bomb := "version: 0.2\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [%s*%c]\n", c, c, many(fmt.Sprintf("*%c, ", c-1), 9), c-1)
+	}
+	cases := map[string]struct{ text, want string }{
+		"a file over the limit":     {"version: 0.2\n" + many("#", maxBytes), "bytes long"},
+		"brackets without end":      {"a: " + many("[", 500), "nested more than 100 deep"},
+		"a megabyte of brackets":    {many("[", maxBytes), "punctuation marks"},
+		"braces without end":        {"a: " + many("{", 500), "nested more than 100 deep"},
+		"dashes without end":        {many("- ", 5000), "nested more than 100 deep"},
+		"deep indentation":          {staircase(200), "nested more than 100 deep"},
+		"questions without end":     {many("? ", 5000), "nested more than 100 deep"},
+		"keys on one line":          {many("a: ", 5000), "nested more than 100 deep"},
+		"anchors in a row":          {"a: " + many("&a ", 5000), "anchors, aliases and tags"},
+		"tags in a row":             {"a: " + many("!a ", 5000), "anchors, aliases and tags"},
+		"a mapping without end":     {many("a: b\n", 20_000), "YAML tokens"},
+		"documents without end":     {many("---\n", 30_000), "YAML tokens"},
+		"long keys, nested":         {longKeys(), "too large to read with keys"},
+		"ten aliases to ten …":      {bomb + tail, "aliases make this file longer"},
+		"an alias to what holds it": {"a: &a [*a]", "no anchor &a stands before it"},
+		"bytes that are not text":   {"version: 0.2\nenv: \xff\xfe", "0xFF, which is not UTF-8"},
+		"UTF-16":                    {"\xff\xfev\x00e\x00", "not UTF-8"},
+		"a terminal escape":         {"version: \x1b[2J", "control character U+001B"},
+		"a NUL":                     {"version: 0.2\x00", "control character U+0000"},
+		"a NUL by escape":           {"version: 0.2\nenv: {variables: {A: \"x\\0y\"}}" + tail, "NUL character"},
+		"a tag of another program":  {"version: !!python/object:os.system 0.2" + tail, "has no meaning"},
+		"a list as a key":           {"version: 0.2\n? [a, b]\n: c" + tail, "not YAML"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("ci/build.yml", []byte(c.text))
+			var failed *Error
+			if !errors.As(err, &failed) {
+				t.Fatalf("got %v, want an *Error", err)
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got\n%s\nwant a mention of %q", shorten(err.Error()), c.want)
+			}
+			checkProblems(t, failed.Problems, "ci/build.yml")
+			if n := len(err.Error()); n > 64<<10 {
+				t.Errorf("the error has %d bytes: nobody reads that", n)
+			}
+		})
+	}
+}
+
+func staircase(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&b, "%sa:\n", strings.Repeat(" ", i))
+	}
+	return b.String()
+}
+
+// longKeys would make the parser build a path string of 90 KB for each of 5,000 values.
+func longKeys() string {
+	var b strings.Builder
+	for i := range 90 {
+		fmt.Fprintf(&b, "%s%s:\n", strings.Repeat(" ", i), strings.Repeat("k", 1000))
+	}
+	return b.String() + strings.Repeat(" ", 90) + "- [" + strings.Repeat("x,", 5000) + "]\n"
+}
+
+// checkProblems holds what every problem promises.
+func checkProblems(t *testing.T, problems []Problem, file string) {
+	t.Helper()
+	for _, p := range problems {
+		switch {
+		case p.File != file, p.Line < 1, p.Column < 1, p.Message == "":
+			t.Errorf("a problem lacks its place or message: %+v", p)
+		case p.Severity != SeverityError && p.Severity != SeverityWarning:
+			t.Errorf("a problem has the severity %q", p.Severity)
+		}
+		for _, r := range p.String() {
+			if r != '\n' && (r < ' ' || r == 0x7f) {
+				t.Errorf("a problem prints the control character %U: %q", r, p.String())
+				break
+			}
+		}
+	}
+}
+
+// TestPlanIsBounded: shards and aliases cannot make a short file a gigabyte of state.
+func TestPlanIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 500_000)
+	text := "version: 0.2\nbatch: {build-fanout: {parallelism: 256}}\nphases: {build: {commands: [" + long + "]}}\n"
+	spec, err := Parse(DefaultFile, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = spec.Plan(Options{})
+	if err == nil || !strings.Contains(err.Error(), "over 256 jobs") {
+		t.Errorf("got %v, want a refusal that names the jobs", err)
+	}
+}
+
+// TestProblemsAreBounded: the fifty-first problem is a count.
+func TestProblemsAreBounded(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("version: 0.2\nphases: {build: {commands: [make]}}\n")
+	for i := range 200 {
+		fmt.Fprintf(&b, "unknown%d: x\n", i)
+	}
+	spec, err := Parse(DefaultFile, []byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(spec.Warnings); n != maxProblems+1 {
+		t.Fatalf("got %d warnings, want %d and a count", n, maxProblems)
+	}
+	if last := spec.Warnings[maxProblems].Message; last != "150 more warnings are not shown" {
+		t.Errorf("the last warning is %q", last)
+	}
+}

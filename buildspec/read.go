@@ -1,0 +1,105 @@
+package buildspec
+
+import (
+	"errors"
+	"fmt"
+
+	yaml "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// read makes the tree of a text, telling what is doubtful to the report. The root is nil where the text says
+// nothing at all.
+func read(rep *report) (root *node, err *Error) {
+	src := rep.src
+	// The YAML library is large and its input is a stranger's. A panic in it becomes an answer.
+	defer func() {
+		if p := recover(); p != nil {
+			root, err = nil, src.refuse(mark{}, complaint{
+				message: fmt.Sprintf("the YAML reader gave up on this file (%v)", p),
+				hint:    "simplify the YAML; please report the file as a bug of Runner",
+			})
+		}
+	}()
+	if err := checkMarks(src); err != nil {
+		return nil, err
+	}
+	tokens := lexer.Tokenize(src.text)
+	if err := checkTokens(src, tokens); err != nil {
+		return nil, err
+	}
+	if err := checkTabs(src, tokens); err != nil {
+		return nil, err
+	}
+	file, parseErr := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if parseErr != nil {
+		return nil, syntaxError(src, parseErr)
+	}
+	body, err := onlyDocument(src, file)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	c := &converter{report: rep, anchors: map[string]*node{}}
+	return c.node(body, mark{line: 1, col: 1}), nil
+}
+
+// onlyDocument is the file's one document, nil if it has none.
+func onlyDocument(src *source, file *ast.File) (ast.Node, *Error) {
+	var body ast.Node
+	for _, doc := range file.Docs {
+		if doc == nil || doc.Body == nil {
+			continue
+		}
+		switch doc.Body.(type) {
+		case *ast.DirectiveNode, *ast.CommentGroupNode:
+			continue
+		}
+		if body != nil {
+			at := doc.Body.GetToken()
+			if doc.Start != nil {
+				at = doc.Start
+			}
+			return nil, src.refuse(place(src, at), complaint{
+				message: `a second YAML document begins here, and a buildspec is one`,
+				hint:    `remove the "---" line, or keep the second document in a file of its own`,
+			})
+		}
+		body = doc.Body
+	}
+	return body, nil
+}
+
+// syntaxError makes the parser's error an answer.
+func syntaxError(src *source, err error) *Error {
+	var ye yaml.Error
+	if !errors.As(err, &ye) || ye.GetToken() == nil {
+		return src.refuse(mark{}, complaint{message: "this is not YAML: " + err.Error()})
+	}
+	at, c := explain(src, ye.GetToken(), ye.GetMessage())
+	return src.refuse(at, c)
+}
+
+// checkTabs refuses a line that a tab indents. YAML forbids it, but the parser lets some pass and reads them with
+// the wrong depth. Lines inside a block or a quoted text are no token's beginning and keep their tabs.
+func checkTabs(src *source, tokens token.Tokens) *Error {
+	last := 0
+	for i, tk := range tokens {
+		at := place(src, tk)
+		if at.line <= last || inBlock(tokens, i) || tk.Type == token.CommentType {
+			continue
+		}
+		last = at.line
+		if tab, ok := tabIndent(src.line(at.line)); ok && tab < at.col {
+			return src.refuse(mark{line: at.line, col: tab, width: 1}, tabbed)
+		}
+	}
+	return nil
+}
+
+// inBlock tells whether a token is the text of a block scalar, whose place is that of its last line.
+func inBlock(tokens token.Tokens, i int) bool {
+	return i > 0 && (tokens[i-1].Type == token.LiteralType || tokens[i-1].Type == token.FoldedType)
+}

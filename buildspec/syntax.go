@@ -1,0 +1,117 @@
+package buildspec
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/token"
+)
+
+var tabbed = complaint{
+	message: "a tab indents this line, and YAML allows only spaces there",
+	note:    "this is a tab",
+	hint:    "indent with spaces",
+}
+
+// tabIndent is the column of the first tab in a line's indentation.
+func tabIndent(line string) (int, bool) {
+	spaces := len(line) - len(strings.TrimLeft(line, " "))
+	if spaces < len(line) && line[spaces] == '\t' {
+		return spaces + 1, true
+	}
+	return 0, false
+}
+
+// explain says in a user's words what the YAML parser could not read, and where. Its own messages are about its
+// grammar; the mistakes that people make in buildspecs are few.
+func explain(src *source, tk *token.Token, message string) (mark, complaint) {
+	at := place(src, tk)
+	if tab, ok := tabIndent(src.line(at.line)); ok && tab <= at.col {
+		return mark{line: at.line, col: tab, width: 1}, tabbed
+	}
+	has := func(part string) bool { return strings.Contains(message, part) }
+	switch {
+	case has("could not find end character of"):
+		return mark{line: at.line, col: at.col, width: 1}, complaint{
+			message: "this quote is never closed",
+			hint:    `close it; inside double quotes write \" for a quote, inside single quotes ''`,
+		}
+	case has("is a reserved character"), has("unexpected directive value"):
+		return mark{line: at.line, col: at.col, width: 1}, complaint{
+			message: fmt.Sprintf("a value cannot begin with %s without quotes", strings.TrimSpace(tk.Value)),
+			hint:    quoteHint(src.line(at.line)),
+		}
+	case has("must be specified"), has("sequence end token"), has("flow mapping end"), has("flow map content"):
+		return at, complaint{
+			message: "a list in [ ] or a mapping in { } is not closed, or lacks a comma, before this",
+			hint:    `close it; a text that begins with [ or { must be quoted`,
+		}
+	case has("mapping value is not allowed"):
+		return explainKey(src, tk, at)
+	case has("multi-line content"):
+		return at, complaint{
+			message: "the text of a block (| or >) must be indented more deeply than its key",
+			hint:    "indent the lines below by two spaces more",
+		}
+	case has("is not allowed in this"), has("unexpected scalar value"), has("non-map value"), has("unexpected key name"):
+		return at, complaint{
+			message: fmt.Sprintf("YAML cannot read %q here", shorten(strings.TrimSpace(tk.Value))),
+			hint:    contextHint(src.line(at.line)),
+		}
+	}
+	return at, complaint{message: "this is not YAML: " + shorten(message), hint: contextHint(src.line(at.line))}
+}
+
+// explainKey is about a "key:" where none can be: a second one on a line, or one that is indented too deeply, which
+// YAML takes for more text of the value above.
+func explainKey(src *source, tk *token.Token, at mark) (mark, complaint) {
+	origin := strings.TrimRight(strings.TrimLeft(tk.Origin, " \n"), " \n")
+	below := strings.Count(origin, "\n")
+	if below == 0 {
+		return at, complaint{
+			message: fmt.Sprintf(`a second "key: value" on one line, after %q`, shorten(tk.Value)),
+			hint:    "quote the value, or give the second key a line of its own",
+		}
+	}
+	line := src.line(at.line + below)
+	indent := len(line) - len(strings.TrimLeft(line, " "))
+	key := strings.TrimSpace(line)
+	return mark{line: at.line + below, col: indent + 1, width: utf8.RuneCountInString(key)}, complaint{
+		message: fmt.Sprintf("this line is indented like more text of the value above it, but reads like a key (%q)", shorten(key)),
+		hint:    "give the keys of one mapping the same indentation",
+	}
+}
+
+// contextHint advises on a line that YAML cannot read.
+func contextHint(line string) string {
+	if strings.HasPrefix(strings.TrimSpace(line), "- ") {
+		return quoteHint(line)
+	}
+	return "check the indentation of this line and of the one above it; a text with special characters must be quoted"
+}
+
+// quoteHint shows a line's command or value in quotes.
+func quoteHint(line string) string {
+	const most = 80
+	text := strings.TrimSpace(line)
+	command, isItem := strings.CutPrefix(text, "- ")
+	if isItem {
+		if utf8.RuneCountInString(command) > most {
+			return "quote the whole command, or write it on a line of its own below - |"
+		}
+		return "quote the command: - " + quote(command)
+	}
+	if _, value, ok := strings.Cut(text, ": "); ok && utf8.RuneCountInString(value) <= most {
+		return "quote the value: " + quote(strings.TrimSpace(value))
+	}
+	return "quote the whole text"
+}
+
+// quote writes a text as YAML reads it back: in double quotes where they need no escapes, else in single ones.
+func quote(text string) string {
+	if strings.ContainsAny(text, `"\`) {
+		return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	}
+	return `"` + text + `"`
+}
