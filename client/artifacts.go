@@ -9,12 +9,11 @@ import (
 
 // Artifacts lists the files that the jobs of a build left, a set per job that left any.
 func (c *Client) Artifacts(ctx context.Context, id string) ([]ArtifactSet, error) {
-	var out Page[ArtifactSet]
 	path, err := buildPath(id, "/artifacts")
-	if err == nil {
-		err = c.get(ctx, path, nil, &out)
+	if err != nil {
+		return nil, err
 	}
-	return out.Items, err
+	return all[ArtifactSet](ctx, c, path)
 }
 
 // ArtifactFile opens one file of a job's set. The path is as Artifacts lists it. Reading fails with

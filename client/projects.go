@@ -10,19 +10,23 @@ func projectPath(name, rest string) string { return "/api/v1/projects/" + url.Pa
 
 // Projects lists all projects by name.
 func (c *Client) Projects(ctx context.Context) ([]Project, error) {
-	var out Page[Project]
-	var all []Project
+	return all[Project](ctx, c, "/api/v1/projects")
+}
+
+// all reads every page of a list.
+func all[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	var items []T
 	query := url.Values{}
 	for {
-		out = Page[Project]{}
-		if err := c.get(ctx, "/api/v1/projects", query, &out); err != nil {
+		var page Page[T]
+		if err := c.get(ctx, path, query, &page); err != nil {
 			return nil, err
 		}
-		all = append(all, out.Items...)
-		if out.Next == "" {
-			return all, nil
+		items = append(items, page.Items...)
+		if page.Next == "" {
+			return items, nil
 		}
-		query.Set("cursor", out.Next)
+		query.Set("cursor", page.Next)
 	}
 }
 

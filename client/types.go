@@ -126,7 +126,7 @@ type ArtifactSet struct {
 type ArtifactFile struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size"`
-	Mode   uint32 `json:"mode"`
+	Mode   uint32 `json:"mode"` // of io/fs: permissions, and the bits of a directory or a link
 	SHA256 string `json:"sha256,omitempty"`
 	Link   string `json:"link,omitempty"` // target, when it is a symbolic link
 }
@@ -134,7 +134,7 @@ type ArtifactFile struct {
 // Start asks for a manual build, or a retry when RetryOf is set.
 type Start struct {
 	Project string            `json:"project,omitempty"`
-	Ref     string            `json:"ref,omitempty"`    // branch, tag or full ref; default: the project's branch
+	Ref     string            `json:"ref,omitempty"`    // branch, or full ref like refs/tags/v1; default: the project's branch
 	Commit  string            `json:"commit,omitempty"` // full id
 	Image   string            `json:"image,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`

@@ -1,0 +1,170 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/scheduler"
+)
+
+// BuildInput names one build in a path. Like the other Inputs it is exported for the sake of reflection, by which huma
+// finds the fields of embedded types.
+type BuildInput struct {
+	Project string `path:"project" maxLength:"200" example:"api"`
+	Number  int    `path:"number" minimum:"1" example:"142"`
+}
+
+func (in *BuildInput) id() string { return fmt.Sprintf("%s#%d", in.Project, in.Number) }
+
+const buildPath = "/api/v1/builds/{project}/{number}"
+
+// PageInput asks for one page of a list.
+type PageInput struct {
+	Cursor string `query:"cursor" maxLength:"200" doc:"next of the page before"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"items a page"`
+}
+
+// badCursor makes a list's failure to find its cursor the caller's mistake, which it is.
+func badCursor(cursor string, err error) error {
+	if cursor != "" && errors.Is(err, scheduler.ErrNotFound) {
+		return problem(http.StatusBadRequest, err.Error(), "pass next of the page before as cursor, or none for the first page")
+	}
+	return err
+}
+
+type buildsIn struct {
+	PageInput
+	Project string `query:"project" maxLength:"200" doc:"only of this project"`
+	Status  string `query:"status" enum:"IN_PROGRESS,SUCCEEDED,FAILED,FAULT,TIMED_OUT,STOPPED" doc:"only with this status"`
+}
+
+func (a *api) routeBuilds() {
+	tags := []string{"builds"}
+	add(a, huma.Operation{
+		OperationID: "list-builds", Method: http.MethodGet, Path: "/api/v1/builds", Tags: tags,
+		Summary: "List builds, newest first, without their jobs",
+	}, a.listBuilds)
+	add(a, huma.Operation{
+		OperationID: "show-build", Method: http.MethodGet, Path: buildPath, Tags: tags,
+		Summary: "One build with its jobs",
+	}, func(_ context.Context, in *BuildInput) (*jsonOut[client.Build], error) {
+		b, err := a.wholeBuild(in.id())
+		if err != nil {
+			return nil, err
+		}
+		return answer(b)
+	})
+	add(a, huma.Operation{
+		OperationID: "stop-build", Method: http.MethodPost, Path: buildPath + "/stop", Tags: tags,
+		Summary: "End a build as STOPPED. One that has ended stays as it is",
+	}, a.stopBuild)
+	add(a, huma.Operation{
+		OperationID: "retry-build", Method: http.MethodPost, Path: buildPath + "/retry", Tags: tags,
+		Summary:       "Ask for a new build of the same commit and plan",
+		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusConflict, http.StatusServiceUnavailable},
+	}, a.retryBuild)
+	a.routeEvents()
+}
+
+func (a *api) listBuilds(_ context.Context, in *buildsIn) (*jsonOut[client.Page[client.Build]], error) {
+	filter := scheduler.Filter{Project: in.Project, Status: scheduler.Status(in.Status)}
+	rows, next, err := a.Scheduler.Builds(filter, in.Cursor, in.Limit)
+	if err != nil {
+		return nil, badCursor(in.Cursor, err)
+	}
+	page := client.Page[client.Build]{Items: make([]client.Build, len(rows)), Next: next}
+	for i := range rows {
+		page.Items[i] = a.showBuild(&rows[i])
+	}
+	return answer(page)
+}
+
+// wholeBuild reads a build with its jobs.
+func (a *api) wholeBuild(id string) (client.Build, error) {
+	b, err := a.Scheduler.Build(id)
+	if err != nil {
+		return client.Build{}, err
+	}
+	jobs, err := a.Scheduler.Jobs(id)
+	if err != nil {
+		return client.Build{}, err
+	}
+	out := a.showBuild(&b)
+	out.Jobs = make([]client.Job, len(jobs))
+	for i := range jobs {
+		out.Jobs[i] = a.showJob(&jobs[i])
+	}
+	return out, nil
+}
+
+func (a *api) stopBuild(ctx context.Context, in *BuildInput) (*jsonOut[client.Build], error) {
+	_, err := a.Scheduler.Stop(ctx, in.id(), callerOf(ctx))
+	if err != nil && !errors.Is(err, scheduler.ErrEnded) {
+		return nil, err
+	}
+	b, err := a.wholeBuild(in.id())
+	if err != nil {
+		return nil, err
+	}
+	return answer(b)
+}
+
+type retryIn struct {
+	BuildInput
+	KeyInput
+	Failed bool `query:"failed" doc:"take over the results of the jobs that succeeded"`
+}
+
+func (a *api) retryBuild(ctx context.Context, in *retryIn) (*jsonOut[client.Trigger], error) {
+	old, err := a.Scheduler.Build(in.id())
+	if err != nil {
+		return nil, err
+	}
+	if !old.Status.Ended() {
+		return nil, problem(http.StatusConflict, "build "+old.ID()+" still runs", "stop it first, or wait for its end")
+	}
+	return a.accept(ctx, in.KeyInput, scheduler.Trigger{
+		Kind: scheduler.KindRetry, RetryOf: old.ID(), FailedOnly: in.Failed, Projects: []string{old.Project},
+	})
+}
+
+// KeyInput carries the key by which a request that was sent twice is known.
+type KeyInput struct {
+	Key string `header:"Idempotency-Key" maxLength:"128" doc:"a second request with the same key gets the first one's answer"`
+}
+
+// accept stores a trigger that the API was asked for.
+func (a *api) accept(ctx context.Context, key KeyInput, t scheduler.Trigger) (*jsonOut[client.Trigger], error) {
+	t.Actor = callerOf(ctx)
+	if key.Key != "" {
+		// With the caller's name in it, so that no one can guess another's key and read what was made by it.
+		t.Delivery = strings.Join([]string{"api", string(t.Kind), t.Actor, key.Key}, "/")
+	}
+	stored, _, err := a.Scheduler.Accept(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return answer(showTrigger(stored))
+}
+
+// findJob returns the job of that id, or the first one when id is empty.
+func findJob(build string, jobs []scheduler.Job, id string) (*scheduler.Job, error) {
+	if i := slices.IndexFunc(jobs, func(j scheduler.Job) bool { return id == "" || j.ID == id }); i >= 0 {
+		return &jobs[i], nil
+	}
+	ids := make([]string, len(jobs))
+	for i := range jobs {
+		ids[i] = jobs[i].ID
+	}
+	if len(ids) == 0 {
+		return nil, problem(http.StatusNotFound, "build "+build+" has no jobs", "GET the build: its message says why")
+	}
+	return nil, problem(http.StatusNotFound, fmt.Sprintf("build %s has no job %q", build, id), "its jobs are "+strings.Join(ids, ", "))
+}

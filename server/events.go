@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/scheduler"
+)
+
+const (
+	// heartbeat is how often a stream of events says something, for proxies that cut silent connections.
+	heartbeat = 15 * time.Second
+	// eventPause is the least time between two events: a build of forty shards changes far more often than
+	// anyone can read.
+	eventPause = 100 * time.Millisecond
+)
+
+func (a *api) routeEvents() {
+	op := huma.Operation{
+		OperationID: "watch-build", Method: http.MethodGet, Path: buildPath + "/events", Tags: []string{"builds"},
+		Summary: "One build's state now and after each change, as server-sent events",
+		Description: "Each event is named build, its data is the build with its jobs. Changes that follow each other closely " +
+			"become one event. A comment comes every 15 s. The stream ends after the state in which the build has ended.",
+		Responses: streamed("text/event-stream"),
+	}
+	add(a, op, func(ctx context.Context, in *BuildInput) (*huma.StreamResponse, error) {
+		// The watch comes first: what changes after the first look is then not missed.
+		changed := a.Scheduler.Watch(ctx, in.id())
+		first, err := a.wholeBuild(in.id())
+		if err != nil {
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(hctx huma.Context) {
+			hctx.SetHeader("Content-Type", "text/event-stream")
+			hctx.SetHeader("X-Accel-Buffering", "no")
+			a.sendEvents(ctx, newStream(hctx), first, changed)
+		}}, nil
+	})
+}
+
+// sendEvents writes states until the build has ended or the client or daemon has gone.
+func (a *api) sendEvents(ctx context.Context, s *stream, b client.Build, changed <-chan struct{}) {
+	if s.start(http.StatusOK) != nil {
+		return
+	}
+	for n := 1; ; n++ {
+		if err := sendEvent(s, n, b); err != nil || ended(b) {
+			return
+		}
+		if !wait(ctx, nil, eventPause) || !a.untilChange(ctx, s, changed) {
+			return
+		}
+		var err error
+		if b, err = a.wholeBuild(b.ID); err != nil {
+			a.Logger.Error("reading a build for its watchers", "build", b.ID, "error", err)
+			return
+		}
+	}
+}
+
+// untilChange waits for a change and keeps the connection alive meanwhile. It returns now and then without one, too:
+// durations grow, and a log's size is no change of its build.
+func (a *api) untilChange(ctx context.Context, s *stream, changed <-chan struct{}) bool {
+	timer := time.NewTimer(heartbeat)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-changed:
+		return ctx.Err() == nil
+	case <-timer.C:
+		_, err := s.Write([]byte(": still here\n\n"))
+		return err == nil
+	}
+}
+
+func sendEvent(s *stream, n int, b client.Build) error {
+	text, err := json.Marshal(b) // one line: JSON escapes line ends
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s, "id: %d\nevent: build\ndata: %s\n\n", n, text)
+	return err
+}
+
+func ended(b client.Build) bool { return scheduler.Status(b.Status).Ended() }

@@ -1,0 +1,274 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/forge"
+	"github.com/runner-ci/runner/scheduler"
+)
+
+const testToken = "rt_TESTTESTTESTTESTTESTTEST"
+
+// daemon is the part of a daemon that these tests need: a real scheduler and a real artifact store on disk, and the
+// server in front of them, which can be stopped and started again on the same address.
+type daemon struct {
+	t       *testing.T
+	dir     string
+	addr    string
+	log     *lockedBuffer
+	opts    Options
+	handler *api
+	state   *staged
+	store   *artifacts.Store
+	http    *http.Server
+}
+
+// newDaemon starts a daemon with the projects in its configuration file.
+func newDaemon(t *testing.T, projects ...config.Project) *daemon {
+	t.Helper()
+	d := &daemon{t: t, dir: t.TempDir(), addr: "127.0.0.1:0", log: &lockedBuffer{}}
+	cfg := config.Default()
+	cfg.Projects = projects
+	sched, err := scheduler.Open(filepath.Join(d.dir, "state.db"), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sched.Close() })
+	d.state = &staged{Scheduler: sched, builds: map[string]*scheduler.Build{}, jobs: map[string][]scheduler.Job{}, watchers: map[chan struct{}]bool{}}
+	d.opts = Options{
+		Scheduler: d.state, Source: &fakeSource{}, Forges: []forge.Forge{forge.GitHub{}},
+		Tokens: []Token{NewToken("admin", testToken)}, Version: "test", Instance: sched.Instance(),
+		Slots: 2, Engines: []string{"local"}, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	d.start()
+	t.Cleanup(d.stop)
+	return d
+}
+
+// start opens the artifact store and the listener.
+func (d *daemon) start() {
+	d.t.Helper()
+	var err error
+	if d.store, err = artifacts.Open(filepath.Join(d.dir, "artifacts.db"), artifacts.Options{Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		d.t.Fatal(err)
+	}
+	d.opts.Artifacts = d.store
+	d.handler = New(d.opts).(*api)
+	listener, err := net.Listen("tcp", d.addr)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.addr = listener.Addr().String()
+	d.http = NewHTTPServer(d.handler, d.opts.Logger)
+	go d.http.Serve(listener)
+}
+
+// stop ends server and store in good order.
+func (d *daemon) stop() {
+	if d.http == nil {
+		return
+	}
+	if err := d.http.Shutdown(context.Background()); err != nil {
+		d.t.Error(err)
+	}
+	if err := d.store.Close(); err != nil {
+		d.t.Error(err)
+	}
+	d.http = nil
+}
+
+// kill cuts every connection at once, as the end of the process would.
+func (d *daemon) kill() {
+	d.http.Close()
+	if err := d.store.Close(); err != nil {
+		d.t.Error(err)
+	}
+	d.http = nil
+}
+
+func (d *daemon) url() string            { return "http://" + d.addr }
+func (d *daemon) client() *client.Client { return client.New(d.url(), testToken) }
+
+// do sends a request with the token, and returns the answer with its body read.
+func (d *daemon) do(method, path string, header http.Header, body []byte) (*http.Response, []byte) {
+	d.t.Helper()
+	if header == nil {
+		header = http.Header{}
+	}
+	if _, has := header["Authorization"]; !has {
+		header.Set("Authorization", "Bearer "+testToken)
+	}
+	return d.send(method, path, header, body)
+}
+
+// send is do without a token.
+func (d *daemon) send(method, path string, header http.Header, body []byte) (*http.Response, []byte) {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url()+path, bytes.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if header != nil {
+		req.Header = header
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return resp, text
+}
+
+// lockedBuffer takes the log of a server.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// staged is the real scheduler, but builds are put on stage by the test: real ones need an engine and a repository.
+type staged struct {
+	*scheduler.Scheduler
+	mu       sync.Mutex
+	builds   map[string]*scheduler.Build
+	jobs     map[string][]scheduler.Job
+	watchers map[chan struct{}]bool
+	stopped  string // by whom
+}
+
+// put shows a build and its jobs from now on, and tells the watchers.
+func (s *staged) put(b scheduler.Build, jobs ...scheduler.Job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.builds[b.ID()], s.jobs[b.ID()] = &b, jobs
+	for ch := range s.watchers {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *staged) Build(id string) (scheduler.Build, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.builds[id]; b != nil {
+		return *b, nil
+	}
+	return s.Scheduler.Build(id)
+}
+
+func (s *staged) Jobs(id string) ([]scheduler.Job, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.builds[id] != nil {
+		return slices.Clone(s.jobs[id]), nil
+	}
+	return s.Scheduler.Jobs(id)
+}
+
+func (s *staged) Builds(f scheduler.Filter, cursor string, limit int) ([]scheduler.Build, string, error) {
+	if cursor != "" {
+		return s.Scheduler.Builds(f, cursor, limit)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []scheduler.Build
+	for _, b := range s.builds {
+		if (f.Project == "" || f.Project == b.Project) && (f.Status == "" || f.Status == b.Status) {
+			out = append(out, *b)
+		}
+	}
+	slices.SortFunc(out, func(a, b scheduler.Build) int { return b.Number - a.Number })
+	return out, "", nil
+}
+
+func (s *staged) Stop(_ context.Context, id, by string) (scheduler.Build, error) {
+	b, err := s.Build(id)
+	if err != nil {
+		return b, err
+	}
+	if b.Status.Ended() {
+		return b, scheduler.ErrEnded
+	}
+	b.Status, b.StopBy = scheduler.Stopped, by
+	jobs, err := s.Jobs(id)
+	s.put(b, jobs...)
+	return b, err
+}
+
+func (s *staged) Watch(ctx context.Context, _ string) <-chan struct{} {
+	ch := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[ch] = true
+	context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, ch)
+		close(ch)
+	})
+	return ch
+}
+
+// fakeSource stands for the git mirrors, whose own tests are elsewhere.
+type fakeSource struct {
+	mu     sync.Mutex
+	got    []byte
+	commit string
+	ref    string
+}
+
+func (f *fakeSource) Known(_ context.Context, _ config.Project, ids []string) ([]string, error) {
+	return ids[:min(1, len(ids))], nil
+}
+
+func (f *fakeSource) Receive(_ context.Context, _ config.Project, commit, ref string, pack io.Reader) error {
+	text, err := io.ReadAll(pack)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.got, f.commit, f.ref = text, commit, ref
+	return err
+}
+
+// asProblem returns the client's error as a problem, or fails.
+func asProblem(t *testing.T, err error) *client.Error {
+	t.Helper()
+	var p *client.Error
+	if !errors.As(err, &p) {
+		t.Fatalf("error is %v (%T), want a problem", err, err)
+	}
+	return p
+}
+
+func project(name, url string) config.Project {
+	return config.Project{Name: name, URL: url, Buildspec: "buildspec.yml", Pull: "if-not-present"}
+}

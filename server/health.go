@@ -1,0 +1,66 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/runner-ci/runner/client"
+)
+
+type health struct {
+	Status string `json:"status" example:"ok"`
+}
+
+// routeHealth adds what a supervisor or load balancer asks. Neither says anything that a stranger may not know.
+func (a *api) routeHealth() {
+	addPublic(a, huma.Operation{
+		OperationID: "healthz", Method: http.MethodGet, Path: "/healthz", Tags: []string{"health"},
+		Summary: "Whether the process lives",
+	}, func(context.Context, *struct{}) (*jsonOut[health], error) { return answer(health{"ok"}) })
+
+	addPublic(a, huma.Operation{
+		OperationID: "readyz", Method: http.MethodGet, Path: "/readyz", Tags: []string{"health"},
+		Summary: "Whether the state is open and an engine answers", Errors: []int{http.StatusServiceUnavailable},
+	}, func(ctx context.Context, _ *struct{}) (*jsonOut[health], error) {
+		// A supervisor that asks has its own, shorter patience: an engine that hangs is one that does not answer.
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if err := a.Ready(ctx); err != nil {
+			a.Logger.Warn("not ready", "error", err)
+			return nil, problem(http.StatusServiceUnavailable, "the daemon is not ready", "its log says why")
+		}
+		return answer(health{"ok"})
+	})
+}
+
+// routeDaemon adds what concerns the daemon as a whole.
+func (a *api) routeDaemon() {
+	add(a, huma.Operation{
+		OperationID: "daemon", Method: http.MethodGet, Path: "/api/v1/daemon", Tags: []string{"daemon"},
+		Summary: "What the daemon says of itself",
+	}, func(context.Context, *struct{}) (*jsonOut[client.Daemon], error) { return answer(a.daemon()) })
+
+	type drainIn struct {
+		Body struct {
+			On bool `json:"on" doc:"true: start no new job; false: start jobs again"`
+		}
+	}
+	add(a, huma.Operation{
+		OperationID: "drain", Method: http.MethodPut, Path: "/api/v1/daemon/drain", Tags: []string{"daemon"},
+		Summary: "Start no new job, or start jobs again. Jobs that run go on",
+	}, func(ctx context.Context, in *drainIn) (*jsonOut[client.Daemon], error) {
+		a.Scheduler.Drain(in.Body.On)
+		a.Logger.Info("drain", "on", in.Body.On, "by", callerOf(ctx))
+		return answer(a.daemon())
+	})
+}
+
+func (a *api) daemon() client.Daemon {
+	return client.Daemon{
+		Version: a.Version, Instance: a.Instance, Slots: a.Slots, Engines: a.Engines,
+		Draining: a.Scheduler.Draining(), Running: a.Scheduler.Running(), Queued: a.Scheduler.Queued(),
+	}
+}

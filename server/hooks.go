@@ -1,0 +1,224 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/runner-ci/runner/forge"
+	"github.com/runner-ci/runner/scheduler"
+)
+
+const (
+	// maxHook bounds a webhook's body in bytes: GitHub sends no more than 25 MB.
+	maxHook = 25 << 20
+	// hookTimeout is how long a body may take to come. GitHub gives the whole delivery 10 s.
+	hookTimeout = 10 * time.Second
+	// smallHook is how much of a body anyone may have in our memory. What is larger takes a slot of largeHooks, so
+	// that strangers with many connections cannot fill it.
+	smallHook  = 256 << 10
+	largeHooks = 4
+	// maxDelivery bounds a delivery's id in bytes.
+	maxDelivery = 200
+)
+
+// hookAnswer is what a forge is told. People read it in the forge's list of recent deliveries.
+type hookAnswer struct {
+	Trigger  string   `json:"trigger,omitempty" doc:"id of the trigger that was recorded"`
+	Outcome  string   `json:"outcome" enum:"pong,ignored,pending,built,skipped,waiting"`
+	Reason   string   `json:"reason,omitempty" doc:"why nothing is built"`
+	Projects []string `json:"projects,omitempty" doc:"projects whose secret the delivery was signed with"`
+	Builds   []string `json:"builds,omitempty" doc:"of a delivery that came again: what was built"`
+}
+
+type hookOut struct {
+	Status int
+	Body   hookAnswer
+}
+
+// hookIn takes the request as it is: the signature is over its raw bytes.
+type hookIn struct {
+	r    *http.Request
+	ctrl *http.ResponseController
+}
+
+// Resolve takes the request over from huma.
+func (in *hookIn) Resolve(ctx huma.Context) []error {
+	r, w := humago.Unwrap(ctx)
+	in.r, in.ctrl = r, http.NewResponseController(w)
+	return nil
+}
+
+func (a *api) routeHooks() {
+	body := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject}}
+	for _, f := range a.Forges {
+		addPublic(a, huma.Operation{
+			OperationID: "hook-" + f.Name(), Method: http.MethodPost, Path: "/hooks/" + f.Name(), Tags: []string{"hooks"},
+			Summary:       "Where " + f.Name() + " delivers its webhooks",
+			Description:   "Needs no token: a delivery is signed with the webhook secret of a project.",
+			DefaultStatus: http.StatusAccepted,
+			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+				"application/json": body, "application/x-www-form-urlencoded": body,
+			}},
+			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestTimeout,
+				http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable},
+		}, func(ctx context.Context, in *hookIn) (*hookOut, error) { return a.hook(ctx, f, in) })
+	}
+}
+
+// unsigned is the one answer to an unknown repository, a wrong signature, and a body that cannot be read: a stranger
+// learns nothing about which projects there are.
+func unsigned() *Problem {
+	return problem(http.StatusUnauthorized, "no project has this repository and a webhook secret that this delivery is signed with",
+		"compare the project's URL and webhook secret with the webhook's settings")
+}
+
+// hook takes the steps that package forge describes.
+func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, error) {
+	body, release, err := a.readHook(in)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	event, parseErr := f.Parse(in.r.Header, body)
+	projects, err := a.signers(f, in.r.Header, body, event)
+	if err != nil {
+		return nil, err
+	}
+	if len(projects) == 0 {
+		a.Logger.Warn("webhook refused", "forge", f.Name(), "repository", event.Repository.Name, "remote", in.r.RemoteAddr,
+			"reason", "no project has this repository and this secret")
+		return nil, unsigned()
+	}
+	if parseErr != nil {
+		return nil, problem(http.StatusBadRequest, parseErr.Error(), "")
+	}
+	delivery := f.Delivery(in.r.Header)
+	if delivery == "" || len(delivery) > maxDelivery {
+		return nil, problem(http.StatusBadRequest, "the delivery has no id by which it would be known when it comes again",
+			"the forge sends one in a header of each delivery; a proxy must not drop it")
+	}
+	switch event.Kind {
+	case forge.Ping:
+		return &hookOut{http.StatusOK, hookAnswer{Outcome: "pong", Projects: projects}}, nil
+	case forge.Other:
+		return &hookOut{http.StatusAccepted, hookAnswer{Outcome: "ignored", Reason: event.Ignore, Projects: projects}}, nil
+	}
+	t, created, err := a.Scheduler.Accept(ctx, hookTrigger(f, delivery, projects, event))
+	if err != nil {
+		return nil, err
+	}
+	a.Logger.Info("webhook accepted", "forge", f.Name(), "trigger", t.ID, "kind", t.Kind, "ref", t.Ref, "commit", t.Commit,
+		"projects", t.Projects, "again", !created)
+	out := hookAnswer{Trigger: t.ID, Outcome: string(t.Outcome), Reason: t.Reason, Projects: t.Projects, Builds: t.Builds}
+	if t.Skip != "" && t.Outcome == scheduler.OutcomePending {
+		out.Outcome, out.Reason = string(scheduler.OutcomeSkipped), t.Skip // certain already
+	}
+	return &hookOut{http.StatusAccepted, out}, nil
+}
+
+// kinds are the forge's events as triggers.
+var kinds = map[forge.Kind]scheduler.TriggerKind{
+	forge.Push: scheduler.KindPush, forge.Tag: scheduler.KindTag, forge.PullRequest: scheduler.KindPullRequest,
+}
+
+// hookTrigger makes the trigger. Trusted stays false: each project protects other refs, so the scheduler judges it
+// for every build by itself.
+func hookTrigger(f forge.Forge, delivery string, projects []string, e forge.Event) scheduler.Trigger {
+	return scheduler.Trigger{
+		Kind: kinds[e.Kind], Projects: projects, Delivery: f.Name() + "/" + delivery,
+		Ref: e.Ref, HeadRef: e.HeadRef, Commit: e.Commit, Before: e.Before, BaseRef: e.BaseRef,
+		PullRequest: e.PullRequest, Fork: e.Fork, Event: e.Webhook,
+		Title: e.Title, Actor: e.Actor, ActorID: e.ActorID, Skip: e.Skip,
+	}
+}
+
+// signers returns the names of the projects that the delivery is for: those that have the event's repository, and
+// whose secret it is signed with. When there is no candidate a signature is computed all the same.
+func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forge.Event) ([]string, error) {
+	all, err := a.Scheduler.Projects()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	verified := false
+	for i := range all {
+		p := &all[i]
+		if p.WebhookSecret == "" || !concerns(event, p.URL, len(body)) {
+			continue
+		}
+		secret, err := a.Secret(p.WebhookSecret)
+		if err != nil || len(secret) == 0 {
+			a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", p.Name, "error", err)
+			continue
+		}
+		verified = true
+		if f.Verify(header, body, secret) {
+			names = append(names, p.Name)
+		}
+	}
+	if !verified {
+		f.Verify(header, body, []byte("no project, no secret, the same work"))
+	}
+	return names, nil
+}
+
+// maxPing is how large a ping of an organization's webhook may be, in bytes: it is compared with every secret.
+const maxPing = 64 << 10
+
+// concerns tells whether an event is about the repository at that address. The ping of an organization's webhook
+// names no repository, so it concerns all.
+func concerns(event forge.Event, address string, size int) bool {
+	keys := event.Repository.Keys()
+	if len(keys) == 0 {
+		return event.Kind == forge.Ping && size <= maxPing
+	}
+	own := forge.RepositoryKey(address)
+	for _, key := range keys {
+		if key == own {
+			return true
+		}
+	}
+	return false
+}
+
+// readHook reads the body. It is unverified, so time and memory for it are bounded; release gives the memory back.
+func (a *api) readHook(in *hookIn) (body []byte, release func(), err error) {
+	release = func() {}
+	if in.r.ContentLength > maxHook {
+		return nil, nil, hookTooLarge()
+	}
+	_ = in.ctrl.SetReadDeadline(time.Now().Add(hookTimeout))
+	defer in.ctrl.SetReadDeadline(time.Time{})
+	var buf bytes.Buffer
+	_, err = io.Copy(&buf, io.LimitReader(in.r.Body, smallHook))
+	if err == nil && buf.Len() == smallHook {
+		select {
+		case a.large <- struct{}{}:
+			release = func() { <-a.large }
+		case <-time.After(hookTimeout):
+			return nil, nil, problem(http.StatusServiceUnavailable, "too many large deliveries at once", "deliver it again")
+		}
+		_, err = io.Copy(&buf, io.LimitReader(in.r.Body, maxHook-smallHook+1))
+	}
+	switch {
+	case err != nil:
+		err = problem(http.StatusRequestTimeout, fmt.Sprintf("the body broke off after %d bytes, or took longer than %s", buf.Len(), hookTimeout), "deliver it again")
+	case buf.Len() > maxHook:
+		err = hookTooLarge()
+	default:
+		return buf.Bytes(), release, nil
+	}
+	release()
+	return nil, nil, err
+}
+
+func hookTooLarge() error {
+	return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the delivery is larger than %d MiB", maxHook>>20), "no forge sends such deliveries")
+}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/forge"
+	"github.com/runner-ci/runner/scheduler"
+)
+
+// Scheduler is what the server needs of package scheduler.
+type Scheduler interface {
+	Accept(ctx context.Context, t scheduler.Trigger) (stored scheduler.Trigger, created bool, err error)
+	Trigger(id string) (scheduler.Trigger, error)
+	Triggers(cursor string, limit int) (page []scheduler.Trigger, next string, err error)
+	WatchTrigger(ctx context.Context, id string) <-chan struct{}
+
+	Build(id string) (scheduler.Build, error)
+	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
+	Jobs(build string) ([]scheduler.Job, error)
+	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
+	Watch(ctx context.Context, build string) <-chan struct{}
+
+	Projects() ([]scheduler.Project, error)
+	Project(name string) (scheduler.Project, error)
+	PutProject(ctx context.Context, p config.Project) error
+	RemoveProject(ctx context.Context, name string) error
+
+	Drain(on bool)
+	Draining() bool
+	Running() int
+	Queued() int
+}
+
+// Artifacts is what the server needs of package artifacts.
+type Artifacts interface {
+	LogState(id string) (artifacts.LogState, error)
+	ReadLog(ctx context.Context, id string, offset int64, follow bool) io.ReadCloser
+	Set(id string) (artifacts.Set, error)
+	OpenFile(ctx context.Context, id, path string) (io.ReadCloser, artifacts.File, error)
+	WriteZip(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
+	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
+}
+
+// Source is what the server needs of the git mirrors. Both name a project, whose remote the daemon's assembly knows.
+type Source interface {
+	// Known returns which of the commits the project's mirror has, in their order.
+	Known(ctx context.Context, project config.Project, commits []string) ([]string, error)
+	// Receive puts a pack into the project's mirror and keeps its commit under the ref. An error that wraps
+	// *RefusedError is the sender's doing.
+	Receive(ctx context.Context, project config.Project, commit, ref string, pack io.Reader) error
+}
+
+// Options is all that a server is made of.
+type Options struct {
+	Scheduler Scheduler
+	Artifacts Artifacts
+	Source    Source
+	Forges    []forge.Forge // each gets a route /hooks/<name>
+	Tokens    []Token       // any of them opens every route; without one, none does
+
+	// Secret reads the secret that a reference names; nil means config.Secret.Resolve.
+	Secret func(config.Secret) ([]byte, error)
+	// CheckProject judges a project that the API was given; nil means config.Project.Check.
+	CheckProject func(*config.Project) error
+	// Ready tells why the daemon cannot do its work right now: state not open, no engine answers. Nil means ready.
+	Ready func(context.Context) error
+
+	Version  string
+	Instance string
+	Slots    int
+	Engines  []string
+	MaxPack  int64 // bytes of one submitted pack; 0 means DefaultMaxPack
+	Logger   *slog.Logger
+}
+
+// DefaultMaxPack bounds a submitted pack in bytes: the whole of a large repository, for a mirror that has none of it.
+const DefaultMaxPack = 4 << 30
+
+func (o Options) withDefaults() Options {
+	if o.Secret == nil {
+		o.Secret = config.Secret.Resolve
+	}
+	if o.CheckProject == nil {
+		o.CheckProject = (*config.Project).Check
+	}
+	if o.Ready == nil {
+		o.Ready = func(context.Context) error { return nil }
+	}
+	if o.MaxPack <= 0 {
+		o.MaxPack = DefaultMaxPack
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

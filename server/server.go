@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// api is the handler of all routes.
+type api struct {
+	Options
+	mux    *router
+	huma   huma.API
+	public map[string]bool // patterns of the mux that need no token
+	large  chan struct{}   // slots for webhooks with large bodies
+}
+
+// router is a mux that knows its patterns, which a test holds against the OpenAPI document.
+type router struct {
+	*http.ServeMux
+	patterns []string
+}
+
+// HandleFunc adds a route.
+func (m *router) HandleFunc(pattern string, handle func(http.ResponseWriter, *http.Request)) {
+	m.patterns = append(m.patterns, pattern)
+	m.ServeMux.HandleFunc(pattern, handle)
+}
+
+// New returns the handler of all routes. Serve it with NewHTTPServer, whose limits it counts on.
+func New(o Options) http.Handler {
+	useProblems()
+	a := &api{
+		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{},
+		large: make(chan struct{}, largeHooks),
+	}
+	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	a.huma = humago.New(a.mux, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Runner", Version: a.Version,
+				Description: "The API of a Runner daemon. Lists are newest first, in pages: pass next as cursor. Errors are problem+json.",
+			},
+			Components: &huma.Components{
+				Schemas:         schemas,
+				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer"}},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+	})
+	a.routeHealth()
+	a.routeDaemon()
+	a.routeBuilds()
+	a.routeLogs()
+	a.routeArtifacts()
+	a.routeTriggers()
+	a.routeProjects()
+	a.routeSubmit()
+	a.routeHooks()
+	a.routeOpenAPI()
+	return a
+}
+
+// bearer names the security scheme in the OpenAPI document.
+const bearer = "token"
+
+// maxBody bounds a JSON body in bytes. The largest is a list of known commits, 40 digits each.
+const maxBody = 1 << 20
+
+// readTimeout is how long a JSON body may take to come.
+const readTimeout = 30 * time.Second
+
+// add registers an operation that needs a token, and turns its errors into problems.
+func add[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = []map[string][]string{{bearer: {}}}
+	op.Errors = append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound}, op.Errors...)
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody
+	}
+	op.BodyReadTimeout = readTimeout
+	op.RejectUnknownQueryParameters = true
+	register(a, op, handle)
+}
+
+// addPublic registers an operation that needs no token.
+func addPublic[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = []map[string][]string{}
+	a.public[op.Method+" "+op.Path] = true
+	register(a, op, handle)
+}
+
+func register[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err == nil {
+			return out, nil
+		}
+		p := problemOf(err)
+		if p.Status == http.StatusInternalServerError && p.ID == "" {
+			p.ID = newID()
+			a.Logger.Error("a request failed", "id", p.ID, "operation", op.OperationID, "error", err)
+		}
+		return nil, p
+	})
+}
+
+// jsonOut is the answer of an operation: its body as JSON.
+type jsonOut[T any] struct{ Body T }
+
+func answer[T any](body T) (*jsonOut[T], error) { return &jsonOut[T]{body}, nil }
+
+// routeOpenAPI serves the document, which is made once: by now every operation is in it.
+func (a *api) routeOpenAPI() {
+	text, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
+	a.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		if err != nil {
+			writeProblem(w, problemOf(err))
+			return
+		}
+		w.Header().Set("Content-Type", "application/openapi+json")
+		w.Write(text)
+	})
+}
+
+// NewHTTPServer returns a server for the handler with the limits that it counts on. There is no limit on a whole
+// request or answer, since packs, logs and archives take what they take; every read and write in them has one.
+// Shutdown ends the streams first, so that it need not wait for the builds that they follow.
+func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	base, cancel := context.WithCancel(context.Background())
+	s := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    256 << 10, // the environment of a submit is in a header
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	s.RegisterOnShutdown(cancel)
+	return s
+}

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Token is what the daemon keeps of a bearer token: whose it is, and its SHA-256. The token itself has 130 random
+// bits, so that a plain hash is as good as a slow one, and costs nothing at every request.
+type Token struct {
+	Name string // whom actions by this token are recorded as
+	Sum  [sha256.Size]byte
+}
+
+// NewToken hashes a token.
+func NewToken(name, token string) Token {
+	return Token{Name: name, Sum: sha256.Sum256([]byte(token))}
+}
+
+// minToken is the shortest token that is taken from a file, in bytes; less can be guessed.
+const minToken = 16
+
+// EnsureToken returns the token in the file at path, which only its owner may be able to read. When there is no such
+// file, it makes one with a new random token, mode 0600, whole or not at all; created tells that it did.
+func EnsureToken(path string) (token string, created bool, err error) {
+	token, err = readToken(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return token, false, err
+	}
+	token = "rt_" + rand.Text()
+	switch err = writeToken(path, token); {
+	case errors.Is(err, fs.ErrExist): // another process was faster
+		token, err = readToken(path)
+		return token, false, err
+	case err != nil:
+		return "", false, fmt.Errorf("making the API token: %w", err)
+	}
+	return token, true, nil
+}
+
+func readToken(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", fmt.Errorf("reading the API token: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("the API token %s is no regular file; remove it, and the next start makes a new one", path)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return "", fmt.Errorf("the API token %s can be read or changed by others (mode %04o); run chmod 600 on it, or remove it for a new one", path, mode)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("reading the API token: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 4096))
+	if err != nil {
+		return "", fmt.Errorf("reading the API token: %w", err)
+	}
+	token := strings.TrimSpace(string(text))
+	if len(token) < minToken || strings.ContainsAny(token, " \t\r\n") {
+		return "", fmt.Errorf("the API token %s must hold one word of at least %d characters; remove the file for a new one", path, minToken)
+	}
+	return token, nil
+}
+
+// writeToken makes the file by a link from a complete one, which fails with fs.ErrExist where there is one already.
+func writeToken(path, token string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".token-*") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.WriteString(token + "\n")
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Link(tmp.Name(), path)
+}
+
+type callerKey struct{}
+
+// callerOf names the token by which a request came in.
+func callerOf(ctx context.Context) string {
+	name, _ := ctx.Value(callerKey{}).(string)
+	return name
+}
+
+// authenticate finds whose token a request bears. All tokens are compared, each in constant time.
+func (a *api) authenticate(r *http.Request) (name string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	for _, t := range a.Tokens {
+		if subtle.ConstantTimeCompare(sum[:], t.Sum[:]) == 1 {
+			name, ok = t.Name, true
+		}
+	}
+	return name, ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// unauthorized is the one answer to a missing and to a wrong token.
+func unauthorized() *Problem {
+	return problem(http.StatusUnauthorized, "this needs a valid token",
+		"send Authorization: Bearer TOKEN; runner login stores the token, RUNNER_TOKEN gives it. The daemon's own stands in the file api-token in its data directory")
+}
