@@ -1,0 +1,239 @@
+package artifacts
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	// maxGroupChunks and maxGroupRows bound a transaction of many small things: each is a key or two in trees that
+	// are rewritten where they are touched.
+	maxGroupChunks = 1024
+	maxGroupRows   = 4096
+)
+
+// group is what one bulk transaction writes: chunks, and the manifest rows of files whose chunks are written.
+type group struct {
+	arena  []byte // stored bytes of the chunks, one after the other
+	chunks []*newChunk
+	files  []*newFile
+}
+
+// chunkRef is a chunk's number, known when its group is written.
+type chunkRef struct{ id uint64 }
+
+type newChunk struct {
+	row      chunkRow
+	from, to int // in the arena
+	ref      *chunkRef
+}
+
+// addChunk puts content into the group, and the group to the disk when it is large enough.
+func (in *intake) addChunk(raw []byte) (*chunkRef, error) {
+	if err := in.ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := &newChunk{ref: &chunkRef{}, row: chunkRow{Hash: sha256.Sum256(raw), Raw: uint32(len(raw))}}
+	known, err := in.s.hasChunk(c.row.Hash)
+	if err != nil {
+		return nil, err
+	}
+	g := in.group
+	g.reserve(len(raw), in.s.chunkBytes)
+	c.from = len(g.arena)
+	if known { // most likely still when the group is written; if not, it is stored as it is
+		g.arena = append(g.arena, raw...)
+	} else {
+		g.arena, c.row.Codec = in.s.pack(g.arena, raw)
+	}
+	c.to = len(g.arena)
+	stored := g.arena[c.from:c.to]
+	c.row.Stored, c.row.CRC = uint32(len(stored)), crc32.Checksum(stored, castagnoli)
+	g.chunks = append(g.chunks, c)
+	if int64(len(g.arena)) >= in.s.lane.groupBytes.Load() || len(g.chunks) >= maxGroupChunks {
+		return c.ref, in.flushGroup()
+	}
+	return c.ref, nil
+}
+
+// reserve makes room for a chunk, compressed or not: at once for a whole group, unless the set may be a small one.
+func (g *group) reserve(n, chunk int) {
+	n += n/128 + 1024 // zstd may grow what it cannot shrink
+	if cap(g.arena)-len(g.arena) >= n {
+		return
+	}
+	size := 2 * (len(g.arena) + n)
+	if size > 1<<20 {
+		size = maxGroupBytes + 2*chunk
+	}
+	g.arena = append(make([]byte, 0, size), g.arena...)
+}
+
+func (in *intake) addFile(f *newFile) error {
+	in.group.files = append(in.group.files, f)
+	if len(in.group.files) >= maxGroupRows {
+		return in.flushGroup()
+	}
+	return nil
+}
+
+// flushGroup hands the group to the writer, after the one before is written, and begins another: while one is on
+// its way to the disk the next is read, hashed and compressed.
+func (in *intake) flushGroup() error {
+	if err := in.settle(); err != nil {
+		return err
+	}
+	g := in.group
+	in.group, in.busy, in.spare = &group{arena: in.spare}, g, nil
+	go func() {
+		in.wrote <- in.s.lane.writeBulk(in.ctx, func(tx *bolt.Tx) error { return in.writeGroup(tx, g) })
+	}()
+	return nil
+}
+
+// settle waits for the group that is being written, and takes its memory for the next.
+func (in *intake) settle() error {
+	if in.busy == nil {
+		return nil
+	}
+	err := <-in.wrote
+	in.spare, in.busy = in.busy.arena[:0], nil
+	return err
+}
+
+// finish writes what is left, and at least one group, so that an empty set has a generation.
+func (in *intake) finish() error {
+	if err := in.flushChunk(); err != nil {
+		return err
+	}
+	if err := in.flushGroup(); err != nil {
+		return err
+	}
+	return in.settle()
+}
+
+// hasChunk reports whether content of that hash is stored.
+func (s *Store) hasChunk(hash [32]byte) (found bool, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		found = tx.Bucket(hashesBucket).Get(hash[:]) != nil
+		return nil
+	})
+	return found, err
+}
+
+// writeGroup runs in a transaction of its own.
+func (in *intake) writeGroup(tx *bolt.Tx, g *group) error {
+	if in.gen == 0 {
+		if err := in.begin(tx); err != nil {
+			return err
+		}
+	}
+	m, err := manifest(tx, in.gen)
+	if err != nil {
+		return err
+	}
+	w := chunkWriter{tx: tx, uses: m.Bucket(usesKey)}
+	for _, c := range g.chunks {
+		if err := w.put(c, g.arena[c.from:c.to]); err != nil {
+			return err
+		}
+	}
+	if err := addTotals(tx, w.sum); err != nil {
+		return err
+	}
+	files := m.Bucket(filesKey)
+	for _, f := range g.files {
+		for _, ref := range f.refs {
+			f.row.Chunks = binary.BigEndian.AppendUint64(f.row.Chunks, ref.id)
+		}
+		v, err := json.Marshal(&f.row)
+		if err != nil {
+			return err
+		}
+		if err := files.Put([]byte(f.path), v); err != nil {
+			return fmt.Errorf("writing the row of %.200q: %w", f.path, err)
+		}
+	}
+	return nil
+}
+
+// begin makes the generation that the set is written under.
+func (in *intake) begin(tx *bolt.Tx) error {
+	gen, err := newGen(tx, genRow{kind: kindSet, state: stateWriting, id: in.id})
+	if err != nil {
+		return err
+	}
+	m, err := tx.Bucket(manifestsBucket).CreateBucket(key(gen))
+	if err != nil {
+		return err
+	}
+	for _, name := range [][]byte{filesKey, usesKey} {
+		if _, err := m.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	in.gen = gen
+	return nil
+}
+
+// chunkWriter stores chunks of one generation in one transaction.
+type chunkWriter struct {
+	tx    *bolt.Tx
+	uses  *bolt.Bucket
+	group uint64
+	data  *bolt.Bucket // of group, made with the first new chunk
+	sum   totals
+}
+
+// put stores a chunk, or finds it, and counts that the generation uses it.
+func (w *chunkWriter) put(c *newChunk, stored []byte) error {
+	hashes, chunks := w.tx.Bucket(hashesBucket), w.tx.Bucket(chunksBucket)
+	row := c.row
+	id, found := number(hashes.Get(row.Hash[:]))
+	if found {
+		if ok, err := decode(chunks.Get(key(id)), &row); err != nil || !ok {
+			return fmt.Errorf("%w: chunk %d has a hash but no row", ErrDamaged, id)
+		}
+	} else {
+		var err error
+		if id, err = w.add(&row, stored); err != nil {
+			return err
+		}
+		if err := hashes.Put(row.Hash[:], key(id)); err != nil {
+			return err
+		}
+	}
+	c.ref.id = id
+	if w.uses.Get(key(id)) != nil {
+		return nil
+	}
+	row.Refs++
+	if err := w.uses.Put(key(id), []byte{}); err != nil {
+		return err
+	}
+	return chunks.Put(key(id), encode(&row))
+}
+
+// add stores bytes that are not in the store yet.
+func (w *chunkWriter) add(row *chunkRow, stored []byte) (uint64, error) {
+	id, err := w.tx.Bucket(chunksBucket).NextSequence()
+	if err != nil {
+		return 0, err
+	}
+	if w.data == nil {
+		w.group = id
+		if w.data, err = w.tx.Bucket(dataBucket).CreateBucket(key(id)); err != nil {
+			return 0, err
+		}
+	}
+	row.Group = w.group
+	w.sum.Chunks++
+	w.sum.ChunkBytes += int64(row.Raw)
+	w.sum.ChunkStored += int64(row.Stored)
+	return id, w.data.Put(key(id), stored)
+}

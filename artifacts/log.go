@@ -1,0 +1,152 @@
+package artifacts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// LogState says how far a log is.
+type LogState struct {
+	Bytes     int64  // committed
+	LastFrame uint64 // of the last append
+	Sealed    bool   // nothing more will come
+}
+
+// AppendLog appends p to log id, which the first append makes. It is durable when AppendLog returns. frame is the
+// last wire frame that p contains, counted from 1; a frame that the log already has is a repetition and changes
+// nothing. With an empty p only the cursor moves; frame 0 with an empty p makes the log. Calls for one log must come
+// one after the other. p should be below a few MiB, for it is one transaction. A sealed log answers ErrSealed.
+func (s *Store) AppendLog(ctx context.Context, id string, frame uint64, p []byte) error {
+	if err := checkID("log", id); err != nil {
+		return err
+	}
+	if frame == 0 && len(p) > 0 {
+		return fmt.Errorf("appending to log %q: %d bytes come with frame 0, but frames count from 1", id, len(p))
+	}
+	blocks := s.cutBlocks(p)
+	now := s.now()
+	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
+		row, err := openLog(tx, id, now)
+		if err != nil || frame <= row.LastFrame {
+			return err
+		}
+		if row.Sealed {
+			return ErrSealed
+		}
+		before := row
+		for _, b := range blocks {
+			if err := s.addBlock(tx, &row, b); err != nil {
+				return err
+			}
+		}
+		row.LastFrame, row.Updated = frame, now.UnixNano()
+		return putLog(tx, id, before, row)
+	})
+	if err != nil {
+		return fmt.Errorf("appending to log %q: %w", id, err)
+	}
+	s.waiters.wake(id)
+	return nil
+}
+
+// LogState returns how far log id is, or an error that wraps fs.ErrNotExist.
+func (s *Store) LogState(id string) (LogState, error) {
+	var st LogState
+	err := s.view(func(tx *bolt.Tx) error {
+		row, err := readLog(tx, id)
+		st = LogState{Bytes: row.Bytes, LastFrame: row.LastFrame, Sealed: row.Sealed}
+		return err
+	})
+	return st, err
+}
+
+// SealLog ends log id: followers get its last byte and the end of the stream. Sealing twice is sealing once. A log
+// nobody appended to is made, empty, so that a job that printed nothing has a log.
+func (s *Store) SealLog(ctx context.Context, id string) error {
+	if err := checkID("log", id); err != nil {
+		return err
+	}
+	now := s.now()
+	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
+		row, err := openLog(tx, id, now)
+		if err != nil || row.Sealed {
+			return err
+		}
+		before := row
+		if err := s.foldTail(tx, &row); err != nil {
+			return err
+		}
+		row.Sealed, row.Updated = true, now.UnixNano()
+		return putLog(tx, id, before, row)
+	})
+	if err != nil {
+		return fmt.Errorf("sealing log %q: %w", id, err)
+	}
+	s.waiters.wake(id)
+	return nil
+}
+
+// RemoveLog removes log id. Who reads it, reads what was committed to its end; Collect frees the space afterwards.
+// Removing what is not there is no error.
+func (s *Store) RemoveLog(ctx context.Context, id string) error {
+	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
+		_, err := dropLog(tx, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("removing log %q: %w", id, err)
+	}
+	s.waiters.wake(id)
+	return nil
+}
+
+// openLog returns the row of log id, which it makes when there is none.
+func openLog(tx *bolt.Tx, id string, now time.Time) (logRow, error) {
+	row, err := readLog(tx, id)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return row, err
+	}
+	gen, err := newGen(tx, genRow{kind: kindLog, state: stateVisible, id: id})
+	if err != nil {
+		return row, err
+	}
+	if _, err := tx.Bucket(blocksBucket).CreateBucket(key(gen)); err != nil {
+		return row, err
+	}
+	row = logRow{Gen: gen, Created: now.UnixNano(), Updated: now.UnixNano()}
+	if err := tx.Bucket(ageBucket).Put(ageKey(row.Created, kindLog, id), []byte{}); err != nil {
+		return row, err
+	}
+	if err := addTotals(tx, totals{Logs: 1}); err != nil {
+		return row, err
+	}
+	return row, tx.Bucket(logsBucket).Put([]byte(id), encode(&row))
+}
+
+func putLog(tx *bolt.Tx, id string, before, row logRow) error {
+	if err := addTotals(tx, totals{LogBytes: row.Bytes - before.Bytes, LogStored: row.Stored - before.Stored}); err != nil {
+		return err
+	}
+	return tx.Bucket(logsBucket).Put([]byte(id), encode(&row))
+}
+
+// dropLog makes log id garbage and returns its generation, or 0 when there is no such log.
+func dropLog(tx *bolt.Tx, id string) (uint64, error) {
+	row, err := readLog(tx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return row.Gen, errors.Join(
+		setState(tx, row.Gen, stateDoomed),
+		tx.Bucket(ageBucket).Delete(ageKey(row.Created, kindLog, id)),
+		addTotals(tx, totals{Logs: -1, LogBytes: -row.Bytes}),
+		tx.Bucket(logsBucket).Delete([]byte(id)))
+}

@@ -1,0 +1,162 @@
+package artifacts
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	defaultChunkBytes  = 1 << 20
+	minChunkBytes      = 64 << 10
+	maxChunkBytes      = 8 << 20
+	defaultLockTimeout = 2 * time.Second
+	pageBytes          = 32 << 10
+	// allocBytes is by how much the file grows at a time: each step costs an fsync of its own.
+	allocBytes = 64 << 20
+	// mapBytes is address space, not memory. Growing the map waits for every reader, so it is reserved at once.
+	mapBytes = 64 << 30
+	// putSlots bounds the memory of puts: each holds two groups. The disk is busy with one.
+	putSlots = 2
+)
+
+// Options tune a store. The zero value is right.
+type Options struct {
+	ChunkBytes  int              // size of a chunk, 64 KiB to 8 MiB; 0 is 1 MiB. May change between openings
+	LockTimeout time.Duration    // how long Open waits for another process to let go of the file; 0 is 2 s
+	Now         func() time.Time // default time.Now
+	Logger      *slog.Logger     // default slog.Default()
+}
+
+// Store is an open file of logs and sets. Its methods may be called from many goroutines.
+type Store struct {
+	db         *bolt.DB
+	lane       *committer
+	now        func() time.Time
+	log        *slog.Logger
+	chunkBytes int
+
+	enc *zstd.Encoder // EncodeAll only, which may be called concurrently
+	dec *zstd.Decoder // DecodeAll only
+
+	pins    pins
+	waiters waiters
+	slots   chan struct{}
+
+	collecting sync.Mutex
+	closeOnce  sync.Once
+	closed     chan struct{}
+}
+
+// Open opens the store at path, makes it when there is none, and brings an older one up to date after copying it
+// beside itself. It fails with ErrLocked when another process has the file and with ErrNewer when this program is
+// too old for it.
+func Open(path string, opts Options) (*Store, error) {
+	return open(path, opts, formatVersion, migrations)
+}
+
+func open(path string, opts Options, version uint64, steps map[uint64]migration) (*Store, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		Timeout:         opts.LockTimeout,
+		PageSize:        pageBytes,
+		InitialMmapSize: initialMap(),
+		FreelistType:    bolt.FreelistMapType,
+		NoFreelistSync:  true,
+	})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, fmt.Errorf("opening %s: %w; stop the other runner, or choose another data directory", path, ErrLocked)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening artifact store %s: %w", path, err)
+	}
+	db.AllocSize = allocBytes
+	s := &Store{
+		db: db, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
+		slots: make(chan struct{}, putSlots), closed: make(chan struct{}),
+	}
+	if err := s.start(version, steps); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening artifact store %s: %w", path, err), db.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(version uint64, steps map[uint64]migration) error {
+	var err error
+	if err = prepare(s.db, version, steps, s.log); err != nil {
+		return err
+	}
+	if s.enc, s.dec, err = newCodec(); err != nil {
+		return err
+	}
+	s.lane = newCommitter(s.db)
+	return nil
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.ChunkBytes == 0 {
+		o.ChunkBytes = defaultChunkBytes
+	}
+	if o.ChunkBytes < minChunkBytes || o.ChunkBytes > maxChunkBytes {
+		return o, fmt.Errorf("chunk size %d is out of range, want %d to %d bytes", o.ChunkBytes, minChunkBytes, maxChunkBytes)
+	}
+	if o.LockTimeout <= 0 {
+		o.LockTimeout = defaultLockTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o, nil
+}
+
+func initialMap() int {
+	if strconv.IntSize == 32 {
+		return 256 << 20
+	}
+	return mapBytes
+}
+
+// Close waits for the write that runs, wakes every reader with ErrClosed, and closes the file.
+func (s *Store) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		close(s.closed)
+		s.lane.stop()
+		err = s.db.Close()
+		s.dec.Close()
+		err = errors.Join(err, s.enc.Close())
+	})
+	return err
+}
+
+// view runs fn in a read transaction. What it reads of the file must be copied out; fn must be short.
+func (s *Store) view(fn func(tx *bolt.Tx) error) error {
+	err := guard(func() error { return s.db.View(fn) })
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
+}
+
+// guard turns a panic of bbolt, which is how it meets a damaged page, into an error.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v; run runner check, and restore a backup", ErrDamaged, p)
+		}
+	}()
+	return fn()
+}
