@@ -1,0 +1,169 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
+)
+
+// attachTimeout bounds the engine's answer to an attach.
+const attachTimeout = 30 * time.Second
+
+// conn is one attach. What the agent writes to its standard error goes to the sandbox's tail.
+type conn struct {
+	types.HijackedResponse
+	*demuxer
+	closing sync.Once
+}
+
+// Write sends bytes to the agent's standard input.
+func (c *conn) Write(p []byte) (int, error) { return c.Conn.Write(p) }
+
+// Read receives bytes of its standard output.
+func (c *conn) Read(p []byte) (int, error) { return c.demuxer.Read(p) }
+
+// Close ends the connection. The agent keeps running, its standard input stays open.
+func (c *conn) Close() error {
+	c.closing.Do(c.HijackedResponse.Close)
+	return nil
+}
+
+// Attach connects to the agent of a running sandbox.
+func (e *Engine) Attach(ctx context.Context, id string) (io.ReadWriteCloser, error) {
+	c, err := e.hijack(ctx, id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return nil, err
+	}
+	// Looking only now: a container that ends after this look ends the stream, one that ended before might not.
+	in, err := e.inspect(ctx, id)
+	if err == nil && !in.State.Running {
+		err = fmt.Errorf("sandbox %s does not run, it is %s", id, in.State.Status)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	e.boots.release(id)
+	return c, nil
+}
+
+// hijack attaches to a container's streams, giving up on an engine that takes the call and does not answer it: the
+// client itself would wait for ever.
+func (e *Engine) hijack(ctx context.Context, id string, opts container.AttachOptions) (*conn, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	short, cancel := context.WithTimeout(ctx, attachTimeout)
+	defer cancel()
+	type answer struct {
+		resp types.HijackedResponse
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		resp, err := e.api.ContainerAttach(short, containerName(id), opts)
+		got <- answer{resp, err}
+	}()
+	select {
+	case a := <-got:
+		if a.err != nil {
+			if _, err := e.inspect(ctx, id); err != nil {
+				return nil, err // the client tells no more than a status
+			}
+			return nil, e.fail(ctx, "attaching to sandbox "+id, a.err)
+		}
+		return &conn{HijackedResponse: a.resp, demuxer: newDemuxer(a.resp.Reader, e.boots.tail(id))}, nil
+	case <-short.Done():
+		go func() {
+			if a := <-got; a.err == nil {
+				a.resp.Close()
+			}
+		}()
+		return nil, e.fail(ctx, "attaching to sandbox "+id, short.Err())
+	}
+}
+
+// bootLog listens to agents from before their start until somebody attaches, so that the last words of one that dies
+// at once are not lost, and keeps the last words of all.
+type bootLog struct {
+	mu    sync.Mutex
+	tails map[string]*tail
+	conns map[string]*conn
+}
+
+// tail returns the place for a sandbox's last words.
+func (b *bootLog) tail(id string) *tail {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.tails == nil {
+		b.tails = map[string]*tail{}
+	}
+	if b.tails[id] == nil {
+		b.tails[id] = &tail{}
+	}
+	return b.tails[id]
+}
+
+// said returns a sandbox's last words, if any.
+func (b *bootLog) said(id string) string {
+	b.mu.Lock()
+	t := b.tails[id]
+	b.mu.Unlock()
+	if t == nil {
+		return ""
+	}
+	return t.String()
+}
+
+// watch starts listening. Failing to is no reason to fail: the start that follows tells what is wrong.
+func (b *bootLog) watch(ctx context.Context, e *Engine, id string) {
+	c, err := e.hijack(ctx, id, container.AttachOptions{Stream: true, Stderr: true})
+	if err != nil {
+		e.log.Debug("listening to a new agent", "sandbox", id, "error", err)
+		return
+	}
+	b.release(id)
+	b.mu.Lock()
+	if b.conns == nil {
+		b.conns = map[string]*conn{}
+	}
+	b.conns[id] = c
+	b.mu.Unlock()
+	e.jobs.Go(func() {
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+	})
+}
+
+// release stops listening.
+func (b *bootLog) release(id string) {
+	b.mu.Lock()
+	c := b.conns[id]
+	delete(b.conns, id)
+	b.mu.Unlock()
+	if c != nil {
+		_ = c.Close()
+	}
+}
+
+// forget drops all that is kept of a sandbox.
+func (b *bootLog) forget(id string) {
+	b.release(id)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.tails, id)
+}
+
+func (b *bootLog) closeAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, c := range b.conns {
+		_ = c.Close()
+		delete(b.conns, id)
+	}
+}

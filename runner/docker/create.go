@@ -1,0 +1,215 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/runner-ci/runner/runner"
+)
+
+// createTimeout bounds creating and starting a container on a busy engine.
+const createTimeout = 5 * time.Minute
+
+// Create makes the sandbox and starts it. What it made before an error stays, for the next Create to go on with and
+// for Remove to remove.
+func (e *Engine) Create(ctx context.Context, spec runner.SandboxSpec) error {
+	if err := e.checkSpec(spec); err != nil {
+		return err
+	}
+	f, err := e.ready(ctx)
+	if err != nil {
+		return err
+	}
+	agent, err := e.binary(f)
+	if err != nil {
+		return err
+	}
+	mode, try, err := e.choose(spec, f)
+	if err != nil {
+		return err
+	}
+	l := &launch{e: e, spec: spec, facts: f, agent: agent, mode: mode, try: try}
+	if err := l.run(ctx); err != nil {
+		return e.createFailed(ctx, spec, err)
+	}
+	return nil
+}
+
+// ready asks what the engine can do and makes the network, both at once. After the first time neither asks it.
+func (e *Engine) ready(ctx context.Context) (facts, error) {
+	var f facts
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { f, err = e.engineFacts(gctx); return err })
+	g.Go(func() error { return e.ensureNetwork(gctx) })
+	if err := g.Wait(); err != nil {
+		return f, e.fail(ctx, "preparing the engine", err)
+	}
+	return f, nil
+}
+
+// launch is one Create.
+type launch struct {
+	e     *Engine
+	spec  runner.SandboxSpec
+	facts facts
+	agent *agentBinary
+	mode  workspace
+	try   bool // the overlay is not known to work here
+}
+
+// launchTries is one try, and one more for each thing that may have been swept away behind our back: the container
+// of a former daemon's making, the network, the agent's volume, and our files, which the engine may not see.
+const launchTries = 5
+
+// run launches, and mends what the engine complains about once each.
+func (l *launch) run(ctx context.Context) error {
+	mended := map[string]bool{}
+	for range launchTries {
+		err := l.once(ctx)
+		if err == nil {
+			return nil
+		}
+		what, mend := l.mend(err)
+		if mend == nil || mended[what] || ctx.Err() != nil {
+			return err
+		}
+		mended[what] = true
+		l.e.log.Info("making a sandbox again", "sandbox", l.spec.ID, "because", what, "error", err)
+		if err := mend(ctx); err != nil {
+			return err
+		}
+	}
+	return errors.New("it came to nothing, however often it was mended")
+}
+
+// mend names the remedy for an error, or none.
+func (l *launch) mend(err error) (string, func(context.Context) error) {
+	e := l.e
+	switch {
+	case l.try && unseen(err, l.spec):
+		return "the engine does not see our files", func(ctx context.Context) error {
+			e.mode.set(workspaceCopy)
+			l.mode, l.try = workspaceCopy, false
+			return e.Remove(ctx, l.spec.ID)
+		}
+	case says(err, "network "+e.networkName()+" not found", "network-scoped alias is supported", "could not find a network matching"):
+		return "the network is gone", func(ctx context.Context) error {
+			e.network.forget()
+			return errors.Join(e.Remove(ctx, l.spec.ID), e.ensureNetwork(ctx))
+		}
+	case says(err, Root) && says(err, "no such file", "not found", "read-only file system"):
+		return "the agent is gone from its volume", func(ctx context.Context) error {
+			e.agent.forget()
+			return e.Remove(ctx, l.spec.ID)
+		}
+	}
+	return "", nil
+}
+
+// once walks through the steps of Create; doc.go has the list.
+func (l *launch) once(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	e, name := l.e, containerName(l.spec.ID)
+	err := l.create(ctx, name)
+	if cerrdefs.IsConflict(err) {
+		var started bool
+		if started, err = l.adopt(ctx, name, err); started {
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.ensureAgent(ctx, l.agent, name, l.spec.Image.ID); err != nil {
+		return err
+	}
+	if l.mode == workspaceCopy {
+		if err := e.copyIn(ctx, l.spec); err != nil {
+			return err
+		}
+	}
+	e.boots.watch(ctx, e, l.spec.ID)
+	if err := e.api.ContainerStart(ctx, name, container.StartOptions{}); err != nil {
+		return fmt.Errorf("starting the container: %w", err)
+	}
+	if l.try {
+		e.mode.set(workspaceOverlay)
+	}
+	return nil
+}
+
+func (l *launch) create(ctx context.Context, name string) error {
+	if l.mode == workspaceOverlay {
+		if err := l.e.prepare(l.spec); err != nil {
+			return err
+		}
+	}
+	host, err := l.e.hostConfig(l.spec, l.mode, l.facts, l.agent)
+	if err != nil {
+		return err
+	}
+	res, err := l.e.api.ContainerCreate(ctx, l.e.containerConfig(l.spec, l.mode), host, nil, nil, name)
+	if err != nil {
+		return fmt.Errorf("creating the container: %w", err)
+	}
+	for _, w := range res.Warnings {
+		l.e.log.Debug("the engine warns", "sandbox", l.spec.ID, "warning", w)
+	}
+	return nil
+}
+
+// adopt goes on with a container that an earlier Create made. It reports true when that one was started: then
+// nothing is left to do, even if it has ended since.
+func (l *launch) adopt(ctx context.Context, name string, conflict error) (started bool, err error) {
+	in, err := l.e.inspect(ctx, l.spec.ID)
+	switch {
+	case errors.Is(err, runner.ErrNoSandbox):
+		return false, fmt.Errorf("another instance has a container named %s: %w", name, conflict)
+	case err != nil:
+		return false, err
+	case in.State.Status == container.StateRemoving || in.State.Status == container.StateDead:
+		return false, fmt.Errorf("sandbox %s is being removed: %w", l.spec.ID, conflict)
+	case in.State.Status != container.StateCreated:
+		return true, nil
+	}
+	l.mode = workspace(in.Config.Labels[LabelWorkspace])
+	return false, nil
+}
+
+// createFailed puts the engine's refusals into words.
+func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, err error) error {
+	doing := "making sandbox " + spec.ID
+	switch {
+	case unavailable(err) || ctx.Err() != nil:
+		return e.fail(ctx, doing, err)
+	case cerrdefs.IsNotFound(err) && says(err, "no such image"):
+		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
+	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
+		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + e.platform()}
+	case says(err, "minimum memory limit"):
+		return fmt.Errorf("%s: the memory limit of %d bytes is too small for a container: raise limits.memory: %w", doing, spec.Limits.MemoryBytes, err)
+	case says(err, "bind source path does not exist"):
+		return fmt.Errorf("%s: a mount's source is missing on the engine's host: correct mounts of engine %s, or workspace if the path is our own: %w", doing, e.opts.Engine, err)
+	}
+	return e.fail(ctx, doing, err)
+}
+
+func imageName(i runner.Image) string {
+	if i.Ref != "" {
+		return i.Ref
+	}
+	return i.ID
+}
+
+func (e *Engine) platform() string {
+	e.facts.mu.Lock()
+	defer e.facts.mu.Unlock()
+	return e.facts.val.goarch
+}

@@ -1,0 +1,26 @@
+// Package docker makes sandboxes on a Docker engine, through its API, version 1.41 (Docker 20.10) or newer.
+//
+// # What Create does
+//
+//  1. It checks the specification and, once per process, asks the engine what it can do, and makes the network.
+//  2. It creates the container runner-<id>, with every mount it will ever have, in one call: the engine makes the
+//     workspace's volume on the way.
+//  3. Once per process, it looks whether the agent's volume holds the agent, and fills it if not.
+//  4. It listens to the agent's standard error, then starts the container.
+//
+// Every step may be repeated; a step that finds its work done goes on. Create of a sandbox that runs, or that has
+// ended, changes nothing.
+//
+// # Two ways to show files
+//
+// With the overlay workspace the engine sees the daemon's files: the snapshot is the lower layer of an overlay
+// mount, and the spool is a directory of the host, bound into the sandbox. With the copy workspace, for engines
+// elsewhere, everything goes in as one tar stream before the container starts, and comes out the same way. Asked
+// for "auto", the first sandbox tries the overlay. The engine refuses to bind a directory that it does not have, and
+// the sandbox's directory is named by an id that was never used before, so the attempt itself is the probe.
+//
+// # Names and labels
+//
+// Containers and volumes of a sandbox bear LabelInstance, LabelEngine and LabelSandbox, and no method touches one
+// with another instance's label. The network and the agent's volumes are shared by all instances on the engine.
+package docker

@@ -1,0 +1,78 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/versions"
+)
+
+// minAPI is the oldest API that has all we use: Docker 20.10's.
+const minAPI = "1.41"
+
+// callTimeout bounds a call that an engine in good health answers at once.
+const callTimeout = time.Minute
+
+// facts are what an engine can do. They do not change while it runs.
+type facts struct {
+	goarch   string
+	cpus     int
+	cpuQuota bool
+	remapped bool // root in a container is not root on the engine's host
+}
+
+// engineFacts asks the engine once per process.
+func (e *Engine) engineFacts(ctx context.Context) (facts, error) {
+	return e.facts.get(ctx, func(ctx context.Context) (facts, error) {
+		short, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		info, err := e.api.Info(short)
+		if err != nil {
+			return facts{}, e.fail(ctx, "asking what the engine can do", err)
+		}
+		if v := e.api.ClientVersion(); versions.LessThan(v, minAPI) {
+			return facts{}, fmt.Errorf("engine %s speaks API %s, %s or newer is needed: upgrade it to Docker 20.10 or later", e.opts.Engine, v, minAPI)
+		}
+		if info.OSType != "linux" {
+			return facts{}, fmt.Errorf("engine %s runs %s containers, linux ones are needed", e.opts.Engine, info.OSType)
+		}
+		return facts{
+			goarch: goarch(info.Architecture), cpus: info.NCPU, cpuQuota: info.CPUCfsQuota,
+			remapped: slices.ContainsFunc(info.SecurityOptions, func(s string) bool {
+				return strings.HasPrefix(s, "name=userns") || strings.HasPrefix(s, "name=rootless")
+			}),
+		}, nil
+	})
+}
+
+// goarch turns the kernel's word for an architecture into Go's.
+func goarch(machine string) string {
+	switch machine {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	case "i386", "i686":
+		return "386"
+	}
+	if strings.HasPrefix(machine, "armv") {
+		return "arm"
+	}
+	return machine
+}
+
+// runs tells whether an engine of one architecture starts images of another without emulation.
+func runs(engine, image string) bool {
+	switch {
+	case image == "" || engine == image:
+		return true
+	case engine == "amd64":
+		return image == "386"
+	case engine == "arm64":
+		return image == "arm"
+	}
+	return false
+}

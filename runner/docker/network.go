@@ -1,0 +1,90 @@
+package docker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/network"
+)
+
+// DefaultNetwork is the bridge of all sandboxes of all instances on an engine.
+const DefaultNetwork = "runner"
+
+// enableICC is the bridge driver's option that lets containers of one bridge reach each other.
+const enableICC = "com.docker.network.bridge.enable_icc"
+
+const networkNone = "none"
+
+func (e *Engine) networkName() string {
+	if e.opts.Network == "" {
+		return DefaultNetwork
+	}
+	return e.opts.Network
+}
+
+// ensureNetwork makes the default network when it is missing, and looks that a configured one is there.
+func (e *Engine) ensureNetwork(ctx context.Context) error {
+	name := e.networkName()
+	if name == networkNone {
+		return nil
+	}
+	_, err := e.network.get(ctx, func(ctx context.Context) (struct{}, error) {
+		short, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		if e.opts.Network == "" {
+			return struct{}{}, e.fail(ctx, "making network "+name, e.makeNetwork(short, name))
+		}
+		_, err := e.api.NetworkInspect(short, name, network.InspectOptions{})
+		if cerrdefs.IsNotFound(err) {
+			return struct{}{}, fmt.Errorf("engine %s has no network %q: make it with docker network create, or leave network empty in the configuration", e.opts.Engine, name)
+		}
+		return struct{}{}, e.fail(ctx, "inspecting network "+name, err)
+	})
+	return err
+}
+
+// makeNetwork makes the network unless it is there. Two daemons may do so at once: engines do not hold network
+// names unique, but they do hold bridges unique, so one of two creations fails and finds the other's.
+func (e *Engine) makeNetwork(ctx context.Context, name string) error {
+	if found, err := e.checkNetwork(ctx, name); found || err != nil {
+		return err
+	}
+	_, cerr := e.api.NetworkCreate(ctx, name, network.CreateOptions{
+		Driver: "bridge",
+		Options: map[string]string{
+			enableICC:                        "false",
+			"com.docker.network.bridge.name": bridgeName(name),
+		},
+		Labels: map[string]string{LabelNetwork: name},
+	})
+	if cerr == nil {
+		return nil
+	}
+	if found, err := e.checkNetwork(ctx, name); found || err != nil {
+		return err
+	}
+	return cerr
+}
+
+// checkNetwork tells whether the network exists, and refuses one that lets sandboxes reach each other.
+func (e *Engine) checkNetwork(ctx context.Context, name string) (bool, error) {
+	n, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{})
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case n.Options[enableICC] != "false":
+		return true, fmt.Errorf("network %q exists and lets containers reach each other: remove it with docker network rm %s, so that it is made anew, or name another network in the configuration", name, name)
+	}
+	return true, nil
+}
+
+// bridgeName is an interface name, at most 15 bytes, that belongs to one network name.
+func bridgeName(network string) string {
+	sum := sha256.Sum256([]byte(network))
+	return "br-run-" + hex.EncodeToString(sum[:4])
+}

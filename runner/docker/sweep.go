@@ -1,0 +1,75 @@
+package docker
+
+import (
+	"context"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/volume"
+)
+
+// Ages after which what was made for agents is swept: longer than any filling takes, longer than a daemon that is
+// being upgraded waits for its next sandbox.
+const (
+	fillerAge = time.Hour
+	agentAge  = 24 * time.Hour
+)
+
+// background runs work that nobody waits for but Close.
+func (e *Engine) background(f func(context.Context)) {
+	e.jobs.Go(func() {
+		ctx, cancel := context.WithTimeout(e.life, callTimeout)
+		defer cancel()
+		f(ctx)
+	})
+}
+
+// sweepAgents removes containers that a daemon left when it died while filling a volume, and the volumes of former
+// agents. The engine refuses to remove a volume that any container still names; one that was needed after all is
+// filled again.
+func (e *Engine) sweepAgents(ctx context.Context) {
+	fillers, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", LabelAgent))})
+	if err != nil {
+		e.log.Debug("sweeping agents", "error", err)
+		return
+	}
+	for _, c := range fillers {
+		if c.State == container.StateCreated && time.Since(time.Unix(c.Created, 0)) > fillerAge {
+			e.discard(ctx, c.ID)
+		}
+	}
+	vols, err := e.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", LabelAgent))})
+	if err != nil {
+		e.log.Debug("sweeping agents", "error", err)
+		return
+	}
+	for _, v := range vols.Volumes {
+		made, err := time.Parse(time.RFC3339, v.CreatedAt)
+		if err != nil || time.Since(made) < agentAge || v.Name == e.agent.volume() {
+			continue
+		}
+		if e.api.VolumeRemove(ctx, v.Name, false) == nil {
+			e.log.Info("removed a former agent's volume", "volume", v.Name)
+		}
+	}
+}
+
+func (g *agentGate) volume() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.loaded == nil {
+		return ""
+	}
+	return g.loaded.volume
+}
+
+// discard removes a container that never ran, even when ctx has ended.
+func (e *Engine) discard(ctx context.Context, name string) {
+	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	err := e.api.ContainerRemove(short, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil {
+		e.log.Debug("discarding a container", "container", name, "error", err)
+	}
+}
