@@ -49,6 +49,7 @@ type Trigger struct {
 	Commit      string   `json:"commit,omitempty"`  // full id; empty: the tip of Ref
 	Before      string   `json:"before,omitempty"`  // commit before the push
 	BaseRef     string   `json:"baseRef,omitempty"` // of a pull request
+	HeadRef     string   `json:"headRef,omitempty"` // branch that a pull request comes from, refs/heads/…
 	PullRequest int      `json:"pullRequest,omitempty"`
 	Fork        bool     `json:"fork,omitempty"`  // from a repository other than the project's
 	Event       string   `json:"event,omitempty"` // CODEBUILD_WEBHOOK_EVENT

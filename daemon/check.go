@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/scheduler"
+)
+
+// Check proves the invariants of both files of a stopped daemon, and compares the sandboxes that the state knows
+// with what engines and disk hold. It changes nothing, and reports each thing that is wrong.
+func Check(ctx context.Context, cfg *config.Config, report func(problem string)) error {
+	l := layout{data: cfg.Data}
+	st, err := scheduler.OpenState(l.state())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s holds no state: %w; name the data directory with --config or --data", cfg.Data, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if err := st.Check(report); err != nil {
+		return err
+	}
+	blobs, err := artifacts.Open(l.blobs(), artifacts.Options{})
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	if err := blobs.Check(ctx, report); err != nil {
+		return err
+	}
+	known, err := st.Sandboxes()
+	if err != nil {
+		return err
+	}
+	instance, err := scheduler.Probe(l.state())
+	if err != nil {
+		return err
+	}
+	return checkSandboxes(ctx, cfg, l, instance, known, report)
+}
+
+func checkSandboxes(ctx context.Context, cfg *config.Config, l layout, instance string, known map[string]bool, report func(string)) error {
+	entries, err := os.ReadDir(l.sandboxes())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if !known[e.Name()] {
+			report(fmt.Sprintf("directory %s belongs to no sandbox of the state; the next start removes it", filepath.Join(l.sandboxes(), e.Name())))
+		}
+	}
+	engines, err := executors(cfg, l, instance, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	for id, ex := range engines {
+		ids, err := ex.List(ctx)
+		if err != nil {
+			report(fmt.Sprintf("engine %s could not be compared with the state: %v", id, err))
+			continue
+		}
+		for _, sandbox := range ids {
+			if !known[sandbox] {
+				report(fmt.Sprintf("sandbox %s on engine %s is unknown to the state; the next start removes it", sandbox, id))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/config"
+)
+
+const (
+	// keepEvery is how often retention is applied.
+	keepEvery = 10 * time.Minute
+	// watchDiskEvery is how often free space is looked at.
+	watchDiskEvery = 2 * time.Second
+	// snapshotAge is how long an unused snapshot is kept for the next build of its commit.
+	snapshotAge = 7 * 24 * time.Hour
+	// snapshotBytes bounds all unused snapshots; the least recently used go first.
+	snapshotBytes = 20 << 30
+)
+
+// housekeeping applies retention, evicts what no build needs and repacks mirrors, until ctx ends.
+func (p *parts) housekeeping(ctx context.Context, cfg func() *config.Config) {
+	keep, disk := time.NewTicker(keepEvery), time.NewTicker(watchDiskEvery)
+	defer keep.Stop()
+	defer disk.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-disk.C:
+			if spend(p.layout.data) {
+				p.log.Error("the disk is full: builds will fail until space is free below the data directory", "data", p.layout.data)
+			}
+		case <-keep.C:
+			p.keep(ctx, cfg().Retention)
+		}
+	}
+}
+
+func (p *parts) keep(ctx context.Context, r config.Retention) {
+	commits, blobs := p.scheduler.Active()
+	_, err := p.artifacts.Expire(ctx, artifacts.Policy{
+		MaxAge: r.Age, MaxBytes: r.Bytes, Pinned: func(id string) bool { return blobs[id] },
+	})
+	if err != nil {
+		p.log.Warn("applying retention to logs and artifacts", "error", err)
+	}
+	if _, err := p.artifacts.Collect(ctx); err != nil {
+		p.log.Warn("collecting unreferenced chunks", "error", err)
+	}
+	err = p.source.Evict(ctx, func(commit string) bool { return commits[commit] }, snapshotAge, snapshotBytes)
+	if err != nil {
+		p.log.Warn("evicting snapshots", "error", err)
+	}
+	if err := p.source.Maintain(ctx); err != nil {
+		p.log.Warn("repacking mirrors", "error", err)
+	}
+	if err := reserve(p.layout.data); err != nil {
+		p.log.Warn("no space could be set aside for a full disk", "error", err)
+	}
+}

@@ -1,0 +1,138 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/source"
+)
+
+// layout is where things are below a data directory.
+type layout struct {
+	data   string
+	source string // shared between runs of `runner run`, so it need not lie below data
+}
+
+func (l layout) state() string     { return filepath.Join(l.data, "state.db") }
+func (l layout) blobs() string     { return filepath.Join(l.data, "artifacts.db") }
+func (l layout) sandboxes() string { return filepath.Join(l.data, "sandboxes") }
+func (l layout) token() string     { return filepath.Join(l.data, "token") }
+
+// parts are the stores and the engines of one process, opened in the order in which they depend on each other.
+type parts struct {
+	layout    layout
+	log       *slog.Logger
+	scheduler *scheduler.Scheduler
+	artifacts *artifacts.Store
+	source    *source.Store
+	runner    *runner.Runner
+
+	unlock func()
+	stop   context.CancelFunc
+}
+
+// open opens everything and starts nothing.
+func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) {
+	for _, dir := range []string{l.data, l.source, l.sandboxes()} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return nil, fmt.Errorf("making the data directory: %w; name another with data in the configuration, or run as a user who may write there", err)
+		}
+	}
+	p = &parts{layout: l, log: log}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.unlock, err = lockDir(l.data); err != nil {
+		return nil, err
+	}
+	if err := reserve(l.data); err != nil {
+		log.Warn("no space could be set aside for a full disk", "error", err)
+	}
+	if p.scheduler, err = scheduler.Open(l.state(), cfg, log); err != nil {
+		return nil, err
+	}
+	if p.artifacts, err = artifacts.Open(l.blobs(), artifacts.Options{Logger: log}); err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding our own binary, which fetches sources in a process of its own: %w", err)
+	}
+	p.source, err = source.Open(source.Options{
+		Dir: l.source, Worker: []string{self, "source-worker"},
+		MemoryBytes: cfg.Source.MemoryBytes, Timeout: cfg.Source.Timeout, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	engines, err := executors(cfg, l, p.scheduler.Instance(), log)
+	if err != nil {
+		return nil, err
+	}
+	p.runner = &runner.Runner{
+		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
+		Epoch: p.scheduler.Epoch(), Mounts: adminMounts(cfg), Logger: log,
+	}
+	return p, nil
+}
+
+// start lets the scheduler act. What it does ends with halt.
+func (p *parts) start(ctx context.Context) error {
+	ctx, p.stop = context.WithCancel(ctx)
+	return p.scheduler.Start(ctx, p.runner, p.source)
+}
+
+// detachWait bounds how long halt waits for what still runs to let go. Everything that matters is committed
+// before; only a goroutine stuck in a system call can need longer, and it is left behind.
+const detachWait = 3 * time.Second
+
+// close lets go of running attempts, which go on in their sandboxes, then closes the stores.
+func (p *parts) close() {
+	if p.stop != nil {
+		p.stop()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var errs []error
+		if p.scheduler != nil {
+			errs = append(errs, p.scheduler.Close())
+		}
+		if p.artifacts != nil {
+			errs = append(errs, p.artifacts.Close())
+		}
+		if err := errors.Join(errs...); err != nil {
+			p.log.Error("closing the stores", "error", err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(detachWait):
+		p.log.Warn("left while something still held on", "after", detachWait)
+	}
+	if p.unlock != nil {
+		p.unlock()
+	}
+}
+
+// adminMounts are the read-only mounts of each engine's configuration.
+func adminMounts(cfg *config.Config) map[string][]runner.Mount {
+	out := make(map[string][]runner.Mount)
+	for _, e := range cfg.Engines {
+		for _, m := range e.Mounts {
+			out[e.ID] = append(out[e.ID], runner.Mount{Source: m.Source, Target: m.Target})
+		}
+	}
+	return out
+}

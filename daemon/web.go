@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/forge"
+	"github.com/runner-ci/runner/server"
+	"github.com/runner-ci/runner/source"
+)
+
+// httpServer puts the HTTP face on the parts.
+func (p *parts) httpServer(cfg func() *config.Config, token, version string) *http.Server {
+	var engines []string
+	for _, e := range cfg().Engines {
+		engines = append(engines, e.ID)
+	}
+	handler := server.New(server.Options{
+		Scheduler: p.scheduler, Artifacts: p.artifacts, Source: mirrors{p.source},
+		Forges:       []forge.Forge{forge.GitHub{}},
+		Tokens:       []server.Token{server.NewToken("admin", token)},
+		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
+		Ready:        p.ready,
+		Version:      version, Instance: p.scheduler.Instance(), Slots: cfg().Slots, Engines: engines, Logger: p.log,
+	})
+	return server.NewHTTPServer(handler, p.log)
+}
+
+// ready tells why the daemon cannot build right now.
+func (p *parts) ready(ctx context.Context) error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(p.runner.Executors)) {
+		if err := p.runner.Executors[id].Ping(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mirrors speaks of projects where the source store speaks of URLs.
+type mirrors struct{ store *source.Store }
+
+// Known tells which commits the project's mirror has.
+func (m mirrors) Known(ctx context.Context, p config.Project, commits []string) ([]string, error) {
+	return m.store.Known(ctx, p.URL, commits)
+}
+
+// Receive puts a laptop's pack into the project's mirror.
+func (m mirrors) Receive(ctx context.Context, p config.Project, commit, ref string, pack io.Reader) error {
+	_, err := m.store.Receive(ctx, p.URL, ref, commit, pack, server.DefaultMaxPack)
+	if err == nil {
+		return nil
+	}
+	var fe *source.FetchError
+	if errors.As(err, &fe) && fe.UserFault() {
+		return &server.RefusedError{Reason: err.Error()}
+	}
+	return fmt.Errorf("taking the pack in: %w", err)
+}

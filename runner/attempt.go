@@ -1,0 +1,70 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"github.com/runner-ci/runner/runner/wire"
+	"github.com/runner-ci/runner/source"
+)
+
+// Attempt is one try at a job, with all that is needed to run it, or to find it again after a restart.
+type Attempt struct {
+	ID      string // "api#142/BuildFanoutShard3@1", known to the agent
+	Sandbox string // id of the sandbox it is bound to; its row was committed before Run is called
+	Sent    bool   // the job may have been handed over already: a missing sandbox then means a lost one
+	Image   Image
+	Job     wire.Job // Attempt and Dir are filled in by Run
+	Source  Checkout
+	Limits  Limits
+	Log     string // id of its log in the artifact store
+	Set     string // id that its artifact set will have
+	Timeout time.Duration
+
+	// Stop delivers at most one request to end the attempt: by a person, by a failed sibling, by the queue.
+	Stop <-chan StopRequest
+}
+
+// StopRequest ends an attempt early.
+type StopRequest struct {
+	Status  wire.Status // StatusStopped or StatusTimedOut
+	Reason  string      // a word
+	Message string      // a sentence
+}
+
+// Checkout says which tree becomes the workspace, and how its .git is shaped.
+type Checkout struct {
+	Remote     source.Remote
+	Commit     string
+	Ref        string
+	Depth      int
+	Submodules bool
+}
+
+// Result is how an attempt ended. Set is empty when it left no artifacts.
+type Result struct {
+	Status    wire.Status
+	Reason    string // a word: command_failed, timeout, oom, sandbox_lost, …
+	Message   string // a sentence for people
+	Phase     string // the phase that decided the status
+	Exit      int
+	Set       string
+	Transient bool // the machine's fault, before any command of the job ran: another attempt may succeed
+}
+
+// Progress is what happened since the last call, in order, with the newest frame it covers.
+type Progress struct {
+	Frame  uint64
+	Phases []wire.PhaseEnded // began ones have an empty Status
+	// Command is the newest command that began, nil when none did since.
+	Command *wire.CommandBegan
+}
+
+// Events is what Run tells its caller while an attempt runs. Each method returns when the fact is durable; an
+// error ends the attempt as a FAULT. All are idempotent: after a restart the same facts can arrive again.
+type Events interface {
+	// Sent is called before the job is handed to the agent.
+	Sent(ctx context.Context) error
+	// Progress is called with frames not reported before, or reported again after a restart.
+	Progress(ctx context.Context, p Progress) error
+}

@@ -1,0 +1,98 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+	"time"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/runner/wire"
+)
+
+// collect takes in what the job left, and turns the agent's last word into a result.
+func (s *session) collect(ctx context.Context, d wire.Done) Result {
+	res := Result{Status: d.Status, Reason: d.Reason, Message: d.Message, Phase: d.Phase, Exit: d.Exit}
+	if !known(d.Status) {
+		return Result{
+			Status: wire.StatusFailed, Reason: "spool_damaged",
+			Message: fmt.Sprintf("the job's record ends with the unknown status %q: something in the job wrote to it", d.Status),
+		}
+	}
+	if s.stop != nil && s.stop.Message != "" && res.Status == s.stop.Status {
+		res.Message = s.stop.Message
+	}
+	if res.Status == wire.StatusFailed && res.Exit == 137 {
+		if st, err := s.ex.Inspect(ctx, s.attempt.Sandbox); err == nil && st.OOMKilled {
+			res.Reason = "oom"
+			res.Message += "; the kernel killed a process for lack of memory: raise limits.memory of the project, or let the build use less"
+		}
+	}
+	if s.rec.gap > 0 {
+		res.Status, res.Reason = wire.StatusFailed, "spool_damaged"
+		res.Message = fmt.Sprintf("%d pieces of the job's record are missing: something in the job wrote to the agent's files in its spool directory, so its log and result cannot be trusted; let the build leave that directory alone", s.rec.gap)
+	}
+	if d.Artifacts != nil {
+		set, err := s.takeArtifacts(ctx, *d.Artifacts)
+		switch {
+		case err == nil:
+			res.Set = set
+		case errors.Is(err, syscall.ENOSPC):
+			return s.storeFault(err)
+		case res.Status == wire.StatusSucceeded:
+			res.Status, res.Reason, res.Phase = wire.StatusFailed, "artifacts", wire.PhaseUpload
+			res.Message = "the artifacts could not be taken in: " + err.Error()
+		}
+	}
+	return res
+}
+
+func known(s wire.Status) bool {
+	switch s {
+	case wire.StatusSucceeded, wire.StatusFailed, wire.StatusFault, wire.StatusTimedOut, wire.StatusStopped:
+		return true
+	}
+	return false
+}
+
+// takeArtifacts stores the packed files. The agent's words about them are for the log only: names are checked,
+// content is hashed and counted on our side.
+func (s *session) takeArtifacts(ctx context.Context, a wire.Artifacts) (string, error) {
+	f, err := s.ex.Open(ctx, s.attempt.Sandbox, wire.ArtifactsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the job announced %d files and left none: its spool directory was changed", a.Files)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	// Taking in gigabytes must end when the daemon leaves; the next one starts it again.
+	_, err = s.runner.Artifacts.PutTar(ctx, s.attempt.Set, artifacts.SetMeta{Name: a.Name}, f,
+		artifacts.Limits{Bytes: s.attempt.Job.Limits.ArtifactBytes})
+	if err != nil {
+		return "", err
+	}
+	return s.attempt.Set, nil
+}
+
+// finish seals the log, with our own sentence as its last line where the agent could not say it.
+func (s *session) finish(ctx context.Context, res Result) Result {
+	if ctx.Err() != nil {
+		return res
+	}
+	if s.rec != nil {
+		if res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "artifacts" {
+			if err := s.rec.note(ctx, fmt.Sprintf("%s: %s", res.Status, res.Message)); err != nil {
+				s.log.Error("storing the last line of a log", "error", err)
+			}
+		}
+		if err := s.runner.Artifacts.SealLog(ctx, s.attempt.Log); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.log.Error("sealing a log", "error", err)
+		}
+	}
+	s.decided = true
+	s.log.Info("attempt ended", "status", res.Status, "reason", res.Reason, "took", time.Since(s.began).Round(time.Millisecond))
+	return res
+}

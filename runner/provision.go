@@ -1,0 +1,139 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/runner-ci/runner/runner/wire"
+	"github.com/runner-ci/runner/source"
+)
+
+// provision makes the attempt's sandbox, or finds the one that a former daemon made. The result counts only when
+// ok is false.
+func (s *session) provision(ctx context.Context) (res Result, ok bool) {
+	if s.attempt.Sent {
+		return Result{}, true // whatever became of the sandbox, it must not be made twice
+	}
+	if err := s.phase(ctx, wire.PhaseEnded{Phase: PhaseProvisioning, At: time.Now().UnixNano()}); err != nil {
+		return s.storeFault(err), false
+	}
+	// A stop request that comes while the sandbox is being made ends the making.
+	making, cancel := context.WithCancel(ctx)
+	defer cancel()
+	made := make(chan error, 1)
+	go func() { made <- s.make(making) }()
+	var err error
+	select {
+	case err = <-made:
+	case req := <-s.attempt.Stop:
+		s.attempt.Stop = nil
+		cancel()
+		<-made
+		return Result{Status: req.Status, Reason: req.Reason, Message: req.Message}, false
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return Result{}, false
+		}
+		return s.provisionFault(err), false
+	}
+	ended := wire.PhaseEnded{
+		Phase: PhaseProvisioning, Status: wire.StatusSucceeded,
+		Millis: time.Since(s.began).Milliseconds(), At: time.Now().UnixNano(),
+	}
+	if err := s.phase(ctx, ended); err != nil {
+		return s.storeFault(err), false
+	}
+	return Result{}, true
+}
+
+// PhaseProvisioning is the phase in which a job's workspace and sandbox are made.
+const PhaseProvisioning = "PROVISIONING"
+
+func (s *session) phase(ctx context.Context, p wire.PhaseEnded) error {
+	return s.events.Progress(ctx, Progress{Phases: []wire.PhaseEnded{p}})
+}
+
+func (s *session) make(ctx context.Context) error {
+	if st, err := s.ex.Inspect(ctx, s.attempt.Sandbox); err == nil && (st.Running || !st.EndedAt.IsZero()) {
+		return nil // made by a former daemon, which died before it could say so
+	}
+	tree, release, err := s.workspace(ctx)
+	if err != nil {
+		return err
+	}
+	// From here on the snapshot is kept by the caller, for as long as the build runs.
+	defer release()
+	spec := SandboxSpec{
+		ID: s.attempt.Sandbox, Image: s.attempt.Image, Dir: s.runner.dir(s.attempt.Sandbox), Tree: tree,
+		Limits: s.attempt.Limits, Env: s.runner.Env, Mounts: s.runner.Mounts[s.ex.Engine()],
+	}
+	return s.ex.Create(ctx, spec)
+}
+
+// workspace lays out what the sandbox mounts: the snapshot below, a directory with .git to be laid over it.
+func (s *session) workspace(ctx context.Context) (tree string, release func(), err error) {
+	dir := s.runner.dir(s.attempt.Sandbox)
+	// A half-made directory of a daemon that died is made anew; nothing has run in it.
+	if err := os.RemoveAll(dir); err != nil {
+		return "", nil, fmt.Errorf("clearing the sandbox's directory: %w", err)
+	}
+	for _, d := range []struct {
+		name string
+		mode os.FileMode
+	}{{"", 0o711}, {"upper", 0o755}, {"spool", 0o700}, {"objects", 0o755}} {
+		if err := os.MkdirAll(filepath.Join(dir, d.name), d.mode); err != nil {
+			return "", nil, fmt.Errorf("making the sandbox's directory: %w", err)
+		}
+	}
+	c := s.attempt.Source
+	if c.Commit == "" {
+		return "", func() {}, nil
+	}
+	snap, err := s.runner.Source.Snapshot(ctx, c.Remote, c.Commit, source.SnapshotOptions{Submodules: c.Submodules})
+	if err != nil {
+		return "", nil, fmt.Errorf("laying out the snapshot: %w", err)
+	}
+	opts := source.GitDirOptions{
+		Ref: c.Ref, Depth: c.Depth, RemoteURL: c.Remote.URL,
+		ObjectsPath:    s.ex.Paths(s.attempt.Sandbox).Objects,
+		HostObjectsDir: filepath.Join(dir, "objects"),
+	}
+	if err := s.runner.Source.GitDir(ctx, snap, filepath.Join(dir, "upper"), opts); err != nil {
+		snap.Release()
+		return "", nil, fmt.Errorf("laying out .git: %w", err)
+	}
+	return snap.Dir, snap.Release, nil
+}
+
+// provisionFault says whose fault it is that no sandbox could be made, and whether trying again can help.
+func (s *session) provisionFault(err error) Result {
+	var image *ImageError
+	var gone *UnavailableError
+	switch {
+	case errors.As(err, &image):
+		return fault("image", err.Error())
+	case errors.Is(err, syscall.ENOSPC):
+		return fault("disk_full", fmt.Sprintf("the disk is full: %v; free space below the data directory or lower retention", err))
+	case errors.As(err, &gone):
+		res := fault("engine_unavailable", err.Error()+"; start it (systemctl start docker), or correct engines in the configuration")
+		res.Transient = true
+		return res
+	}
+	res := fault("provisioning", "the job's container could not be made: "+err.Error())
+	res.Transient = true
+	return res
+}
+
+// storeFault is the answer to a store of ours that takes no more.
+func (s *session) storeFault(err error) Result {
+	if errors.Is(err, syscall.ENOSPC) {
+		return fault("disk_full", fmt.Sprintf("the disk is full: %v; free space below the data directory or lower retention", err))
+	}
+	return fault("store", "the daemon could not store what the job said: "+err.Error())
+}

@@ -1,0 +1,145 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/runner/wire"
+)
+
+// recorder makes frames durable in groups: a lone line of output is stored at once, a flood in blocks, because
+// every commit costs a disk sync. Progress is committed before the log, whose cursor says where to go on, so that
+// a crash between the two repeats facts and never loses one.
+type recorder struct {
+	store  *artifacts.Store
+	id     string
+	events Events
+
+	frame    uint64 // newest frame taken
+	stored   uint64 // newest frame durable
+	gap      uint64 // frames that never came: the record was damaged
+	out      []byte
+	progress Progress
+
+	flushed time.Time
+	timer   *time.Timer
+	armed   bool
+}
+
+const (
+	// flushEvery is how long output may wait for company after the last commit.
+	flushEvery = 100 * time.Millisecond
+	// flushBytes is how much output makes a commit on its own.
+	flushBytes = 1 << 20
+)
+
+func newRecorder(ctx context.Context, store *artifacts.Store, id string, ev Events) (*recorder, error) {
+	st, err := store.LogState(id)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", errStore, err)
+	}
+	r := &recorder{store: store, id: id, events: ev, frame: st.LastFrame, stored: st.LastFrame, timer: time.NewTimer(time.Hour)}
+	r.timer.Stop()
+	return r, nil
+}
+
+// last is the newest frame that we hold, durable or not: after it the agent resends.
+func (r *recorder) last() uint64 { return r.frame }
+
+func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
+	if f.Seq <= r.frame && f.Kind != wire.KindDone {
+		return nil, nil // sent again after a re-attach; done is wanted even so, by a daemon that died with it in hand
+	}
+	if f.Seq > r.frame+1 {
+		r.gap += f.Seq - r.frame - 1
+	}
+	r.frame = max(r.frame, f.Seq)
+	r.progress.Frame = r.frame
+	r.arm()
+	switch f.Kind {
+	case wire.KindLog:
+		var l wire.Log
+		if err := wire.Decode(f, &l); err != nil {
+			return nil, err
+		}
+		r.out = append(r.out, l.Data...)
+	case wire.KindPhaseBegan:
+		var b wire.PhaseBegan
+		if err := wire.Decode(f, &b); err != nil {
+			return nil, err
+		}
+		r.progress.Phases = append(r.progress.Phases, wire.PhaseEnded{Phase: b.Phase, At: b.At})
+	case wire.KindPhaseEnded:
+		var e wire.PhaseEnded
+		if err := wire.Decode(f, &e); err != nil {
+			return nil, err
+		}
+		r.progress.Phases = append(r.progress.Phases, e)
+	case wire.KindCommandBegan:
+		var c wire.CommandBegan
+		if err := wire.Decode(f, &c); err != nil {
+			return nil, err
+		}
+		r.progress.Command = &c
+	case wire.KindDone:
+		var d wire.Done
+		if err := wire.Decode(f, &d); err != nil {
+			return nil, err
+		}
+		return &d, nil
+	}
+	return nil, nil
+}
+
+// arm sets the timer by which what was taken must be flushed: at once after a quiet time.
+func (r *recorder) arm() {
+	if r.armed {
+		return
+	}
+	r.armed = true
+	r.timer.Reset(max(0, flushEvery-time.Since(r.flushed)))
+}
+
+// due fires when something waits that has waited long enough.
+func (r *recorder) due() <-chan time.Time { return r.timer.C }
+
+func (r *recorder) full() bool { return len(r.out) >= flushBytes }
+
+func (r *recorder) flush(ctx context.Context) error {
+	r.timer.Stop()
+	r.armed = false
+	r.flushed = time.Now()
+	if r.frame == r.stored {
+		return nil
+	}
+	// What was read must be stored even while the daemon is told to leave: it costs milliseconds, and spares the
+	// agent a resend.
+	ctx = context.WithoutCancel(ctx)
+	if len(r.progress.Phases) > 0 || r.progress.Command != nil {
+		if err := r.events.Progress(ctx, r.progress); err != nil {
+			return fmt.Errorf("%w: %w", errStore, err)
+		}
+	}
+	if err := r.store.AppendLog(ctx, r.id, r.frame, r.out); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	r.stored = r.frame
+	r.out = r.out[:0]
+	r.progress = Progress{}
+	return nil
+}
+
+// note appends a line of our own after everything the agent said.
+func (r *recorder) note(ctx context.Context, line string) error {
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	r.frame++
+	r.stored = r.frame
+	text := fmt.Sprintf("[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"), line)
+	return r.store.AppendLog(context.WithoutCancel(ctx), r.id, r.frame, []byte(text))
+}

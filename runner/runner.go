@@ -1,0 +1,116 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/runner/wire"
+	"github.com/runner-ci/runner/source"
+)
+
+// Runner runs attempts on the executors it was given. It keeps no state of its own: what must survive is in the
+// caller's rows, in the artifact store, in the sandbox's directory and in the sandbox's spool.
+//
+// An attempt goes through these steps, and a daemon that died after any of them does the same step again:
+//
+//  1. the caller commits the sandbox's row and binds the attempt to it;
+//  2. the workspace's directory is laid out, the sandbox is created and started (names come from its id);
+//  3. Events.Sent commits that the job may be out, then the job is sent (the agent takes an attempt once);
+//  4. frames are read; progress is committed, then output is appended to the log with the frame's number,
+//     from where a restart goes on;
+//  5. the result is in the spool before the agent exits; artifacts are taken in, the log is sealed;
+//  6. the caller commits the result, then calls Destroy.
+type Runner struct {
+	Source    *source.Store
+	Artifacts *artifacts.Store
+	Executors map[string]Executor // by engine id
+	Sandboxes string              // directory for <id>/, on the daemon's host
+	Epoch     uint64              // grows with every start of the daemon
+	Env       []string            // the admin's, for every sandbox: proxies, CA
+	Mounts    map[string][]Mount  // by engine id
+	Logger    *slog.Logger
+}
+
+// ErrDetached is returned by Run when its context ended: the sandbox goes on without us.
+var ErrDetached = errors.New("detached from a running attempt")
+
+const (
+	// welcomeWait bounds how long a started agent may take to answer; a cold machine under load has been seen
+	// to need seconds.
+	welcomeWait = 60 * time.Second
+	// backupLimit is how long after the agent's own time limit the daemon kills the sandbox.
+	backupLimit = time.Minute
+	// stopGrace lies between TERM and KILL.
+	stopGrace = 10 * time.Second
+	// stopBackup is how long after the grace the daemon waits for the agent's last words: declared artifacts
+	// and reports are still collected.
+	stopBackup = 20 * time.Second
+)
+
+// Run runs one attempt on an engine, or takes it up again where a former daemon left it. It returns ErrDetached
+// when ctx ends first; every other ending is a Result.
+func (r *Runner) Run(ctx context.Context, engine string, a Attempt, ev Events) (Result, error) {
+	ex, ok := r.Executors[engine]
+	if !ok {
+		return fault("unknown_engine", fmt.Sprintf("engine %q is not in the configuration any more; add it again or retry the build", engine)), nil
+	}
+	s := &session{
+		runner: r, ex: ex, attempt: a, events: ev,
+		log: r.Logger.With("attempt", a.ID, "sandbox", a.Sandbox),
+	}
+	res := s.run(ctx)
+	if ctx.Err() != nil && !s.decided {
+		return Result{}, ErrDetached
+	}
+	return res, nil
+}
+
+// Destroy removes a sandbox and its directory. It succeeds when both are gone already.
+func (r *Runner) Destroy(ctx context.Context, engine, sandbox string) error {
+	if ex, ok := r.Executors[engine]; ok {
+		if err := ex.Remove(ctx, sandbox); err != nil {
+			return fmt.Errorf("removing sandbox %s: %w", sandbox, err)
+		}
+	}
+	dir := r.dir(sandbox)
+	if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the directory of sandbox %s: %w", sandbox, err)
+	}
+	return nil
+}
+
+// Leftovers lists the sandboxes that an engine or the disk still holds, by engine id ("" for directories alone).
+// Engines that do not answer are reported in the error; the others' lists are still complete.
+func (r *Runner) Leftovers(ctx context.Context) (map[string][]string, error) {
+	out := make(map[string][]string)
+	var errs []error
+	for id, ex := range r.Executors {
+		ids, err := ex.List(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("listing sandboxes of engine %s: %w", id, err))
+			continue
+		}
+		out[id] = ids
+	}
+	entries, err := os.ReadDir(r.Sandboxes)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	for _, e := range entries {
+		out[""] = append(out[""], e.Name())
+	}
+	return out, errors.Join(errs...)
+}
+
+func (r *Runner) dir(sandbox string) string { return filepath.Join(r.Sandboxes, sandbox) }
+
+func fault(reason, message string) Result {
+	return Result{Status: wire.StatusFault, Reason: reason, Message: message}
+}

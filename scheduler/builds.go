@@ -1,0 +1,218 @@
+package scheduler
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/buildspec"
+)
+
+// Filter chooses builds of a list. Zero fields choose all.
+type Filter struct {
+	Project string
+	Status  Status
+	Running bool
+}
+
+func (f Filter) match(b *Build) bool {
+	return (f.Project == "" || f.Project == b.Project) && (f.Status == "" || f.Status == b.Status) &&
+		(!f.Running || !b.Status.Ended())
+}
+
+// Build returns one build with its plan.
+func (s *Scheduler) Build(id string) (Build, error) {
+	key, err := keyOf(id)
+	if err != nil {
+		return Build{}, err
+	}
+	var b *Build
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		b, err = getBuild(tx, key)
+		return err
+	})
+	if err != nil {
+		return Build{}, fmt.Errorf("build %s: %w", id, err)
+	}
+	return *b, nil
+}
+
+// Builds returns a page of builds without their plans, newest first, and the cursor of the next page.
+func (s *Scheduler) Builds(f Filter, cursor string, limit int) (page []Build, next string, err error) {
+	before := ^uint64(0)
+	if cursor != "" {
+		if _, err := fmt.Sscanf(cursor, "b%d", &before); err != nil {
+			return nil, "", fmt.Errorf("cursor %q: expected one that a former page gave: %w", cursor, ErrNotFound)
+		}
+	}
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		return eachBuild(tx, f.Project, before, func(b *Build) (more bool) {
+			if !f.match(b) {
+				return true
+			}
+			if len(page) == limit {
+				next = fmt.Sprintf("b%d", page[limit-1].Seq)
+				return false
+			}
+			page = append(page, *b)
+			return true
+		})
+	})
+	return page, next, err
+}
+
+// eachBuild walks builds with a sequence below before, newest first, along the index that fits.
+func eachBuild(tx *bbolt.Tx, project string, before uint64, visit func(*Build) bool) error {
+	if project == "" {
+		c := tx.Bucket(bucketOrder).Cursor()
+		for k, key := seekBefore(c, number(before)); k != nil; k, key = c.Prev() {
+			b, err := get[Build](tx, bucketBuilds, key)
+			if err != nil {
+				return err
+			}
+			if !visit(b) {
+				return nil
+			}
+		}
+		return nil
+	}
+	c := tx.Bucket(bucketBuilds).Cursor()
+	prefix := append([]byte(project), 0)
+	for k, _ := seekBefore(c, buildKey(project, -1)); bytes.HasPrefix(k, prefix); k, _ = c.Prev() {
+		b, err := get[Build](tx, bucketBuilds, k)
+		if err != nil {
+			return err
+		}
+		if b.Seq < before && !visit(b) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Jobs returns a build's jobs in the plan's order.
+func (s *Scheduler) Jobs(build string) ([]Job, error) {
+	key, err := keyOf(build)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []Job
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		if tx.Bucket(bucketBuilds).Get(key) == nil {
+			return fmt.Errorf("build %s: %w", build, ErrNotFound)
+		}
+		jobs, err = jobsOf(tx, key)
+		return err
+	})
+	return jobs, err
+}
+
+// Queue returns the jobs that wait or run, in the order in which they came.
+func (s *Scheduler) Queue() ([]Job, error) {
+	var out []Job
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketActive).ForEach(func(key, _ []byte) error {
+			jobs, err := jobsOf(tx, key)
+			for _, j := range jobs {
+				if j.State != JobEnded {
+					out = append(out, j)
+				}
+			}
+			return err
+		})
+	})
+	return out, err
+}
+
+func getBuild(tx *bbolt.Tx, key []byte) (*Build, error) {
+	b, err := get[Build](tx, bucketBuilds, key)
+	if err != nil {
+		return nil, err
+	}
+	if tx.Bucket(bucketPlans).Get(key) != nil {
+		if b.Plan, err = get[buildspec.Plan](tx, bucketPlans, key); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// putBuild stores a build's row and its index; the plan, which never changes once made, only when it is new.
+func putBuild(tx *bbolt.Tx, b *Build) error {
+	key := buildKey(b.Project, b.Number)
+	row := *b
+	row.Plan = nil
+	if b.Plan != nil && tx.Bucket(bucketPlans).Get(key) == nil {
+		if err := put(tx, bucketPlans, key, b.Plan); err != nil {
+			return err
+		}
+	}
+	active := tx.Bucket(bucketActive)
+	if b.Status.Ended() {
+		if err := active.Delete(key); err != nil {
+			return err
+		}
+	} else if err := active.Put(key, nil); err != nil {
+		return err
+	}
+	return put(tx, bucketBuilds, key, row)
+}
+
+// newBuild numbers a build and stores it.
+func newBuild(tx *bbolt.Tx, b *Build) error {
+	numbers := tx.Bucket(bucketNumbers)
+	b.Number = lastNumber(tx, b.Project) + 1
+	if err := numbers.Put([]byte(b.Project), number(uint64(b.Number))); err != nil {
+		return err
+	}
+	seq, err := tx.Bucket(bucketOrder).NextSequence()
+	if err != nil {
+		return err
+	}
+	b.Seq = seq
+	if err := tx.Bucket(bucketOrder).Put(number(seq), buildKey(b.Project, b.Number)); err != nil {
+		return err
+	}
+	return putBuild(tx, b)
+}
+
+func jobsOf(tx *bbolt.Tx, build []byte) ([]Job, error) {
+	var jobs []Job
+	prefix := append(bytes.Clone(build), 0)
+	c := tx.Bucket(bucketJobs).Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(k) == len(prefix)+4; k, _ = c.Next() {
+		j, err := get[Job](tx, bucketJobs, k)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, *j)
+	}
+	return jobs, nil
+}
+
+func putJob(tx *bbolt.Tx, build []byte, index int, j *Job) error {
+	return put(tx, bucketJobs, jobKey(build, index), j)
+}
+
+// findJob returns a job's row and its place in the plan.
+func findJob(tx *bbolt.Tx, build []byte, id string) (*Job, int, error) {
+	jobs, err := jobsOf(tx, build)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range jobs {
+		if jobs[i].ID == id {
+			return &jobs[i], i, nil
+		}
+	}
+	return nil, 0, fmt.Errorf("job %s: %w", id, ErrNotFound)
+}
+
+func decodeNumber(v []byte) uint64 {
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}

@@ -1,0 +1,155 @@
+package scheduler
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"go.etcd.io/bbolt"
+)
+
+// State is a state file opened to be looked at while no daemon runs on it.
+type State struct{ db *bbolt.DB }
+
+// OpenState opens a state file for reading alone. It fails when a daemon holds it.
+func OpenState(path string) (*State, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, ReadOnly: true, PreLoadFreelist: true})
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w; a running daemon holds it: check while it is stopped (its builds go on)", path, err)
+	}
+	return &State{db: db}, nil
+}
+
+// Close closes the file.
+func (st *State) Close() error { return st.db.Close() }
+
+// Sandboxes returns the ids of the sandbox rows.
+func (st *State) Sandboxes() (ids map[string]bool, err error) {
+	ids = make(map[string]bool)
+	err = st.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketSandboxes)
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(k, _ []byte) error { ids[string(k)] = true; return nil })
+	})
+	return ids, err
+}
+
+// Check proves the invariants of the state, and reports each that does not hold:
+//
+//  1. the file's pages are sound (bbolt's own check);
+//  2. every build is in the order index, exactly the open ones are in the index of active builds;
+//  3. a project's newest number is not below any of its builds';
+//  4. an ended build has only ended jobs, an open one with a plan has an open job;
+//  5. exactly the leased jobs have an attempt in progress, and each of these has its sandbox row;
+//  6. pending triggers exist and are pending, deliveries name triggers that exist.
+func (st *State) Check(report func(problem string)) error {
+	return st.db.View(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			report("state.db: " + err.Error())
+		}
+		if tx.Bucket(bucketMeta) == nil {
+			report("state.db: it has no meta bucket: this is not a runner's state")
+			return nil
+		}
+		if err := checkBuilds(tx, report); err != nil {
+			return err
+		}
+		return checkTriggers(tx, report)
+	})
+}
+
+func checkBuilds(tx *bbolt.Tx, report func(string)) error {
+	ordered := make(map[string]bool)
+	err := tx.Bucket(bucketOrder).ForEach(func(k, key []byte) error {
+		if tx.Bucket(bucketBuilds).Get(key) == nil {
+			report(fmt.Sprintf("state.db: the order index names build %q, which does not exist", key))
+		}
+		ordered[string(key)] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketBuilds).ForEach(func(key, _ []byte) error {
+		b, err := getBuild(tx, key)
+		if err != nil {
+			report(fmt.Sprintf("state.db: build %q: %v", key, err))
+			return nil
+		}
+		if !bytes.Equal(buildKey(b.Project, b.Number), key) {
+			report(fmt.Sprintf("state.db: build %s lies under another's key", b.ID()))
+		}
+		if !ordered[string(key)] {
+			report(fmt.Sprintf("state.db: build %s is missing in the order index", b.ID()))
+		}
+		// A key with an empty value is told from a missing one by its cursor.
+		if k, _ := tx.Bucket(bucketActive).Cursor().Seek(key); bytes.Equal(k, key) == b.Status.Ended() {
+			report(fmt.Sprintf("state.db: build %s is %s, and the index of active builds says otherwise", b.ID(), b.Status))
+		}
+		if lastNumber(tx, b.Project) < b.Number {
+			report(fmt.Sprintf("state.db: build %s is above its project's newest number", b.ID()))
+		}
+		return checkJobs(tx, key, b, report)
+	})
+}
+
+func checkJobs(tx *bbolt.Tx, key []byte, b *Build, report func(string)) error {
+	jobs, err := jobsOf(tx, key)
+	if err != nil {
+		report(fmt.Sprintf("state.db: the jobs of build %s: %v", b.ID(), err))
+		return nil
+	}
+	open := 0
+	for _, j := range jobs {
+		if (j.State == JobEnded) != j.Status.Ended() {
+			report(fmt.Sprintf("state.db: job %s of %s is %s with the status %s", j.ID, b.ID(), j.State, j.Status))
+		}
+		if j.State != JobEnded {
+			open++
+		}
+		var last Attempt
+		if n := len(j.Attempts); n > 0 {
+			last = j.Attempts[n-1]
+		}
+		running := last.Status == InProgress
+		if (j.State == JobLeased) != running {
+			report(fmt.Sprintf("state.db: job %s of %s is %s, and its newest attempt is %q", j.ID, b.ID(), j.State, last.Status))
+		}
+		if running && tx.Bucket(bucketSandboxes).Get([]byte(last.Sandbox)) == nil {
+			report(fmt.Sprintf("state.db: the sandbox %s of job %s of %s has no row", last.Sandbox, j.ID, b.ID()))
+		}
+	}
+	switch {
+	case b.Status.Ended() && open > 0:
+		report(fmt.Sprintf("state.db: build %s is %s with %d open jobs", b.ID(), b.Status, open))
+	case !b.Status.Ended() && len(jobs) > 0 && open == 0:
+		report(fmt.Sprintf("state.db: build %s is open and all its jobs have ended", b.ID()))
+	}
+	return nil
+}
+
+func checkTriggers(tx *bbolt.Tx, report func(string)) error {
+	err := tx.Bucket(bucketPending).ForEach(func(k, _ []byte) error {
+		t, err := get[Trigger](tx, bucketTriggers, k)
+		if err != nil {
+			report(fmt.Sprintf("state.db: pending trigger %d: %v", decodeNumber(k), err))
+		} else if t.Outcome != OutcomePending {
+			report(fmt.Sprintf("state.db: trigger %s is among the pending ones and is %s", t.ID, t.Outcome))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketDeliveries).ForEach(func(k, v []byte) error {
+		if tx.Bucket(bucketTriggers).Get(v) == nil {
+			report(fmt.Sprintf("state.db: delivery %q names a trigger that does not exist", k))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,250 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
+)
+
+// sweepEvery is how often the dispatcher looks at what only time changes: queue time-outs, waiting attempts.
+const sweepEvery = time.Second
+
+// dispatchLoop hands out slots until ctx ends.
+func (s *Scheduler) dispatchLoop(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		for s.dispatchOne(ctx) {
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.runKick:
+		case <-tick.C:
+			s.sweepQueue(time.Now())
+		}
+	}
+}
+
+// dispatchOne gives one free slot away, and tells whether there may be more to do.
+func (s *Scheduler) dispatchOne(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	s.mu.Lock()
+	var e *entry
+	if !s.draining {
+		e = next(s.queue, s.limits())
+	}
+	if e != nil {
+		e.state = JobLeased
+		s.turn++
+		s.served[e.project] = s.turn
+	}
+	s.mu.Unlock()
+	if e == nil {
+		return false
+	}
+	l, err := s.lease(e)
+	if err != nil {
+		s.log.Error("leasing a job", "build", e.build, "job", e.job, "error", err)
+		s.mu.Lock()
+		e.state, e.notBefore = JobQueued, time.Now().Add(leaseRetry)
+		s.mu.Unlock()
+		return true
+	}
+	s.goDo(func() { s.runLease(ctx, e, l) })
+	return true
+}
+
+// leaseRetry is how long a job waits whose lease could not be stored: the disk is full, most likely.
+const leaseRetry = 5 * time.Second
+
+func (s *Scheduler) limits() limits {
+	cfg := s.config()
+	return limits{
+		slots: cfg.Slots, served: s.served, now: time.Now(),
+		maxJobs: s.maxJobs(),
+	}
+}
+
+// maxJobs looks each project up once for one choice.
+func (s *Scheduler) maxJobs() func(project string) int {
+	known := make(map[string]int)
+	return func(name string) int {
+		n, ok := known[name]
+		if !ok {
+			if p, err := s.Project(name); err == nil {
+				n = p.MaxJobs
+			}
+			known[name] = n
+		}
+		return n
+	}
+}
+
+// leased is what a lease committed.
+type leased struct {
+	build   *Build
+	job     *Job
+	attempt Attempt
+}
+
+// lease commits the sandbox's row and the attempt that is bound to it, before anything is asked of an engine.
+func (s *Scheduler) lease(e *entry) (leased, error) {
+	engine := s.config().Engines[0].ID
+	if p, err := s.Project(e.project); err == nil && p.Engine != "" {
+		engine = p.Engine
+	}
+	key, err := keyOf(e.build)
+	if err != nil {
+		return leased{}, err
+	}
+	var l leased
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		b, err := getBuild(tx, key)
+		if err != nil {
+			return err
+		}
+		j, index, err := findJob(tx, key, e.job)
+		if err != nil {
+			return err
+		}
+		if j.State != JobQueued {
+			return fmt.Errorf("job %s of %s is %s, not queued", j.ID, e.build, j.State)
+		}
+		if l, err = s.bind(tx, b, j, engine, time.Now()); err != nil {
+			return err
+		}
+		return putJob(tx, key, index, j)
+	})
+	if err == nil {
+		s.hub.tell(e.build)
+	}
+	return l, err
+}
+
+// bind gives a job its next attempt, bound to a sandbox that does not exist yet.
+func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, now time.Time) (leased, error) {
+	token, err := tx.Bucket(bucketTokens).NextSequence()
+	if err != nil {
+		return leased{}, err
+	}
+	n := len(j.Attempts) + 1
+	a := Attempt{
+		Number: n, Token: token, Engine: engine, Sandbox: fmt.Sprintf("%s-%d", s.instance, token),
+		Status: InProgress, Phase: runner.PhaseProvisioning, Started: now,
+		Log: fmt.Sprintf("%s/%d/%s/%d", b.Project, b.Number, j.ID, n),
+	}
+	row := sandboxRow{ID: a.Sandbox, Engine: engine, Build: b.ID(), Job: j.ID, Created: now}
+	if err := put(tx, bucketSandboxes, []byte(a.Sandbox), row); err != nil {
+		return leased{}, err
+	}
+	j.Attempts = append(j.Attempts, a)
+	j.State, j.Why, j.Status = JobLeased, "", InProgress
+	if j.Started.IsZero() {
+		j.Started = now
+	}
+	if b.Started.IsZero() {
+		b.Started = now
+		endPhase(&b.Phases, phaseQueued, Succeeded, now)
+		b.Phase = runner.PhaseProvisioning
+		if err := putBuild(tx, b); err != nil {
+			return leased{}, err
+		}
+	}
+	return leased{build: b, job: j, attempt: a}, nil
+}
+
+// sandboxRow names a sandbox before it exists, and until it is gone for certain.
+type sandboxRow struct {
+	ID      string    `json:"id"`
+	Engine  string    `json:"engine"`
+	Build   string    `json:"build"`
+	Job     string    `json:"job"`
+	Created time.Time `json:"created"`
+}
+
+// attempt puts together what package runner needs.
+func (s *Scheduler) attempt(l leased, stop <-chan runner.StopRequest) (runner.Attempt, error) {
+	b, a := l.build, l.attempt
+	p, err := s.Project(b.Project)
+	if err != nil && !a.Sent {
+		return runner.Attempt{}, err
+	}
+	remote, err := s.remote(&p)
+	if err != nil && !a.Sent { // a running sandbox needs no credentials any more
+		return runner.Attempt{}, err
+	}
+	pj, err := planJob(b, l.job.ID)
+	if err != nil {
+		return runner.Attempt{}, err
+	}
+	lim := s.limitsOf(&p)
+	job := wireJob(pj)
+	job.Env = s.environment(&p, l, pj)
+	job.Limits = wire.Limits{LogBytes: lim.LogBytes, ArtifactBytes: lim.ArtifactBytes}
+	return runner.Attempt{
+		ID: fmt.Sprintf("%s/%s@%d", b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent,
+		Image: b.Images[pj.Image], Job: job,
+		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules},
+		Limits: runner.Limits{CPUs: lim.CPUs, MemoryBytes: lim.MemoryBytes, PIDs: lim.PIDs},
+		Log:    a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: stop,
+	}, nil
+}
+
+// runLease runs one attempt to its result, commits that, and destroys the sandbox.
+func (s *Scheduler) runLease(ctx context.Context, e *entry, l leased) {
+	engine, sandbox := l.attempt.Engine, l.attempt.Sandbox
+	var res runner.Result
+	a, err := s.attempt(l, e.stop)
+	if err != nil {
+		res = runner.Result{Status: wire.StatusFault, Reason: "settings", Message: err.Error()}
+	} else {
+		ev := &attemptEvents{s: s, build: e.build, job: e.job, token: l.attempt.Token}
+		res, err = s.runner.Run(ctx, engine, a, ev)
+		if errors.Is(err, runner.ErrDetached) {
+			return // the next daemon adopts it
+		}
+	}
+	if !s.store(ctx, e, l.attempt.Token, res) {
+		return
+	}
+	s.wakeDispatcher()
+	s.destroy(ctx, engine, sandbox)
+}
+
+// store commits a result, however long the disk refuses it. It gives up when ctx ends: the sandbox's spool still
+// has the result for the next daemon.
+func (s *Scheduler) store(ctx context.Context, e *entry, token uint64, res runner.Result) bool {
+	for wait := time.Second; ; wait = min(wait*2, time.Minute) {
+		err := s.finish(e, token, res)
+		if err == nil || errors.Is(err, ErrFenced) {
+			return true
+		}
+		s.log.Error("storing a result; trying again", "build", e.build, "job", e.job, "error", err, "in", wait)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
+	}
+}
+
+// destroy removes a sandbox, then its row; what fails is left to the reaper.
+func (s *Scheduler) destroy(ctx context.Context, engine, sandbox string) {
+	if err := s.runner.Destroy(ctx, engine, sandbox); err != nil {
+		s.log.Warn("a sandbox could not be removed; the reaper will try again", "sandbox", sandbox, "error", err)
+		return
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketSandboxes).Delete([]byte(sandbox)) })
+	if err != nil {
+		s.log.Warn("forgetting a sandbox", "sandbox", sandbox, "error", err)
+	}
+}

@@ -1,0 +1,16 @@
+// Package scheduler decides which job runs when. It owns state.db: projects, triggers, builds, jobs, attempts and
+// sandboxes are rows there, every transition is one transaction, and a lease is a state of a row, never its
+// deletion, so that a restart knows what runs and a late answer from a lost holder is refused.
+//
+// A trigger goes through these steps; each ends in a commit, and a daemon that died between two of them takes the
+// work up at the last one:
+//
+//  1. Accept stores the trigger (this is what a webhook's 202 waits for).
+//  2. The planner turns it into numbered builds, or records why there are none.
+//  3. For each build: fetch, read the buildspec, expand it to a plan, resolve images; then the plan and its queued
+//     jobs are one commit.
+//  4. The dispatcher leases a queued job when a slot is free: attempt and sandbox rows are committed, then the
+//     attempt runs in package runner.
+//  5. Its result is committed together with what follows from it: dependents, siblings, the build's own result.
+//  6. The sandbox is destroyed and its row removed; a reaper compares rows and engines for what was missed.
+package scheduler

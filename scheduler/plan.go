@@ -1,0 +1,227 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// planners bounds the builds that are fetched and planned at once: each may hold a child process that unpacks a
+// repository.
+const planners = 4
+
+// planLoop turns pending triggers into builds, and builds into plans, until ctx ends. It begins with the builds
+// that a former daemon had not planned to the end.
+func (s *Scheduler) planLoop(ctx context.Context, unplanned []Build) {
+	sem := make(chan struct{}, planners)
+	start := func(b Build) {
+		planCtx, cancel := context.WithCancel(ctx)
+		s.mu.Lock()
+		s.planning[b.ID()] = cancel
+		s.mu.Unlock()
+		s.goDo(func() {
+			defer func() {
+				s.mu.Lock()
+				delete(s.planning, b.ID())
+				s.mu.Unlock()
+				cancel()
+			}()
+			select {
+			case sem <- struct{}{}:
+				defer func() { <-sem }()
+				s.planBuild(planCtx, ctx, b)
+			case <-planCtx.Done():
+				s.planBuild(planCtx, ctx, b) // stopped before its turn: say so
+			}
+		})
+	}
+	for _, b := range unplanned {
+		start(b)
+	}
+	for {
+		for _, b := range s.planTriggers() {
+			start(b)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.planKick:
+		}
+	}
+}
+
+// planTriggers makes builds of the pending triggers, and returns them.
+func (s *Scheduler) planTriggers() []Build {
+	var pending []Trigger
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketPending).ForEach(func(k, _ []byte) error {
+			t, err := get[Trigger](tx, bucketTriggers, k)
+			if err == nil {
+				pending = append(pending, *t)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		s.log.Error("reading pending triggers", "error", err)
+	}
+	var out []Build
+	for i := range pending {
+		builds, err := s.planTrigger(&pending[i])
+		if err != nil {
+			s.log.Error("making builds of a trigger; it stays pending", "trigger", pending[i].ID, "error", err)
+			time.AfterFunc(leaseRetry, s.wakePlanner)
+			continue
+		}
+		out = append(out, builds...)
+	}
+	return out
+}
+
+// planTrigger decides a trigger's fate and commits it together with the builds it makes.
+func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
+	if t.Skip != "" {
+		return nil, s.endTrigger(t, OutcomeSkipped, t.Skip)
+	}
+	if t.Fork {
+		return nil, s.endTrigger(t, OutcomeWaiting, "a pull request from a fork waits for approval")
+	}
+	var projects []Project
+	for _, name := range t.Projects {
+		p, err := s.Project(name)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		projects = append(projects, p)
+	}
+	if len(projects) == 0 {
+		return nil, s.endTrigger(t, OutcomeSkipped, "its project was removed")
+	}
+	var builds []Build
+	now := time.Now()
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		builds, t.Builds = nil, nil
+		for i := range projects {
+			b := Build{
+				Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
+				RetryOf: t.RetryOf, Status: InProgress, Phase: phaseSource, Created: t.Received,
+				Phases: []Phase{
+					{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
+					{Name: phaseSource, Status: InProgress, Started: now},
+				},
+			}
+			if err := newBuild(tx, &b); err != nil {
+				return err
+			}
+			builds = append(builds, b)
+			t.Builds = append(t.Builds, b.ID())
+		}
+		t.Outcome = OutcomeBuilt
+		return putTrigger(tx, t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.hub.tell(append([]string{t.ID}, t.Builds...)...)
+	return builds, nil
+}
+
+// planBuild fetches, reads, expands and queues one build. Its context ends when the build is stopped; daemon ends
+// when the daemon leaves, and then the build stays as it is for the next start.
+func (s *Scheduler) planBuild(ctx, daemon context.Context, b Build) {
+	made, failure := s.makePlan(ctx, &b)
+	if daemon.Err() != nil && failure != nil {
+		return
+	}
+	var err error
+	for wait := time.Second; ; wait = min(wait*2, time.Minute) {
+		if cur, err := s.Build(b.ID()); err == nil && cur.StopBy != "" {
+			failure = &planFailure{Stopped, "stopped", "stopped by " + cur.StopBy}
+		}
+		if failure != nil {
+			err = s.failBuild(b, failure)
+		} else {
+			err = s.queueBuild(b, made)
+		}
+		if err == nil {
+			break
+		}
+		s.log.Error("storing a plan; trying again", "build", b.ID(), "error", err, "in", wait)
+		select {
+		case <-daemon.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+	s.hub.tell(b.ID())
+	s.wakeDispatcher()
+}
+
+// planFailure ends a build before it has jobs.
+type planFailure struct {
+	status          Status
+	reason, message string
+}
+
+func (s *Scheduler) failBuild(b Build, f *planFailure) error {
+	now := time.Now()
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		cur, err := getBuild(tx, buildKey(b.Project, b.Number))
+		if err != nil || cur.Status.Ended() {
+			return err
+		}
+		b.StopBy = cur.StopBy
+		b.Status, b.Reason, b.Message, b.EndedAt, b.Phase = f.status, f.reason, f.message, now, phaseCompleted
+		rec := endPhase(&b.Phases, phaseSource, f.status, now)
+		rec.Code, rec.Message = f.reason, f.message
+		return putBuild(tx, &b)
+	})
+}
+
+// queueBuild commits the plan and its jobs, queued or blocked, in one transaction.
+func (s *Scheduler) queueBuild(b Build, jobs []Job) error {
+	now := time.Now()
+	key := buildKey(b.Project, b.Number)
+	var after *aftermath
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		cur, err := getBuild(tx, key)
+		if err != nil || cur.Status.Ended() || cur.Plan != nil {
+			return err
+		}
+		if cur.StopBy != "" {
+			return errors.New("the build was stopped while its plan was being stored")
+		}
+		endPhase(&b.Phases, phaseSource, Succeeded, now)
+		beginPhase(&b.Phases, phaseQueued, now)
+		b.Phase = phaseQueued
+		b.Jobs = nil
+		for i := range jobs {
+			b.Jobs = append(b.Jobs, jobs[i].ID)
+			if jobs[i].State != JobEnded {
+				jobs[i].Queued = now
+			}
+			if err := putJob(tx, key, i, &jobs[i]); err != nil {
+				return err
+			}
+		}
+		if err := putBuild(tx, &b); err != nil {
+			return err
+		}
+		after, err = s.settle(tx, &b, now) // a retry may have taken over results that others depend on
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("queueing build %s: %w", b.ID(), err)
+	}
+	if after != nil {
+		s.enqueue(&b, jobs)
+		s.apply(b.ID(), after)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"encoding/binary"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/config"
+)
+
+// Project is a project's settings, with where they come from and how far its builds have counted.
+type Project struct {
+	config.Project
+	Managed    string // "file" (read-only here) or "api"
+	LastNumber int
+}
+
+// Projects returns all projects by name.
+func (s *Scheduler) Projects() ([]Project, error) {
+	cfg := s.config()
+	var out []Project
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		for _, p := range cfg.Projects {
+			out = append(out, Project{Project: p, Managed: "file", LastNumber: lastNumber(tx, p.Name)})
+		}
+		return tx.Bucket(bucketProjects).ForEach(func(k, _ []byte) error {
+			p, err := get[config.Project](tx, bucketProjects, k)
+			if err != nil {
+				return err
+			}
+			out = append(out, Project{Project: *p, Managed: "api", LastNumber: lastNumber(tx, p.Name)})
+			return nil
+		})
+	})
+	slices.SortFunc(out, func(a, b Project) int { return strings.Compare(a.Name, b.Name) })
+	return out, err
+}
+
+func lastNumber(tx *bbolt.Tx, project string) int {
+	if v := tx.Bucket(bucketNumbers).Get([]byte(project)); v != nil {
+		return int(binary.BigEndian.Uint64(v))
+	}
+	return 0
+}
+
+// Project returns one project by name.
+func (s *Scheduler) Project(name string) (Project, error) {
+	cfg := s.config()
+	i := slices.IndexFunc(cfg.Projects, func(p config.Project) bool { return p.Name == name })
+	var out Project
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		out.LastNumber = lastNumber(tx, name)
+		if i >= 0 {
+			out.Project, out.Managed = cfg.Projects[i], "file"
+			return nil
+		}
+		p, err := get[config.Project](tx, bucketProjects, []byte(name))
+		if err != nil {
+			return err
+		}
+		out.Project, out.Managed = *p, "api"
+		return nil
+	})
+	if err != nil {
+		return Project{}, fmt.Errorf("project %q: %w; runner project ls shows the names", name, err)
+	}
+	return out, nil
+}
+
+// PutProject makes or changes a project of state.db.
+func (s *Scheduler) PutProject(ctx context.Context, p config.Project) error {
+	if s.inFile(p.Name) {
+		return fmt.Errorf("project %q: %w: change it there, then send the daemon SIGHUP", p.Name, ErrManagedByFile)
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketProjects, []byte(p.Name), p) })
+	s.hub.tell()
+	return err
+}
+
+// RemoveProject forgets a project's settings. Its builds stay, and its numbers are never used again.
+func (s *Scheduler) RemoveProject(ctx context.Context, name string) error {
+	if s.inFile(name) {
+		return fmt.Errorf("project %q: %w: remove it there, then send the daemon SIGHUP", name, ErrManagedByFile)
+	}
+	if _, err := s.Project(name); err != nil {
+		return err
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketProjects).Delete([]byte(name)) })
+	s.hub.tell()
+	return err
+}
+
+func (s *Scheduler) inFile(name string) bool {
+	return slices.ContainsFunc(s.config().Projects, func(p config.Project) bool { return p.Name == name })
+}
+
+// checkNames refuses a configuration that names a project which state.db has too.
+func (s *Scheduler) checkNames(cfg *config.Config) error {
+	var errs []error
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		for _, p := range cfg.Projects {
+			if tx.Bucket(bucketProjects).Get([]byte(p.Name)) != nil {
+				errs = append(errs, fmt.Errorf("project %q stands in the configuration file and was also made by the API; remove one of the two (runner project rm %s)", p.Name, p.Name))
+			}
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// trusted tells whether a trigger may be given what strangers must not have: a push or tag on a ref that the
+// project lists as protected, or a manual trigger by an admin. Submits and pull requests never are.
+func trusted(p *Project, t *Trigger, defaultBranch string) bool {
+	switch t.Kind {
+	case KindManual:
+		return true
+	case KindPush, KindTag:
+	default:
+		return false
+	}
+	patterns := p.Protected
+	if len(patterns) == 0 {
+		branch := p.Branch
+		if branch == "" {
+			branch = defaultBranch
+		}
+		return branch != "" && t.Ref == "refs/heads/"+branch
+	}
+	short := strings.TrimPrefix(strings.TrimPrefix(t.Ref, "refs/heads/"), "refs/tags/")
+	return slices.ContainsFunc(patterns, func(pat string) bool {
+		full, _ := path.Match(pat, t.Ref)
+		name, _ := path.Match(pat, short)
+		return full || name
+	})
+}

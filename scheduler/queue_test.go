@@ -1,0 +1,133 @@
+package scheduler
+
+import (
+	"testing"
+	"time"
+)
+
+// waiting makes n queued jobs of one build.
+func waiting(q map[string]*entry, project string, seq uint64, priority, n int) {
+	for i := range n {
+		e := &entry{build: project, job: string(rune('a' + i)), project: project, index: i, seq: seq, priority: priority, state: JobQueued}
+		q[entryKey(project+string(rune('0'+seq)), e.job)] = e
+	}
+}
+
+// drawAll hands out slots one by one, each job ending only when keep is false, and returns the projects in turn.
+func drawAll(q map[string]*entry, l limits, n int, keep bool) []string {
+	var got []string
+	for range n {
+		e := next(q, l)
+		if e == nil {
+			break
+		}
+		got = append(got, e.project)
+		l.served[e.project] = uint64(len(got))
+		e.state = JobLeased
+		if !keep {
+			e.state = JobEnded
+		}
+	}
+	return got
+}
+
+func TestNextIsFair(t *testing.T) {
+	unlimited := func(string) int { return 0 }
+	tests := []struct {
+		name    string
+		fill    func(q map[string]*entry)
+		slots   int
+		maxJobs func(string) int
+		keep    bool
+		want    []string
+	}{
+		{
+			name:  "a thousand jobs of one project delay another by one job",
+			fill:  func(q map[string]*entry) { waiting(q, "big", 1, 0, 1000); waiting(q, "small", 2, 0, 2) },
+			slots: 1, maxJobs: unlimited,
+			want: []string{"big", "small", "big", "small", "big"},
+		},
+		{
+			name:  "running jobs count: the project with fewer goes first",
+			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 3); waiting(q, "b", 2, 0, 3) },
+			slots: 4, maxJobs: unlimited, keep: true,
+			want: []string{"a", "b", "a", "b"},
+		},
+		{
+			name:  "higher priority goes before everything else",
+			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 2); waiting(q, "urgent", 2, 10, 2) },
+			slots: 1, maxJobs: unlimited,
+			want: []string{"urgent", "urgent", "a", "a"},
+		},
+		{
+			name:  "a project's limit leaves slots to others",
+			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 5); waiting(q, "b", 2, 0, 1) },
+			slots: 4, keep: true,
+			maxJobs: func(p string) int {
+				if p == "a" {
+					return 2
+				}
+				return 0
+			},
+			want: []string{"a", "b", "a"},
+		},
+		{
+			name:  "no slot, no job",
+			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 5) },
+			slots: 2, maxJobs: unlimited, keep: true,
+			want: []string{"a", "a"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			q := make(map[string]*entry)
+			tt.fill(q)
+			l := limits{slots: tt.slots, maxJobs: tt.maxJobs, served: make(map[string]uint64), now: time.Now()}
+			got := drawAll(q, l, 5, tt.keep)
+			if len(got) < len(tt.want) {
+				t.Fatalf("drew %v, want it to begin with %v", got, tt.want)
+			}
+			for i := range tt.want {
+				if got[i] != tt.want[i] {
+					t.Fatalf("drew %v, want it to begin with %v", got, tt.want)
+				}
+			}
+			if tt.keep && len(got) > len(tt.want) {
+				t.Fatalf("drew %v, want no more than %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestNextTakesJobsInThePlansOrder(t *testing.T) {
+	q := make(map[string]*entry)
+	waiting(q, "a", 2, 0, 3)
+	waiting(q, "a", 1, 0, 3)
+	l := limits{slots: 1, maxJobs: func(string) int { return 0 }, served: map[string]uint64{}, now: time.Now()}
+	var last *entry
+	for range 6 {
+		e := next(q, l)
+		if last != nil && (e.seq < last.seq || (e.seq == last.seq && e.index < last.index)) {
+			t.Fatalf("build %d job %d came after build %d job %d", e.seq, e.index, last.seq, last.index)
+		}
+		e.state = JobEnded
+		last = e
+	}
+}
+
+func TestNextWaitsBeforeASecondAttempt(t *testing.T) {
+	q := make(map[string]*entry)
+	waiting(q, "a", 1, 0, 1)
+	now := time.Now()
+	for _, e := range q {
+		e.notBefore = now.Add(time.Second)
+	}
+	l := limits{slots: 1, maxJobs: func(string) int { return 0 }, served: map[string]uint64{}, now: now}
+	if e := next(q, l); e != nil {
+		t.Fatalf("a job that must wait was drawn: %+v", e)
+	}
+	l.now = now.Add(2 * time.Second)
+	if next(q, l) == nil {
+		t.Fatal("nothing was drawn after the wait")
+	}
+}

@@ -1,0 +1,154 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/source"
+)
+
+// Scheduler is the durable queue and the state machine of builds.
+type Scheduler struct {
+	db       *bbolt.DB
+	instance string
+	epoch    uint64
+	log      *slog.Logger
+	hub      hub
+	cfg      atomic.Pointer[config.Config]
+
+	runner *runner.Runner
+	source *source.Store
+
+	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
+	queue    map[string]*entry
+	planning map[string]context.CancelFunc // by build id
+	draining bool
+	served   map[string]uint64 // project → turn in which it was last given a slot
+	turn     uint64
+	started  bool
+
+	planKick, runKick chan struct{}
+	work              sync.WaitGroup
+}
+
+// Open opens or makes the state file, and counts the start. Nothing runs before Start.
+func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error) {
+	db, instance, epoch, err := openState(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scheduler{
+		db: db, instance: instance, epoch: epoch, log: log,
+		queue: make(map[string]*entry), planning: make(map[string]context.CancelFunc), served: make(map[string]uint64),
+		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1),
+	}
+	if err := s.Configure(cfg); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// Instance is the daemon's own id, minted with the state file.
+func (s *Scheduler) Instance() string { return s.instance }
+
+// Epoch counts the starts of the daemon on this state file.
+func (s *Scheduler) Epoch() uint64 { return s.epoch }
+
+func (s *Scheduler) config() *config.Config { return s.cfg.Load() }
+
+// Configure takes new settings. It refuses, and changes nothing, when a project's name is in state.db too.
+func (s *Scheduler) Configure(cfg *config.Config) error {
+	if err := s.checkNames(cfg); err != nil {
+		return err
+	}
+	s.cfg.Store(cfg)
+	s.wakePlanner()
+	s.wakeDispatcher()
+	return nil
+}
+
+// Start takes up what a former daemon left: it adopts running attempts, plans pending triggers, and goes on until
+// ctx ends. Close waits for all of it to let go.
+func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Store) error {
+	s.runner, s.source = r, src
+	unplanned, err := s.recover()
+	if err != nil {
+		return fmt.Errorf("taking up the stored builds: %w", err)
+	}
+	s.mu.Lock()
+	s.started = true
+	s.mu.Unlock()
+	s.goDo(func() { s.adoptAll(ctx) })
+	s.goDo(func() { s.planLoop(ctx, unplanned) })
+	s.goDo(func() { s.dispatchLoop(ctx) })
+	s.goDo(func() { s.tidyLoop(ctx) })
+	return nil
+}
+
+func (s *Scheduler) goDo(f func()) {
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		f()
+	}()
+}
+
+// Close waits until everything that Start began has let go (end its context first), then closes the state file.
+func (s *Scheduler) Close() error {
+	s.work.Wait()
+	return s.db.Close()
+}
+
+func (s *Scheduler) wakePlanner()    { wake(s.planKick) }
+func (s *Scheduler) wakeDispatcher() { wake(s.runKick) }
+
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// Drain stops new jobs from starting, or lets them start again. Running jobs go on.
+func (s *Scheduler) Drain(on bool) {
+	s.mu.Lock()
+	s.draining = on
+	s.mu.Unlock()
+	s.hub.tell()
+	s.wakeDispatcher()
+}
+
+// Draining tells whether Drain is on.
+func (s *Scheduler) Draining() bool { return s.isDraining() }
+
+func (s *Scheduler) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+// Running counts the jobs that hold a slot; Queued those that wait for one.
+func (s *Scheduler) Running() int { return s.count(JobLeased) }
+
+// Queued counts the jobs that wait for a slot.
+func (s *Scheduler) Queued() int { return s.count(JobQueued) }
+
+func (s *Scheduler) count(st JobState) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, e := range s.queue {
+		if e.state == st {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,91 @@
+package scheduler
+
+import (
+	"fmt"
+
+	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
+	"github.com/runner-ci/runner/source"
+)
+
+// limitsOf lays a project's limits over the daemon's.
+func (s *Scheduler) limitsOf(p *Project) config.Limits {
+	return p.Limits.Or(s.config().Limits)
+}
+
+// remote resolves a project's credentials at the moment of use, so that a rotated secret needs no restart.
+func (s *Scheduler) remote(p *Project) (source.Remote, error) {
+	cfg := s.config()
+	r := source.Remote{URL: p.URL, Username: p.Username, AllowFile: cfg.AllowFileURLs, CABundle: cfg.CABundle}
+	for _, secret := range []struct {
+		name string
+		ref  config.Secret
+		put  func([]byte)
+	}{
+		{"token", p.Token, func(v []byte) { r.Token = string(v) }},
+		{"ssh-key", p.SSHKey, func(v []byte) { r.SSHKey = v }},
+		{"known-hosts", p.KnownHosts, func(v []byte) { r.KnownHosts = v }},
+	} {
+		if secret.ref == "" {
+			continue
+		}
+		v, err := secret.ref.Resolve()
+		if err != nil {
+			return source.Remote{}, fmt.Errorf("the %s of project %q: %w", secret.name, p.Name, err)
+		}
+		secret.put(v)
+	}
+	return r, nil
+}
+
+// registryAuth finds the credentials for an image's registry.
+func (s *Scheduler) registryAuth(image string) (*runner.RegistryAuth, error) {
+	server := runner.RegistryOf(image)
+	for _, r := range s.config().Registries {
+		if r.Server != server {
+			continue
+		}
+		pw, err := r.Password.Resolve()
+		if err != nil {
+			return nil, fmt.Errorf("the password of registry %s: %w", r.Server, err)
+		}
+		return &runner.RegistryAuth{Server: r.Server, Username: r.Username, Password: string(pw)}, nil
+	}
+	return nil, nil
+}
+
+// planJob finds a job in a build's plan.
+func planJob(b *Build, id string) (*buildspec.Job, error) {
+	if b.Plan != nil {
+		for i := range b.Plan.Jobs {
+			if b.Plan.Jobs[i].ID == id {
+				return &b.Plan.Jobs[i], nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("job %s of build %s is not in its plan", id, b.ID())
+}
+
+// wireJob translates a planned job into what the agent reads.
+func wireJob(j *buildspec.Job) wire.Job {
+	out := wire.Job{Shell: j.Shell, Shard: wire.Shard{Index: j.Shard, Count: j.Shards}}
+	for _, p := range j.Phases {
+		wp := wire.Phase{Name: p.Name, OnFailure: p.OnFailure}
+		for _, c := range p.Commands {
+			wp.Commands = append(wp.Commands, c.Text)
+		}
+		for _, c := range p.Finally {
+			wp.Finally = append(wp.Finally, c.Text)
+		}
+		out.Phases = append(out.Phases, wp)
+	}
+	if a := j.Artifacts; a != nil {
+		out.Artifacts = &wire.ArtifactSpec{
+			Files: a.Files, Name: a.Name, BaseDirectory: a.BaseDirectory, ExcludePaths: a.ExcludePaths,
+			DiscardPaths: a.DiscardPaths, EnableSymlinks: a.EnableSymlinks,
+		}
+	}
+	return out
+}

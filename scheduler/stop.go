@@ -1,0 +1,123 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/runner"
+)
+
+// Stop ends a build: what waits never begins, what runs is told to end. It is idempotent while the build runs, and
+// answers ErrEnded after.
+func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
+	key, err := keyOf(id)
+	if err != nil {
+		return Build{}, err
+	}
+	var b *Build
+	after := &aftermath{stop: make(map[string]runner.StopRequest)}
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		if b, err = getBuild(tx, key); err != nil {
+			return fmt.Errorf("build %s: %w", id, err)
+		}
+		if b.Status.Ended() {
+			return fmt.Errorf("build %s: %w: it is %s", b.ID(), ErrEnded, b.Status)
+		}
+		now := time.Now()
+		b.StopBy = by
+		if err := putBuild(tx, b); err != nil {
+			return err
+		}
+		jobs, err := jobsOf(tx, key)
+		if err != nil || len(jobs) == 0 {
+			return err // still being planned: the planner sees StopBy
+		}
+		stopJobs(jobs, "stopped", "stopped by "+by, now, after)
+		for i := range jobs {
+			if err := putJob(tx, key, i, &jobs[i]); err != nil {
+				return err
+			}
+		}
+		settled, err := s.settle(tx, b, now)
+		if err == nil {
+			after.ended = settled.ended
+		}
+		return err
+	})
+	if err != nil {
+		return Build{}, err
+	}
+	s.apply(b.ID(), after)
+	s.mu.Lock()
+	if cancel := s.planning[b.ID()]; cancel != nil {
+		cancel()
+	}
+	s.mu.Unlock()
+	s.hub.tell(b.ID())
+	s.wakeDispatcher()
+	return *b, nil
+}
+
+// sweepQueue times out the jobs that waited longer than their project allows.
+func (s *Scheduler) sweepQueue(now time.Time) {
+	s.mu.Lock()
+	var waiting []*entry
+	for _, e := range s.queue {
+		if e.state == JobQueued {
+			waiting = append(waiting, e)
+		}
+	}
+	s.mu.Unlock()
+	for _, e := range waiting {
+		p, err := s.Project(e.project)
+		if err != nil {
+			continue
+		}
+		limit := s.limitsOf(&p).QueueTimeout
+		if limit <= 0 || now.Sub(e.queued) < limit {
+			continue
+		}
+		message := fmt.Sprintf("no slot became free within %s; raise limits.queue-timeout or slots, or lower what runs at once", limit)
+		if err := s.endQueued(e, TimedOut, "queue_timeout", message); err != nil {
+			s.log.Error("timing a queued job out", "build", e.build, "job", e.job, "error", err)
+		}
+	}
+}
+
+// endQueued ends a job that holds no lease.
+func (s *Scheduler) endQueued(e *entry, status Status, reason, message string) error {
+	key, err := keyOf(e.build)
+	if err != nil {
+		return err
+	}
+	var after *aftermath
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		b, err := getBuild(tx, key)
+		if err != nil {
+			return err
+		}
+		j, index, err := findJob(tx, key, e.job)
+		if err != nil {
+			return err
+		}
+		if j.State != JobQueued {
+			return nil // leased in the meantime
+		}
+		now := time.Now()
+		j.State, j.Status, j.Reason, j.Message, j.EndedAt = JobEnded, status, reason, message, now
+		if err := putJob(tx, key, index, j); err != nil {
+			return err
+		}
+		after, err = s.settle(tx, b, now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.apply(e.build, after)
+	s.hub.tell(e.build)
+	return nil
+}

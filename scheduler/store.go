@@ -1,0 +1,157 @@
+package scheduler
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// schemaVersion is the version of the buckets below. An older binary refuses a newer file.
+const schemaVersion = 1
+
+// Buckets of state.db.
+var (
+	bucketMeta       = []byte("meta")       // version, instance, epoch
+	bucketProjects   = []byte("projects")   // name → config.Project made by the API
+	bucketNumbers    = []byte("numbers")    // project name → newest build number
+	bucketTriggers   = []byte("triggers")   // sequence → Trigger
+	bucketPending    = []byte("pending")    // sequences of triggers that are no builds yet
+	bucketDeliveries = []byte("deliveries") // delivery → sequence of its trigger
+	bucketBuilds     = []byte("builds")     // project NUL number → Build without its plan
+	bucketPlans      = []byte("plans")      // the same key → plan
+	bucketOrder      = []byte("order")      // sequence → key in builds
+	bucketActive     = []byte("active")     // keys of builds that have not ended
+	bucketJobs       = []byte("jobs")       // project NUL number NUL index → Job
+	bucketSandboxes  = []byte("sandboxes")  // sandbox id → sandboxRow
+	bucketTokens     = []byte("tokens")     // its sequence numbers fencing tokens and sandboxes
+)
+
+var allBuckets = [][]byte{
+	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
+	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens,
+}
+
+// Errors of this package, always wrapped with a sentence.
+var (
+	ErrNotFound      = errors.New("not found")
+	ErrManagedByFile = errors.New("managed by the configuration file")
+	ErrEnded         = errors.New("ended already")
+	ErrFenced        = errors.New("the lease was lost to a newer attempt")
+	ErrDraining      = errors.New("the daemon is draining")
+)
+
+// initialMmap spares the remaps that would make writers wait for readers while the file grows to this size.
+const initialMmap = 1 << 30
+
+// lockWait bounds how long another process may hold the file.
+const lockWait = 3 * time.Second
+
+// openState opens or makes state.db, and counts this start.
+func openState(path string) (db *bbolt.DB, instance string, epoch uint64, err error) {
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: lockWait, InitialMmapSize: initialMmap, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, "", 0, fmt.Errorf("opening %s: another runner holds it; stop that one, or name another data directory", path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, "", 0, fmt.Errorf("opening %s: %w; run as the user that owns the data directory", path, err)
+	case err != nil:
+		return nil, "", 0, fmt.Errorf("opening %s: %w", path, err)
+	}
+	db.MaxBatchDelay = batchDelay
+	err = db.Update(func(tx *bbolt.Tx) error {
+		instance, epoch, err = prepare(tx)
+		return err
+	})
+	if err != nil {
+		db.Close()
+		return nil, "", 0, fmt.Errorf("opening %s: %w", path, err)
+	}
+	return db, instance, epoch, nil
+}
+
+// batchDelay is how long a webhook's commit waits for company. A commit costs about 4 ms on a common disk, so
+// waiting longer than a part of that would only add latency.
+const batchDelay = time.Millisecond
+
+func prepare(tx *bbolt.Tx) (instance string, epoch uint64, err error) {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return "", 0, err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	if v := meta.Get([]byte("version")); v == nil {
+		if err := meta.Put([]byte("version"), number(schemaVersion)); err != nil {
+			return "", 0, err
+		}
+	} else if got := binary.BigEndian.Uint64(v); got > schemaVersion {
+		return "", 0, fmt.Errorf("it has version %d of the state, this binary knows %d; use the newer binary that wrote it", got, schemaVersion)
+	}
+	id := meta.Get([]byte("instance"))
+	if id == nil {
+		var raw [6]byte
+		_, _ = rand.Read(raw[:])
+		id = []byte(hex.EncodeToString(raw[:]))
+		if err := meta.Put([]byte("instance"), id); err != nil {
+			return "", 0, err
+		}
+	}
+	if v := meta.Get([]byte("epoch")); v != nil {
+		epoch = binary.BigEndian.Uint64(v)
+	}
+	epoch++
+	return string(id), epoch, meta.Put([]byte("epoch"), number(epoch))
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func get[T any](tx *bbolt.Tx, bucket, key []byte) (*T, error) {
+	raw := tx.Bucket(bucket).Get(key)
+	if raw == nil {
+		return nil, ErrNotFound
+	}
+	v := new(T)
+	if err := json.Unmarshal(raw, v); err != nil {
+		return nil, fmt.Errorf("reading a row of %s: %w", bucket, err)
+	}
+	return v, nil
+}
+
+func put(tx *bbolt.Tx, bucket, key []byte, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding a row of %s: %w", bucket, err)
+	}
+	return tx.Bucket(bucket).Put(key, raw)
+}
+
+// Probe opens a state file for reading alone, for Check and for clean-up of what a dead process left. It returns
+// fs.ErrNotExist when there is none.
+func Probe(path string) (instance string, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return "", err
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
+	if err != nil {
+		return "", fmt.Errorf("opening %s: %w", path, err)
+	}
+	defer db.Close()
+	err = db.View(func(tx *bbolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			instance = string(meta.Get([]byte("instance")))
+		}
+		return nil
+	})
+	return instance, err
+}
