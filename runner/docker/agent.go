@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ const agentFile = "runner-agent"
 // agentBinary is the agent for one engine, and the volume that holds it there.
 type agentBinary struct {
 	data   []byte
-	sum    string // SHA-256, hexadecimal
+	sum    string // SHA-256 of what the volume holds, hexadecimal
 	volume string
 }
 
@@ -49,8 +50,10 @@ func (e *Engine) binary(f facts) (*agentBinary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine %s needs an agent for linux/%s: %w", e.opts.Engine, f.goarch, err)
 	}
-	sum := sha256.Sum256(data)
-	hexed := hex.EncodeToString(sum[:])
+	h := sha256.New()
+	_, _ = h.Write(data)
+	_, _ = io.WriteString(h, strings.Join(skeleton, "\n")) // another layout is another volume
+	hexed := hex.EncodeToString(h.Sum(nil))
 	g.loaded = &agentBinary{data: data, sum: hexed, volume: "runner-agent-" + hexed[:16]}
 	return g.loaded, nil
 }

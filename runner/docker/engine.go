@@ -23,7 +23,7 @@ const (
 	LabelEngine    = "runner.engine"    // the engine's configured id
 	LabelSandbox   = "runner.sandbox"   // the sandbox's id
 	LabelWorkspace = "runner.workspace" // "overlay" or "copy"
-	LabelAgent     = "runner.agent"     // SHA-256 of the agent that a shared volume holds
+	LabelAgent     = "runner.agent"     // SHA-256 of what an agent's shared volume holds
 	LabelNetwork   = "runner.network"   // on the network that we made
 )
 
