@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // Client speaks to one daemon. It is safe for use by several goroutines. Every method returns an *Error when the
@@ -85,12 +87,14 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	resp, err := c.http.Do(req)
+	var connected atomic.Bool // set by a goroutine of the transport's
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, unreachable(c.base, err)
+		return nil, unreachable(c.base, connected.Load(), err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer resp.Body.Close()
@@ -123,9 +127,9 @@ func (c *Client) call(ctx context.Context, r request, in, out any) error {
 			return context.Cause(ctx)
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			return unreachable(c.base, fmt.Errorf("the answer broke off: %w", io.ErrUnexpectedEOF))
+			return unreachable(c.base, true, fmt.Errorf("the answer broke off: %w", io.ErrUnexpectedEOF))
 		}
-		return unreachable(c.base, fmt.Errorf("what answered is not a Runner daemon's JSON: %w", err))
+		return unreachable(c.base, false, fmt.Errorf("what answered is not a Runner daemon's JSON: %w", err))
 	}
 	return nil
 }

@@ -53,6 +53,8 @@ type UnreachableError struct {
 	URL  string
 	Hint string
 	Err  error
+
+	connected bool // a connection stood, so the request may have arrived
 }
 
 // Error names the URL and the cause.
@@ -68,7 +70,7 @@ const (
 )
 
 // unreachable wraps a failure of transport with the hint that fits it.
-func unreachable(base string, err error) *UnreachableError {
+func unreachable(base string, connected bool, err error) *UnreachableError {
 	hint := hintOther
 	var dns *net.DNSError
 	switch {
@@ -77,7 +79,7 @@ func unreachable(base string, err error) *UnreachableError {
 	case errors.As(err, &dns), strings.Contains(err.Error(), "unsupported protocol scheme"):
 		hint = hintURL
 	}
-	return &UnreachableError{URL: base, Hint: hint, Err: err}
+	return &UnreachableError{URL: base, Hint: hint, Err: err, connected: connected}
 }
 
 // readProblem turns an answer that is not 2xx into an *Error. Anything that is not problem+json (a proxy's page,

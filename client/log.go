@@ -87,7 +87,7 @@ func (r *logReader) connect() error {
 	attempt, err := strconv.Atoi(resp.Header.Get(LogAttemptHeader))
 	if err != nil {
 		resp.Body.Close()
-		return unreachable(r.c.base, fmt.Errorf("the answer to a request for a log has no %s header", LogAttemptHeader))
+		return unreachable(r.c.base, false, fmt.Errorf("the answer to a request for a log has no %s header", LogAttemptHeader))
 	}
 	r.attempts, _ = strconv.Atoi(resp.Header.Get(LogAttemptsHeader))
 	r.complete = resp.Header.Get(LogCompleteHeader) == "true"

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	mathrand "math/rand/v2"
-	"net"
 	"time"
 )
 
@@ -44,8 +43,7 @@ func once(ctx context.Context, call func() error) error {
 	var pace backoff
 	for try := 1; ; try++ {
 		err := call()
-		var gone *UnreachableError
-		if err == nil || try == 3 || !errors.As(err, &gone) || neverConnected(err) {
+		if err == nil || try == 3 || !lost(err) {
 			return err
 		}
 		if waitErr := pace.wait(ctx); waitErr != nil {
@@ -54,8 +52,8 @@ func once(ctx context.Context, call func() error) error {
 	}
 }
 
-// neverConnected tells that a failure came before any connection stood.
-func neverConnected(err error) bool {
-	var op *net.OpError
-	return !errors.As(err, &op) || op.Op == "dial"
+// lost tells that a daemon was there and went away before its answer was whole.
+func lost(err error) bool {
+	var gone *UnreachableError
+	return errors.As(err, &gone) && gone.connected
 }

@@ -41,21 +41,21 @@ func (c *Client) Triggers(ctx context.Context, opts ListOptions) (Page[Trigger],
 // fails when ctx ends.
 func (c *Client) WaitTrigger(ctx context.Context, id string) (Trigger, error) {
 	var pace backoff
-	answered := false
+	there := false // the daemon was, so that it is worth waiting for
 	for {
 		var out Trigger
 		// The daemon holds the answer back for up to this many seconds while there is nothing new to tell.
 		err := c.get(ctx, "/api/v1/triggers/"+url.PathEscape(id), url.Values{"wait": {"25"}}, &out)
+		there = there || err == nil || lost(err)
 		switch {
 		case err == nil && out.Outcome != outcomePending:
 			return out, nil
 		case err == nil:
-			answered = true
 			pace.reset()
 			if ctx.Err() != nil {
 				return out, context.Cause(ctx)
 			}
-		case !answered || !transient(err):
+		case !there || !transient(err):
 			return out, err
 		default:
 			if waitErr := pace.wait(ctx); waitErr != nil {

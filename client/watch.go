@@ -25,19 +25,20 @@ func (c *Client) Watch(ctx context.Context, id string, wait func(Build) (more bo
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pace backoff
-	answered := false
+	there := false // the daemon was, so that it is worth waiting for
 	for {
 		err := c.watchOnce(ctx, path, func(b Build) (more bool) {
-			answered = true
+			there = true
 			pace.reset()
 			return wait(b) && b.Status == statusInProgress
 		})
+		there = there || lost(err)
 		switch {
 		case errors.Is(err, errEnough):
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case !answered || !transient(err):
+		case !there || !transient(err):
 			return err
 		}
 		if err := pace.wait(ctx); err != nil {
@@ -75,7 +76,7 @@ func (c *Client) watchOnce(ctx context.Context, path string, next func(Build) bo
 	if errors.Is(err, errEnough) || ctx.Err() != nil {
 		return err
 	}
-	return unreachable(c.base, fmt.Errorf("the stream of events broke off: %w", err))
+	return unreachable(c.base, true, fmt.Errorf("the stream of events broke off: %w", err))
 }
 
 // maxEvent bounds the bytes of one line of an event stream.

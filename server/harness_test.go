@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -47,7 +49,7 @@ func newDaemon(t *testing.T, projects ...config.Project) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sched.Close() })
-	d.state = &staged{Scheduler: sched, builds: map[string]*scheduler.Build{}, jobs: map[string][]scheduler.Job{}, watchers: map[chan struct{}]bool{}}
+	d.state = &staged{Scheduler: sched, builds: map[string]*scheduler.Build{}, jobs: map[string][]scheduler.Job{}, watchers: map[chan struct{}]bool{}, asked: make(chan string, 100)}
 	d.opts = Options{
 		Scheduler: d.state, Source: &fakeSource{}, Forges: []forge.Forge{forge.GitHub{}},
 		Tokens: []Token{NewToken("admin", testToken)}, Version: "test", Instance: sched.Instance(),
@@ -161,7 +163,7 @@ type staged struct {
 	builds   map[string]*scheduler.Build
 	jobs     map[string][]scheduler.Job
 	watchers map[chan struct{}]bool
-	stopped  string // by whom
+	asked    chan string // ids of triggers that somebody waits for
 }
 
 // put shows a build and its jobs from now on, and tells the watchers.
@@ -225,6 +227,11 @@ func (s *staged) Stop(_ context.Context, id, by string) (scheduler.Build, error)
 	return b, err
 }
 
+func (s *staged) WatchTrigger(ctx context.Context, id string) <-chan struct{} {
+	s.asked <- id
+	return s.Scheduler.WatchTrigger(ctx, id)
+}
+
 func (s *staged) Watch(ctx context.Context, _ string) <-chan struct{} {
 	ch := make(chan struct{}, 1)
 	s.mu.Lock()
@@ -271,4 +278,36 @@ func asProblem(t *testing.T, err error) *client.Error {
 
 func project(name, url string) config.Project {
 	return config.Project{Name: name, URL: url, Buildspec: "buildspec.yml", Pull: "if-not-present"}
+}
+
+// clientAll asks for the first page of everything.
+var clientAll client.ListOptions
+
+// newFuzzDaemon is a daemon with one project that outlives a single input.
+func newFuzzDaemon(f *testing.F) *daemon {
+	dir := f.TempDir()
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("one"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	p := project("api", apiURL)
+	p.WebhookSecret = config.Secret("file:" + secret)
+	cfg := config.Default()
+	cfg.Projects = []config.Project{p}
+	sched, err := scheduler.Open(filepath.Join(dir, "state.db"), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { sched.Close() })
+	handler := New(Options{Scheduler: sched, Source: &fakeSource{}, Forges: []forge.Forge{forge.GitHub{}}}).(*api)
+	return &daemon{handler: handler}
+}
+
+// serve answers a request without a connection.
+func (d *daemon) serve(method, path string, header http.Header, body []byte) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, path, bytes.NewReader(body))
+	req.Header = header
+	w := httptest.NewRecorder()
+	d.handler.ServeHTTP(w, req)
+	return w
 }

@@ -56,7 +56,7 @@ func (in *hookIn) Resolve(ctx huma.Context) []error {
 }
 
 func (a *api) routeHooks() {
-	body := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject}}
+	body := &huma.MediaType{} // without a schema, or huma would read the body before its signature is known
 	for _, f := range a.Forges {
 		addPublic(a, huma.Operation{
 			OperationID: "hook-" + f.Name(), Method: http.MethodPost, Path: "/hooks/" + f.Name(), Tags: []string{"hooks"},
@@ -209,6 +209,7 @@ func (a *api) readHook(in *hookIn) (body []byte, release func(), err error) {
 	}
 	switch {
 	case err != nil:
+		a.Logger.Debug("reading a webhook", "remote", in.r.RemoteAddr, "error", err)
 		err = problem(http.StatusRequestTimeout, fmt.Sprintf("the body broke off after %d bytes, or took longer than %s", buf.Len(), hookTimeout), "deliver it again")
 	case buf.Len() > maxHook:
 		err = hookTooLarge()
