@@ -45,7 +45,7 @@ func (c *converter) node(n ast.Node, at mark) *node {
 	case *ast.NullNode:
 		return c.null(n, at)
 	case *ast.StringNode:
-		return c.scalar(n.GetToken(), n.Value)
+		return c.scalar(n.GetToken(), c.plainText(n))
 	case *ast.LiteralNode:
 		head := place(c.src, n.Start)
 		return c.checked(&node{kind: scalar, at: head, text: n.Value.Value, size: 1})

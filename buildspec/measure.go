@@ -136,20 +136,20 @@ func (m *measurer) open(level blockLevel) {
 	}
 }
 
-// place is where a token stands. The scanner's lines and columns go astray after a tab and after an escaped line
-// end, its offsets do not, except for the text of a block, so the one that shows the token's own text is taken.
+// place is where a token stands. The scanner's offsets go astray after a tab inside a text, its lines and columns
+// after a tab elsewhere and after an escaped line end, so the one of the two that shows the token's own text is taken.
 func place(src *source, tk *token.Token) mark {
-	text, _, _ := strings.Cut(strings.TrimLeft(tk.Origin, " \t\n"), "\n")
-	text = strings.TrimRight(text, " \t")
-	width := max(1, utf8.RuneCountInString(text))
 	if tk.Position == nil {
 		return mark{line: 1, col: 1, width: 1}
 	}
+	text, _, _ := strings.Cut(strings.TrimLeft(tk.Origin, " \t\n"), "\n")
+	text = strings.TrimRight(text, " \t")
+	counted := mark{line: tk.Position.Line, col: max(1, tk.Position.Column)}
 	at := src.at(tk.Position.Offset - 1)
-	if !src.shows(at, text) {
-		at = mark{line: tk.Position.Line, col: max(1, tk.Position.Column)}
+	if !src.shows(at, text) || (strings.Contains(text, "\t") && src.shows(counted, text)) {
+		at = counted
 	}
-	at.width = width
+	at.width = max(1, utf8.RuneCountInString(text))
 	return at
 }
 

@@ -3,12 +3,12 @@ package buildspec
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	yaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 )
 
 // read makes the tree of a text, telling what is doubtful to the report. The root is nil where the text says
@@ -27,11 +27,11 @@ func read(rep *report) (root *node, err *Error) {
 	if err := checkMarks(src); err != nil {
 		return nil, err
 	}
-	tokens := lexer.Tokenize(src.text)
+	tokens := lexer.Tokenize(src.text + endMark(src.text))
 	if err := checkTokens(src, tokens); err != nil {
 		return nil, err
 	}
-	if err := checkTabs(src, tokens); err != nil {
+	if err := checkWhiteSpace(src, tokens); err != nil {
 		return nil, err
 	}
 	file, parseErr := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -44,6 +44,16 @@ func read(rep *report) (root *node, err *Error) {
 	}
 	c := &converter{report: rep, anchors: map[string]*node{}}
 	return c.node(body, mark{line: 1, col: 1}), nil
+}
+
+// endMark is what to put behind a text. The scanner loses the place of a text of several lines that ends with the
+// file, fails over empty lines below it, and misreads the last character of a block without a line end. A comment
+// there makes the text end like any other.
+func endMark(text string) string {
+	if strings.HasSuffix(text, "\n") {
+		return "#\n"
+	}
+	return "\n#\n"
 }
 
 // onlyDocument is the file's one document, nil if it has none.
@@ -80,26 +90,4 @@ func syntaxError(src *source, err error) *Error {
 	}
 	at, c := explain(src, ye.GetToken(), ye.GetMessage())
 	return src.refuse(at, c)
-}
-
-// checkTabs refuses a line that a tab indents. YAML forbids it, but the parser lets some pass and reads them with
-// the wrong depth. Lines inside a block or a quoted text are no token's beginning and keep their tabs.
-func checkTabs(src *source, tokens token.Tokens) *Error {
-	last := 0
-	for i, tk := range tokens {
-		at := place(src, tk)
-		if at.line <= last || inBlock(tokens, i) || tk.Type == token.CommentType {
-			continue
-		}
-		last = at.line
-		if tab, ok := tabIndent(src.line(at.line)); ok && tab < at.col {
-			return src.refuse(mark{line: at.line, col: tab, width: 1}, tabbed)
-		}
-	}
-	return nil
-}
-
-// inBlock tells whether a token is the text of a block scalar, whose place is that of its last line.
-func inBlock(tokens token.Tokens, i int) bool {
-	return i > 0 && (tokens[i-1].Type == token.LiteralType || tokens[i-1].Type == token.FoldedType)
 }

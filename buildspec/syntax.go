@@ -8,21 +8,6 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-var tabbed = complaint{
-	message: "a tab indents this line, and YAML allows only spaces there",
-	note:    "this is a tab",
-	hint:    "indent with spaces",
-}
-
-// tabIndent is the column of the first tab in a line's indentation.
-func tabIndent(line string) (int, bool) {
-	spaces := len(line) - len(strings.TrimLeft(line, " "))
-	if spaces < len(line) && line[spaces] == '\t' {
-		return spaces + 1, true
-	}
-	return 0, false
-}
-
 // explain says in a user's words what the YAML parser could not read, and where. Its own messages are about its
 // grammar; the mistakes that people make in buildspecs are few.
 func explain(src *source, tk *token.Token, message string) (mark, complaint) {
