@@ -123,6 +123,9 @@ func artifactsInSpool(t *testing.T, newExecutor New) {
 	if rec.arts == nil || rec.arts.File != wire.ArtifactsFile || rec.arts.Files != 3 || rec.arts.Name != "app-1.2" {
 		t.Fatalf("artifacts frame %+v; the log is:\n%s", rec.arts, &rec.log)
 	}
+	if rec.done.Artifacts == nil || *rec.done.Artifacts != *rec.arts {
+		t.Errorf("done repeats them as %+v", rec.done.Artifacts)
+	}
 	if _, err := b.ex.Open(t.Context(), b.spec.ID, "missing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("opening a file that is missing: %v, want fs.ErrNotExist", err)
 	}

@@ -130,16 +130,16 @@ func olderEpoch(t *testing.T, newExecutor New) {
 			t.Fatalf("an older epoch was answered with %s", f.Kind)
 		}
 	}
-	old.send(b.job("echo the old daemon's job")) // must not be taken either
+	old.send(b.job("echo a job of the old daemon")) // must not be taken either
 	old.close()
 	rec := &record{t: t}
 	c := b.attach(6, 0)
 	defer c.close()
-	c.send(b.job("echo the new daemon's job"))
+	c.send(b.job("echo a job of the new daemon"))
 	rec.followToEnd(c)
 	rec.wantStatus(wire.StatusSucceeded)
-	rec.wantLog("\nthe new daemon's job\n")
-	rec.wantNotInLog("\nthe old daemon's job\n")
+	rec.wantLog("\na job of the new daemon\n")
+	rec.wantNotInLog("\na job of the old daemon\n")
 }
 
 func secondAttempt(t *testing.T, newExecutor New) {

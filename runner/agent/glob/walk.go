@@ -1,0 +1,130 @@
+package glob
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Found is one thing that a pattern matched.
+type Found struct {
+	Name    string // relative to the root, slash-separated
+	Type    fs.FileMode
+	Pattern int // the first pattern that matched it
+}
+
+// Options of a walk.
+type Options struct {
+	Exclude []Pattern
+	// Dirs asks for directories that match instead of files.
+	Dirs bool
+	// Skip is asked before a directory is entered, with its relative name.
+	Skip func(dir string) bool
+}
+
+// Walk calls visit for everything below root that matches one of the patterns and no excluding one, in the order
+// of the names in each directory. Symbolic links are reported, never entered. A directory that cannot be read
+// is an error, unless it vanished meanwhile; an error of visit ends the walk.
+func Walk(root string, patterns []Pattern, opts Options, visit func(Found) error) error {
+	w := walk{root: root, patterns: patterns, opts: opts, visit: visit}
+	start := make([]positions, len(patterns))
+	for i, p := range patterns {
+		start[i] = p.start()
+	}
+	return w.dir("", start)
+}
+
+type walk struct {
+	root     string
+	patterns []Pattern
+	opts     Options
+	visit    func(Found) error
+}
+
+func (w *walk) dir(rel string, at []positions) error {
+	entries, err := w.entries(rel, at)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := w.entry(path.Join(rel, entry.Name()), entry, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entries lists a directory, or only looks the names up that can match when all patterns name one.
+func (w *walk) entries(rel string, at []positions) ([]fs.DirEntry, error) {
+	dir := filepath.Join(w.root, filepath.FromSlash(rel))
+	names, few := w.literals(at)
+	if !few {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !os.IsNotExist(err) {
+			return nil, fmt.Errorf("listing files: %w", err)
+		}
+		return entries, nil
+	}
+	var entries []fs.DirEntry
+	for _, name := range names {
+		info, err := os.Lstat(filepath.Join(dir, name))
+		if err == nil {
+			entries = append(entries, fs.FileInfoToDirEntry(info))
+		}
+	}
+	return entries, nil
+}
+
+// literals returns the only names that can match here. It gives up when there is a wildcard, or more than one
+// name, for they would have to be sorted.
+func (w *walk) literals(at []positions) (names []string, few bool) {
+	for i, p := range w.patterns {
+		for j, segment := range p.segments {
+			if at[i]&(1<<j) == 0 {
+				continue
+			}
+			if strings.ContainsAny(segment, `*?[\`) {
+				return nil, false
+			}
+			if len(names) == 0 {
+				names = append(names, segment)
+			} else if names[0] != segment {
+				return nil, false
+			}
+		}
+	}
+	return names, true
+}
+
+func (w *walk) entry(rel string, entry fs.DirEntry, at []positions) error {
+	next := make([]positions, len(at))
+	matched, more := -1, false
+	for i, p := range w.patterns {
+		next[i] = p.step(at[i], entry.Name())
+		if matched < 0 && p.done(next[i]) {
+			matched = i
+		}
+		more = more || p.more(next[i])
+	}
+	if matched >= 0 && entry.IsDir() == w.opts.Dirs && !w.excluded(rel) {
+		if err := w.visit(Found{Name: rel, Type: entry.Type(), Pattern: matched}); err != nil {
+			return err
+		}
+	}
+	if !entry.IsDir() || !more || w.opts.Skip != nil && w.opts.Skip(rel) {
+		return nil
+	}
+	return w.dir(rel, next)
+}
+
+func (w *walk) excluded(rel string) bool {
+	for _, p := range w.opts.Exclude {
+		if p.Match(rel) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,155 @@
+package mask
+
+import (
+	"bytes"
+	"encoding/base64"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+const (
+	token = "s3cr3t/Tok en+42"
+	key   = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n}\n-----END KEY-----\n"
+)
+
+func TestSecretsAreHidden(t *testing.T) {
+	long := strings.Repeat("a long secret, ", 12)
+	tests := []struct{ name, text, want string }{
+		{"nothing", "hello\n", "hello\n"},
+		{"plain", "token=" + token + ".\n", "token=***.\n"},
+		{"twice", token + token, "******"},
+		{"a prefix of it is no secret", token[:8] + "\n", token[:8] + "\n"},
+		{"lines of a key", "x\nMIIEvQIBADANBg\r\n}\n", "x\n***\r\n}\n"},
+		{"the whole key", "<" + key + ">", "<***>"},
+		{"query escape", "?q=" + url.QueryEscape(token), "?q=***"},
+		{"path escape", "/" + strings.ReplaceAll(url.QueryEscape(token), "+", "%20"), "/***"},
+		{"small escapes", strings.ToLower("%2F") + " s3cr3t%2fTok%20en%2b42", "%2f ***"},
+		{"base64", base64.StdEncoding.EncodeToString([]byte(token)) + "\n", "***\n"},
+		{"base64 with its newline", base64.StdEncoding.EncodeToString([]byte(token + "\n"))[:21] + "\n", "***\n"},
+		{"basic auth", "Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+token)), ""},
+		{"alignment 1", base64.StdEncoding.EncodeToString([]byte("x" + token + "yyy")), ""},
+		{"wrapped", wrap(base64.StdEncoding.EncodeToString([]byte(long))), "***\n***\n***\n***\n"},
+		{"overlapping", "abcdef!", "***!"},
+		{"the longer of two", "prefix-and-more", "***"},
+		{"the shorter of two", "prefix-and-mor", "***-and-mor"},
+		{"too short to mask", "ab", "ab"},
+	}
+	m := New([]string{token, key, long, "abcd", "cdef", "prefix", "prefix-and-more", "ab", ""})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := m.String(tt.text)
+			if tt.want != "" && got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if tt.want == "" && (!strings.Contains(got, stars) || strings.Contains(got, "cjN0L1Rva")) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func wrap(text string) string {
+	var b strings.Builder
+	for len(text) > 76 {
+		b.WriteString(text[:76] + "\n")
+		text = text[76:]
+	}
+	return b.String() + text + "\n"
+}
+
+func TestEveryAlignmentOfBase64IsHidden(t *testing.T) {
+	const secret = "correct horse battery"
+	m := New([]string{secret})
+	for lead := range 7 {
+		for tail := range 4 {
+			text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("p", lead) + secret + strings.Repeat("q", tail)))
+			got := m.String(text)
+			// At most one character at each edge, which the secret shares with its neighbours, may remain.
+			rest, _ := base64.StdEncoding.DecodeString(strings.ReplaceAll(got, stars, ""))
+			if !strings.Contains(got, stars) || strings.Contains(string(rest), "horse") {
+				t.Errorf("lead %d, tail %d: %s became %s", lead, tail, text, got)
+			}
+		}
+	}
+}
+
+func TestOutputInPiecesIsMaskedAsInOne(t *testing.T) {
+	m := New([]string{token, key, "abcd", "cdef", "aaab"})
+	text := "x" + token + "abcdef\n" + key + "aaaaaab" + url.QueryEscape(token) + "cde"
+	want := m.String(text)
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		s := m.Stream()
+		var got []byte
+		for rest := text; rest != ""; {
+			n := 1 + rnd.IntN(min(len(rest), 9))
+			got = s.Append(got, []byte(rest[:n]))
+			rest = rest[n:]
+		}
+		got = s.Flush(got)
+		if string(got) != want {
+			t.Fatalf("seed %d: got %q, want %q", seed, got, want)
+		}
+	}
+}
+
+func TestWhatBeginsNoSecretIsShownAtOnce(t *testing.T) {
+	s := New([]string{token}).Stream()
+	if got := s.Append(nil, []byte("all of this\n")); string(got) != "all of this\n" {
+		t.Errorf("got %q", got)
+	}
+	if got := s.Append(nil, []byte("then s3")); string(got) != "then " {
+		t.Errorf("got %q", got)
+	}
+	if got := s.Flush(nil); string(got) != "s3" {
+		t.Errorf("flushed %q", got)
+	}
+}
+
+func TestNoSecretsNoWork(t *testing.T) {
+	m := New([]string{"", "a"})
+	if m != nil {
+		t.Error("a masker was made for nothing")
+	}
+	if got := m.String("text"); got != "text" {
+		t.Errorf("got %q", got)
+	}
+	if got := m.Stream().Flush(m.Stream().Append(nil, []byte("text"))); string(got) != "text" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzStream(f *testing.F) {
+	f.Add("secret", "a secret text", 3)
+	f.Add("aab", "aaab", 1)
+	f.Add("multi\nline secret\n", "x multi\nline secret\n", 7)
+	f.Fuzz(func(t *testing.T, secret, text string, piece int) {
+		m := New([]string{secret})
+		s := m.Stream()
+		var got []byte
+		step := 1 + int(uint(piece)%16)
+		for rest := []byte(text); len(rest) > 0; rest = rest[min(step, len(rest)):] {
+			got = s.Append(got, rest[:min(step, len(rest))])
+		}
+		got = s.Flush(got)
+		if want := m.String(text); string(got) != want {
+			t.Fatalf("in pieces %q, in one %q", got, want)
+		}
+		if len(secret) >= minSecret && !strings.ContainsAny(secret, "*") && bytes.Contains(got, []byte(secret)) {
+			t.Fatalf("%q shows in %q", secret, got)
+		}
+	})
+}
+
+func BenchmarkStream(b *testing.B) {
+	m := New([]string{token, key, "another-password-1", "ghp_0123456789abcdefghijklmnopqrstuvwxyz"})
+	data := bytes.Repeat([]byte("2024/02/19 11:48:37 ok  github.com/runner-ci/runner 0.5s\n"), 800)
+	b.SetBytes(int64(len(data)))
+	s := m.Stream()
+	var out []byte
+	for b.Loop() {
+		out = s.Append(out[:0], data)
+	}
+}

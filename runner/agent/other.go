@@ -1,0 +1,15 @@
+//go:build !linux
+
+package agent
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// serve says that jobs run on Linux only: the agent needs its process model.
+func serve(options) int {
+	fmt.Fprintf(os.Stderr, "agent: jobs run on linux, this is %s\n", runtime.GOOS)
+	return 1
+}

@@ -1,0 +1,248 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/runner-ci/runner/runner/agent/glob"
+	"github.com/runner-ci/runner/runner/wire"
+)
+
+// packFile is one file to pack.
+type packFile struct {
+	path string // where it is
+	name string // what it is called in the archive
+	link string // the target, if it is to be packed as a symbolic link
+}
+
+// selection gathers the files of one artifact.
+type selection struct {
+	ctx   context.Context
+	spec  wire.ArtifactSpec
+	say   func(format string, args ...any)
+	seen  map[string]bool // by path
+	names map[string]bool // in the archive
+	files []packFile
+}
+
+// selectFiles finds what the artifact's patterns match, in a fixed order. dir is the source directory.
+func selectFiles(ctx context.Context, dir string, spec wire.ArtifactSpec, say func(string, ...any)) ([]packFile, error) {
+	s := &selection{ctx: ctx, spec: spec, say: say, seen: map[string]bool{}, names: map[string]bool{}}
+	bases, err := baseDirs(dir, spec.BaseDirectory)
+	if err != nil {
+		return nil, err
+	}
+	exclude, err := parseAll("exclude-paths", spec.ExcludePaths)
+	if err != nil {
+		return nil, err
+	}
+	hit := make([]bool, len(spec.Files))
+	for _, base := range bases {
+		if err := s.below(base, exclude, hit); err != nil {
+			return nil, err
+		}
+	}
+	for i, file := range spec.Files {
+		if !hit[i] {
+			say("Skipping invalid file path %s%s", file, s.why(bases[0], file))
+		}
+	}
+	return s.files, nil
+}
+
+// baseDirs resolves base-directory, which may be a glob that matches several directories.
+func baseDirs(dir, base string) ([]string, error) {
+	root, rel := dir, base
+	if filepath.IsAbs(base) {
+		root, rel = "/", base
+	}
+	if !strings.ContainsAny(rel, "*?[") {
+		full := filepath.Join(root, rel)
+		if info, err := os.Stat(full); err != nil || !info.IsDir() {
+			return nil, mistake("no matching base directory path found for %s: it is no directory below %s", base, dir)
+		}
+		return []string{full}, nil
+	}
+	pattern, err := glob.Parse(rel)
+	if err != nil {
+		return nil, mistake("base-directory: %v", err)
+	}
+	var bases []string
+	err = glob.Walk(root, []glob.Pattern{pattern}, glob.Options{Dirs: true}, func(f glob.Found) error {
+		bases = append(bases, filepath.Join(root, f.Name))
+		return nil
+	})
+	if err != nil {
+		return nil, mistake("base-directory %s: %v", base, err)
+	}
+	if len(bases) == 0 {
+		return nil, mistake("no matching base directory path found for %s", base)
+	}
+	return bases, nil
+}
+
+func parseAll(key string, texts []string) ([]glob.Pattern, error) {
+	all := make([]glob.Pattern, 0, len(texts))
+	for _, text := range texts {
+		p, err := glob.Parse(strings.TrimPrefix(text, "/"))
+		if err != nil {
+			return nil, mistake("%s: %v", key, err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// group is the patterns that are walked from one directory.
+type group struct {
+	root, prefix string // prefix stands before the names in the archive
+	patterns     []glob.Pattern
+	index        []int // of spec.Files
+}
+
+// below collects what matches in one base directory. Patterns that lead out of it, which are absolute or begin
+// with "..", are walked from where they lead; in the archive their files keep that path without its "/" or "..".
+func (s *selection) below(base string, exclude []glob.Pattern, hit []bool) error {
+	groups := []*group{{root: base}}
+	for i, file := range s.spec.Files {
+		g, rel := groups[0], file
+		if full := filepath.Clean(file); filepath.IsAbs(full) || strings.HasPrefix(full, "..") {
+			g, rel = outside(base, full, strings.HasSuffix(file, "/"))
+			groups = append(groups, g)
+		}
+		pattern, err := glob.Parse(rel)
+		if err != nil {
+			return mistake("artifacts.files: %v", err)
+		}
+		g.patterns = append(g.patterns, pattern)
+		g.index = append(g.index, i)
+	}
+	for _, g := range groups {
+		if err := s.walk(base, g, exclude, hit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outside finds where a pattern that may lead out of base is to be walked from.
+func outside(base, full string, dir bool) (*group, string) {
+	tail := ""
+	if dir {
+		tail = "/"
+	}
+	if !filepath.IsAbs(full) {
+		up := base
+		for strings.HasPrefix(full, "../") {
+			up, full = filepath.Dir(up), strings.TrimPrefix(full, "../")
+		}
+		return &group{root: up}, full + tail
+	}
+	if rel, ok := within(base, full); ok {
+		return &group{root: base}, rel + tail
+	}
+	return &group{root: "/"}, full[1:] + tail
+}
+
+func (s *selection) walk(base string, g *group, exclude []glob.Pattern, hit []bool) error {
+	if len(g.patterns) == 0 {
+		return nil
+	}
+	err := glob.Walk(g.root, g.patterns, glob.Options{Exclude: exclude}, func(f glob.Found) error {
+		if err := context.Cause(s.ctx); err != nil {
+			return err
+		}
+		hit[g.index[f.Pattern]] = true
+		return s.add(base, filepath.Join(g.root, f.Name), f)
+	})
+	if err == nil || context.Cause(s.ctx) != nil {
+		return err
+	}
+	return mistake("artifacts.files: %v", err)
+}
+
+// add takes one file that matched.
+func (s *selection) add(base, full string, f glob.Found) error {
+	if s.seen[full] {
+		return nil
+	}
+	s.seen[full] = true
+	file := packFile{path: full, name: f.Name}
+	switch {
+	case f.Type.IsRegular():
+	case f.Type&fs.ModeSymlink != 0:
+		target, ok := s.symlink(base, full)
+		if !ok {
+			return nil
+		}
+		file.link = target
+	default:
+		s.say("Skipping invalid file path %s (it is no regular file)", f.Name)
+		return nil
+	}
+	if s.spec.DiscardPaths {
+		file.name = path.Base(file.name)
+	}
+	file.name = s.free(file.name)
+	s.files = append(s.files, file)
+	return nil
+}
+
+// symlink decides what becomes of a symbolic link: with enable-symlinks one that stays inside is packed as it is;
+// any other is packed as the file it leads to, if it leads to one.
+func (s *selection) symlink(base, full string) (target string, ok bool) {
+	info, err := os.Stat(full)
+	if s.spec.EnableSymlinks {
+		target, err2 := os.Readlink(full)
+		real := filepath.Join(filepath.Dir(full), target)
+		_, inside := within(base, real)
+		if err2 == nil && inside && !filepath.IsAbs(target) {
+			return target, true
+		}
+	}
+	switch {
+	case err != nil:
+		s.say("Skipping invalid file path %s (the symbolic link leads nowhere)", full)
+	case info.IsDir():
+		s.say("Skipping invalid file path %s (a symbolic link to a directory is not followed)", full)
+	case !info.Mode().IsRegular():
+		s.say("Skipping invalid file path %s (it leads to no regular file)", full)
+	default:
+		return "", true
+	}
+	return "", false
+}
+
+// free returns the name, or one beside it when another file of the archive has it already: app.log, app-2.log.
+func (s *selection) free(name string) string {
+	taken := name
+	ext := path.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	for n := 2; s.names[name]; n++ {
+		name = stem + "-" + strconv.Itoa(n) + ext
+	}
+	s.names[name] = true
+	if name != taken {
+		s.say("Two files are called %s: the second is packed as %s", taken, name)
+	}
+	return name
+}
+
+// why explains a path that matched nothing, where there is more to say than that.
+func (s *selection) why(base, file string) string {
+	full := file
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(base, file)
+	}
+	if info, err := os.Stat(full); err == nil && info.IsDir() {
+		return " (it is a directory: to take what is in it write " + strings.TrimSuffix(file, "/") + "/**/*)"
+	}
+	return ""
+}

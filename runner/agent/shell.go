@@ -1,0 +1,322 @@
+//go:build linux
+
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// shell is the one shell of a job. When a command ends it, the next command gets a new one in the same state.
+type shell struct {
+	path   string   // of the program
+	name   string   // argv[0]
+	env    []string // of the first shell
+	dir    string   // where the first command starts
+	home   string   // a directory of ours for its files
+	stdout int
+	reaper *reaper
+
+	script   *os.File // what it reads; nil while there is no shell
+	ended    <-chan syscall.WaitStatus
+	status   *os.File
+	messages chan message
+
+	state, functions []byte // of the last shell that told
+	commands         int
+}
+
+// message is one message of the shell.
+type message struct {
+	kind byte
+	text []byte
+}
+
+// errShell is what a shell that cannot be used comes to.
+var errShell = errors.New("the shell does not work")
+
+// maxState bounds what one shell may tell about itself.
+const maxState = 64 << 20
+
+// newShell prepares a shell; the process starts with the first command. home must be a fresh directory.
+func newShell(path, name, home, dir string, env []string, stdout int, r *reaper) *shell {
+	return &shell{path: path, name: name, env: env, dir: dir, home: home, stdout: stdout, reaper: r}
+}
+
+// run runs one command and returns its exit status. It fails with the cause of ctx when that ends first, and
+// with errShell when the shell cannot run at all.
+func (s *shell) run(ctx context.Context, text string, succeeding bool) (int, error) {
+	if err := s.start(); err != nil {
+		return 0, err
+	}
+	file, err := s.write(text)
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(file)
+	s.tell(source(file, succeeding))
+	status, traps, err := s.wait(ctx)
+	if err != nil || s.script == nil || !userTrap(traps) {
+		return status, err
+	}
+	// The command set an EXIT trap. It means the end of the command, as where each command is a script of its own.
+	s.tell(fmt.Sprintf("exit %d\n", status))
+	status, _, err = s.wait(ctx)
+	return status, err
+}
+
+// write puts a command into a file of its own.
+func (s *shell) write(text string) (string, error) {
+	s.commands++
+	file := filepath.Join(s.home, fmt.Sprintf("command%d.sh", s.commands))
+	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("%w: writing a command's file: %w", errShell, err)
+	}
+	return file, nil
+}
+
+// ask runs lines that print messages of kind A, and returns their texts.
+func (s *shell) ask(ctx context.Context, lines string) ([]string, error) {
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	file, err := s.write(lines)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(file)
+	var answers []string
+	s.tell(answer(file, s.statusPath()))
+	for {
+		m, err := s.next(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case m.kind == 'A':
+			answers = append(answers, string(m.text))
+		case m.kind == 'V':
+			return answers, nil
+		case m.kind == endOfShell:
+			return nil, fmt.Errorf("the shell ended with exit status %s", m.text)
+		}
+	}
+}
+
+// endOfShell is the kind of the message that we send ourselves when the process has ended.
+const endOfShell = 'E'
+
+// wait reads messages until the command is over. Without a state from the shell, the last one stays.
+func (s *shell) wait(ctx context.Context) (status int, traps []byte, err error) {
+	for {
+		m, err := s.next(ctx)
+		if err != nil {
+			return 0, nil, err
+		}
+		switch m.kind {
+		case 'S', 'X':
+			status = number(m.text)
+		case 'T':
+			traps = m.text
+		case 'V':
+			if state, ok := whole(m.text); ok {
+				s.state = state
+			}
+			if traps != nil { // otherwise the shell is about to end
+				return status, traps, nil
+			}
+		case 'F':
+			if functions, ok := whole(m.text); ok {
+				s.functions = functions
+			}
+		case endOfShell:
+			return number(m.text), nil, nil
+		}
+	}
+}
+
+// next returns the next message. The end of the process is the last one.
+func (s *shell) next(ctx context.Context) (message, error) {
+	ended := s.ended
+	for {
+		select {
+		case m := <-s.messages:
+			if m.kind == endOfShell {
+				s.discard()
+			}
+			return m, nil
+		case status := <-ended:
+			// All that it said is in the FIFO before this, which ends it.
+			ended = nil
+			_, err := fmt.Fprintf(s.status, "\x00%c%d\x00", endOfShell, exitStatus(status))
+			if err != nil {
+				return message{}, fmt.Errorf("%w: %w", errShell, err)
+			}
+		case <-ctx.Done():
+			return message{}, context.Cause(ctx)
+		}
+	}
+}
+
+func number(text []byte) int {
+	n := 0
+	for _, c := range text {
+		if c >= '0' && c <= '9' && n < 1000 {
+			n = n*10 + int(c-'0')
+		}
+	}
+	return n
+}
+
+func (s *shell) statusPath() string { return filepath.Join(s.home, "status") }
+
+// start starts the process unless there is one, and makes sure that its files are there.
+func (s *shell) start() error {
+	if err := s.makeFiles(); err != nil {
+		return fmt.Errorf("%w: making its files: %w", errShell, err)
+	}
+	if s.script != nil {
+		return nil
+	}
+	path := filepath.Join(s.home, "script.sh")
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", errShell, err)
+	}
+	script, err := makeFIFO(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errShell, err)
+	}
+	env, initial := s.env, s.state == nil
+	if !initial {
+		env = nil // the state brings all that is exported, and lacks what was unset
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		script.Close()
+		return fmt.Errorf("%w: %w", errShell, err)
+	}
+	defer null.Close()
+	_, s.ended, err = s.reaper.start(s.path, []string{s.name, path}, &syscall.ProcAttr{
+		Dir: s.dir, Env: env,
+		Files: []uintptr{null.Fd(), uintptr(s.stdout), null.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		script.Close()
+		return fmt.Errorf("%w: %w", errShell, err)
+	}
+	s.script = script
+	s.tell(prologueFor(s.statusPath()))
+	if !initial {
+		s.tell(restore(s.functions, s.state))
+	}
+	s.tell(unmute)
+	return nil
+}
+
+// makeFiles makes the directory and the status FIFO, again if a command removed them.
+func (s *shell) makeFiles() error {
+	if s.status != nil {
+		ours, err := s.status.Stat()
+		if named, err2 := os.Lstat(s.statusPath()); err == nil && err2 == nil && os.SameFile(ours, named) {
+			return nil
+		}
+		s.status.Close()
+		_ = os.Remove(s.statusPath())
+	}
+	if err := os.MkdirAll(s.home, 0o700); err != nil {
+		return err
+	}
+	status, err := makeFIFO(s.statusPath())
+	if err != nil {
+		return err
+	}
+	s.status, s.messages = status, make(chan message, 8)
+	go readMessages(status, s.messages)
+	return nil
+}
+
+// makeFIFO makes a FIFO and opens it for both directions, so that neither end ever waits for the other.
+func makeFIFO(path string) (*os.File, error) {
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		return nil, &fs.PathError{Op: "mkfifo", Path: path, Err: err}
+	}
+	return os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+}
+
+// readMessages splits what shells write into messages until the FIFO is closed.
+func readMessages(from *os.File, to chan<- message) {
+	var held []byte
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return
+		}
+		held = append(held, buf[:n]...)
+		for {
+			text, rest, whole := bytes.Cut(held, []byte{0})
+			if !whole {
+				break
+			}
+			if len(text) > 0 {
+				to <- message{kind: text[0], text: bytes.Clone(text[1:])}
+			}
+			held = rest
+		}
+		if len(held) > maxState {
+			held = nil
+		}
+		if cap(held) > 1<<20 && len(held) == 0 {
+			held = nil
+		}
+	}
+}
+
+// tell writes lines to the shell. A state may be more than a FIFO holds, so writing waits for the shell to read;
+// if the shell has died, it is given up after a while, and next tells of the death.
+func (s *shell) tell(lines string) {
+	_ = s.script.SetWriteDeadline(time.Now().Add(tellLimit))
+	_, _ = io.WriteString(s.script, lines)
+}
+
+const tellLimit = 10 * time.Second
+
+// discard forgets a shell that has ended.
+func (s *shell) discard() {
+	s.script.Close()
+	s.script, s.ended = nil, nil
+}
+
+// lookup finds the program of a shell on the job's PATH.
+func lookup(name, path string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, executable(name)
+	}
+	for _, dir := range filepath.SplitList(path) {
+		full := filepath.Join(dir, name)
+		if filepath.IsAbs(full) && executable(full) == nil {
+			return full, nil
+		}
+	}
+	return "", fs.ErrNotExist
+}
+
+func executable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() || info.Mode()&0o111 == 0 {
+		return fs.ErrPermission
+	}
+	return nil
+}
