@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
@@ -27,10 +28,16 @@ func executors(cfg *config.Config, l layout, instance string, log *slog.Logger) 
 
 func executor(cfg *config.Config, e config.Engine, l layout, instance string, log *slog.Logger) (runner.Executor, error) {
 	if e.Type == "process" {
-		return process.New(process.Options{Engine: e.ID, Instance: instance, DataDir: l.data, Logger: log})
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("finding our own binary, which is the agent of host processes: %w", err)
+		}
+		return process.New(process.Options{
+			Engine: e.ID, Instance: instance, Root: l.sandboxes(), AgentPath: self, AgentArgs: []string{"agent"},
+		})
 	}
 	return docker.New(docker.Options{
-		Engine: e.ID, Host: e.Host, Instance: instance, DataDir: l.data, Agent: agentbin.For,
+		Engine: e.ID, Host: e.Host, Instance: instance, DataDir: l.data, Agent: agentbin.Linux,
 		Workspace: e.Workspace, Network: e.Network, CABundle: cfg.CABundle,
 		Proxy:  docker.Proxy{HTTP: cfg.Proxy.HTTP, HTTPS: cfg.Proxy.HTTPS, No: cfg.Proxy.No},
 		Logger: log,

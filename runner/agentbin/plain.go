@@ -1,0 +1,5 @@
+//go:build !embedagent
+
+package agentbin
+
+func embedded(string) ([]byte, error) { return nil, ErrNoAgent }
