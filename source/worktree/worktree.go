@@ -133,11 +133,11 @@ func (g *git) copyIndex(ctx context.Context) (path string, cleanup func(), err e
 
 // commitTree makes the commit with a fixed author and HEAD's own time, so that it is the same for the same content.
 func (g *git) commitTree(ctx context.Context, tree, head string) (string, error) {
-	when := "1 +0000"
+	when := "@1 +0000"
 	args := []string{"commit-tree", tree, "-m", "Working tree"}
 	if head != "" {
 		args = append(args, "-p", head)
-		if at, err := g.line(ctx, "show", "-s", "--format=%ct +0000", head); err == nil {
+		if at, err := g.line(ctx, "show", "-s", "--format=@%ct +0000", head); err == nil {
 			when = at
 		}
 	}
