@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,17 +26,17 @@ func (s Secret) Check() error {
 	case s == "":
 		return nil
 	case scheme == "file" && rest == "":
-		return fmt.Errorf("a secret's path is missing after file:")
+		return errors.New("file: lacks the path of the secret")
 	case scheme == "file" && !filepath.IsAbs(rest):
 		return fmt.Errorf("a secret's path must be absolute, and %q is not", rest)
 	case scheme == "file":
 		return nil
 	case scheme == "env" && !envName.MatchString(rest):
-		return fmt.Errorf("after env: the name of an environment variable is expected, letters, digits and _")
+		return errors.New("after env: the name of an environment variable is expected, letters, digits and _")
 	case scheme == "env":
 		return nil
 	}
-	return fmt.Errorf("a secret must be file:/path or env:NAME; its value may not stand here")
+	return errors.New("a secret must be file:/path or env:NAME; its value may not stand here")
 }
 
 // Resolve reads the secret's value, without line ends at its end. The empty reference gives nil. An empty value

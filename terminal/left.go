@@ -14,7 +14,7 @@ func artifactTable(o *Output, sets []client.ArtifactSet) []string {
 	}
 	t := Table{Head: []string{"artifacts", "name", "files", "size"}, Right: map[int]bool{2: true, 3: true}}
 	for _, set := range sets {
-		t.Row(oneLine(set.Job), oneLine(set.Name), thousands(len(set.Files)), Size(set.Bytes))
+		t.Row(oneLine(set.Job), oneLine(set.Name), Number(len(set.Files)), Size(set.Bytes))
 	}
 	return t.lines(o)
 }

@@ -64,12 +64,13 @@ func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return thousands(n) + " " + many
+	return Number(n) + " " + many
 }
 
-func thousands(n int) string {
+// Number writes a number with thousands marked: "4,812".
+func Number(n int) string {
 	if n < 0 {
-		return "-" + thousands(-n)
+		return "-" + Number(-n)
 	}
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {

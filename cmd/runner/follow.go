@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/terminal"
+)
+
+const exitDetached = "130  interrupted; the build goes on"
+
+// following is a build to be shown until it ends, for submit, retry and run alike.
+type following struct {
+	app       *app
+	client    *client.Client
+	build     string
+	artifacts string // directory to fetch artifacts into; "" fetches none
+	keep      bool   // a daemon keeps the build, so that there is more to see afterwards
+	sent      any    // what submit sent, for --json
+}
+
+// outcome is what --json prints of a build that was followed.
+type outcome struct {
+	Sent      any                  `json:"sent,omitempty"`
+	Build     client.Build         `json:"build"`
+	Artifacts []client.ArtifactSet `json:"artifacts"`
+}
+
+// detachable follows until the build ends or the user interrupts, which leaves the build alone.
+func (f *following) detachable(ctx context.Context) error {
+	ctx, release := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer release()
+	err := f.follow(ctx)
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(f.app.err, "%s goes on; stop it with: runner stop %s\n", f.build, f.build)
+		return statusError(statusInterrupted)
+	}
+	return err
+}
+
+// follow shows the build until it ends, then its summary. The verdict is the last line, and the exit status.
+func (f *following) follow(ctx context.Context) error {
+	watch := func() (client.Build, error) { return terminal.Follow(ctx, f.client, f.build, f.app.view()) }
+	if f.app.json {
+		watch = func() (client.Build, error) { return terminal.Await(ctx, f.client, f.build) }
+	}
+	b, err := watch()
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case (b.Status == "" || b.Status == "IN_PROGRESS") && err == nil:
+		return hinted(fmt.Errorf("the daemon said no more of %s", f.build), "see how it is with: runner show %s", f.build)
+	case b.Status == "" || b.Status == "IN_PROGRESS":
+		return err
+	}
+	// The build has ended: a log that could not be read is told of, and does not change the verdict.
+	if err != nil {
+		fmt.Fprint(f.app.err, f.app.describe(err))
+	}
+	sets, err := f.client.Artifacts(ctx, f.build)
+	if err != nil {
+		return err
+	}
+	if !f.app.json {
+		o := f.app.view()
+		o.Lines("")
+		terminal.Summary(o, b, sets)
+		if f.keep {
+			terminal.Next(o, b, sets)
+		}
+	}
+	if f.artifacts != "" && len(sets) > 0 {
+		if err := f.app.fetch(ctx, f.client, f.build, sets, f.artifacts); err != nil {
+			return err
+		}
+	}
+	return f.verdict(b, sets)
+}
+
+func (f *following) verdict(b client.Build, sets []client.ArtifactSet) error {
+	if f.app.json {
+		if sets == nil {
+			sets = []client.ArtifactSet{}
+		}
+		if err := terminal.JSON(f.app.out, outcome{f.sent, b, sets}); err != nil {
+			return err
+		}
+	} else {
+		f.app.view().Lines(terminal.Verdict(b))
+	}
+	switch b.Status {
+	case "SUCCEEDED":
+		return nil
+	case "FAULT":
+		return statusError(statusTrouble)
+	}
+	return statusError(statusFailed)
+}
+
+// fetch unpacks a build's artifacts into a directory and says what came.
+func (a *app) fetch(ctx context.Context, c *client.Client, id string, sets []client.ArtifactSet, dir string) error {
+	job := ""
+	if len(sets) == 1 {
+		job = sets[0].Job // its files directly in the directory, not below a folder of the job's name
+	}
+	archive, err := c.Archive(ctx, id, job, "tar.zst")
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	p := terminal.NewProgress(a.notes(), "fetched", 0)
+	began := time.Now()
+	files, bytes, err := unpack(p.Reader(archive), dir)
+	p.Stop()
+	if err != nil {
+		return fmt.Errorf("unpacking the artifacts of %s into %s: %w", id, dir, err)
+	}
+	terminal.Fact(a.notes(), "fetched", fmt.Sprintf("%s, %s, into %s", terminal.Count(files, "file", "files"), terminal.Size(bytes), dir), time.Since(began))
+	return nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/terminal"
+)
+
+func newLs(a *app) *cobra.Command {
+	var opts client.ListOptions
+	cmd := &cobra.Command{
+		Use:     "ls",
+		Short:   "List builds, newest first",
+		Example: "  runner ls\n  runner ls --project api --status FAILED --limit 5\n  runner ls --json | jq -r '.items[].id'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			page, err := c.Builds(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return terminal.JSON(a.out, page)
+			}
+			if len(page.Items) == 0 && opts.Cursor == "" {
+				a.view().Lines("no builds yet; make one with: runner submit")
+				return nil
+			}
+			terminal.Builds(a.view(), page.Items, time.Now())
+			more(a, page.Next)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&opts.Project, "project", "", "only this project's")
+	cmd.Flags().StringVar(&opts.Status, "status", "", "only with this status: IN_PROGRESS, SUCCEEDED, FAILED, FAULT, TIMED_OUT, STOPPED")
+	pageFlags(cmd, &opts)
+	a.jsonFlag(cmd)
+	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+// pageFlags are the flags of every list that comes in pages.
+func pageFlags(cmd *cobra.Command, opts *client.ListOptions) {
+	cmd.Flags().IntVar(&opts.Limit, "limit", 20, "lines at most")
+	cmd.Flags().StringVar(&opts.Cursor, "cursor", "", "go on where the page before ended")
+}
+
+// more says how to see the next page.
+func more(a *app, next string) {
+	if next != "" {
+		a.view().Lines("", "more: --cursor "+next)
+	}
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/client"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// TestMain makes this test binary the runner command of the scripts: they run the real main.
+func TestMain(m *testing.M) {
+	if status, is := internalProcess(os.Args); is {
+		os.Exit(status)
+	}
+	testscript.Main(m, map[string]func(){"runner": main})
+}
+
+// TestScripts runs testdata/*.txtar, each in a directory and with a home of its own. Beside the usual commands,
+// scripts have:
+//
+//	daemon start [flags]   start a real daemon; RUNNER_TEST_URL and RUNNER_TEST_TOKEN tell where
+//	daemon stop            end it by SIGTERM, which must succeed within ten seconds
+//	daemon kill            end it by SIGKILL
+//
+// and the conditions [docker], when an engine answers, and [git].
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "home")
+			for _, name := range []string{"RUNNER_URL", "RUNNER_TOKEN", "NO_COLOR"} {
+				env.Setenv(name, "")
+			}
+			env.Setenv("HOME", home)
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
+			env.Setenv("DOCKER_HOST", os.Getenv("DOCKER_HOST"))
+			return os.MkdirAll(home, 0o700)
+		},
+		Condition: func(name string) (bool, error) {
+			switch name {
+			case "docker":
+				return engineAnswers(t), nil
+			case "git":
+				_, err := exec.LookPath("git")
+				return err == nil, nil
+			}
+			return false, fmt.Errorf("there is no condition %q", name)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"daemon": daemonCommand, "status": statusCommand},
+	})
+}
+
+// statusCommand runs a command and holds its exit status against a number: "status 2 runner ls". The outputs are
+// there for stdout and stderr afterwards, through a file each.
+func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status NUMBER COMMAND [args]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// engineAnswers tells whether scripts that need Docker can run. On a build server they must.
+func engineAnswers(t *testing.T) bool {
+	docker, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err == nil {
+		defer docker.Close()
+		_, err = docker.Ping(t.Context())
+	}
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatalf("no Docker engine answers (%v), and CI=true says that one must", err)
+	}
+	return err == nil
+}
+
+// daemons are the daemons of scripts, by their working directory: a script has one at a time.
+var daemons = map[string]*exec.Cmd{}
+
+func daemonCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: daemon start [flags] | stop | kill")
+	}
+	work := ts.Getenv("WORK")
+	switch args[0] {
+	case "start":
+		startDaemon(ts, work, args[1:])
+	case "stop":
+		endDaemon(ts, work, syscall.SIGTERM)
+	case "kill":
+		endDaemon(ts, work, syscall.SIGKILL)
+	default:
+		ts.Fatalf("usage: daemon start [flags] | stop | kill")
+	}
+}
+
+var listening = regexp.MustCompile(`^listening (\S+)$`)
+
+func startDaemon(ts *testscript.TestScript, work string, flags []string) {
+	data := filepath.Join(work, "data")
+	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, flags...)
+	program, err := lookPath(ts.Getenv("PATH"), "runner")
+	ts.Check(err)
+	cmd := exec.Command(program, args...)
+	cmd.Dir = work
+	for _, name := range []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "DOCKER_HOST", "TMPDIR"} {
+		if v := ts.Getenv(name); v != "" {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	log, err := os.Create(filepath.Join(work, "daemon.log"))
+	ts.Check(err)
+	defer log.Close()
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	daemons[work] = cmd
+	ts.Defer(func() {
+		if daemons[work] == cmd {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			delete(daemons, work)
+		}
+	})
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			token, err := os.ReadFile(filepath.Join(data, "token"))
+			ts.Check(err)
+			ts.Setenv("RUNNER_TEST_URL", m[1])
+			ts.Setenv("RUNNER_TEST_TOKEN", strings.TrimSpace(string(token)))
+			go func() {
+				for lines.Scan() { // so that the daemon never waits for us
+				}
+			}()
+			return
+		}
+	}
+	text, _ := os.ReadFile(filepath.Join(work, "daemon.log"))
+	ts.Fatalf("the daemon ended before it listened:\n%s", text)
+}
+
+func lookPath(path, name string) (string, error) {
+	for _, dir := range filepath.SplitList(path) {
+		if file := filepath.Join(dir, name); exec.Command("test", "-x", file).Run() == nil {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not in %s", name, path)
+}
+
+// endWait bounds how long a daemon may take to end: twice what it promises.
+const endWait = 10 * time.Second
+
+func endDaemon(ts *testscript.TestScript, work string, signal syscall.Signal) {
+	cmd := daemons[work]
+	if cmd == nil {
+		ts.Fatalf("no daemon runs")
+	}
+	delete(daemons, work)
+	ts.Check(cmd.Process.Signal(signal))
+	late := time.AfterFunc(endWait, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
+	err := cmd.Wait()
+	if signal == syscall.SIGTERM && err != nil {
+		text, _ := os.ReadFile(filepath.Join(work, "daemon.log"))
+		ts.Fatalf("the daemon did not end well: %v\n%s", err, text)
+	}
+}
+
+// commands lists every command that people see.
+func commands(cmd *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, sub := range cmd.Commands() {
+		if !sub.Hidden && sub.Name() != "help" {
+			all = append(all, sub)
+			all = append(all, commands(sub)...)
+		}
+	}
+	return all
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	for _, cmd := range commands(newRoot(&app{})) {
+		if cmd.Example == "" || !strings.HasPrefix(strings.TrimSpace(cmd.Example), "runner ") && !strings.Contains(cmd.Example, cmd.CommandPath()) {
+			t.Errorf("%s has no example that runs", cmd.CommandPath())
+		}
+		if cmd.Annotations["exit"] == "" {
+			t.Errorf("%s does not say what its exit statuses mean", cmd.CommandPath())
+		}
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: the short help is one line without a full stop: %q", cmd.CommandPath(), cmd.Short)
+		}
+	}
+}
+
+// sections splits docs/cli.md at its headings.
+func sections(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string]string{}
+	for _, part := range regexp.MustCompile(`(?m)^#+ `).Split(string(text), -1) {
+		heading, body, _ := strings.Cut(part, "\n")
+		parts[strings.Trim(heading, "` ")] = body
+	}
+	return parts
+}
+
+var documentedFlag = regexp.MustCompile("(?m)^\\| (?:`-[a-z]`, )?`--([a-z-]+)")
+
+func TestEveryFlagIsDocumented(t *testing.T) {
+	docs := sections(t)
+	for _, cmd := range commands(newRoot(&app{})) {
+		body, ok := docs[cmd.CommandPath()]
+		if !ok {
+			t.Errorf("docs/cli.md has no section %q", cmd.CommandPath())
+			continue
+		}
+		var documented, real []string
+		for _, m := range documentedFlag.FindAllStringSubmatch(body, -1) {
+			documented = append(documented, m[1])
+		}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Name != "help" {
+				real = append(real, f.Name)
+			}
+		})
+		for _, name := range real {
+			if !slices.Contains(documented, name) {
+				t.Errorf("docs/cli.md does not describe --%s of %s", name, cmd.CommandPath())
+			}
+		}
+		for _, name := range documented {
+			if !slices.Contains(real, name) {
+				t.Errorf("docs/cli.md describes --%s of %s, which does not exist", name, cmd.CommandPath())
+			}
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/terminal"
+)
+
+func newProject(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "project",
+		Short:   "List, show, add and remove projects",
+		Long:    "A project is a repository and a buildspec path, with settings. Projects of the daemon's runner.yml can be shown here,\nand changed only there.",
+		Example: "  runner project ls\n  runner project add api https://github.com/example/api.git --image golang:1.26",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newProjectLs(a), newProjectShow(a), newProjectAdd(a), newProjectRm(a))
+	return exits(cmd, exitDone, exitTrouble)
+}
+
+func newProjectLs(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "ls",
+		Short:   "List projects",
+		Example: "  runner project ls --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			projects, err := c.Projects(cmd.Context())
+			switch {
+			case err != nil:
+				return err
+			case a.json:
+				return terminal.JSON(a.out, projects)
+			case len(projects) == 0:
+				a.view().Lines("no projects yet; add one with: runner project add NAME URL")
+				return nil
+			}
+			terminal.Projects(a.view(), projects)
+			return nil
+		},
+	}
+	a.jsonFlag(cmd)
+	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+func newProjectShow(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show a project's settings",
+		Example: "  runner project show api",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			p, err := c.Project(cmd.Context(), args[0])
+			switch {
+			case err != nil:
+				return err
+			case a.json:
+				return terminal.JSON(a.out, p)
+			}
+			terminal.Project(a.view(), p)
+			return nil
+		},
+	}
+	a.jsonFlag(cmd)
+	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+func newProjectRm(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "rm NAME",
+		Short:   "Remove a project; its builds stay until their time is over",
+		Example: "  runner project rm api",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			if err := c.RemoveProject(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			a.view().Lines("project " + args[0] + " is removed")
+			return nil
+		},
+	}
+	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+func newProjectAdd(a *app) *cobra.Command {
+	var p client.Project
+	var memory, timeout, queueTimeout string
+	cmd := &cobra.Command{
+		Use:   "add NAME URL",
+		Short: "Add a project, or replace its settings",
+		Long: "Adds a project to the daemon, or replaces all settings of one that was added before. Secrets are references,\n" +
+			"file:/path or env:NAME on the daemon's machine, never values. docs/configuration.md describes each setting.",
+		Example: "  runner project add api https://github.com/example/api.git --webhook-secret file:/etc/runner/hook --image golang:1.26",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p.Name, p.URL = args[0], args[1]
+			if err := limits(&p, memory, timeout, queueTimeout); err != nil {
+				return usage(cmd, err)
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			if err := c.PutProject(cmd.Context(), p); err != nil {
+				return err
+			}
+			saved, err := c.Project(cmd.Context(), p.Name)
+			switch {
+			case err != nil:
+				return err
+			case a.json:
+				return terminal.JSON(a.out, saved)
+			}
+			terminal.Project(a.view(), saved)
+			a.view().Lines("", "next: runner submit --project "+p.Name+", or point a webhook at the daemon's /hooks/github")
+			return nil
+		},
+	}
+	projectFlags(cmd, &p)
+	cmd.Flags().StringVar(&memory, "memory", "", "memory of a job, like 4GiB")
+	cmd.Flags().StringVar(&timeout, "timeout", "", "of a build, like 60m")
+	cmd.Flags().StringVar(&queueTimeout, "queue-timeout", "", "how long a job may wait for a slot, like 60m")
+	a.jsonFlag(cmd)
+	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+func projectFlags(cmd *cobra.Command, p *client.Project) {
+	f := cmd.Flags()
+	f.StringVar(&p.Branch, "branch", "", "default branch (default the remote's HEAD)")
+	f.StringVar(&p.Buildspec, "buildspec", "", "path of the buildspec (default buildspec.yml)")
+	f.StringVar(&p.Image, "image", "", "job image for buildspecs that name none")
+	f.StringVar(&p.Pull, "pull", "", "always, if-not-present (default) or never")
+	envFlag(cmd, &p.Env)
+	f.StringVar(&p.WebhookSecret, "webhook-secret", "", "what webhooks are signed with, file:/path or env:NAME")
+	f.StringVar(&p.Username, "username", "", "user name that goes with --token")
+	f.StringVar(&p.Token, "token", "", "for https repositories, file:/path or env:NAME")
+	f.StringVar(&p.SSHKey, "ssh-key", "", "for ssh repositories, file:/path or env:NAME")
+	f.StringVar(&p.KnownHosts, "known-hosts", "", "host keys for ssh, file:/path or env:NAME")
+	f.IntVar(&p.Depth, "depth", 0, "history in the job's .git; 0 is all of it")
+	f.BoolVar(&p.Submodules, "submodules", false, "fetch submodules too")
+	f.StringSliceVar(&p.Protected, "protected", nil, "branches and tags that are trusted (default the default branch)")
+	f.Float64Var(&p.CPUs, "cpus", 0, "cores of a job (default the daemon's limit)")
+	f.Int64Var(&p.PIDs, "pids", 0, "processes of a job (default the daemon's limit)")
+	f.IntVar(&p.MaxJobs, "max-jobs", 0, "jobs of this project at once (default as many as there are slots)")
+	f.IntVar(&p.Priority, "priority", 0, "higher goes first, -100 to 100")
+	f.StringVar(&p.Engine, "engine", "", "id of the engine its jobs run on (default the first)")
+}
+
+// limits reads the settings that are written with a unit.
+func limits(p *client.Project, memory, timeout, queueTimeout string) error {
+	var problems []error
+	read := func(flag, text string, into *int64) {
+		if text == "" {
+			return
+		}
+		d, err := config.ParseDuration(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--%s: %w", flag, err))
+		}
+		*into = int64(d / time.Second)
+	}
+	read("timeout", timeout, &p.TimeoutSec)
+	read("queue-timeout", queueTimeout, &p.QueueSec)
+	if memory != "" {
+		var err error
+		if p.MemoryBytes, err = config.ParseSize(memory); err != nil {
+			problems = append(problems, fmt.Errorf("--memory: %w", err))
+		}
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/daemon"
+)
+
+func newRun(a *app) *cobra.Command {
+	var o daemon.RunOptions
+	var artifacts, memory, timeout string
+	cmd := &cobra.Command{
+		Use:   "run [DIR]",
+		Short: "Build a working tree here, with no daemon",
+		Long: "Builds the git working tree at DIR (default: here), uncommitted and untracked files included, ignored ones not: the\n" +
+			"same engine and the same code as the daemon, with temporary state that is gone afterwards. Ctrl-C stops the build and\n" +
+			"cleans up; a second Ctrl-C leaves at once, and the next run cleans up.",
+		Example: "  runner run\n  runner run ../api --artifacts dist\n  runner run --image golang:1.26 -e CI=true",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Dir = "."
+			if len(args) == 1 {
+				o.Dir = args[0]
+			}
+			if err := runLimits(&o.Limits, memory, timeout); err != nil {
+				return usage(cmd, err)
+			}
+			if o.Engine.Type != "docker" && o.Engine.Type != "process" {
+				return usage(cmd, fmt.Errorf("--engine %q is not known; there are docker and process", o.Engine.Type))
+			}
+			o.Engine.ID, o.Version = config.DefaultEngineID, release()
+			o.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			return a.runLocal(cmd.Context(), o, artifacts)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Buildspec, "buildspec", "", "path of the buildspec (default buildspec.yml)")
+	f.StringVar(&o.Image, "image", "", "job image, in place of the buildspec's")
+	envFlag(cmd, &o.Env)
+	f.StringVar(&artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
+	f.StringVar(&o.Engine.Type, "engine", "docker", "docker, or process: on this machine itself, without isolation")
+	f.StringVar(&o.Engine.Host, "docker-host", "", "Docker engine (default DOCKER_HOST)")
+	f.IntVar(&o.Slots, "slots", runtime.NumCPU(), "jobs at once")
+	f.Float64Var(&o.Limits.CPUs, "cpus", 0, "cores of a job (default no limit)")
+	f.StringVar(&memory, "memory", "", "memory of a job, like 4GiB (default no limit)")
+	f.StringVar(&timeout, "timeout", "60m", "of the build")
+	a.jsonFlag(cmd)
+	annotate(cmd, "environment", "DOCKER_HOST     the Docker engine\nXDG_CACHE_HOME  where mirrors and temporary state lie, in the folder runner")
+	return exits(cmd, exitBuilt, exitFailed, "2    trouble: wrong usage, no engine, no git working tree, a FAULT", "130  interrupted; the build was stopped")
+}
+
+func runLimits(l *config.Limits, memory, timeout string) (err error) {
+	if l.Timeout, err = config.ParseDuration(timeout); err != nil {
+		return fmt.Errorf("--timeout: %w", err)
+	}
+	if memory != "" {
+		if l.MemoryBytes, err = config.ParseSize(memory); err != nil {
+			return fmt.Errorf("--memory: %w", err)
+		}
+	}
+	return nil
+}
+
+// runLocal builds and follows. The first interrupt stops the build and is followed to its end, the second one
+// leaves at once.
+func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	stop := make(chan func(), 1) // how to stop, once there is a build
+	go func() {
+		<-signals
+		select {
+		case stopBuild := <-stop:
+			fmt.Fprintln(a.err, "stopping the build; interrupt again to leave at once")
+			go stopBuild()
+		default:
+			cancel()
+		}
+		<-signals
+		os.Exit(statusInterrupted)
+	}()
+	var interrupted atomic.Bool
+	err := daemon.Run(ctx, o, func(l daemon.Local) error {
+		stop <- func() {
+			interrupted.Store(true)
+			if _, err := l.Client.Stop(ctx, l.Build); err != nil {
+				cancel()
+			}
+		}
+		f := following{app: a, client: l.Client, build: l.Build, artifacts: artifacts}
+		return f.follow(ctx)
+	})
+	var status statusError
+	if interrupted.Load() && (err == nil || errors.As(err, &status)) {
+		return statusError(statusInterrupted)
+	}
+	return err
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/daemon"
+	"github.com/runner-ci/runner/source/worktree"
+	"github.com/runner-ci/runner/terminal"
+)
+
+// submission is what the flags of submit say.
+type submission struct {
+	project, artifacts string
+	detach             bool
+	client.Submission
+}
+
+// sent is what --json says of the transfer.
+type sent struct {
+	Project string  `json:"project"`
+	Commit  string  `json:"commit"`
+	Files   int     `json:"files"`
+	Changed int     `json:"changed"`
+	Bytes   int64   `json:"bytes"`
+	Objects int     `json:"objects"`
+	Seconds float64 `json:"seconds"`
+}
+
+func newSubmit(a *app) *cobra.Command {
+	var s submission
+	var noFollow bool
+	cmd := &cobra.Command{
+		Use:   "submit [DIR]",
+		Short: "Send a working tree to the daemon and follow its build",
+		Long: "Sends the git working tree at DIR (default: here), uncommitted and untracked files included, ignored ones not, and\n" +
+			"follows its build to the end. Only what the daemon lacks is sent. Nothing is committed or changed here. Ctrl-C leaves;\n" +
+			"the build goes on.",
+		Example: "  runner submit\n  runner submit --project api --artifacts dist\n  runner submit -e VERBOSE=1 --detach",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			s.detach = s.detach || noFollow
+			return a.submit(cmd.Context(), dir, s)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.project, "project", "", "project (default the one whose repository is a remote here)")
+	f.StringVar(&s.Buildspec, "buildspec", "", "path of the buildspec, in place of the project's")
+	f.StringVar(&s.Image, "image", "", "job image, in place of the buildspec's and the project's")
+	envFlag(cmd, &s.Env)
+	f.StringVar(&s.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
+	f.BoolVar(&s.detach, "detach", false, "leave as soon as the build is made")
+	f.BoolVar(&noFollow, "no-follow", false, "the same as --detach")
+	cmd.MarkFlagsMutuallyExclusive("detach", "artifacts")
+	cmd.MarkFlagsMutuallyExclusive("no-follow", "artifacts")
+	a.jsonFlag(cmd)
+	return exits(a.remote(cmd), exitBuilt+"; with --detach, it was made", exitFailed, exitTrouble, exitDetached)
+}
+
+func (a *app) submit(ctx context.Context, dir string, s submission) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	send, unhook := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer unhook()
+	tree, err := worktree.Commit(send, dir)
+	if err != nil {
+		return err
+	}
+	if s.project == "" {
+		if s.project, err = chooseProject(send, c, tree.RemoteURL); err != nil {
+			return err
+		}
+	}
+	s.Title = title(tree)
+	t, moved, err := daemon.Submit(send, c, tree, s.project, s.Submission)
+	if err != nil {
+		return err
+	}
+	terminal.Fact(a.notes(), "sent", what(tree, moved), moved.Took)
+	id, err := builtBy(send, c, t.ID)
+	if err != nil {
+		return err
+	}
+	f := following{app: a, client: c, build: id, artifacts: s.artifacts, keep: true, sent: sent{
+		s.project, tree.Commit, tree.Files, tree.Changed, moved.Bytes, moved.Objects, moved.Took.Seconds(),
+	}}
+	if s.detach {
+		return f.announce(ctx)
+	}
+	return f.detachable(ctx)
+}
+
+// what says what was sent: "3 changed files of 4,812, 12 KB".
+func what(tree worktree.Tree, moved daemon.Sent) string {
+	return fmt.Sprintf("%s of %s, %s", terminal.Count(tree.Changed, "changed file", "changed files"), terminal.Number(tree.Files), terminal.Size(moved.Bytes))
+}
+
+// title is what the build is called in lists: where the tree came from, and whether it is more than a commit.
+func title(tree worktree.Tree) string {
+	where := "working tree"
+	if tree.Branch != "" {
+		where += " on " + tree.Branch
+	}
+	if tree.Changed == 0 {
+		return where
+	}
+	return where + ", " + terminal.Count(tree.Changed, "changed file", "changed files")
+}

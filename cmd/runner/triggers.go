@@ -1,0 +1,44 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/terminal"
+)
+
+func newTriggers(a *app) *cobra.Command {
+	var opts client.ListOptions
+	cmd := &cobra.Command{
+		Use:     "triggers",
+		Short:   "List deliveries of webhooks and other triggers, and what became of each",
+		Long:    "Lists everything that could have made a build, newest first: webhook deliveries, submits, retries. A trigger\nends as builds, or is skipped or waits with a reason.",
+		Example: "  runner triggers\n  runner triggers --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			page, err := c.Triggers(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return terminal.JSON(a.out, page)
+			}
+			if len(page.Items) == 0 && opts.Cursor == "" {
+				a.view().Lines("no triggers yet; point a webhook at the daemon's /hooks/github, or use: runner submit")
+				return nil
+			}
+			terminal.Triggers(a.view(), page.Items, time.Now())
+			more(a, page.Next)
+			return nil
+		},
+	}
+	pageFlags(cmd, &opts)
+	a.jsonFlag(cmd)
+	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
