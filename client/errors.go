@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 )
@@ -71,6 +72,10 @@ const (
 
 // unreachable wraps a failure of transport with the hint that fits it.
 func unreachable(base string, connected bool, err error) *UnreachableError {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // less the method and the URL, which the message names already
+	}
 	hint := hintOther
 	var dns *net.DNSError
 	switch {

@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/client"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/runner-ci/runner/internal/enginetest"
 )
 
 // TestMain makes this test binary the runner command of the scripts: they run the real main.
@@ -28,17 +29,34 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"runner": main})
 }
 
-// TestScripts runs testdata/*.txtar, each in a directory and with a home of its own. Beside the usual commands,
-// scripts have:
+// TestScripts runs testdata/*.txtar, which need no engine.
+func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata")) }
+
+// TestScriptsInDocker runs testdata/docker/*.txtar: real builds on a real engine, in $IMAGE.
+func TestScriptsInDocker(t *testing.T) {
+	image := enginetest.Busybox(t)
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	p := scripts(filepath.Join("testdata", "docker"))
+	setup := p.Setup
+	p.Setup = func(env *testscript.Env) error {
+		env.Setenv("IMAGE", image)
+		return setup(env)
+	}
+	testscript.Run(t, p)
+}
+
+// scripts runs each script in a directory and with a home of its own. Beside the usual commands, scripts have:
 //
+//	status N command …     run a command that must end with exit status N
 //	daemon start [flags]   start a real daemon; RUNNER_TEST_URL and RUNNER_TEST_TOKEN tell where
-//	daemon stop            end it by SIGTERM, which must succeed within ten seconds
+//	daemon stop            end it by SIGTERM, which must succeed
 //	daemon kill            end it by SIGKILL
-//
-// and the conditions [docker], when an engine answers, and [git].
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+//	repository DIR         make DIR a git repository, with its files committed
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			for _, name := range []string{"RUNNER_URL", "RUNNER_TOKEN", "NO_COLOR"} {
@@ -51,18 +69,24 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DOCKER_HOST", os.Getenv("DOCKER_HOST"))
 			return os.MkdirAll(home, 0o700)
 		},
-		Condition: func(name string) (bool, error) {
-			switch name {
-			case "docker":
-				return engineAnswers(t), nil
-			case "git":
-				_, err := exec.LookPath("git")
-				return err == nil, nil
-			}
-			return false, fmt.Errorf("there is no condition %q", name)
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"daemon": daemonCommand, "status": statusCommand, "repository": repositoryCommand,
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"daemon": daemonCommand, "status": statusCommand},
-	})
+	}
+}
+
+// repositoryCommand makes a directory of the script a git repository.
+func repositoryCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: repository DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	for _, command := range [][]string{
+		{"init", "-q", "-b", "main"}, {"add", "-A"},
+		{"-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "-q", "-m", "Begin"},
+	} {
+		ts.Check(ts.Exec("git", append([]string{"-C", dir}, command...)...))
+	}
 }
 
 // statusCommand runs a command and holds its exit status against a number: "status 2 runner ls". The outputs are
@@ -81,19 +105,6 @@ func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
 	}
-}
-
-// engineAnswers tells whether scripts that need Docker can run. On a build server they must.
-func engineAnswers(t *testing.T) bool {
-	docker, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
-	if err == nil {
-		defer docker.Close()
-		_, err = docker.Ping(t.Context())
-	}
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatalf("no Docker engine answers (%v), and CI=true says that one must", err)
-	}
-	return err == nil
 }
 
 // daemons are the daemons of scripts, by their working directory: a script has one at a time.
