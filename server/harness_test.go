@@ -260,6 +260,9 @@ func (f *fakeSource) Known(_ context.Context, _ config.Project, ids []string) ([
 
 func (f *fakeSource) Receive(_ context.Context, _ config.Project, commit, ref string, pack io.Reader) error {
 	text, err := io.ReadAll(pack)
+	if err == nil && bytes.HasPrefix(text, []byte("JUNK")) {
+		err = &RefusedError{"the pack is damaged"}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.got, f.commit, f.ref = text, commit, ref

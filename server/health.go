@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,15 +26,36 @@ func (a *api) routeHealth() {
 		OperationID: "readyz", Method: http.MethodGet, Path: "/readyz", Tags: []string{"health"},
 		Summary: "Whether the state is open and an engine answers", Errors: []int{http.StatusServiceUnavailable},
 	}, func(ctx context.Context, _ *struct{}) (*jsonOut[health], error) {
-		// A supervisor that asks has its own, shorter patience: an engine that hangs is one that does not answer.
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		if err := a.Ready(ctx); err != nil {
+		if err := a.readiness.ask(ctx, a.Ready); err != nil {
 			a.Logger.Warn("not ready", "error", err)
 			return nil, problem(http.StatusServiceUnavailable, "the daemon is not ready", "its log says why")
 		}
 		return answer(health{"ok"})
 	})
+}
+
+// readiness remembers whether the daemon is ready for a second. Anyone may ask without a token, and asking costs the
+// engines something.
+type readiness struct {
+	mu    sync.Mutex
+	asked time.Time
+	err   error
+}
+
+// readyTimeout bounds how long an engine may take to answer: one that hangs is one that does not.
+const readyTimeout = 5 * time.Second
+
+func (r *readiness) ask(ctx context.Context, ready func(context.Context) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.asked) > time.Second {
+		// Whoever asked first may be gone before the answer, which the others wait for.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+		defer cancel()
+		r.err = ready(ctx)
+		r.asked = time.Now()
+	}
+	return r.err
 }
 
 // routeDaemon adds what concerns the daemon as a whole.

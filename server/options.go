@@ -49,10 +49,16 @@ type Artifacts interface {
 type Source interface {
 	// Known returns which of the commits the project's mirror has, in their order.
 	Known(ctx context.Context, project config.Project, commits []string) ([]string, error)
-	// Receive puts a pack into the project's mirror and keeps its commit under the ref. An error that wraps
-	// *RefusedError is the sender's doing.
+	// Receive puts a pack into the project's mirror and keeps its commit under the ref. An error that wraps a
+	// RefusedError is the sender's doing; any other is ours.
 	Receive(ctx context.Context, project config.Project, commit, ref string, pack io.Reader) error
 }
+
+// RefusedError is what a Source answers when what was sent is at fault: a damaged pack, or one without its commit.
+type RefusedError struct{ Reason string }
+
+// Error returns the reason.
+func (e *RefusedError) Error() string { return e.Reason }
 
 // Options is all that a server is made of.
 type Options struct {

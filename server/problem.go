@@ -72,11 +72,14 @@ var useProblems = sync.OnceFunc(func() {
 func problemOf(err error) *Problem {
 	var known *Problem
 	var field *config.FieldError
+	var refused *RefusedError
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &field):
 		return fieldProblems(err)
+	case errors.As(err, &refused):
+		return problem(http.StatusUnprocessableEntity, refused.Reason, "")
 	case errors.Is(err, scheduler.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return problem(http.StatusNotFound, err.Error(), "")
 	case errors.Is(err, scheduler.ErrManagedByFile), errors.Is(err, scheduler.ErrEnded):

@@ -19,6 +19,8 @@ type api struct {
 	huma   huma.API
 	public map[string]bool // patterns of the mux that need no token
 	large  chan struct{}   // slots for webhooks with large bodies
+
+	readiness readiness
 }
 
 // router is a mux that knows its patterns, which a test holds against the OpenAPI document.

@@ -3,10 +3,12 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -140,6 +142,10 @@ func TestHealthSaysLittleAndReadinessFollowsItsFunc(t *testing.T) {
 		}
 	}
 	d.handler.Ready = notReady
+	if resp, _ := d.send(http.MethodGet, "/readyz", nil, nil); resp.StatusCode != http.StatusOK {
+		t.Error("a second question within a second reached the engines")
+	}
+	d.handler.readiness.asked = time.Time{}
 	resp, body := d.send(http.MethodGet, "/readyz", nil, nil)
 	if resp.StatusCode != http.StatusServiceUnavailable || strings.Contains(string(body), "/var/run") {
 		t.Errorf("readyz: %d %s", resp.StatusCode, body)
@@ -238,5 +244,23 @@ func TestTheLogNamesRequestsAndNoSecrets(t *testing.T) {
 	}
 	if strings.Contains(log, testToken) || strings.Contains(log, "wrong-one") {
 		t.Errorf("a token is in the log:\n%s", log)
+	}
+}
+
+func TestTheDocumentationListsEveryRoute(t *testing.T) {
+	d := newDaemon(t)
+	text, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range d.handler.mux.patterns {
+		if !strings.Contains(string(text), "| `"+pattern+"` |") {
+			t.Errorf("docs/api.md does not list %s", pattern)
+		}
+	}
+	for _, line := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /[^`]*)`").FindAllStringSubmatch(string(text), -1) {
+		if !slices.Contains(d.handler.mux.patterns, line[1]) {
+			t.Errorf("docs/api.md lists %s, which is no route", line[1])
+		}
 	}
 }

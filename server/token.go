@@ -115,5 +115,5 @@ func (a *api) authenticate(r *http.Request) (name string, ok bool) {
 // unauthorized is the one answer to a missing and to a wrong token.
 func unauthorized() *Problem {
 	return problem(http.StatusUnauthorized, "this needs a valid token",
-		"send Authorization: Bearer TOKEN; runner login stores the token, RUNNER_TOKEN gives it. The daemon's own stands in the file api-token in its data directory")
+		"send Authorization: Bearer TOKEN; runner login stores a token for the commands, RUNNER_TOKEN gives one. The daemon's own is in the file token of its data directory")
 }

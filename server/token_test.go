@@ -13,7 +13,7 @@ import (
 func notReady(context.Context) error { return errors.New("no engine answers at /var/run/docker.sock") }
 
 func TestEnsureTokenMakesOneAndKeepsIt(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "data", "api-token")
+	path := filepath.Join(t.TempDir(), "data", "token")
 	token, created, err := EnsureToken(path)
 	if err != nil || !created || len(token) < 26 {
 		t.Fatalf("EnsureToken = %q, %v, %v", token, created, err)
@@ -33,7 +33,7 @@ func TestEnsureTokenMakesOneAndKeepsIt(t *testing.T) {
 }
 
 func TestEnsureTokenGivesOneTokenToAllWhoComeAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "api-token")
+	path := filepath.Join(t.TempDir(), "token")
 	var mu sync.Mutex
 	tokens, makers := map[string]bool{}, 0
 	var all sync.WaitGroup
@@ -69,7 +69,7 @@ func TestEnsureTokenRefusesWhatOthersCanRead(t *testing.T) {
 		"empty":    {"", 0o600, "at least 16"},
 		"two":      {"rt_0123456789abcdef rt_0123456789abcdef", 0o600, "one word"},
 	} {
-		path := filepath.Join(t.TempDir(), "api-token")
+		path := filepath.Join(t.TempDir(), "token")
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestEnsureTokenRefusesWhatOthersCanRead(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	link := filepath.Join(dir, "api-token")
+	link := filepath.Join(dir, "token")
 	if err := os.Symlink(filepath.Join(dir, "elsewhere"), link); err != nil {
 		t.Fatal(err)
 	}
