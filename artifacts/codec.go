@@ -41,8 +41,9 @@ func (s *Store) pack(dst, raw []byte) ([]byte, uint8) {
 	return append(dst, raw...), codecRaw
 }
 
-// unpack appends the content of stored bytes to dst. raw is its size, and bounds what is decoded.
+// unpack appends the content of stored bytes, a value in the mapped file, to dst. raw is the size of the content.
 func (s *Store) unpack(dst, stored []byte, codec uint8, raw int, crc uint32) ([]byte, error) {
+	prefetch(stored)
 	if got := crc32.Checksum(stored, castagnoli); got != crc {
 		return dst, fmt.Errorf("%w: checksum is %08x, want %08x", ErrDamaged, got, crc)
 	}

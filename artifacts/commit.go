@@ -14,8 +14,10 @@ import (
 )
 
 const (
+	// A group has 8 MiB, or, where transactions take longer than commitTarget, as little as 4: smaller ones cost more
+	// in syncs than they spare a log that waits, since much of a slow disk's time is in the sync, not in the bytes.
 	maxGroupBytes = 8 << 20
-	minGroupBytes = 1 << 20
+	minGroupBytes = 4 << 20
 	// commitTarget is what a bulk transaction should take at most, because a live log waits for it.
 	commitTarget = 60 * time.Millisecond
 	// maxSmallOps bounds one shared transaction.
@@ -153,7 +155,7 @@ func (c *committer) commitBulk(o *op) {
 	size := c.groupBytes.Load()
 	switch {
 	case took > commitTarget:
-		size /= 2
+		size -= 2 << 20
 	case took < commitTarget/2:
 		size += 1 << 20
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -108,20 +107,25 @@ func TestUnknownLog(t *testing.T) {
 func TestTinyAppendsDoNotStayTinyKeys(t *testing.T) {
 	s := newStore(t)
 	var want []byte
-	var frame uint64
-	for range 15 { // many at once share a transaction
-		var wg sync.WaitGroup
-		for log := range 20 {
-			wg.Go(func() { appendLog(t, s, fmt.Sprint("other", log), frame+1, []byte("x")) })
+	const frames = 3000
+	for frame := uint64(1); frame <= frames; {
+		err := s.lane.write(t.Context(), func(tx *bolt.Tx) error { // as many appends in one transaction, for speed
+			row, err := openLog(tx, "job", s.now())
+			before := row
+			for n := 0; err == nil && n < 150; n++ {
+				line := fmt.Appendf(nil, "line %d\n", frame)
+				want = append(want, line...)
+				err = s.addBlock(tx, &row, s.cutBlocks(line)[0])
+				row.LastFrame, frame = frame, frame+1
+			}
+			return errors.Join(err, putLog(tx, "job", before, row))
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		for range 100 {
-			frame++
-			line := fmt.Appendf(nil, "line %d\n", frame)
-			want = append(want, line...)
-			appendLog(t, s, "job", frame, line)
-		}
-		wg.Wait()
 	}
+	appendLog(t, s, "job", frames+1, []byte("the end\n"))
+	want = append(want, "the end\n"...)
 	blocks := func() (n int) {
 		err := s.view(func(tx *bolt.Tx) error {
 			row, err := readLog(tx, "job")
@@ -139,14 +143,14 @@ func TestTinyAppendsDoNotStayTinyKeys(t *testing.T) {
 		}
 		return n
 	}
-	if n := blocks(); n > foldPieces+1500/foldPieces {
-		t.Fatalf("a live log of 1500 appends has %d keys", n)
+	if n := blocks(); n > foldPieces+frames/foldPieces {
+		t.Fatalf("a live log of %d appends has %d keys", frames, n)
 	}
 	if err := s.SealLog(t.Context(), "job"); err != nil {
 		t.Fatal(err)
 	}
-	if n := blocks(); n > 1500/foldPieces+1 {
-		t.Fatalf("a sealed log of 1500 appends has %d keys", n)
+	if n := blocks(); n > frames/foldPieces+1 {
+		t.Fatalf("a sealed log of %d appends has %d keys", frames, n)
 	}
 	if got := readAll(t, s.ReadLog(t.Context(), "job", 0, false)); !bytes.Equal(got, want) {
 		t.Fatal("the log differs")

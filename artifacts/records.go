@@ -118,7 +118,9 @@ func parseFile(v []byte) (*fileRow, error) {
 	if err := json.Unmarshal(v, f); err != nil {
 		return nil, fmt.Errorf("%w: a file's row: %w", ErrDamaged, err)
 	}
-	if f.Size < 0 || f.Offset < 0 || f.Size > 0 && (f.Span <= 0 || len(f.Chunks)%8 != 0 || int64(f.chunkCount()) != f.reach()) {
+	const most = 1 << 60 // so that sums stay sums
+	placed := f.Span > 0 && f.Span <= maxChunkBytes && len(f.Chunks)%8 == 0 && int64(f.chunkCount()) == f.reach()
+	if f.Size < 0 || f.Size > most || f.Offset < 0 || f.Offset > most || f.Size > 0 && !placed {
 		return nil, fmt.Errorf("%w: a file's row does not add up", ErrDamaged)
 	}
 	return f, nil

@@ -20,7 +20,7 @@ const (
 	defaultLockTimeout = 2 * time.Second
 	pageBytes          = 32 << 10
 	// allocBytes is by how much the file grows at a time: each step costs an fsync of its own.
-	allocBytes = 64 << 20
+	allocBytes = 32 << 20
 	// mapBytes is address space, not memory. Growing the map waits for every reader, so it is reserved at once.
 	mapBytes = 64 << 30
 	// putSlots bounds the memory of puts: each holds two groups. The disk is busy with one.
