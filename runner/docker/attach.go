@@ -20,6 +20,7 @@ type conn struct {
 	types.HijackedResponse
 	*demuxer
 	closing sync.Once
+	ended   chan struct{} // closed when watch has read all; nil for others
 }
 
 // Write sends bytes to the agent's standard input.
@@ -132,12 +133,31 @@ func (b *bootLog) watch(ctx context.Context, e *Engine, id string) {
 	if b.conns == nil {
 		b.conns = map[string]*conn{}
 	}
+	c.ended = make(chan struct{})
 	b.conns[id] = c
 	b.mu.Unlock()
 	e.jobs.Go(func() {
+		defer close(c.ended)
 		_, _ = io.Copy(io.Discard, c)
 		_ = c.Close()
 	})
+}
+
+// settleTime is how long the last words of an agent may be on their way after the engine has told of its end.
+const settleTime = time.Second
+
+// settle waits until what an ended agent said before anybody attached has come through.
+func (b *bootLog) settle(id string) {
+	b.mu.Lock()
+	c := b.conns[id]
+	b.mu.Unlock()
+	if c == nil {
+		return
+	}
+	select {
+	case <-c.ended:
+	case <-time.After(settleTime):
+	}
 }
 
 // release stops listening.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,20 +24,7 @@ import (
 )
 
 // standIn builds the test's own agent once per process.
-var standIn = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "runner-agent-test-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	bin := filepath.Join(dir, "agent")
-	build := exec.Command("go", "build", "-o", bin, "./testdata/agent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building the stand-in agent: %w\n%s", err, out)
-	}
-	return os.ReadFile(bin)
-})
+var standIn = sync.OnceValues(func() ([]byte, error) { return build("./testdata/agent") })
 
 func standInSource(string) ([]byte, error) { return standIn() }
 
@@ -103,8 +89,12 @@ func overlayMode(o *Options) { o.Workspace = workspaceOverlay }
 // inBothModes runs a story with each kind of workspace.
 func inBothModes(t *testing.T, story func(t *testing.T, e *Engine)) {
 	t.Helper()
-	t.Run("overlay", func(t *testing.T) { story(t, newEngine(t, overlayMode)) })
-	t.Run("copy", func(t *testing.T) { story(t, newEngine(t, copyMode)) })
+	for name, mode := range map[string]func(*Options){"overlay": overlayMode, "copy": copyMode} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, newEngine(t, mode))
+		})
+	}
 }
 
 // files are written below a directory; a name that ends with "@" is a symbolic link.

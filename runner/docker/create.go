@@ -155,7 +155,9 @@ func (l *launch) create(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	res, err := l.e.api.ContainerCreate(ctx, l.e.containerConfig(l.spec, l.mode), host, nil, nil, name)
+	settled, cancel := settle(ctx)
+	defer cancel()
+	res, err := l.e.api.ContainerCreate(settled, l.e.containerConfig(l.spec, l.mode), host, nil, nil, name)
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
 	}
@@ -163,6 +165,23 @@ func (l *launch) create(ctx context.Context, name string) error {
 		l.e.log.Debug("the engine warns", "sandbox", l.spec.ID, "warning", w)
 	}
 	return nil
+}
+
+// cancelGrace is how long a cancelled Create waits for the engine to say what it did.
+const cancelGrace = 10 * time.Second
+
+// settle is ctx with its cancellation delayed: an engine goes on making a container whose client has left, and a
+// Remove that comes before it is made would find nothing.
+func settle(ctx context.Context) (context.Context, context.CancelFunc) {
+	settled, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(cancelGrace):
+			cancel()
+		case <-settled.Done():
+		}
+	})
+	return settled, func() { stop(); cancel() }
 }
 
 // adopt goes on with a container that an earlier Create made. It reports true when that one was started: then

@@ -57,6 +57,7 @@ func dropAgent(t *testing.T, e *Engine) {
 // TestAgentVolume tells of an agent that two daemons bring at once, that a power failure truncated, and that an admin
 // pruned.
 func TestAgentVolume(t *testing.T) {
+	t.Parallel()
 	source := ownAgent(t)
 	with := func(o *Options) { o.Agent = source }
 	one, two := newEngine(t, with), newEngine(t, with)
@@ -138,6 +139,7 @@ func TestAutoFallsBack(t *testing.T) {
 }
 
 func TestAutoFindsOverlay(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("overlays need root")
 	}
@@ -149,6 +151,7 @@ func TestAutoFindsOverlay(t *testing.T) {
 }
 
 func TestOverlayRefusesWhatItCannotName(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"a,b", "a:b", `a\b`} {
 		dir := filepath.Join(t.TempDir(), name)
 		e := newEngine(t, overlayMode, func(o *Options) { o.DataDir = dir })
@@ -162,6 +165,7 @@ func TestOverlayRefusesWhatItCannotName(t *testing.T) {
 }
 
 func TestNetwork(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	one, two := start(t, e, newSpec(t, e, nil)), start(t, e, newSpec(t, e, nil))
 	one.want("echo hello >/tmp/index.html; httpd -p 8080 -h /tmp; wget -q -O - http://127.0.0.1:8080/index.html", "hello")
@@ -178,11 +182,13 @@ func TestNetwork(t *testing.T) {
 }
 
 func TestNoNetwork(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t, func(o *Options) { o.Network = networkNone })
 	start(t, e, newSpec(t, e, nil)).want("ls /sys/class/net", "lo")
 }
 
 func TestNetworkThatIsMissing(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t, func(o *Options) { o.Network = "none-" + randomID() })
 	if err := e.Create(t.Context(), newSpec(t, e, nil)); err == nil || !strings.Contains(err.Error(), "docker network create") {
 		t.Error(err)
@@ -191,6 +197,7 @@ func TestNetworkThatIsMissing(t *testing.T) {
 
 // TestNetworkIsMadeOnce tells of daemons that make the network at the same moment, and of an admin who prunes it.
 func TestNetworkIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	name := "runner-test-" + randomID()
 	ctx := t.Context()
@@ -214,6 +221,7 @@ func TestNetworkIsMadeOnce(t *testing.T) {
 }
 
 func TestNetworkThatIsOpenIsRefused(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	name := "runner-test-" + randomID()
 	if _, err := e.api.NetworkCreate(t.Context(), name, network.CreateOptions{Driver: "bridge"}); err != nil {
@@ -227,6 +235,7 @@ func TestNetworkThatIsOpenIsRefused(t *testing.T) {
 
 // TestImageThatWentAway tells of an image that was removed between plan and job.
 func TestImageThatWentAway(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	spec := newSpec(t, e, nil)
 	spec.Image.ID = "sha256:" + strings.Repeat("0", 64)
@@ -235,6 +244,7 @@ func TestImageThatWentAway(t *testing.T) {
 
 // TestImageWithSurprises tells of an image that brings its own user, entry point, health check and volumes.
 func TestImageWithSurprises(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	spec := newSpec(t, e, map[string]string{"a": "mine"})
 	ref := "runner-test/surprises:" + randomID()
@@ -293,6 +303,7 @@ func anonymousVolumes(t *testing.T, e *Engine) map[string]bool {
 }
 
 func TestCABundle(t *testing.T) {
+	t.Parallel()
 	path, cert := newCA(t)
 	for _, mode := range []func(*Options){overlayMode, copyMode} {
 		e := newEngine(t, mode, func(o *Options) { o.CABundle = path })
@@ -329,6 +340,7 @@ func newCA(t *testing.T) (path string, text []byte) {
 
 // TestCreateGoesOnWhereItStopped tells of a daemon that died between creating and starting.
 func TestCreateGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, map[string]string{"a": "whole"})
 		f, err := e.ready(t.Context())
@@ -348,44 +360,4 @@ func TestCreateGoesOnWhereItStopped(t *testing.T) {
 		}
 		start(t, e, spec).want("cat a", "whole")
 	})
-}
-
-func BenchmarkCreate(b *testing.B) {
-	b.Run("docker run", func(b *testing.B) {
-		e := newEngine(b)
-		spec := newSpec(b, e, nil)
-		for b.Loop() {
-			name := "runner-bench-" + randomID()
-			_, err := e.api.ContainerCreate(b.Context(), &container.Config{Image: spec.Image.ID, Cmd: []string{"sleep", "60"}, Labels: e.labels("bench", "")}, &container.HostConfig{}, nil, nil, name)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if err := e.api.ContainerStart(b.Context(), name, container.StartOptions{}); err != nil {
-				b.Fatal(err)
-			}
-			b.StopTimer()
-			e.discard(b.Context(), name)
-			b.StartTimer()
-		}
-	})
-	for _, mode := range []func(*Options){overlayMode, copyMode} {
-		e := newEngine(b, mode)
-		start(b, e, newSpec(b, e, nil)) // what is asked once per process is asked
-		b.Run(e.opts.Workspace, func(b *testing.B) {
-			tree := map[string]string{"a": "a"}
-			for b.Loop() {
-				b.StopTimer()
-				spec := newSpec(b, e, tree)
-				b.StartTimer()
-				if err := e.Create(b.Context(), spec); err != nil {
-					b.Fatal(err)
-				}
-				b.StopTimer()
-				if err := e.Remove(b.Context(), spec.ID); err != nil {
-					b.Fatal(err)
-				}
-				b.StartTimer()
-			}
-		})
-	}
 }

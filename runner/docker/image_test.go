@@ -87,6 +87,7 @@ func (r *testRegistry) forget(t *testing.T, e *Engine, ref string) {
 }
 
 func TestPullPolicies(t *testing.T) {
+	t.Parallel()
 	e, r := newEngine(t), newRegistry(t, "")
 	ref := r.push(t, e)
 	t.Cleanup(func() { r.forget(t, e, ref) })
@@ -119,6 +120,7 @@ func TestPullPolicies(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
+	t.Parallel()
 	e, r := newEngine(t), newRegistry(t, "correct horse")
 	ref := r.push(t, e)
 	t.Cleanup(func() { r.forget(t, e, ref) })
@@ -138,6 +140,7 @@ func TestCredentials(t *testing.T) {
 }
 
 func TestImagesThatCannotBeHad(t *testing.T) {
+	t.Parallel()
 	e, r := newEngine(t), newRegistry(t, "")
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -206,6 +209,7 @@ func wantImageError(t *testing.T, err error, hint string) {
 }
 
 func TestOnePullForAll(t *testing.T) {
+	t.Parallel()
 	e, r := newEngine(t), newRegistry(t, "")
 	ref := r.push(t, e)
 	t.Cleanup(func() { r.forget(t, e, ref) })

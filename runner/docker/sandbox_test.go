@@ -1,18 +1,24 @@
 package docker
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
 
 	"github.com/runner-ci/runner/runner"
 )
 
 func TestWorkspace(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, map[string]string{
 			"hello.txt": "hello\n", "dir/deep.txt": "deep\n", "run.sh": "echo ran\n", "odd\nname, with: things": "odd\n",
@@ -50,6 +56,7 @@ func TestWorkspace(t *testing.T) {
 }
 
 func TestEmptyWorkspace(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		b := start(t, e, newSpec(t, e, nil))
 		b.want("ls -A; echo x >y; cat y", "x")
@@ -57,6 +64,7 @@ func TestEmptyWorkspace(t *testing.T) {
 }
 
 func TestJobCannotMoveWhatIsMounted(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		b := start(t, e, newSpec(t, e, map[string]string{"a": "a"}))
 		b.refused("touch /codebuild/x")
@@ -75,6 +83,7 @@ func TestJobCannotMoveWhatIsMounted(t *testing.T) {
 }
 
 func TestProcessAndEnvironment(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t, func(o *Options) { o.Proxy = Proxy{HTTP: "http://proxy:3128", No: "localhost"} })
 	spec := newSpec(t, e, nil)
 	spec.Env = []string{"ADMIN=says so", "no_proxy=everything"}
@@ -88,6 +97,7 @@ func TestProcessAndEnvironment(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	spec := newSpec(t, e, nil)
 	spec.Limits = runner.Limits{CPUs: 1000, MemoryBytes: 64 << 20, PIDs: 40}
@@ -110,6 +120,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestOutOfMemoryIsTold(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	spec := newSpec(t, e, nil)
 	spec.Limits.MemoryBytes = 32 << 20
@@ -122,6 +133,7 @@ func TestOutOfMemoryIsTold(t *testing.T) {
 }
 
 func TestLimitsThatCannotBe(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	for _, l := range []runner.Limits{{CPUs: -1}, {MemoryBytes: -1}, {PIDs: -1}} {
 		spec := newSpec(t, e, nil)
@@ -138,6 +150,7 @@ func TestLimitsThatCannotBe(t *testing.T) {
 }
 
 func TestAdminsMountsAreReadOnly(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		dir := t.TempDir()
 		write(t, dir, map[string]string{"tool": "a tool\n"})
@@ -151,6 +164,7 @@ func TestAdminsMountsAreReadOnly(t *testing.T) {
 }
 
 func TestMountsThatAreRefused(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	tests := []struct{ source, target, says string }{
 		{"/opt", "opt", "absolute"},
@@ -175,6 +189,7 @@ func TestMountsThatAreRefused(t *testing.T) {
 }
 
 func TestLife(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		ctx := t.Context()
 		spec := newSpec(t, e, map[string]string{"a": "a"})
@@ -232,6 +247,7 @@ func TestLife(t *testing.T) {
 }
 
 func TestKill(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	spec := newSpec(t, e, nil)
 	b := start(t, e, spec)
@@ -256,6 +272,7 @@ func TestKill(t *testing.T) {
 }
 
 func TestAgentThatDiesAtOnceIsHeard(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t)
 	spec := newSpec(t, e, nil)
 	spec.Env = []string{"TEST_AGENT_EXIT=4"}
@@ -264,10 +281,70 @@ func TestAgentThatDiesAtOnceIsHeard(t *testing.T) {
 	}
 	b := &box{t: t, e: e, spec: spec}
 	if st := b.ended(); st.ExitCode != 4 || !strings.Contains(st.Error, "agent: began") {
-		// The engine may tell of the end before the last bytes have come through.
-		if st = b.ended(); !strings.Contains(st.Error, "agent: began") {
-			t.Errorf("state %+v", st)
+		t.Errorf("state %+v", st)
+	}
+}
+
+// TestStopWhileItIsMade tells of a build that is stopped while its sandbox is being made: what the engine made of it
+// can be removed at once, and nothing comes after.
+func TestStopWhileItIsMade(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	for i := range 3 {
+		spec := newSpec(t, e, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Duration(10+60*i)*time.Millisecond, cancel)
+		if err := e.Create(ctx, spec); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
 		}
+		cancel()
+		if err := e.Remove(t.Context(), spec.ID); err != nil {
+			t.Error(err)
+		}
+		if n := leftovers(t, e); n != "" {
+			t.Errorf("left: %s", n)
+		}
+	}
+}
+
+func TestRemoveByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	spec := newSpec(t, e, nil)
+	start(t, e, spec)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := e.Remove(t.Context(), spec.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestPatience(t *testing.T) {
+	busyOnce := errors.New("Error response from daemon: unlinkat /x: device or resource busy")
+	final := errors.New("Error response from daemon: permission denied")
+	for name, tt := range map[string]struct {
+		answers []error
+		want    error
+	}{
+		"at once":        {[]error{nil}, nil},
+		"busy for a bit": {[]error{busyOnce, errors.New("removal of container x is already in progress"), nil}, nil},
+		"gone meanwhile": {[]error{busyOnce, cerrdefs.ErrNotFound}, nil},
+		"for ever":       {[]error{busyOnce, final}, final},
+	} {
+		calls := 0
+		err := patiently(t.Context(), func(context.Context) error { calls++; return tt.answers[calls-1] })
+		if !errors.Is(err, tt.want) || calls != len(tt.answers) {
+			t.Errorf("%s: %v after %d calls", name, err, calls)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := patiently(ctx, func(context.Context) error { return busyOnce }); !errors.Is(err, busyOnce) {
+		t.Errorf("cancelled: %v", err)
 	}
 }
 
@@ -290,6 +367,7 @@ func TestUnknownSandbox(t *testing.T) {
 }
 
 func TestTwoInstancesOnOneEngine(t *testing.T) {
+	t.Parallel()
 	mine, theirs := newEngine(t), newEngine(t)
 	ctx := t.Context()
 	spec := newSpec(t, theirs, map[string]string{"a": "theirs"})

@@ -16,6 +16,7 @@ import (
 )
 
 func TestSpoolIsRead(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, nil)
 		b := start(t, e, spec)
@@ -51,6 +52,7 @@ func wantFile(t *testing.T, e *Engine, id, name string, want []byte) {
 }
 
 func TestHostileSpool(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, nil)
 		b := start(t, e, spec)
@@ -86,6 +88,7 @@ func wantRefused(t *testing.T, e *Engine, id, name string) {
 // TestHardLinkInSpool tells of a second name for a spool file. On our own disk it is refused: only the agent writes
 // there, under one name each.
 func TestHardLinkInSpool(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t, overlayMode)
 	spec := newSpec(t, e, nil)
 	b := start(t, e, spec)
@@ -125,6 +128,7 @@ func TestOpenBeneath(t *testing.T) {
 
 // TestSpoolOutlivesTheContainer tells of a container that somebody removed: the record on our disk is still there.
 func TestSpoolOutlivesTheContainer(t *testing.T) {
+	t.Parallel()
 	e := newEngine(t, overlayMode)
 	spec := newSpec(t, e, nil)
 	b := start(t, e, spec)

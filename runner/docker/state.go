@@ -57,8 +57,11 @@ func (e *Engine) Inspect(ctx context.Context, id string) (runner.SandboxState, e
 	if state.Running {
 		state.EndedAt = time.Time{}
 	}
-	if said := e.boots.said(id); !s.Running && s.ExitCode != 0 && s.Error == "" && said != "" {
-		state.Error = fmt.Sprintf("the agent ended with status %d, saying: %s", s.ExitCode, said)
+	if !s.Running && s.ExitCode != 0 && s.Error == "" {
+		e.boots.settle(id)
+		if said := e.boots.said(id); said != "" {
+			state.Error = fmt.Sprintf("the agent ended with status %d, saying: %s", s.ExitCode, said)
+		}
 	}
 	return state, nil
 }

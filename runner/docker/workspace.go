@@ -96,8 +96,12 @@ func lower(spec runner.SandboxSpec) string {
 	return filepath.Join(spec.Dir, "empty")
 }
 
-// prepare makes the directories that an overlay sandbox needs beside those the caller made.
+// prepare makes the directories that an overlay sandbox needs beside those the caller made, and shuts its own against
+// the host's users: a job is root in there, and can leave setuid programs in its workspace and its spool.
 func (e *Engine) prepare(spec runner.SandboxSpec) error {
+	if err := os.Chmod(spec.Dir, 0o700); err != nil {
+		return fmt.Errorf("preparing sandbox %s: %w", spec.ID, err)
+	}
 	for _, dir := range []string{e.work(spec.ID), lower(spec)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("preparing sandbox %s: %w", spec.ID, err)

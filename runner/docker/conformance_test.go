@@ -1,0 +1,60 @@
+package docker
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/runner-ci/runner/internal/enginetest"
+	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/conformance"
+)
+
+// realAgent builds the agent that is embedded in releases.
+var realAgent = sync.OnceValues(func() ([]byte, error) {
+	return build("github.com/runner-ci/runner/cmd/agent")
+})
+
+// here is the package's directory, whatever directory a test changes to.
+var here, _ = os.Getwd()
+
+// build compiles a static Linux binary.
+func build(pkg string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "runner-agent-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	bin := filepath.Join(dir, "agent")
+	cmd := exec.Command("go", "build", "-o", bin, pkg)
+	cmd.Dir = here
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, &buildError{pkg, string(out), err}
+	}
+	return os.ReadFile(bin)
+}
+
+type buildError struct {
+	pkg, said string
+	err       error
+}
+
+func (b *buildError) Error() string {
+	return "building " + b.pkg + ": " + b.err.Error() + "\n" + b.said
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	for name, mode := range map[string]func(*Options){"overlay": overlayMode, "copy": copyMode} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
+				e := newEngine(t, mode, func(o *Options) { o.Agent = func(string) ([]byte, error) { return realAgent() } })
+				return e, enginetest.BusyboxRef
+			})
+		})
+	}
+}
