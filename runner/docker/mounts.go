@@ -75,6 +75,8 @@ func (e *Engine) checkMounts(mounts []runner.Mount) error {
 			return fmt.Errorf("mount %s on %s: both paths must be absolute", m.Source, m.Target)
 		case beneath(target, Root) || beneath(Root, target) || beneath(target, caDir) || beneath(caDir, target):
 			return fmt.Errorf("mount %s on %s: %s and %s belong to the sandbox; choose another target", m.Source, m.Target, Root, caDir)
+		case beneath(target, "/proc") || beneath(target, "/sys") || beneath(target, "/dev"):
+			return fmt.Errorf("mount %s on %s: the kernel's own directories cannot be covered; choose another target", m.Source, m.Target)
 		case seen[target]:
 			return fmt.Errorf("mount %s on %s: another mount has that target", m.Source, m.Target)
 		}

@@ -174,6 +174,7 @@ func TestMountsThatAreRefused(t *testing.T) {
 		{"/opt", "/codebuild/output/src/x", "belong to the sandbox"},
 		{"/opt", "/x/../codebuild/spool", "belong to the sandbox"},
 		{"/opt", "/etc/runner", "belong to the sandbox"},
+		{"/opt", "/proc/sys", "the kernel's own"},
 		{"/var/run/docker.sock", "/x", "socket"},
 		{"/run", "/x", "socket"},
 		{"/", "/host", "socket"},
