@@ -13,6 +13,7 @@ import (
 
 // TestCheckFindsDamage does one harm at a time to a store, and wants it found. Readers must meet it as an error.
 func TestCheckFindsDamage(t *testing.T) {
+	t.Parallel()
 	spoil := func(bucket []byte, k []byte, change func(v []byte) []byte) func(*bolt.Tx) error {
 		return func(tx *bolt.Tx) error {
 			b := tx.Bucket(bucket)

@@ -19,6 +19,7 @@ import (
 // TestStalledClientHoldsUpNobody leaves clients standing in the middle of a file, an archive and a log, while the
 // store grows, removes what they read, and collects.
 func TestStalledClientHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	body := noise(1, 8<<20)
 	put(t, s, "big", entry{name: "artifact", body: body})
@@ -62,8 +63,8 @@ func TestStalledClientHoldsUpNobody(t *testing.T) {
 		return err
 	})
 
-	for i := range 4 { // 64 MiB more: the file grows under the readers
-		put(t, s, fmt.Sprint("other", i), entry{name: "x", body: noise(uint64(10+i), 16<<20)})
+	for i := range 4 { // 36 MiB more: the file grows under the readers
+		put(t, s, fmt.Sprint("other", i), entry{name: "x", body: noise(uint64(10+i), 9<<20)})
 		appendLog(t, s, "another log", uint64(i+1), []byte("line\n"))
 	}
 	if err := errors.Join(s.RemoveSet(t.Context(), "big"), s.RemoveLog(t.Context(), "log"), s.RemoveSet(t.Context(), "other0")); err != nil {
@@ -88,6 +89,7 @@ func TestStalledClientHoldsUpNobody(t *testing.T) {
 // TestCollectorAgainstPuts puts and removes sets that share chunks, in parallel with the collector: a chunk that one
 // lets go is, just then, what another finds already stored.
 func TestCollectorAgainstPuts(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	shared := entry{name: "shared", body: noise(1, 3<<20)}
 	var puts, all sync.WaitGroup
@@ -128,6 +130,7 @@ func TestCollectorAgainstPuts(t *testing.T) {
 }
 
 func TestCollectStopsAndGoesOn(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	var files []entry
 	for i := range 10 {

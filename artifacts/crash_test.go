@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 // crashSet is the content of turn n of set i, the same in parent and child.
 func crashSet(i, n int) entry {
-	return entry{name: fmt.Sprintf("turn-%d", n), body: noise(uint64(i*1000+n), 1<<20+n*300_000)}
+	return entry{name: fmt.Sprintf("turn-%d", n), body: noise(uint64(i*1000+n), 300_000+n*200_000)}
 }
 
 func crashLine(i, frame int) string {
@@ -83,6 +83,7 @@ func crashChild(path string) {
 
 // TestKilledInTheMiddle kills a writing child again and again, and looks at what it left.
 func TestKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "artifacts.db")
 	sets, logs := map[int]int{}, map[int]int{}
 	for turn := range 5 {

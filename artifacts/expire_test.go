@@ -56,6 +56,7 @@ func expire(t *testing.T, s *Store, p Policy) Expired {
 }
 
 func TestOldThingsGo(t *testing.T) {
+	t.Parallel()
 	s, _ := aWeek(t)
 	if out := expire(t, s, Policy{}); out != (Expired{}) {
 		t.Fatalf("no bounds, but removed %+v", out)
@@ -70,6 +71,7 @@ func TestOldThingsGo(t *testing.T) {
 }
 
 func TestOldestGoUntilTheRestFits(t *testing.T) {
+	t.Parallel()
 	s, _ := aWeek(t)
 	out := expire(t, s, Policy{MaxBytes: 4 << 20, Pinned: func(id string) bool { return id == "set0" }})
 	if want := "set0 set5 set6 log5 log6"; left(t, s) != want {
@@ -89,6 +91,7 @@ func TestOldestGoUntilTheRestFits(t *testing.T) {
 }
 
 func TestLiveLogsAndReadersStay(t *testing.T) {
+	t.Parallel()
 	s, c := aWeek(t)
 	appendLog(t, s, "live", 1, noise(1, 1<<18))
 	c.pass(48 * time.Hour)
@@ -118,6 +121,7 @@ func TestLiveLogsAndReadersStay(t *testing.T) {
 }
 
 func TestSpaceIsUsedAgain(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	var size int64
 	for turn := range 8 {

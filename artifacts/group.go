@@ -63,16 +63,19 @@ func (in *intake) addChunk(raw []byte) (*chunkRef, error) {
 
 // reserve makes room for a chunk, compressed or not: at once for a whole group, unless the set may be a small one.
 func (g *group) reserve(n, chunk int) {
-	n += n/128 + 1024 // zstd may grow what it cannot shrink
+	n += slack(n)
 	if cap(g.arena)-len(g.arena) >= n {
 		return
 	}
 	size := 2 * (len(g.arena) + n)
 	if size > 1<<20 {
-		size = maxGroupBytes + 2*chunk
+		size = maxGroupBytes + chunk + slack(chunk)
 	}
 	g.arena = append(make([]byte, 0, size), g.arena...)
 }
+
+// slack is by how much zstd may grow what it cannot shrink.
+func slack(n int) int { return n/128 + 1024 }
 
 func (in *intake) addFile(f *newFile) error {
 	in.group.files = append(in.group.files, f)
@@ -82,18 +85,35 @@ func (in *intake) addFile(f *newFile) error {
 	return nil
 }
 
-// flushGroup hands the group to the writer, after the one before is written, and begins another: while one is on
-// its way to the disk the next is read, hashed and compressed.
+// flushGroup hands the group to the writer and begins another. While one is on its way to the disk the next is read,
+// hashed and compressed; but only one put at a time has memory for two groups.
 func (in *intake) flushGroup() error {
 	if err := in.settle(); err != nil {
 		return err
 	}
 	g := in.group
-	in.group, in.busy, in.spare = &group{arena: in.spare}, g, nil
+	in.group, in.busy = &group{}, g
 	go func() {
 		in.wrote <- in.s.lane.writeBulk(in.ctx, func(tx *bolt.Tx) error { return in.writeGroup(tx, g) })
 	}()
+	if in.spare == nil && !in.mayOverlap() {
+		if err := in.settle(); err != nil {
+			return err
+		}
+	}
+	in.group.arena, in.spare = in.spare, nil
 	return nil
+}
+
+func (in *intake) mayOverlap() bool {
+	if !in.overlaps {
+		select {
+		case in.s.overlap <- struct{}{}:
+			in.overlaps = true
+		default:
+		}
+	}
+	return in.overlaps
 }
 
 // settle waits for the group that is being written, and takes its memory for the next.

@@ -39,6 +39,8 @@ type intake struct {
 	busy  *group     // being written
 	wrote chan error // its outcome
 	spare []byte     // an arena to be used again
+
+	overlaps bool // holds the store's one place for a put with two groups in memory
 }
 
 // newFile is a file on its way into the manifest.

@@ -14,6 +14,7 @@ import (
 )
 
 func TestLogOfManySizesReadsBackFromAnyOffset(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	var want []byte
@@ -105,6 +106,7 @@ func TestUnknownLog(t *testing.T) {
 }
 
 func TestTinyAppendsDoNotStayTinyKeys(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	var want []byte
 	const frames = 3000
@@ -159,6 +161,7 @@ func TestTinyAppendsDoNotStayTinyKeys(t *testing.T) {
 }
 
 func TestFollowersGetEveryByte(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	appendLog(t, s, "job", 0, nil)
 	var want []byte
@@ -277,6 +280,7 @@ func TestRemovedLogReadsToItsEnd(t *testing.T) {
 }
 
 func TestHundredMegabytesOnOneLine(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	line := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	const parts = 100

@@ -15,6 +15,7 @@ import (
 func quiet() Options { return Options{Logger: slog.New(slog.DiscardHandler)} }
 
 func TestStoreComesBack(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "artifacts.db")
 	for turn := range 3 {
 		s, err := Open(path, Options{Logger: quiet().Logger, ChunkBytes: []int{0, 64 << 10, 2 << 20}[turn]})
@@ -54,6 +55,7 @@ func TestAnotherProcessHasTheFile(t *testing.T) {
 }
 
 func TestNewerFileIsRefused(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "artifacts.db")
 	s, err := open(path, quiet(), formatVersion+1, nil)
 	if err != nil {
@@ -72,6 +74,7 @@ func TestNewerFileIsRefused(t *testing.T) {
 }
 
 func TestUpgradeCopiesFirst(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "artifacts.db")
 	s, _ := newStoreAt(t, path)
 	put(t, s, "set", text("a", "before"))

@@ -54,6 +54,7 @@ func randomTree(seed uint64) ([]entry, map[string]entry) {
 }
 
 func TestSetsComeOutAsTheyWentIn(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	for seed := range uint64(2) {
 		id := fmt.Sprint("set", seed)
@@ -162,6 +163,7 @@ func compareTar(t *testing.T, s *Store, id string, want map[string]entry) {
 }
 
 func TestFileReaderSeeks(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	body := noise(1, 3*defaultChunkBytes+99)
 	put(t, s, "set", text("a", "small one before"), entry{name: "big", body: body}, text("b", "small"), text("c", "files in one chunk"))
@@ -245,6 +247,7 @@ func TestSetReplacesTheFormerOneWhole(t *testing.T) {
 }
 
 func TestSameContentIsStoredOnce(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	big := noise(1, 4<<20)
 	var small []entry

@@ -23,7 +23,7 @@ const (
 	allocBytes = 32 << 20
 	// mapBytes is address space, not memory. Growing the map waits for every reader, so it is reserved at once.
 	mapBytes = 64 << 30
-	// putSlots bounds the memory of puts: each holds two groups. The disk is busy with one.
+	// putSlots bounds the memory of puts: each holds a group, and one of them two. The disk is busy with one.
 	putSlots = 2
 )
 
@@ -48,7 +48,8 @@ type Store struct {
 
 	pins    pins
 	waiters waiters
-	slots   chan struct{}
+	slots   chan struct{} // taken by a put
+	overlap chan struct{} // taken by the put that fills a group while another is written
 
 	collecting sync.Mutex
 	closeOnce  sync.Once
@@ -83,7 +84,7 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 	db.AllocSize = allocBytes
 	s := &Store{
 		db: db, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
-		slots: make(chan struct{}, putSlots), closed: make(chan struct{}),
+		slots: make(chan struct{}, putSlots), overlap: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	if err := s.start(version, steps); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening artifact store %s: %w", path, err), db.Close())
