@@ -155,6 +155,9 @@ func (d *daemon) kill() {
 // terminate asks the daemon to leave, and returns how long it took.
 func (d *daemon) terminate() time.Duration {
 	began := time.Now()
+	if d.cmd == nil || d.cmd.Process == nil {
+		return 0 // it never started
+	}
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-d.gone:
@@ -168,6 +171,9 @@ func (d *daemon) terminate() time.Duration {
 
 // removeSandboxes takes what a test left running off the engine.
 func (d *daemon) removeSandboxes() {
+	if d.Client == nil {
+		return // it never answered, so it made nothing
+	}
 	for _, id := range d.containers("-a") {
 		_ = exec.Command("docker", "rm", "-f", "-v", id).Run()
 	}
