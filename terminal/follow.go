@@ -39,11 +39,14 @@ const redraw = 250 * time.Millisecond
 // drainWait bounds how long Follow waits for the end of the logs once the build has ended.
 const drainWait = 30 * time.Second
 
+// moment is how long a job waits before a pipe is told why: most waits are over sooner, and are nobody's news.
+const moment = 2 * time.Second
+
 // Follow shows a build until it ends and returns its last state. Logs are shown whole, whatever their size: of a
 // build with one job as they are, of several with the job's name before each line. The error says why the build
 // could not be followed to its end; it is ctx's when that ended first.
 func Follow(ctx context.Context, src Source, id string, o *Output) (client.Build, error) {
-	var v view = &plainView{o: o}
+	var v view = &plainView{o: o, wait: moment}
 	if o.Live() {
 		v = &liveView{screen: screen{o: o}, began: time.Now()}
 	}

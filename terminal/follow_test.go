@@ -66,7 +66,7 @@ func TestOneJobsLogIsPassedOnByteByByte(t *testing.T) {
 
 func TestSeveralJobsLinesBearTheirNames(t *testing.T) {
 	waiting := job("s2", "shard 2/2", "queued", inProgress, 0)
-	waiting.Why = "no slot is free"
+	waiting.Why = "waits for a slot"
 	lost := job("s2", "shard 2/2", "ended", failed, 1)
 	lost.Phase, lost.Exit, lost.Reason = "BUILD", 3, "command_failed"
 	src := &script{
@@ -77,13 +77,13 @@ func TestSeveralJobsLinesBearTheirNames(t *testing.T) {
 		logs: map[string]string{"s1": "one\ntwo", "s2": "three\n\nfour\n"},
 	}
 	var out bytes.Buffer
-	if _, err := Follow(t.Context(), src, "api#1", New(&out)); err != nil {
+	if _, err := follow(t.Context(), src, "api#1", &plainView{o: New(&out)}); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
 	for _, story := range [][]string{
 		{"api#1     Fix it · 0123456 · 2 jobs", "[shard 1/2] one", "[shard 1/2] two", "[shard 1/2] ✓ SUCCEEDED in 2.0 s"},
-		{"[shard 2/2] waits: no slot is free", "[shard 2/2] three", "[shard 2/2] ", "[shard 2/2] four",
+		{"[shard 2/2] waits for a slot", "[shard 2/2] three", "[shard 2/2] ", "[shard 2/2] four",
 			"[shard 2/2] ✗ FAILED in BUILD with exit status 3 (command failed) after 2.0 s"},
 	} {
 		rest := text

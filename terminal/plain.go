@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/runner-ci/runner/client"
 )
@@ -14,9 +15,11 @@ type plainView struct {
 	header  bool
 	midLine bool // raw output has not ended its line
 	buffers map[string]*lineBuffer
-	why     map[string]string // what each job was last said to wait for
-	done    map[string]bool   // jobs whose log is complete
-	told    map[string]bool   // jobs whose end was said
+	why     map[string]string    // what each job was last said to wait for
+	since   map[string]time.Time // when a job began to wait for something
+	wait    time.Duration        // how long it must before that is told
+	done    map[string]bool      // jobs whose log is complete
+	told    map[string]bool      // jobs whose end was said
 	build   client.Build
 }
 
@@ -28,18 +31,31 @@ func (v *plainView) update(b client.Build) {
 	if !v.header {
 		v.header = true
 		v.several = len(b.Jobs) > 1
-		v.buffers, v.why = map[string]*lineBuffer{}, map[string]string{}
+		v.buffers, v.why, v.since = map[string]*lineBuffer{}, map[string]string{}, map[string]time.Time{}
 		v.done, v.told = map[string]bool{}, map[string]bool{}
 		v.o.Lines(Header(b))
 	}
 	for _, job := range b.Jobs {
-		if job.Why != v.why[job.ID] && job.State != "ended" && job.Attempt == 0 {
-			v.why[job.ID] = job.Why
-			if job.Why != "" {
-				v.o.Lines(v.prefix(job) + "waits: " + oneLine(job.Why))
-			}
-		}
 		v.tellEnd(job)
+	}
+	v.tick()
+}
+
+// tick says what waiting jobs wait for, once it is longer than a moment.
+func (v *plainView) tick() {
+	for _, job := range v.build.Jobs {
+		waits := job.Why != "" && (job.State == "queued" || job.State == "blocked")
+		if !waits {
+			delete(v.since, job.ID)
+			continue
+		}
+		if _, known := v.since[job.ID]; !known {
+			v.since[job.ID] = time.Now()
+		}
+		if job.Why != v.why[job.ID] && time.Since(v.since[job.ID]) >= v.wait {
+			v.why[job.ID] = job.Why
+			v.o.Lines(v.prefix(job) + oneLine(job.Why))
+		}
 	}
 }
 
@@ -91,8 +107,6 @@ func (v *plainView) drained(job client.Job) {
 		}
 	}
 }
-
-func (v *plainView) tick() {}
 
 func (v *plainView) end() {
 	if v.midLine {

@@ -13,7 +13,11 @@ import (
 // Header is the line that introduces a build: its id, what it builds, and of how many jobs it is.
 func Header(b client.Build) string {
 	parts := []string{}
-	for _, part := range []string{oneLine(b.Title), shortRef(b.Ref), short(b.Commit)} {
+	ref := shortRef(b.Ref)
+	if ref == submitted {
+		ref = "" // its title says more
+	}
+	for _, part := range []string{oneLine(b.Title), ref, short(b.Commit)} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -56,7 +60,7 @@ func causes(o *Output, b client.Build) []string {
 		if job.Command != "" {
 			lines = append(lines, "  command   "+indent(job.Command))
 		}
-		if job.Message != "" && job.Message != b.Message {
+		if job.Message != "" && !strings.Contains(b.Message, job.Message) {
 			lines = append(lines, "  "+indent(job.Message))
 		}
 	}
@@ -240,10 +244,13 @@ func short(commit string) string {
 	return commit
 }
 
+// submitted stands for the ref of a working tree that was sent.
+const submitted = "working tree"
+
 // shortRef is a ref as people write it. A submitted tree's own ref means nothing to them.
 func shortRef(ref string) string {
 	if strings.HasPrefix(ref, "refs/runner/") {
-		return "working tree"
+		return submitted
 	}
 	return oneLine(strings.TrimPrefix(strings.TrimPrefix(ref, "refs/heads/"), "refs/tags/"))
 }

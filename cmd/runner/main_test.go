@@ -32,16 +32,25 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/*.txtar, which need no engine.
 func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata")) }
 
-// TestScriptsInDocker runs testdata/docker/*.txtar: real builds on a real engine, in $IMAGE.
+// TestScriptsInDocker runs testdata/docker/*.txtar: real builds on a real engine, in $IMAGE. Their runner is built
+// without shared libraries, as a release is (with its flags, to share the compiler's cache with make build): it is its
+// own agent, and an image need not have what it links to.
 func TestScriptsInDocker(t *testing.T) {
 	image := enginetest.Busybox(t)
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(bin, "runner"), ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building runner: %v\n%s", err, out)
+	}
 	p := scripts(filepath.Join("testdata", "docker"))
 	setup := p.Setup
 	p.Setup = func(env *testscript.Env) error {
 		env.Setenv("IMAGE", image)
+		env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 		return setup(env)
 	}
 	testscript.Run(t, p)
