@@ -46,11 +46,12 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 	if ok {
 		done = p.run(ctx)
 	}
-	grace := backgroundGrace
 	if why, stopped := context.Cause(ctx).(*ending); stopped {
-		grace = why.grace
+		endAll(why.grace)
+	} else {
+		p.shell.end()
+		endRest()
 	}
-	endAll(grace)
 	out.settle()
 	if err := s.failure(); err != nil {
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: cannotRecord(err), Phase: done.Phase}

@@ -5,6 +5,7 @@ package agent
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -23,6 +24,30 @@ func endAll(grace time.Duration) {
 		return
 	}
 	waitGone(unkillable, func() { signalAll(syscall.SIGKILL) })
+}
+
+// endRest ends what a job that is over left running, which is mostly nothing.
+func endRest() {
+	if orphans() {
+		endAll(backgroundGrace)
+	}
+}
+
+// orphans tells cheaply whether there may be a process left when the shell is gone: then every one is our child.
+func orphans() bool {
+	if os.Getpid() == 1 {
+		return signalAll(0)
+	}
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(tasks) == 0 {
+		return true // a kernel without that list
+	}
+	for _, task := range tasks {
+		if children, err := os.ReadFile(task); err == nil && len(bytes.TrimSpace(children)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // waitGone waits until no process is left, and calls again each time it finds some.

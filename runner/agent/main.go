@@ -35,17 +35,10 @@ func IsTool(name string) bool {
 }
 
 // Main runs the agent, or a tool, and returns the exit status of the process. args[0] is the name it was called
-// by; "agent tool NAME …" runs a tool too.
+// by. A larger binary that serves as an agent must call Main first thing when IsTool(os.Args[0]).
 func Main(args []string) int {
 	if len(args) > 0 && IsTool(args[0]) {
 		return tools[filepath.Base(args[0])](args[1:])
-	}
-	if len(args) > 2 && args[1] == "tool" {
-		if tool, ok := tools[args[2]]; ok {
-			return tool(args[3:])
-		}
-		fmt.Fprintf(os.Stderr, "agent: there is no tool %q\n", args[2])
-		return 2
 	}
 	opts, err := parseFlags(args)
 	switch {

@@ -148,15 +148,13 @@ func graceOf(millis int64) time.Duration {
 	return time.Duration(millis) * time.Millisecond
 }
 
-// lastWord records the result, makes the record durable and gives an attached reader time to take it.
+// lastWord records the result and gives an attached reader time to take it.
 func (a *agent) lastWord(done wire.Done) int {
-	syncing := a.spool.sync() // what went before is durable before the word that it is complete
-	a.spool.add(done)
-	if err := errors.Join(syncing, a.spool.sync(), a.spool.failure()); err != nil {
-		a.transport.drain(lastWordPatience)
+	err := a.spool.conclude(done)
+	a.transport.drain(lastWordPatience)
+	if err != nil {
 		return trouble(err)
 	}
-	a.transport.drain(lastWordPatience)
 	return 0
 }
 
@@ -164,11 +162,11 @@ func (a *agent) lastWord(done wire.Done) int {
 // sandbox. Nothing of the job is left to go on with.
 func (a *agent) afterlife(was former, heard <-chan error) int {
 	if !was.done {
-		a.spool.add(wire.Done{
+		err := a.spool.conclude(wire.Done{
 			Status: wire.StatusFault, Reason: "agent_restarted",
 			Message: "the sandbox was restarted in the middle of the build, so what ran in it is lost: retry the build",
 		})
-		if err := a.spool.sync(); err != nil {
+		if err != nil {
 			return trouble(err)
 		}
 	}

@@ -27,6 +27,7 @@ type shell struct {
 	reaper *reaper
 
 	script   *os.File // what it reads; nil while there is no shell
+	pid      int
 	ended    <-chan syscall.WaitStatus
 	status   *os.File
 	messages chan message
@@ -204,7 +205,7 @@ func (s *shell) start() error {
 		return fmt.Errorf("%w: %w", errShell, err)
 	}
 	defer null.Close()
-	_, s.ended, err = s.reaper.start(s.path, []string{s.name, path}, &syscall.ProcAttr{
+	s.pid, s.ended, err = s.reaper.start(s.path, []string{s.name, path}, &syscall.ProcAttr{
 		Dir: s.dir, Env: env,
 		Files: []uintptr{null.Fd(), uintptr(s.stdout), null.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
@@ -289,6 +290,16 @@ func (s *shell) tell(lines string) {
 }
 
 const tellLimit = 10 * time.Second
+
+// end ends the process when no command runs in it.
+func (s *shell) end() {
+	if s == nil || s.script == nil {
+		return
+	}
+	_ = syscall.Kill(s.pid, syscall.SIGKILL)
+	<-s.ended
+	s.discard()
+}
 
 // discard forgets a shell that has ended.
 func (s *shell) discard() {

@@ -24,7 +24,8 @@ type spool struct {
 
 	mu       sync.Mutex
 	seq      uint64 // the newest frame
-	inFile   uint64 // the newest frame that the disk took
+	inFile   uint64 // the newest frame that the disk took and that may be sent
+	held     bool   // new frames may not be sent yet
 	size     int64  // bytes that we appended, and found at the start
 	marks    []mark
 	line     []byte
@@ -149,7 +150,9 @@ func (s *spool) append(encode func(dst []byte, seq uint64) []byte) int {
 	s.half = err != nil && (written > 0 || s.half)
 	switch {
 	case err == nil:
-		s.inFile = s.seq
+		if !s.held {
+			s.inFile = s.seq
+		}
 		s.marked(s.seq, s.size)
 	case len(s.overflow) < maxOverflow && n <= 4*wire.MaxCommandText:
 		s.overflow = append(s.overflow, append([]byte(nil), s.line...))
@@ -190,7 +193,24 @@ func (s *spool) before(seq uint64) int64 {
 	return s.marks[i-1].off
 }
 
-// extent returns the newest frame in the file, and the lines of those that the disk did not take.
+// conclude appends the last frame, makes the whole record durable, and only then lets the frame be sent.
+func (s *spool) conclude(done wire.Done) error {
+	s.mu.Lock()
+	s.held = true
+	s.mu.Unlock()
+	s.add(done)
+	syncing := s.sync()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.wake()
+	s.held = false
+	if s.failed == nil {
+		s.inFile = s.seq
+	}
+	return errors.Join(syncing, s.failed)
+}
+
+// extent returns the newest frame in the file that may be sent, and the lines of those that the disk did not take.
 func (s *spool) extent() (inFile uint64, extra [][]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

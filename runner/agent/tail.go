@@ -36,8 +36,12 @@ func (t *tail) next() (lines []byte, newest uint64) {
 		n, _ := t.spool.file.ReadAt(t.buf, t.off)
 		t.off += int64(n)
 		if n > 0 {
-			if lines := t.good(t.buf[:n]); len(lines) > 0 {
+			lines, held := t.good(t.buf[:n], inFile)
+			if len(lines) > 0 {
 				return lines, t.last
+			}
+			if held {
+				break
 			}
 			continue
 		}
@@ -56,31 +60,36 @@ func (t *tail) next() (lines []byte, newest uint64) {
 	return lines, t.last
 }
 
-// good returns those lines of a piece of the file that are frames not handed out yet.
-func (t *tail) good(piece []byte) []byte {
+// good returns those lines of a piece of the file that are frames not handed out yet, up to one that is held back.
+func (t *tail) good(piece []byte, inFile uint64) (lines []byte, held bool) {
 	t.out = t.out[:0]
 	for {
 		line, after, whole := bytes.Cut(piece, []byte{'\n'})
 		if !whole {
 			t.keep(line)
-			return t.out
+			return t.out, false
 		}
-		piece = after
 		if len(t.rest) > 0 {
 			line = append(t.rest, line...)
 			t.rest = t.rest[:0]
 		}
 		if t.skip {
 			t.skip = false
+			piece = after
 			continue
 		}
-		// A frame from the future was not written by us; believing it would hide those that are.
 		f, err := wire.Parse(line)
-		if err != nil || f.Seq <= t.last || f.Seq > t.spool.newest() {
-			continue
+		switch {
+		case err != nil, f.Seq <= t.last, f.Seq > t.spool.newest():
+			// A frame from the future was not written by us; believing it would hide those that are.
+		case f.Seq > inFile:
+			t.off -= int64(len(line) + 1 + len(after)) // to be read again
+			return t.out, true
+		default:
+			t.last = f.Seq
+			t.out = append(append(t.out, line...), '\n')
 		}
-		t.last = f.Seq
-		t.out = append(append(t.out, line...), '\n')
+		piece = after
 	}
 }
 
