@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -286,24 +285,26 @@ func project(name, url string) config.Project {
 // clientAll asks for the first page of everything.
 var clientAll client.ListOptions
 
-// newFuzzDaemon is a daemon with one project that outlives a single input.
-func newFuzzDaemon(f *testing.F) *daemon {
-	dir := f.TempDir()
-	secret := filepath.Join(dir, "secret")
-	if err := os.WriteFile(secret, []byte("one"), 0o600); err != nil {
-		f.Fatal(err)
-	}
+// memory is as much of a scheduler as a webhook meets, without a disk: fuzzing wants thousands of deliveries a second.
+type memory struct {
+	Scheduler
+	projects []scheduler.Project
+}
+
+func (m *memory) Projects() ([]scheduler.Project, error) { return m.projects, nil }
+
+func (m *memory) Accept(_ context.Context, t scheduler.Trigger) (scheduler.Trigger, bool, error) {
+	t.ID, t.Outcome = "t1", scheduler.OutcomePending
+	return t, true, nil
+}
+
+// newFuzzDaemon has one project, with webhook secret "one".
+func newFuzzDaemon() *daemon {
 	p := project("api", apiURL)
-	p.WebhookSecret = config.Secret("file:" + secret)
-	cfg := config.Default()
-	cfg.Projects = []config.Project{p}
-	sched, err := scheduler.Open(filepath.Join(dir, "state.db"), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { sched.Close() })
-	handler := New(Options{Scheduler: sched, Source: &fakeSource{}, Forges: []forge.Forge{forge.GitHub{}}}).(*api)
-	return &daemon{handler: handler}
+	p.WebhookSecret = "env:IGNORED"
+	state := &memory{projects: []scheduler.Project{{Project: p}}}
+	secret := func(config.Secret) ([]byte, error) { return []byte("one"), nil }
+	return &daemon{handler: New(Options{Scheduler: state, Secret: secret, Forges: []forge.Forge{forge.GitHub{}}}).(*api)}
 }
 
 // serve answers a request without a connection.

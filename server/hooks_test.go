@@ -323,7 +323,7 @@ func FuzzHook(f *testing.F) {
 		f.Add("pull_request", "application/json", hookBody(f, name))
 	}
 	f.Add("push", "application/x-www-form-urlencoded", []byte("payload=%7B%7D"))
-	d := newFuzzDaemon(f)
+	d := newFuzzDaemon()
 	f.Fuzz(func(t *testing.T, event, kind string, body []byte) {
 		header := delivery("push", "d", "one", body)
 		header["X-Github-Event"], header["Content-Type"] = []string{headerSafe(event)}, []string{headerSafe(kind)}

@@ -45,6 +45,11 @@ type Artifacts interface {
 	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 }
 
+var (
+	_ Scheduler = (*scheduler.Scheduler)(nil)
+	_ Artifacts = (*artifacts.Store)(nil)
+)
+
 // Source is what the server needs of the git mirrors. Both name a project, whose remote the daemon's assembly knows.
 type Source interface {
 	// Known returns which of the commits the project's mirror has, in their order.

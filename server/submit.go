@@ -19,8 +19,9 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 )
 
-// maxKnown is how many commits one question may name.
-const maxKnown = 10_000
+// emptyPack is a git pack without an object: what an empty body stands for.
+const emptyPack = "PACK\x00\x00\x00\x02\x00\x00\x00\x00" +
+	"\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e" // its SHA-1
 
 type commits struct {
 	Commits []string `json:"commits" maxItems:"10000" doc:"full commit ids"`
@@ -102,6 +103,9 @@ func (a *api) submit(ctx context.Context, in *submitIn) (*jsonOut[client.Trigger
 	}
 	ref := "refs/runner/submit/" + strings.ToLower(newID())
 	in.pack.left = a.MaxPack
+	if in.pack.length == 0 {
+		in.pack.r = strings.NewReader(emptyPack)
+	}
 	err = a.Source.Receive(ctx, p.Project, in.Commit, ref, in.pack)
 	in.pack.done()
 	if in.pack.full {

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/source"
+)
+
+// mirrors is the real source store, as the daemon puts it before the server.
+type mirrors struct{ *source.Store }
+
+func (m mirrors) Known(ctx context.Context, p config.Project, ids []string) ([]string, error) {
+	return m.Store.Known(ctx, p.URL, ids)
+}
+
+func (m mirrors) Receive(ctx context.Context, p config.Project, commit, ref string, pack io.Reader) error {
+	_, err := m.Store.Receive(ctx, p.URL, ref, commit, pack, DefaultMaxPack)
+	var fault *source.FetchError
+	if errors.As(err, &fault) && fault.UserFault() {
+		return &RefusedError{Reason: err.Error()}
+	}
+	return err
+}
+
+// git runs git in a directory and returns what it prints.
+func git(t *testing.T, dir, stdin string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git %v: %v", args, err)
+	}
+	return string(out)
+}
+
+func TestSubmitsReachARealMirror(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git makes the packs of this test, and it is not installed")
+	}
+	d := newDaemon(t, project("api", apiURL))
+	store, err := source.Open(source.Options{Dir: filepath.Join(d.dir, "source")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.handler.Source = mirrors{store}
+	c := d.client()
+
+	repo := t.TempDir()
+	git(t, repo, "", "init", "-q")
+	commit := func() string {
+		git(t, repo, "", "commit", "-q", "--allow-empty", "-m", "more")
+		return strings.TrimSpace(git(t, repo, "", "rev-parse", "HEAD"))
+	}
+	first, second := commit(), commit()
+	pack := func(revs ...string) io.Reader {
+		return strings.NewReader(git(t, repo, strings.Join(revs, "\n")+"\n", "pack-objects", "-q", "--revs", "--thin", "--stdout"))
+	}
+	send := func(id string, pack io.Reader) error {
+		tr, err := c.Submit(t.Context(), "api", client.Submission{Commit: id, PackBytes: -1}, pack)
+		if err == nil && (tr.Commit != id || tr.Outcome != "pending") {
+			t.Errorf("trigger %+v", tr)
+		}
+		return err
+	}
+	known := func() []string {
+		ids, err := c.Known(t.Context(), "api", []string{first, second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+
+	if ids := known(); len(ids) != 0 {
+		t.Errorf("a mirror that is not there yet knows %v", ids)
+	}
+	for what, pack := range map[string]io.Reader{"half of it": pack(second, "^"+first), "junk": strings.NewReader("no pack at all"), "nothing": nil} {
+		if p := asProblem(t, send(second, pack)); p.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %+v", what, p)
+		}
+	}
+	if err := send(first, pack(first)); err != nil {
+		t.Fatal(err)
+	}
+	if ids := known(); !slices.Equal(ids, []string{first}) {
+		t.Errorf("known %v, want %s", ids, first)
+	}
+	if err := send(second, pack(second, "^"+first)); err != nil {
+		t.Fatal(err)
+	}
+	if err := send(second, nil); err != nil {
+		t.Errorf("nothing was missing: %v", err)
+	}
+	if err := send(second, bytes.NewReader(nil)); err != nil {
+		t.Errorf("an empty body: %v", err)
+	}
+	if ids := known(); !slices.Equal(ids, []string{first, second}) {
+		t.Errorf("known %v", ids)
+	}
+}
