@@ -15,6 +15,8 @@ type pump struct {
 	frames chan wire.Frame
 	quit   chan struct{}
 
+	welcomed bool // by the agent, on this connection; used by the session alone
+
 	mu   sync.Mutex
 	fail error
 	seq  uint64

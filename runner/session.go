@@ -158,6 +158,7 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 	switch f.Kind {
 	case wire.KindWelcome:
 		welcome.Stop()
+		p.welcomed = true
 		return nil, s.welcomed(ctx, p, f)
 	case wire.KindRefused:
 		var r wire.Refused
@@ -165,6 +166,10 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 			return nil, fmt.Errorf("%w: %w", errProtocol, err)
 		}
 		return nil, fmt.Errorf("%w: it refused: %s", errProtocol, r.Reason)
+	}
+	if !p.welcomed {
+		// Still on its way to whoever was attached before us. The agent sends all that we lack after its welcome.
+		return nil, nil
 	}
 	done, err := s.rec.take(f)
 	if err != nil {

@@ -34,6 +34,8 @@ type daemon struct {
 	cmd     *exec.Cmd
 	gone    chan struct{}
 	log     *syncBuffer
+
+	instance string // the daemon's own id, as it stands in its containers' labels
 	*client.Client
 }
 
@@ -123,6 +125,11 @@ func (d *daemon) start() {
 		d.t.Fatal(err)
 	}
 	d.Client = client.New("http://"+d.address, strings.TrimSpace(string(token)))
+	info, err := d.Daemon(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.instance = info.Instance
 }
 
 func (d *daemon) await(path string) {
@@ -177,29 +184,15 @@ func (d *daemon) removeSandboxes() {
 	for _, id := range d.containers("-a") {
 		_ = exec.Command("docker", "rm", "-f", "-v", id).Run()
 	}
-	out, _ := exec.Command("docker", "volume", "ls", "-q", "--filter", "label=runner.instance="+d.instance()).Output()
+	out, _ := exec.Command("docker", "volume", "ls", "-q", "--filter", "label=runner.instance="+d.instance).Output()
 	for _, v := range strings.Fields(string(out)) {
 		_ = exec.Command("docker", "volume", "rm", "-f", v).Run()
 	}
 }
 
-// instance is the daemon's own id, as it stands in its containers' labels.
-func (d *daemon) instance() string {
-	info, err := d.Daemon(context.Background())
-	if err == nil {
-		d.env = append(d.env, "TEST_INSTANCE="+info.Instance)
-	}
-	for i := len(d.env) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(d.env[i], "TEST_INSTANCE="); ok {
-			return v
-		}
-	}
-	return "unknown"
-}
-
 // containers lists the containers on the engine that bear the daemon's instance id.
 func (d *daemon) containers(flags ...string) []string {
-	args := append([]string{"ps", "-q", "--filter", "label=runner.instance=" + d.instance()}, flags...)
+	args := append([]string{"ps", "-q", "--filter", "label=runner.instance=" + d.instance}, flags...)
 	out, err := exec.Command("docker", args...).Output()
 	if err != nil {
 		d.t.Errorf("docker ps: %v", err)
