@@ -91,6 +91,9 @@ func baseDirs(dir, base string) ([]string, error) {
 func parseAll(key string, texts []string) ([]glob.Pattern, error) {
 	all := make([]glob.Pattern, 0, len(texts))
 	for _, text := range texts {
+		if text == "" {
+			continue // a variable that is not set
+		}
 		p, err := glob.Parse(strings.TrimPrefix(text, "/"))
 		if err != nil {
 			return nil, mistake("%s: %v", key, err)
@@ -112,6 +115,9 @@ type group struct {
 func (s *selection) below(base string, exclude []glob.Pattern, hit []bool) error {
 	groups := []*group{{root: base}}
 	for i, file := range s.spec.Files {
+		if file == "" {
+			continue // a variable that is not set
+		}
 		g, rel := groups[0], file
 		if full := filepath.Clean(file); filepath.IsAbs(full) || strings.HasPrefix(full, "..") {
 			g, rel = outside(base, full, strings.HasSuffix(file, "/"))
@@ -237,6 +243,9 @@ func (s *selection) free(name string) string {
 
 // why explains a path that matched nothing, where there is more to say than that.
 func (s *selection) why(base, file string) string {
+	if file == "" {
+		return "(it holds only variables that are not set)"
+	}
 	full := file
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(base, file)

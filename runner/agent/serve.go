@@ -32,6 +32,9 @@ const lastWordPatience = 2 * time.Second
 // defaultGrace is between TERM and KILL when nobody says otherwise.
 const defaultGrace = 10 * time.Second
 
+// termGrace is between TERM and KILL when the sandbox itself is told to end: engines wait 10 s before they kill it.
+const termGrace = 5 * time.Second
+
 // serve lives one life and returns the exit status.
 func serve(opts options) int {
 	// A broken pipe must end no more than the attach. Ignoring the signal would be inherited by every command.
@@ -109,7 +112,7 @@ func (a *agent) life(term <-chan os.Signal, heard <-chan error, run func(context
 			}
 		case <-term:
 			end(&ending{
-				status: wire.StatusStopped, reason: "stopped", grace: defaultGrace,
+				status: wire.StatusStopped, reason: "stopped", grace: termGrace,
 				message: "the build was stopped: its sandbox was told to end (SIGTERM)",
 			})
 			if result == nil {

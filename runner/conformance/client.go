@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -28,33 +29,67 @@ func (b *box) dial(epoch, last uint64) *client {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	c := &client{t: b.t, conn: conn, r: wire.NewReader(conn), w: wire.NewWriter(conn)}
-	c.guard = time.AfterFunc(patience, func() { conn.Close() })
-	if err := c.w.Begin(); err != nil {
+	c := b.client(conn)
+	if err := c.hello(epoch, last); err != nil {
 		b.t.Fatal(err)
 	}
-	c.send(wire.Hello{Protocol: wire.Protocol, Epoch: epoch, LastFrame: last})
 	return c
+}
+
+func (b *box) client(conn io.ReadWriteCloser) *client {
+	c := &client{t: b.t, conn: conn, r: wire.NewReader(conn), w: wire.NewWriter(conn)}
+	c.guard = time.AfterFunc(patience, func() { conn.Close() })
+	return c
+}
+
+func (c *client) hello(epoch, last uint64) error {
+	if err := c.w.Begin(); err != nil {
+		return err
+	}
+	c.seq++
+	return c.w.Send(c.seq, wire.Hello{Protocol: wire.Protocol, Epoch: epoch, LastFrame: last})
 }
 
 // attach dials and reads on to the welcome of this epoch: what came before it was meant for a predecessor.
 func (b *box) attach(epoch, last uint64) *client {
 	b.t.Helper()
 	c := b.dial(epoch, last)
-	for {
-		f := c.read()
-		if f.Kind == wire.KindRefused {
-			b.t.Fatalf("epoch %d was refused: %s", epoch, f.Body)
+	if err := c.awaitWelcome(epoch); err != nil {
+		b.t.Fatalf("attaching: %v", err)
+	}
+	return c
+}
+
+// tryAttach attaches to an agent that may have ended; then it returns nil.
+func (b *box) tryAttach(epoch, last uint64) *client {
+	b.t.Helper()
+	conn, err := b.ex.Attach(context.WithoutCancel(b.t.Context()), b.spec.ID)
+	if err == nil {
+		c := b.client(conn)
+		if err = c.hello(epoch, last); err == nil {
+			err = c.awaitWelcome(epoch)
 		}
-		if f.Kind != wire.KindWelcome {
-			continue
+		if err == nil {
+			return c
+		}
+		c.close()
+	}
+	b.t.Logf("not attached: %v", err)
+	return nil
+}
+
+func (c *client) awaitWelcome(epoch uint64) error {
+	for {
+		f, err := c.r.Read()
+		if err != nil {
+			return err
+		}
+		if f.Kind == wire.KindRefused {
+			return fmt.Errorf("epoch %d was refused: %s", epoch, f.Body)
 		}
 		var w wire.Welcome
-		if err := wire.Decode(f, &w); err != nil {
-			b.t.Fatal(err)
-		}
-		if w.Epoch == epoch {
-			return c
+		if f.Kind == wire.KindWelcome && wire.Decode(f, &w) == nil && w.Epoch == epoch {
+			return nil
 		}
 	}
 }
@@ -87,6 +122,7 @@ func (c *client) close() {
 // record is what frames told, in order.
 type record struct {
 	t        *testing.T
+	frames   []wire.Frame
 	last     uint64
 	gaps     int
 	log      bytes.Buffer
@@ -105,6 +141,32 @@ func (rec *record) followToEnd(c *client) {
 	}
 }
 
+// some takes up to n frames, and tells whether there may be more to come from this connection or another.
+func (rec *record) some(c *client, n int) bool {
+	rec.t.Helper()
+	for range n {
+		f, err := c.r.Read()
+		if err != nil {
+			rec.t.Logf("the connection ended: %v", err)
+			return false
+		}
+		if rec.take(f); rec.done != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// rest completes the record with what a longer one has after it.
+func (rec *record) rest(whole *record) {
+	rec.t.Helper()
+	for _, f := range whole.frames {
+		if f.Seq > rec.last {
+			rec.take(f)
+		}
+	}
+}
+
 // take adds one frame. Frames come in order and exactly once; what is missing is counted.
 func (rec *record) take(f wire.Frame) {
 	rec.t.Helper()
@@ -116,6 +178,7 @@ func (rec *record) take(f wire.Frame) {
 	}
 	rec.gaps += int(f.Seq - rec.last - 1)
 	rec.last = f.Seq
+	rec.frames = append(rec.frames, f)
 	switch f.Kind {
 	case wire.KindLog:
 		var l wire.Log

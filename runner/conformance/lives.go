@@ -63,25 +63,21 @@ func detachAndAttach(t *testing.T, newExecutor New) {
 	rec := &record{t: t}
 	c := b.attach(1, 0)
 	c.send(b.job(fmt.Sprintf(`i=0; while [ $i -lt %d ]; do i=$((i+1)); echo "line $i"; done`, lines)))
-	for epoch := uint64(2); rec.done == nil; epoch++ {
-		for range 3 {
-			rec.take(c.read())
-			if rec.done != nil {
-				break
-			}
-		}
-		if rec.done == nil {
-			c.close()
-			if state, err := b.ex.Inspect(t.Context(), b.spec.ID); err != nil || !state.Running {
-				break
-			}
-			c = b.attach(epoch, rec.last)
+	attaches := 1
+	for ; rec.some(c, 3); attaches++ {
+		c.close()
+		if c = b.tryAttach(uint64(attaches+1), rec.last); c == nil {
+			break
 		}
 	}
-	c.close()
-	if rec.done == nil {
-		rec = b.spooled()
+	if c != nil {
+		c.close()
 	}
+	if rec.done == nil { // the agent ended between two attaches, or while one was made
+		b.waitEnded()
+		rec.rest(b.spooled())
+	}
+	t.Logf("attached %d times", attaches)
 	rec.wantStatus(wire.StatusSucceeded)
 	var want strings.Builder
 	for i := range lines {

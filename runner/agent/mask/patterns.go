@@ -32,7 +32,8 @@ func patterns(secrets []string) []string {
 		if len(trimmed) < minSecret {
 			continue
 		}
-		for _, value := range []string{secret, trimmed} {
+		// With a newline too: that is what echo gives to base64.
+		for _, value := range []string{secret, trimmed, trimmed + "\n"} {
 			all = appendLong(all, minEncoded, encoded(value)...)
 			all = appendLong(all, minSecret, escaped(value)...)
 		}
