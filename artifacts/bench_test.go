@@ -141,7 +141,7 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func benchAppend(b *testing.B, logs int) {
-	s := newStore(b)
+	s, _ := newStoreAt(b, filepath.Join(b.TempDir(), "artifacts.db"))
 	line := prose(1, 200)
 	ids := make(chan string, logs)
 	for i := range logs {

@@ -124,12 +124,12 @@ func (c *checker) files(gen uint64) error {
 	var sum setRow
 	var id string
 	err := c.each(checkRows, func(tx *bolt.Tx) *bolt.Bucket {
-		if g, err := parseGen(tx.Bucket(gensBucket).Get(key(gen))); err != nil || g.state != stateVisible {
+		g, err := parseGen(tx.Bucket(gensBucket).Get(key(gen)))
+		if err != nil || g.state != stateVisible {
 			id = ""
 			return nil // removed since; the collector may have begun
-		} else {
-			id = g.id
 		}
+		id = g.id
 		files, err := manifestFiles(tx, gen)
 		if err != nil {
 			c.problem("set %q: %v", id, err)

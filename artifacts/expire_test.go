@@ -14,6 +14,7 @@ import (
 func aWeek(t *testing.T) (*Store, *clock) {
 	t.Helper()
 	s, c := newStoreAt(t, filepath.Join(t.TempDir(), "artifacts.db"))
+	s.db.NoSync = true
 	for day := range 7 {
 		put(t, s, fmt.Sprint("set", day), entry{name: "x", body: noise(uint64(day), 1<<20)})
 		appendLog(t, s, fmt.Sprint("log", day), 1, noise(uint64(50+day), 1<<18))

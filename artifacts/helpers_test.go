@@ -32,9 +32,11 @@ func (c *clock) pass(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
+// newStore opens a store that does not wait for the disk: what a test needs of it, does not need a power cut.
 func newStore(t testing.TB) *Store {
 	t.Helper()
 	s, _ := newStoreAt(t, filepath.Join(t.TempDir(), "artifacts.db"))
+	s.db.NoSync = true
 	return s
 }
 

@@ -114,6 +114,9 @@ func pax(t *testing.T) []byte {
 
 func TestTroubleOfReadingIsNotTheJobs(t *testing.T) {
 	s := newStore(t)
+	if _, err := s.PutTar(t.Context(), "set", SetMeta{Name: strings.Repeat("n", 2000)}, nil, Limits{}); err == nil {
+		t.Error("a name of 2000 bytes was taken")
+	}
 	broken := errors.New("disk on fire")
 	r := io.MultiReader(bytes.NewReader(tarOf(t, text("a", "x"))[:700]), iotest.ErrReader(broken))
 	_, err := s.PutTar(t.Context(), "set", SetMeta{}, r, Limits{})
@@ -201,7 +204,7 @@ func TestModesAndTimesAreTamed(t *testing.T) {
 func FuzzPutTar(f *testing.F) {
 	f.Add(tarOf(f, text("a", "x"), text("b\n/c", "y"), entry{name: "l", kind: tar.TypeSymlink, link: "a"}))
 	f.Add(tarOf(f, text("../a", "x")))
-	f.Add(tarOf(f, entry{name: "big", body: prose(1, 3*minChunkBytes)}, entry{name: "d/", kind: tar.TypeDir}, text("d/e", "")))
+	f.Add(tarOf(f, entry{name: "big", body: prose(1, minChunkBytes+100)}, entry{name: "d/", kind: tar.TypeDir}, text("d/e", "")))
 	f.Add(tarOf(f, text("a", "x"), text("a/b", "x")))
 	f.Add([]byte{})
 	s := newStore(f)

@@ -18,9 +18,11 @@ const (
 	DefaultMaxFiles = 200_000
 )
 
+const maxSetName = 1024
+
 // SetMeta is what the caller says of a set.
 type SetMeta struct {
-	Name string // for people; may be empty
+	Name string // for people; may be empty, or up to 1024 bytes
 }
 
 // Limits bound what one tar may bring. Zero is the default.
@@ -40,6 +42,9 @@ type Limits struct {
 func (s *Store) PutTar(ctx context.Context, id string, meta SetMeta, r io.Reader, limits Limits) (Set, error) {
 	if err := checkID("artifact set", id); err != nil {
 		return Set{}, err
+	}
+	if len(meta.Name) > maxSetName {
+		return Set{}, &InputError{Reason: fmt.Sprintf("the set's name has %d bytes, want at most %d", len(meta.Name), maxSetName)}
 	}
 	select {
 	case s.slots <- struct{}{}:

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ func TestTwoGibibytesInAndOut(t *testing.T) {
 		t.Skip("passes 2 GiB through the disk; set RUNNER_SLOW=1 to run it")
 	}
 	const size, limit = 2 << 30, 100 << 20
-	s := newStore(t)
+	s, _ := newStoreAt(t, filepath.Join(t.TempDir(), "artifacts.db"))
 	debug.FreeOSMemory() // what other tests left
 	most := sampleMemory(t)
 	logs := appendWhile(t, s)
