@@ -61,6 +61,9 @@ func (e *Engine) hijack(ctx context.Context, id string, opts container.AttachOpt
 	}
 	short, cancel := context.WithTimeout(ctx, attachTimeout)
 	defer cancel()
+	if err := e.negotiate(short); err != nil {
+		return nil, e.fail(ctx, "attaching to sandbox "+id, err)
+	}
 	type answer struct {
 		resp types.HijackedResponse
 		err  error

@@ -36,7 +36,7 @@ func (e *Engine) Create(ctx context.Context, spec runner.SandboxSpec) error {
 	}
 	l := &launch{e: e, spec: spec, facts: f, agent: agent, mode: mode, try: try}
 	if err := l.run(ctx); err != nil {
-		return e.createFailed(ctx, spec, err)
+		return e.createFailed(ctx, spec, f, err)
 	}
 	return nil
 }
@@ -44,6 +44,9 @@ func (e *Engine) Create(ctx context.Context, spec runner.SandboxSpec) error {
 // ready asks what the engine can do and makes the network, both at once. After the first time neither asks it.
 func (e *Engine) ready(ctx context.Context) (facts, error) {
 	var f facts
+	if err := e.negotiate(ctx); err != nil {
+		return f, err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { f, err = e.engineFacts(gctx); return err })
 	g.Go(func() error { return e.ensureNetwork(gctx) })
@@ -98,7 +101,7 @@ func (l *launch) mend(err error) (string, func(context.Context) error) {
 			l.mode, l.try = workspaceCopy, false
 			return e.Remove(ctx, l.spec.ID)
 		}
-	case says(err, "network "+e.networkName()+" not found", "network-scoped alias is supported", "could not find a network matching"):
+	case says(err, "network "+e.networkName()+" not found"):
 		return "the network is gone", func(ctx context.Context) error {
 			e.network.forget()
 			return errors.Join(e.Remove(ctx, l.spec.ID), e.ensureNetwork(ctx))
@@ -203,7 +206,7 @@ func (l *launch) adopt(ctx context.Context, name string, conflict error) (starte
 }
 
 // createFailed puts the engine's refusals into words.
-func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, err error) error {
+func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, f facts, err error) error {
 	doing := "making sandbox " + spec.ID
 	switch {
 	case unavailable(err) || ctx.Err() != nil:
@@ -211,7 +214,7 @@ func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, err 
 	case cerrdefs.IsNotFound(err) && says(err, "no such image"):
 		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
 	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
-		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + e.platform()}
+		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + f.goarch}
 	case says(err, "minimum memory limit"):
 		return fmt.Errorf("%s: the memory limit of %d bytes is too small for a container: raise limits.memory: %w", doing, spec.Limits.MemoryBytes, err)
 	case says(err, "bind source path does not exist"):
@@ -225,10 +228,4 @@ func imageName(i runner.Image) string {
 		return i.Ref
 	}
 	return i.ID
-}
-
-func (e *Engine) platform() string {
-	e.facts.mu.Lock()
-	defer e.facts.mu.Unlock()
-	return e.facts.val.goarch
 }

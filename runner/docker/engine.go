@@ -60,8 +60,10 @@ type Engine struct {
 	ca    []byte // combined bundle, nil for none
 	pulls singleflight.Group
 
+	version once[string]
 	facts   once[facts]
 	network once[struct{}]
+	bridge  string // the network that is made on demand
 	agent   agentGate
 	boots   bootLog
 	mode    modeMemory
@@ -97,7 +99,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
 	}
-	e := &Engine{opts: o, api: api, ca: ca, log: o.Logger.With("engine", o.Engine)}
+	e := &Engine{opts: o, api: api, ca: ca, bridge: DefaultNetwork, log: o.Logger.With("engine", o.Engine)}
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -155,6 +157,9 @@ const pingTimeout = 5 * time.Second
 func (e *Engine) Ping(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
+	if err := e.negotiate(short); err != nil {
+		return e.fail(ctx, "pinging", err)
+	}
 	_, err := e.api.Ping(short)
 	return e.fail(ctx, "pinging", err)
 }

@@ -24,20 +24,40 @@ type facts struct {
 	remapped bool // root in a container is not root on the engine's host
 }
 
+// negotiate agrees with the engine on the API's version, once per process. The client would do so by itself, but not
+// safely when its first calls come at the same time, so every way to the engine leads through here.
+func (e *Engine) negotiate(ctx context.Context) error {
+	_, err := e.version.get(ctx, func(ctx context.Context) (string, error) {
+		short, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		pong, err := e.api.Ping(short)
+		if err != nil {
+			return "", err
+		}
+		e.api.NegotiateAPIVersionPing(pong)
+		v := e.api.ClientVersion()
+		if versions.LessThan(v, minAPI) {
+			return "", fmt.Errorf("it speaks API %s, %s or newer is needed: upgrade it to Docker 20.10 or later", v, minAPI)
+		}
+		return v, nil
+	})
+	return e.fail(ctx, "reaching it", err)
+}
+
 // engineFacts asks the engine once per process.
 func (e *Engine) engineFacts(ctx context.Context) (facts, error) {
-	return e.facts.get(ctx, func(ctx context.Context) (facts, error) {
+	if err := e.negotiate(ctx); err != nil {
+		return facts{}, err
+	}
+	f, err := e.facts.get(ctx, func(ctx context.Context) (facts, error) {
 		short, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		info, err := e.api.Info(short)
 		if err != nil {
-			return facts{}, e.fail(ctx, "asking what the engine can do", err)
-		}
-		if v := e.api.ClientVersion(); versions.LessThan(v, minAPI) {
-			return facts{}, fmt.Errorf("engine %s speaks API %s, %s or newer is needed: upgrade it to Docker 20.10 or later", e.opts.Engine, v, minAPI)
+			return facts{}, err
 		}
 		if info.OSType != "linux" {
-			return facts{}, fmt.Errorf("engine %s runs %s containers, linux ones are needed", e.opts.Engine, info.OSType)
+			return facts{}, fmt.Errorf("it runs %s containers, linux ones are needed", info.OSType)
 		}
 		return facts{
 			goarch: goarch(info.Architecture), cpus: info.NCPU, cpuQuota: info.CPUCfsQuota,
@@ -46,6 +66,7 @@ func (e *Engine) engineFacts(ctx context.Context) (facts, error) {
 			}),
 		}, nil
 	})
+	return f, e.fail(ctx, "asking what it can do", err)
 }
 
 // goarch turns the kernel's word for an architecture into Go's.

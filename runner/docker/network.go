@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
@@ -20,7 +22,7 @@ const networkNone = "none"
 
 func (e *Engine) networkName() string {
 	if e.opts.Network == "" {
-		return DefaultNetwork
+		return e.bridge
 	}
 	return e.opts.Network
 }
@@ -47,27 +49,35 @@ func (e *Engine) ensureNetwork(ctx context.Context) error {
 }
 
 // makeNetwork makes the network unless it is there. Two daemons may do so at once: engines do not hold network
-// names unique, but they do hold bridges unique, so one of two creations fails and finds the other's.
+// names unique, but they do hold bridges unique, so one of two creations fails, and waits for the other's network to
+// be seen, or tries again if that one came to nothing.
 func (e *Engine) makeNetwork(ctx context.Context, name string) error {
-	if found, err := e.checkNetwork(ctx, name); found || err != nil {
-		return err
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		if found, err := e.checkNetwork(ctx, name); found || err != nil {
+			return err
+		}
+		_, err := e.api.NetworkCreate(ctx, name, network.CreateOptions{
+			Driver: "bridge",
+			Options: map[string]string{
+				enableICC:                        "false",
+				"com.docker.network.bridge.name": bridgeName(name),
+			},
+			Labels: map[string]string{LabelNetwork: name},
+		})
+		if err == nil || wait > networkPatience || !says(err, "already exists", "same bridge name") {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
 	}
-	_, cerr := e.api.NetworkCreate(ctx, name, network.CreateOptions{
-		Driver: "bridge",
-		Options: map[string]string{
-			enableICC:                        "false",
-			"com.docker.network.bridge.name": bridgeName(name),
-		},
-		Labels: map[string]string{LabelNetwork: name},
-	})
-	if cerr == nil {
-		return nil
-	}
-	if found, err := e.checkNetwork(ctx, name); found || err != nil {
-		return err
-	}
-	return cerr
 }
+
+// networkPatience bounds the wait for the network that another daemon is making: the waits before it add up to about
+// as much.
+const networkPatience = 10 * time.Second
 
 // checkNetwork tells whether the network exists, and refuses one that lets sandboxes reach each other.
 func (e *Engine) checkNetwork(ctx context.Context, name string) (bool, error) {

@@ -21,6 +21,9 @@ func (e *Engine) inspect(ctx context.Context, id string) (container.InspectRespo
 	if err := checkID(id); err != nil {
 		return none, err
 	}
+	if err := e.negotiate(ctx); err != nil {
+		return none, err
+	}
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	in, err := e.api.ContainerInspect(short, containerName(id))
@@ -102,6 +105,9 @@ func (e *Engine) Kill(ctx context.Context, id string) error {
 func (e *Engine) List(ctx context.Context) ([]string, error) {
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	if err := e.negotiate(short); err != nil {
+		return nil, e.fail(ctx, "listing sandboxes", err)
+	}
 	mine := filters.NewArgs(filters.Arg("label", LabelInstance+"="+e.opts.Instance))
 	var containers []container.Summary
 	var volumes volume.ListResponse

@@ -35,7 +35,7 @@ func (e *Engine) sweepAgents(ctx context.Context) {
 		return
 	}
 	for _, c := range fillers {
-		if c.State == container.StateCreated && time.Since(time.Unix(c.Created, 0)) > fillerAge {
+		if staleFiller(c, time.Now()) {
 			e.discard(ctx, c.ID)
 		}
 	}
@@ -45,14 +45,24 @@ func (e *Engine) sweepAgents(ctx context.Context) {
 		return
 	}
 	for _, v := range vols.Volumes {
-		made, err := time.Parse(time.RFC3339, v.CreatedAt)
-		if err != nil || time.Since(made) < agentAge || v.Name == e.agent.volume() {
+		if !staleAgent(v, e.agent.volume(), time.Now()) {
 			continue
 		}
 		if e.api.VolumeRemove(ctx, v.Name, false) == nil {
 			e.log.Info("removed a former agent's volume", "volume", v.Name)
 		}
 	}
+}
+
+// staleFiller tells whether nobody can still be filling a volume through a container.
+func staleFiller(c container.Summary, now time.Time) bool {
+	return c.State == container.StateCreated && now.Sub(time.Unix(c.Created, 0)) > fillerAge
+}
+
+// staleAgent tells whether a volume holds a former agent. One of unknown age is kept.
+func staleAgent(v *volume.Volume, current string, now time.Time) bool {
+	made, err := time.Parse(time.RFC3339, v.CreatedAt)
+	return err == nil && now.Sub(made) > agentAge && v.Name != current
 }
 
 func (g *agentGate) volume() string {
