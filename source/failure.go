@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -24,10 +25,17 @@ func explain(err error, l location) error {
 	case err == nil, errors.As(err, &fe), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return err // our own disk, not the remote
+	}
 	for _, f := range []func(error, location) error{explainTrust, explainAnswer, explainData, explainNetwork} {
 		if said := f(err, l); said != nil {
 			return said
 		}
+	}
+	if said, ok := strings.CutPrefix(err.Error(), "unexpected error: "); ok {
+		return fail(KindUnreachable, "look at the server: git fsck may tell more", "%s gave up: %s", l, firstLine(said))
 	}
 	return fail(KindUnreachable, "", "fetching from %s failed: %s", l, redact(firstLine(err.Error())))
 }

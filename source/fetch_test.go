@@ -75,7 +75,6 @@ func TestFetchFollowsTheRemote(t *testing.T) {
 		if got.Commit != commit {
 			t.Fatalf("%+v gave %s, want %s", w, got.Commit, commit)
 		}
-		fsck(t, s, remote.URL)
 	}
 	first := r.git("rev-parse", "HEAD")
 	must(Want{}, first)
@@ -136,6 +135,7 @@ func TestFetchFollowsTheRemote(t *testing.T) {
 	if err != nil || got.DefaultBranch != "refs/heads/trunk" || got.Ref != "refs/heads/trunk" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	fsck(t, s, remote.URL)
 }
 
 func errOf[T any](_ T, err error) error { return err }

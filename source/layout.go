@@ -106,6 +106,9 @@ func (w *writer) plan(p *plan, i int, part module, req *request, l *layout) (*vi
 	if err != nil {
 		return v, err
 	}
+	if !v.Has(id) {
+		return v, fail(KindUnknownCommit, "fetch it first", "the mirror of %s has no commit %s", part.URL, id)
+	}
 	meta := newMetadata(v.Objects)
 	c, err := meta.commit(id)
 	if err != nil {
