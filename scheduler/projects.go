@@ -79,6 +79,7 @@ func (s *Scheduler) PutProject(ctx context.Context, p config.Project) error {
 	if s.inFile(p.Name) {
 		return fmt.Errorf("project %q: %w: change it there, then send the daemon SIGHUP", p.Name, ErrManagedByFile)
 	}
+	p.Fill()
 	err := s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketProjects, []byte(p.Name), p) })
 	s.hub.tell()
 	return err

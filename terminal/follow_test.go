@@ -154,6 +154,7 @@ func TestSummary(t *testing.T) {
 	two.Phases = []client.Phase{{Name: "PROVISIONING", Status: succeeded, Seconds: .4}, {Name: "BUILD", Status: failed, Seconds: 58}}
 	b := build(failed, one, two)
 	b.Message, b.Reason = "shard 2/2 failed in BUILD", "job_failed"
+	b.Warnings = []string{"b.yml:2:1: warning: unknown key\nhint: remove it", "the clock jumped"}
 	b.Phases = []client.Phase{{Name: "SUBMITTED", Status: succeeded}, {Name: "QUEUED", Status: succeeded, Seconds: .2}}
 	sets := []client.ArtifactSet{{Job: "s1", Name: "dist", Bytes: 12_345, Files: make([]client.ArtifactFile, 3)}}
 	var out bytes.Buffer
@@ -164,6 +165,9 @@ func TestSummary(t *testing.T) {
   command   go test ./...
             echo done
   go test ./... exited with status 1
+b.yml:2:1: warning: unknown key
+hint: remove it
+warning: the clock jumped
 
 jobs          status       time
 ✓ shard 1/2   SUCCEEDED   2.0 s

@@ -49,12 +49,16 @@ func Summary(o *Output, b client.Build, sets []client.ArtifactSet) {
 // causes explains everything that did not succeed, the build's own message first.
 func causes(o *Output, b client.Build) []string {
 	var lines []string
-	if b.Message != "" && b.Status != succeeded {
-		lines = append(lines, o.sign(b.Status)+" "+indent(b.Message)+reason(b.Reason))
+	switch message := strings.TrimSpace(plainText(b.Message)); {
+	case message == "" || b.Status == succeeded:
+	case strings.Contains(message, "\n"): // problems of the buildspec, with excerpts whose columns must stay
+		lines = append(lines, message)
+	default:
+		lines = append(lines, o.sign(b.Status)+" "+message+reason(b.Reason))
 	}
 	for _, job := range b.Jobs {
-		if job.State != "ended" || job.Status == succeeded {
-			continue
+		if job.State != "ended" || job.Status == succeeded || (len(b.Jobs) == 1 && b.Message != "") {
+			continue // of an only job, the build's message says it all
 		}
 		lines = append(lines, fmt.Sprintf("%s %s  %s", o.sign(job.Status), o.paint(bold, oneLine(job.Name)), cause(job)))
 		if job.Command != "" {
@@ -65,9 +69,18 @@ func causes(o *Output, b client.Build) []string {
 		}
 	}
 	for _, w := range b.Warnings {
-		lines = append(lines, "warning: "+oneLine(w))
+		lines = append(lines, warning(w))
 	}
 	return lines
+}
+
+// warning is one of the buildspec's, which name their place and themselves, or another.
+func warning(text string) string {
+	text = strings.TrimSpace(plainText(text))
+	if !strings.Contains(text, "warning: ") {
+		return "warning: " + text
+	}
+	return text
 }
 
 // cause is a failed job in a few words: phase, exit status, reason.
@@ -76,13 +89,26 @@ func cause(job client.Job) string {
 		return ""
 	}
 	words := []string{job.Status}
-	if job.Phase != "" && job.Phase != "COMPLETED" {
-		words = append(words, "in "+job.Phase)
+	if phase := decided(job); phase != "" {
+		words = append(words, "in "+phase)
 	}
 	if job.Exit != 0 {
 		words = append(words, "with exit status "+strconv.Itoa(job.Exit))
 	}
 	return strings.Join(words, " ") + reason(job.Reason)
+}
+
+// decided is the phase that made a job fail, or in which it was ended.
+func decided(job client.Job) string {
+	for _, p := range job.Phases {
+		if p.Status != succeeded && p.Name != "COMPLETED" {
+			return p.Name
+		}
+	}
+	if job.Phase == "COMPLETED" {
+		return ""
+	}
+	return job.Phase
 }
 
 // jobVerdict is the plain view's line for a job that ended.

@@ -86,8 +86,11 @@ func hintOf(err error) string {
 	}
 	var answer *client.Error
 	if errors.As(err, &answer) {
-		if answer.Hint == "" && answer.Status == 401 {
+		switch {
+		case answer.Hint == "" && answer.Status == 401:
 			return "give the daemon's token: runner login, or RUNNER_TOKEN"
+		case answer.Hint == "" && answer.Status == 404:
+			return "see what there is: runner ls, runner project ls"
 		}
 		return answer.Hint
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,11 @@ func newLogs(a *app) *cobra.Command {
 				if len(args) == 2 {
 					job = args[1]
 				}
+				if opts.Follow {
+					if err := untilBegun(cmd.Context(), c, id, job); err != nil {
+						return err
+					}
+				}
 				log, err := c.Log(cmd.Context(), id, job, opts)
 				if err != nil {
 					return err
@@ -42,4 +48,16 @@ func newLogs(a *app) *cobra.Command {
 	cmd.Flags().Int64Var(&opts.Offset, "offset", 0, "begin at this byte")
 	cmd.Flags().IntVar(&opts.Attempt, "attempt", 0, "of this attempt, from 1 (default the newest)")
 	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+// untilBegun waits until there is a log to follow: until the job has an attempt, or never will.
+func untilBegun(ctx context.Context, c *client.Client, id, job string) error {
+	return c.Watch(ctx, id, func(b client.Build) (wait bool) {
+		for _, j := range b.Jobs {
+			if job == "" || j.ID == job || j.Name == job {
+				return j.Attempt == 0 && j.State != "ended"
+			}
+		}
+		return len(b.Jobs) == 0
+	})
 }
