@@ -28,13 +28,14 @@ func endAll(grace time.Duration) {
 
 // endRest ends what a job that is over left running, which is mostly nothing.
 func endRest() {
-	if orphans() {
+	if anyLeft() {
 		endAll(backgroundGrace)
 	}
 }
 
-// orphans tells cheaply whether there may be a process left when the shell is gone: then every one is our child.
-func orphans() bool {
+// anyLeft tells cheaply whether there may be a process of the job left: each is a child of ours, or has an ancestor
+// that is.
+func anyLeft() bool {
 	if os.Getpid() == 1 {
 		return signalAll(0)
 	}
@@ -57,7 +58,7 @@ func waitGone(limit time.Duration, again func()) bool {
 		if again != nil {
 			again()
 		}
-		if !signalAll(0) {
+		if !anyLeft() {
 			return true
 		}
 		left := limit - time.Since(start)

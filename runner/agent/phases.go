@@ -29,6 +29,7 @@ type phases struct {
 const (
 	codeCommand = "COMMAND_EXECUTION_ERROR"
 	codeClient  = "CLIENT_ERROR"
+	codeAgent   = "AGENT_ERROR" // ours: the agent itself could not go on
 )
 
 // ending is why a job ends before its time: somebody stopped it, or its time was up. It is the cause of the
@@ -229,5 +230,5 @@ func statusCode(err error) string {
 	if errors.As(err, &why) {
 		return ""
 	}
-	return codeClient
+	return codeAgent
 }

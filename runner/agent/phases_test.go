@@ -4,6 +4,7 @@ package agent
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -189,7 +190,7 @@ func TestStopEndsEveryProcess(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			go s.readAll(s.out)
+			go io.Copy(io.Discard, s.out)
 			if status := s.wait(); status != 0 {
 				t.Fatalf("exit status %d: %s", status, &s.errs)
 			}

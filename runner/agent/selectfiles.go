@@ -105,9 +105,9 @@ func parseAll(key string, texts []string) ([]glob.Pattern, error) {
 
 // group is the patterns that are walked from one directory.
 type group struct {
-	root, prefix string // prefix stands before the names in the archive
-	patterns     []glob.Pattern
-	index        []int // of spec.Files
+	root     string
+	patterns []glob.Pattern
+	index    []int // of spec.Files
 }
 
 // below collects what matches in one base directory. Patterns that lead out of it, which are absolute or begin

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,129 +32,129 @@ func shells(t *testing.T) map[string]string {
 	return all
 }
 
+// shellStory is what a job's commands print and how they end.
+type shellStory struct {
+	name     string
+	commands []string
+	output   string
+	exits    []int
+	only     string // one shell
+	renewed  bool   // a new shell takes over: bash as sh, whose rules are stricter, is told these stories only
+}
+
+var shellStories = []shellStory{
+	{
+		name:     "variables, directory and functions live on",
+		commands: []string{"A='x  y'", "mkdir -p d && cd d", "f() { echo \"f $1 $A\"; }", "f 1; echo ${PWD##*/}"},
+		output:   "f 1 x  y\nd\n", exits: []int{0, 0, 0, 0},
+	}, {
+		name:    "exit 0 ends the command, not the phase",
+		renewed: true, commands: []string{"A=1; export B=2; cd /usr; exit 0; echo never", "echo $A $B $PWD; sh -c 'echo $A $B'"},
+		output: "1 2 /usr\n2\n", exits: []int{0, 0},
+	}, {
+		name:     "exit says the status",
+		commands: []string{"exit 42"}, exits: []int{42},
+	}, {
+		name:     "set -e ends the command where it fails",
+		commands: []string{"set -e; A=kept; echo one; false; echo never"},
+		output:   "one\n", exits: []int{1},
+	}, {
+		name:     "options are set back after each command",
+		commands: []string{"set -euf", "false; echo $UNSET*; true", "PS4=; set -x; A=1", "echo plain"},
+		output:   "*\nA=1\nplain\n", exits: []int{0, 0, 0, 0},
+	}, {
+		name:     "the last status counts",
+		commands: []string{"false\ntrue", "true; false"}, exits: []int{0, 1},
+	}, {
+		name:    "a syntax error fails its command",
+		renewed: true, commands: []string{"A=1", "exit 0", "echo \"$A\n"}, exits: []int{0, 0, 2},
+	}, {
+		name:    "unset and readonly survive a new shell",
+		renewed: true, commands: []string{"unset HOME; readonly R=\"it's$(printf '\\nhere')\"; umask 027; exit 0", "echo ${HOME-none} \"$R\"; umask; touch f; ( R=2 ) 2>/dev/null || echo readonly"},
+		output: "none it's\nhere\n0027\nreadonly\n", exits: []int{0, 0},
+	}, {
+		name:    "two new shells in a row",
+		renewed: true, commands: []string{"A=1; exit 0", "B=2; exit 0", "C=3; exit 0", "echo $A$B$C"},
+		output: "123\n", exits: []int{0, 0, 0, 0},
+	}, {
+		name:    "a shell that is replaced loses only that command's changes",
+		renewed: true, commands: []string{"A=1", "A=2; exec true", "echo $A"},
+		output: "1\n", exits: []int{0, 0, 0},
+	}, {
+		name:     "a shell that is killed",
+		commands: []string{"kill -9 $$"}, exits: []int{137},
+	}, {
+		name:    "an EXIT trap runs when its command is over",
+		renewed: true, commands: []string{"trap 'echo bye' EXIT; A=1; echo hi", "echo $A", "trap 'echo bye again' EXIT; exit 0", "echo on"},
+		output: "hi\nbye\n1\nbye again\non\n", exits: []int{0, 0, 0, 0},
+	}, {
+		name:     "break and return do not end more than their command",
+		commands: []string{"break; echo after", "return 3"},
+		exits:    []int{0, 3}, output: "*after\n",
+	}, {
+		name:     "standard input is empty",
+		commands: []string{"cat; read x || echo empty"}, output: "empty\n", exits: []int{0},
+	}, {
+		name:     "every descriptor is the command's own",
+		commands: []string{"exec 3>f 4>&3 5>&3 6>&3 7>&3 8>&3 9>&3; echo x >&9", "echo y >&3; cat f"},
+		output:   "x\ny\n", exits: []int{0, 0},
+	}, {
+		name:     "a background process does not hold its command up, and lives on",
+		commands: []string{"(while :; do echo tick >>ticks; sleep 0.01; done) & echo started", "until [ -e ticks ]; do sleep 0.01; done; rm ticks; until [ -e ticks ]; do sleep 0.01; done; echo ticking"},
+		output:   "started\nticking\n", exits: []int{0, 0},
+	}, {
+		name:     "nothing printed is lost when the command ends",
+		commands: []string{"sleep 5 & for i in 1 2 3; do echo $i; done", "printf end"},
+		output:   "1\n2\n3\nend\n", exits: []int{0, 0},
+	}, {
+		name:    "the shell's own files may go",
+		renewed: true, commands: []string{"A=1; rm -rf \"$(dirname \"$0\")\"", "echo still $A"},
+		output: "still", exits: []int{0, 0},
+	}, {
+		name:    "a large environment survives",
+		renewed: true, commands: []string{"i=0; while [ $i -lt 300 ]; do i=$((i+1)); eval \"V$i='$(printf %01000d $i)'\"; done; exit 0", "echo ${#V300} ${#V1}; exit 0", "echo ${#V300}"},
+		output: "1000 1000\n1000\n", exits: []int{0, 0, 0},
+	}, {
+		name:     "bash arrays, functions and shopt survive a new shell",
+		only:     "bash",
+		commands: []string{"a=(1 'two words' 3); declare -A m=([k]=v); shopt -s nullglob; f() { echo \"f ${a[1]}\"; }; export -f f; exit 0", "f; bash -c f; echo ${m[k]} ${#a[@]} nothing*"},
+		output:   "f two words\nf \nv 3\n", exits: []int{0, 0},
+	}, {
+		name:     "pipefail is an option too",
+		only:     "bash",
+		commands: []string{"set -o pipefail; false | true", "false | true"}, exits: []int{1},
+	},
+}
+
 func TestShellStories(t *testing.T) {
-	tests := []struct {
-		name     string
-		commands []string
-		output   string
-		exits    []int
-		only     string // one shell
-		renewed  bool   // a new shell takes over: bash as sh, whose rules are stricter, is told these stories only
-	}{
-		{
-			name:     "variables, directory and functions live on",
-			commands: []string{"A='x  y'", "mkdir -p d && cd d", "f() { echo \"f $1 $A\"; }", "f 1; echo ${PWD##*/}"},
-			output:   "f 1 x  y\nd\n", exits: []int{0, 0, 0, 0},
-		}, {
-			name:    "exit 0 ends the command, not the phase",
-			renewed: true, commands: []string{"A=1; export B=2; cd /usr; exit 0; echo never", "echo $A $B $PWD; sh -c 'echo $A $B'"},
-			output: "1 2 /usr\n2\n", exits: []int{0, 0},
-		}, {
-			name:     "exit says the status",
-			commands: []string{"exit 42"}, exits: []int{42},
-		}, {
-			name:     "set -e ends the command where it fails",
-			commands: []string{"set -e; A=kept; echo one; false; echo never"},
-			output:   "one\n", exits: []int{1},
-		}, {
-			name:     "options are set back after each command",
-			commands: []string{"set -euf", "false; echo $UNSET*; true", "PS4=; set -x; A=1", "echo plain"},
-			output:   "*\nA=1\nplain\n", exits: []int{0, 0, 0, 0},
-		}, {
-			name:     "the last status counts",
-			commands: []string{"false\ntrue", "true; false"}, exits: []int{0, 1},
-		}, {
-			name:    "a syntax error fails its command",
-			renewed: true, commands: []string{"A=1", "exit 0", "echo \"$A\n"}, exits: []int{0, 0, 2},
-		}, {
-			name:    "unset and readonly survive a new shell",
-			renewed: true, commands: []string{"unset HOME; readonly R=\"it's$(printf '\\nhere')\"; umask 027; exit 0", "echo ${HOME-none} \"$R\"; umask; touch f; ( R=2 ) 2>/dev/null || echo readonly"},
-			output: "none it's\nhere\n0027\nreadonly\n", exits: []int{0, 0},
-		}, {
-			name:    "two new shells in a row",
-			renewed: true, commands: []string{"A=1; exit 0", "B=2; exit 0", "C=3; exit 0", "echo $A$B$C"},
-			output: "123\n", exits: []int{0, 0, 0, 0},
-		}, {
-			name:    "a shell that is replaced loses only that command's changes",
-			renewed: true, commands: []string{"A=1", "A=2; exec true", "echo $A"},
-			output: "1\n", exits: []int{0, 0, 0},
-		}, {
-			name:     "a shell that is killed",
-			commands: []string{"kill -9 $$"}, exits: []int{137},
-		}, {
-			name:    "an EXIT trap runs when its command is over",
-			renewed: true, commands: []string{"trap 'echo bye' EXIT; A=1; echo hi", "echo $A", "trap 'echo bye again' EXIT; exit 0", "echo on"},
-			output: "hi\nbye\n1\nbye again\non\n", exits: []int{0, 0, 0, 0},
-		}, {
-			name:     "break and return do not end more than their command",
-			commands: []string{"break; echo after", "return 3"},
-			exits:    []int{0, 3}, output: "*after\n",
-		}, {
-			name:     "standard input is empty",
-			commands: []string{"cat; read x || echo empty"}, output: "empty\n", exits: []int{0},
-		}, {
-			name:     "every descriptor is the command's own",
-			commands: []string{"exec 3>f 4>&3 5>&3 6>&3 7>&3 8>&3 9>&3; echo x >&9", "echo y >&3; cat f"},
-			output:   "x\ny\n", exits: []int{0, 0},
-		}, {
-			name:     "a background process does not hold its command up, and lives on",
-			commands: []string{"(while :; do echo tick >>ticks; sleep 0.01; done) & echo started", "until [ -e ticks ]; do sleep 0.01; done; rm ticks; until [ -e ticks ]; do sleep 0.01; done; echo ticking"},
-			output:   "started\nticking\n", exits: []int{0, 0},
-		}, {
-			name:     "nothing printed is lost when the command ends",
-			commands: []string{"sleep 5 & for i in 1 2 3; do echo $i; done", "printf end"},
-			output:   "1\n2\n3\nend\n", exits: []int{0, 0},
-		}, {
-			name:    "the shell's own files may go",
-			renewed: true, commands: []string{"A=1; rm -rf \"$(dirname \"$0\")\"", "echo still $A"},
-			output: "still", exits: []int{0, 0},
-		}, {
-			name:    "a large environment survives",
-			renewed: true, commands: []string{"i=0; while [ $i -lt 300 ]; do i=$((i+1)); eval \"V$i='$(printf %01000d $i)'\"; done; exit 0", "echo ${#V300} ${#V1}; exit 0", "echo ${#V300}"},
-			output: "1000 1000\n1000\n", exits: []int{0, 0, 0},
-		}, {
-			name:     "bash arrays, functions and shopt survive a new shell",
-			only:     "bash",
-			commands: []string{"a=(1 'two words' 3); declare -A m=([k]=v); shopt -s nullglob; f() { echo \"f ${a[1]}\"; }; export -f f; exit 0", "f; bash -c f; echo ${m[k]} ${#a[@]} nothing*"},
-			output:   "f two words\nf \nv 3\n", exits: []int{0, 0},
-		}, {
-			name:     "pipefail is an option too",
-			only:     "bash",
-			commands: []string{"set -o pipefail; false | true", "false | true"}, exits: []int{1},
-		},
-	}
 	for shell, path := range shells(t) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
-			for _, tt := range tests {
+			for _, tt := range shellStories {
 				if tt.only != "" && tt.only != shell || shell == "sh" && !tt.renewed {
 					continue
 				}
-				t.Run(tt.name, func(t *testing.T) {
-					s := newSandbox(t)
-					job := s.job(tt.commands...)
-					job.Shell = path
-					res := s.run(job)
-					got := res.output()
-					if rest, some := strings.CutPrefix(tt.output, "*"); some && !strings.HasSuffix(got, rest) || !some && !strings.HasPrefix(got, tt.output) {
-						t.Errorf("printed %q, want %q", got, tt.output)
-					}
-					var exits []int
-					for _, c := range res.commands {
-						exits = append(exits, c.Exit)
-					}
-					if len(exits) != len(tt.exits) {
-						t.Fatalf("exit statuses %v, want %v\n%s", exits, tt.exits, res.log)
-					}
-					for i := range exits {
-						if exits[i] != tt.exits[i] {
-							t.Errorf("exit statuses %v, want %v\n%s", exits, tt.exits, res.log)
-							break
-						}
-					}
-				})
+				t.Run(tt.name, func(t *testing.T) { tt.check(t, path) })
 			}
 		})
+	}
+}
+
+func (story shellStory) check(t *testing.T, shell string) {
+	s := newSandbox(t)
+	job := s.job(story.commands...)
+	job.Shell = shell
+	res := s.run(job)
+	got := res.output()
+	if rest, some := strings.CutPrefix(story.output, "*"); some && !strings.HasSuffix(got, rest) || !some && !strings.HasPrefix(got, story.output) {
+		t.Errorf("printed %q, want %q", got, story.output)
+	}
+	var exits []int
+	for _, c := range res.commands {
+		exits = append(exits, c.Exit)
+	}
+	if !slices.Equal(exits, story.exits) {
+		t.Errorf("exit statuses %v, want %v\n%s", exits, story.exits, res.log)
 	}
 }
 
