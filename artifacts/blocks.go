@@ -64,12 +64,12 @@ func blockSize(v []byte) (int, error) {
 }
 
 // openBlock appends the bytes of a stored block to dst.
-func (s *Store) openBlock(dst, v []byte) ([]byte, error) {
+func (s *Store) openBlock(tx *bolt.Tx, dst, v []byte) ([]byte, error) {
 	n, err := blockSize(v)
 	if err != nil {
 		return dst, err
 	}
-	return s.unpack(dst, v[blockHeader:], v[0], n, binary.BigEndian.Uint32(v[5:]))
+	return s.unpack(tx, dst, v[blockHeader:], v[0], n, binary.BigEndian.Uint32(v[5:]))
 }
 
 // addBlock appends b to the log of row. A large one stands for itself; small ones make a tail that is folded when
@@ -114,7 +114,7 @@ func (s *Store) foldTail(tx *bolt.Tx, row *logRow) error {
 	var pieces [][]byte
 	c := bucket.Cursor()
 	for k, v := c.Seek(key(uint64(row.TailStart))); k != nil; k, v = c.Next() {
-		if raw, err = s.openBlock(raw, v); err != nil {
+		if raw, err = s.openBlock(tx, raw, v); err != nil {
 			return err
 		}
 		row.Stored -= int64(len(v))

@@ -271,7 +271,7 @@ func (c *checker) content() error {
 			err = fmt.Errorf("%d bytes are stored, want %d", len(stored), row.Stored)
 		}
 		if err == nil {
-			buf, err = c.s.unpack(buf[:0], stored, row.Codec, int(row.Raw), row.CRC)
+			buf, err = c.s.unpack(tx, buf[:0], stored, row.Codec, int(row.Raw), row.CRC)
 		}
 		switch {
 		case err != nil:

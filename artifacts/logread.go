@@ -117,7 +117,7 @@ func (r *logReader) fill() (row logRow, here bool, err error) {
 		if err != nil {
 			return err
 		}
-		err = r.copyBlocks(b.Cursor())
+		err = r.copyBlocks(tx, b.Cursor())
 		if err == nil && here && len(r.rest) == 0 {
 			err = fmt.Errorf("%w: the log has %d bytes, but none here", ErrDamaged, row.Bytes)
 		}
@@ -129,7 +129,7 @@ func (r *logReader) fill() (row logRow, here bool, err error) {
 	return row, here, err
 }
 
-func (r *logReader) copyBlocks(c *bolt.Cursor) error {
+func (r *logReader) copyBlocks(tx *bolt.Tx, c *bolt.Cursor) error {
 	k, v := c.Seek(key(uint64(r.pos)))
 	if k == nil {
 		k, v = c.Last()
@@ -155,7 +155,7 @@ func (r *logReader) copyBlocks(c *bolt.Cursor) error {
 		if len(r.buf) > 0 && len(r.buf)+size > 2*blockBytes {
 			break
 		}
-		if r.buf, err = r.s.openBlock(r.buf, v); err != nil {
+		if r.buf, err = r.s.openBlock(tx, r.buf, v); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,7 @@ func (c *chunkReader) load(id uint64) ([]byte, error) {
 		if need := int(row.Raw); cap(c.buf) < need {
 			c.buf = make([]byte, 0, need)
 		}
-		c.buf, err = c.s.unpack(c.buf[:0], stored, row.Codec, int(row.Raw), row.CRC)
+		c.buf, err = c.s.unpack(tx, c.buf[:0], stored, row.Codec, int(row.Raw), row.CRC)
 		return err
 	})
 	if err != nil {

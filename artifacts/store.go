@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type Options struct {
 // Store is an open file of logs and sets. Its methods may be called from many goroutines.
 type Store struct {
 	db         *bolt.DB
+	disk       *os.File // of db, which closes it
 	lane       *committer
 	now        func() time.Time
 	log        *slog.Logger
@@ -45,6 +47,8 @@ type Store struct {
 
 	enc *zstd.Encoder // EncodeAll only, which may be called concurrently
 	dec *zstd.Decoder // DecodeAll only
+
+	scratch sync.Pool // of *[]byte: compressed bytes on their way to dec
 
 	pins    pins
 	waiters waiters
@@ -68,7 +72,12 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 	if err != nil {
 		return nil, err
 	}
+	var file *os.File
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
 		Timeout:         opts.LockTimeout,
 		PageSize:        pageBytes,
 		InitialMmapSize: initialMap(),
@@ -83,7 +92,7 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 	}
 	db.AllocSize = allocBytes
 	s := &Store{
-		db: db, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
+		db: db, disk: file, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
 		slots: make(chan struct{}, putSlots), overlap: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	if err := s.start(version, steps); err != nil {
