@@ -108,7 +108,7 @@ func TestLiveViewShowsShardsAndTheFailedOnesLog(t *testing.T) {
 			build(inProgress, running, lost),
 			build(failed, job("s1", "shard 1/2", "ended", succeeded, 1), lost),
 		},
-		logs: map[string]string{"s1": "fine\n", "s2": strings.Repeat("noise\n", 50) + "\x1b]0;x\x07--- FAIL: TestX\n"},
+		logs: map[string]string{"s1": "fine\n", "s2": strings.Repeat("noise\n", 50) + "\x1b]0;x\x07--- FAIL: TestX\n[Container] now Phase complete: BUILD\n"},
 	}
 	var out bytes.Buffer
 	o := &Output{w: &out, live: true, width: 100}
@@ -118,14 +118,14 @@ func TestLiveViewShowsShardsAndTheFailedOnesLog(t *testing.T) {
 	}
 	text := out.String()
 	for _, want := range []string{
-		"● api#1   QUEUED", "● shard 1/2   BUILD    2.0 s   go test ./...", "✗ shard 2/2   FAILED   2.0 s   FAILED in BUILD with exit status 1",
+		"● api#1   QUEUED", "● shard 1/2   BUILD              2.0 s   go test ./...", "✗ shard 2/2   FAILED             2.0 s   FAILED in BUILD with exit status 1",
 		"✗ the end of the log of shard 2/2\n  noise", "  --- FAIL: TestX\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in %q", want, text)
 		}
 	}
-	if strings.Contains(text, "fine") || strings.Contains(text, "\x1b]") || strings.Count(text, "noise") != tailLines-1 {
+	if strings.Contains(text, "fine") || strings.Contains(text, "Phase complete") || strings.Contains(text, "\x1b]") || strings.Count(text, "noise") != tailLines-1 {
 		t.Errorf("more is shown than should be: %q", text)
 	}
 	if !strings.HasSuffix(text, "\x1b[J") {

@@ -67,7 +67,9 @@ func (v *liveView) line(j *jobView, line []byte, above *strings.Builder) {
 		text = cut[strings.LastIndex(cut, "\r")+1:] // what a progress bar showed last
 	}
 	if v.several() {
-		j.tail.add(text)
+		if telling(text) {
+			j.tail.add(text)
+		}
 		return
 	}
 	_, _ = NewFilter(above).Write([]byte(strings.TrimRight(text, "\r")))
@@ -75,6 +77,12 @@ func (v *liveView) line(j *jobView, line []byte, above *strings.Builder) {
 		above.WriteString("\x1b[0m") // a colour left on must not reach our own lines
 	}
 	above.WriteString("\n")
+}
+
+// telling is true of lines that explain a failure: what commands wrote, and of the agent's own account of phases
+// only what went wrong.
+func telling(line string) bool {
+	return !strings.HasPrefix(line, "[Container] ") || strings.Contains(line, "did not exit successfully") || strings.Contains(line, "FAULT")
 }
 
 func (v *liveView) drained(job client.Job) {
@@ -128,15 +136,18 @@ func (v *liveView) rows() []string {
 		name := o.sign(signOf(job)) + " " + oneLine(job.Name)
 		switch job.State {
 		case "ended":
-			t.Row(name, job.Status, v.elapsed(job.Seconds, 0), cause(job))
+			t.Row(name, steady(job.Status), v.elapsed(job.Seconds, 0), cause(job))
 		case "leased":
-			t.Row(name, job.Phase, v.elapsed(job.Seconds, passed), o.paint(faint, oneLine(job.Command)))
+			t.Row(name, steady(job.Phase), v.elapsed(job.Seconds, passed), o.paint(faint, oneLine(job.Command)))
 		default:
-			t.Row(name, job.State, "", o.paint(faint, oneLine(job.Why)))
+			t.Row(name, steady(job.State), "", o.paint(faint, oneLine(job.Why)))
 		}
 	}
 	return t.lines(o)
 }
+
+// steady gives phases, statuses and states one width, so that rows do not jump as a build goes on.
+func steady(word string) string { return fmt.Sprintf("%-16s", word) }
 
 func (v *liveView) elapsed(seconds float64, passed time.Duration) string {
 	return Duration(time.Duration(seconds*float64(time.Second)) + passed)
