@@ -27,7 +27,7 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) *ht
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
 		Ready:        p.ready,
-		Version:      version, Instance: p.scheduler.Instance(), Slots: cfg().Slots, Engines: engines, Logger: p.log,
+		Version:      version, Instance: p.scheduler.Instance(), Slots: func() int { return cfg().Slots }, Engines: engines, Logger: p.log,
 	})
 	return server.NewHTTPServer(handler, p.log)
 }

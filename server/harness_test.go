@@ -52,7 +52,7 @@ func newDaemon(t *testing.T, projects ...config.Project) *daemon {
 	d.opts = Options{
 		Scheduler: d.state, Source: &fakeSource{}, Forges: []forge.Forge{forge.GitHub{}},
 		Tokens: []Token{NewToken("admin", testToken)}, Version: "test", Instance: sched.Instance(),
-		Slots: 2, Engines: []string{"local"}, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Slots: func() int { return 2 }, Engines: []string{"local"}, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	d.start()
 	t.Cleanup(d.stop)

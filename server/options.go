@@ -82,7 +82,7 @@ type Options struct {
 
 	Version  string
 	Instance string
-	Slots    int
+	Slots    func() int // jobs at once; a reload may change it. Nil means unknown
 	Engines  []string
 	MaxPack  int64 // bytes of one submitted pack; 0 means DefaultMaxPack
 	Logger   *slog.Logger
@@ -100,6 +100,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
+	}
+	if o.Slots == nil {
+		o.Slots = func() int { return 0 }
 	}
 	if o.MaxPack <= 0 {
 		o.MaxPack = DefaultMaxPack

@@ -22,7 +22,8 @@ func newDrain(a *app) *cobra.Command {
 		Use:   "drain",
 		Short: "Let running jobs end and start no new ones",
 		Long: "Tells the daemon to start no more jobs, and waits until those that run have ended. What is queued stays queued; new\n" +
-			"webhooks are accepted and wait too; submits,\nmanual builds and retries are refused. Restarting or upgrading the daemon needs no drain: running builds survive it.",
+			"webhooks are accepted and wait too, while submits, manual builds and retries are refused, so that nobody waits unawares.\n" +
+			"Restarting or upgrading the daemon needs no drain: running builds survive it.",
 		Example: "  runner drain && systemctl stop docker\n  runner drain --off",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
