@@ -47,6 +47,9 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 			return nil, fmt.Errorf("making the data directory: %w; name another with data in the configuration, or run as a user who may write there", err)
 		}
 	}
+	if err := useProxy(cfg.Proxy); err != nil {
+		return nil, err
+	}
 	p = &parts{layout: l, log: log}
 	defer func() {
 		if err != nil {
@@ -82,7 +85,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 	}
 	p.runner = &runner.Runner{
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
-		Epoch: p.scheduler.Epoch(), Mounts: adminMounts(cfg), Logger: log,
+		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
 	}
 	return p, nil
 }

@@ -49,6 +49,7 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 		ln.Close()
 		return err
 	}
+	go p.greetEngines(ctx)
 	go p.housekeeping(ctx, current.Load)
 	go p.reloads(ctx, o, current)
 	failed := make(chan error, 1)
@@ -63,6 +64,14 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	}
 	o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
 	return shutdown(web)
+}
+
+// greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
+// builds when the engine is back.
+func (p *parts) greetEngines(ctx context.Context) {
+	if err := p.ready(ctx); err != nil && ctx.Err() == nil {
+		p.log.Error("no build can run until its engine answers", "error", err, "hint", "start it (systemctl start docker), or correct engines in the configuration")
+	}
 }
 
 // requestWait bounds how long the listener waits for requests under way. Log and event streams never end by

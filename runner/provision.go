@@ -71,7 +71,7 @@ func (s *session) make(ctx context.Context) error {
 	defer release()
 	spec := SandboxSpec{
 		ID: s.attempt.Sandbox, Image: s.attempt.Image, Dir: s.runner.dir(s.attempt.Sandbox), Tree: tree,
-		Limits: s.attempt.Limits, Env: s.runner.Env, Mounts: s.runner.Mounts[s.ex.Engine()],
+		Limits: s.attempt.Limits, Env: s.runner.Env[s.ex.Engine()], Mounts: s.runner.Mounts[s.ex.Engine()],
 	}
 	return s.ex.Create(ctx, spec)
 }

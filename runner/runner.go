@@ -33,7 +33,7 @@ type Runner struct {
 	Executors map[string]Executor // by engine id
 	Sandboxes string              // directory for <id>/, on the daemon's host
 	Epoch     uint64              // grows with every start of the daemon
-	Env       []string            // the admin's, for every sandbox: proxies, CA
+	Env       map[string][]string // by engine id: what the executor does not set itself, proxies for one
 	Mounts    map[string][]Mount  // by engine id
 	Logger    *slog.Logger
 }
