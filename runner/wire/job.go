@@ -57,6 +57,8 @@ type Shard struct {
 type Limits struct {
 	TimeoutMillis int64 `json:"timeoutMillis,omitempty"`
 	GraceMillis   int64 `json:"graceMillis,omitempty"` // between TERM and KILL
+	// LogBytes bounds the text of the log. The spool, where base64 makes text a third larger, stays within 4/3 of it
+	// and a fixed slack below 1 MiB, also when a job prints a byte at a time.
 	LogBytes      int64 `json:"logBytes,omitempty"`
 	ArtifactBytes int64 `json:"artifactBytes,omitempty"`
 }
