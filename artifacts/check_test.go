@@ -11,90 +11,80 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
+// harm is done in a transaction of its own.
+type harm func(*bolt.Tx) error
+
+// spoil changes the row at k, or removes it when change returns nil.
+func spoil(bucket func(*bolt.Tx) *bolt.Bucket, k []byte, change func(v []byte) []byte) harm {
+	return func(tx *bolt.Tx) error {
+		b := bucket(tx)
+		v := change(bytes.Clone(b.Get(k)))
+		if v == nil {
+			return b.Delete(k)
+		}
+		return b.Put(k, v)
+	}
+}
+
+func spoilChunk(change func(*chunkRow)) harm {
+	return spoil(named(chunksBucket), key(1), func(v []byte) []byte {
+		var row chunkRow
+		_, _ = decode(v, &row)
+		change(&row)
+		return encode(&row)
+	})
+}
+
+func spoilSet(change func(*setRow)) harm {
+	return spoil(named(setsBucket), []byte("set"), func(v []byte) []byte {
+		var row setRow
+		_ = json.Unmarshal(v, &row)
+		change(&row)
+		v, _ = json.Marshal(&row)
+		return v
+	})
+}
+
+func within(bucket []byte, gen uint64) func(*bolt.Tx) *bolt.Bucket {
+	return func(tx *bolt.Tx) *bolt.Bucket { return tx.Bucket(bucket).Bucket(key(gen)) }
+}
+
+func remove([]byte) []byte { return nil }
+func flip(v []byte) []byte { v[len(v)/2] ^= 1; return v }
+
+// harms are done to a store of set "set", generation 1, and log "log", generation 2; each is to be reported with a
+// sentence that holds want.
+var harms = map[string]struct {
+	harm harm
+	want string
+}{
+	"a bit of a chunk":        {spoil(within(dataBucket, 1), key(1), flip), "checksum"},
+	"bytes of a chunk":        {spoil(within(dataBucket, 1), key(1), remove), "missing"},
+	"hash of a chunk":         {spoilChunk(func(r *chunkRow) { r.Hash[0]++ }), "hash"},
+	"size of a chunk":         {spoilChunk(func(r *chunkRow) { r.Raw-- }), "bytes"},
+	"references":              {spoilChunk(func(r *chunkRow) { r.Refs++ }), "references"},
+	"codec":                   {spoilChunk(func(r *chunkRow) { r.Codec = 9 }), "codec"},
+	"row of a chunk":          {spoil(named(chunksBucket), key(1), remove), "chunk"},
+	"half a row":              {spoil(named(chunksBucket), key(1), func(v []byte) []byte { return v[:9] }), "row"},
+	"bytes of a set":          {spoilSet(func(r *setRow) { r.Bytes++ }), "bytes"},
+	"generation of a set":     {spoilSet(func(r *setRow) { r.Gen = 77 }), "77"},
+	"header of a set":         {spoil(named(setsBucket), []byte("set"), func([]byte) []byte { return []byte("{") }), "header"},
+	"set without header":      {spoil(named(setsBucket), []byte("set"), remove), "generation"},
+	"age of a log":            {spoil(named(ageBucket), ageKey(1772366400000000000, kindLog, "log"), remove), "age"},
+	"totals":                  {spoil(named(metaBucket), totalsKey, func([]byte) []byte { return encode(&totals{Sets: 4}) }), "totals"},
+	"block of a log":          {spoil(within(blocksBucket, 2), key(0), flip), "log"},
+	"missing block of a log":  {spoil(within(blocksBucket, 2), key(0), remove), "log"},
+	"header of a block":       {spoil(within(blocksBucket, 2), key(foldBytes), func(v []byte) []byte { return v[:3] }), "log"},
+	"generation of nothing":   {spoil(named(gensBucket), key(1), remove), "generation"},
+	"bytes of no chunk":       {func(tx *bolt.Tx) error { return tx.Bucket(dataBucket).Bucket(key(1)).Put(key(99), []byte("x")) }, "no chunk"},
+	"manifest that is gone":   {func(tx *bolt.Tx) error { return tx.Bucket(manifestsBucket).DeleteBucket(key(1)) }, "manifest"},
+	"file row that is no row": {func(tx *bolt.Tx) error { f, _ := manifestFiles(tx, 1); return f.Put([]byte("x"), []byte(`{"s":-1}`)) }, "add up"},
+}
+
 // TestCheckFindsDamage does one harm at a time to a store, and wants it found. Readers must meet it as an error.
 func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
-	spoil := func(bucket []byte, k []byte, change func(v []byte) []byte) func(*bolt.Tx) error {
-		return func(tx *bolt.Tx) error {
-			b := tx.Bucket(bucket)
-			v := change(bytes.Clone(b.Get(k)))
-			if v == nil {
-				return b.Delete(k)
-			}
-			return b.Put(k, v)
-		}
-	}
-	remove := func([]byte) []byte { return nil }
-	flip := func(v []byte) []byte { v[len(v)/2] ^= 1; return v }
-	chunk := func(change func(*chunkRow)) func([]byte) []byte {
-		return func(v []byte) []byte {
-			var row chunkRow
-			if _, err := decode(v, &row); err != nil {
-				t.Fatal(err)
-			}
-			change(&row)
-			return encode(&row)
-		}
-	}
-	row := func(change func(*setRow)) func([]byte) []byte {
-		return func(v []byte) []byte {
-			var row setRow
-			if err := json.Unmarshal(v, &row); err != nil {
-				t.Fatal(err)
-			}
-			change(&row)
-			v, _ = json.Marshal(&row)
-			return v
-		}
-	}
-	inData := func(change func(v []byte) []byte) func(*bolt.Tx) error {
-		return func(tx *bolt.Tx) error {
-			b := tx.Bucket(dataBucket).Bucket(key(1))
-			if v := change(bytes.Clone(b.Get(key(1)))); v != nil {
-				return b.Put(key(1), v)
-			}
-			return b.Delete(key(1))
-		}
-	}
-	inLog := func(at uint64, change func(v []byte) []byte) func(*bolt.Tx) error {
-		return func(tx *bolt.Tx) error {
-			b, err := logBlocks(tx, 2)
-			if err != nil {
-				return err
-			}
-			if v := change(bytes.Clone(b.Get(key(at)))); v != nil {
-				return b.Put(key(at), v)
-			}
-			return b.Delete(key(at))
-		}
-	}
-	tests := map[string]struct {
-		harm func(*bolt.Tx) error
-		want string
-	}{
-		"a bit of a chunk":        {inData(flip), "checksum"},
-		"bytes of a chunk":        {inData(remove), "missing"},
-		"hash of a chunk":         {spoil(chunksBucket, key(1), chunk(func(r *chunkRow) { r.Hash[0]++ })), "hash"},
-		"size of a chunk":         {spoil(chunksBucket, key(1), chunk(func(r *chunkRow) { r.Raw-- })), "bytes"},
-		"references":              {spoil(chunksBucket, key(1), chunk(func(r *chunkRow) { r.Refs++ })), "references"},
-		"codec":                   {spoil(chunksBucket, key(1), chunk(func(r *chunkRow) { r.Codec = 9 })), "codec"},
-		"row of a chunk":          {spoil(chunksBucket, key(1), remove), "chunk"},
-		"half a row":              {spoil(chunksBucket, key(1), func(v []byte) []byte { return v[:9] }), "row"},
-		"bytes of a set":          {spoil(setsBucket, []byte("set"), row(func(r *setRow) { r.Bytes++ })), "bytes"},
-		"generation of a set":     {spoil(setsBucket, []byte("set"), row(func(r *setRow) { r.Gen = 77 })), "77"},
-		"header of a set":         {spoil(setsBucket, []byte("set"), func([]byte) []byte { return []byte("{") }), "header"},
-		"set without header":      {spoil(setsBucket, []byte("set"), remove), "generation"},
-		"age of a log":            {spoil(ageBucket, ageKey(1772366400000000000, kindLog, "log"), remove), "age"},
-		"totals":                  {spoil(metaBucket, totalsKey, func([]byte) []byte { return encode(&totals{Sets: 4}) }), "totals"},
-		"block of a log":          {inLog(0, flip), "log"},
-		"missing block of a log":  {inLog(0, remove), "log"},
-		"header of a block":       {inLog(foldBytes, func(v []byte) []byte { return v[:3] }), "log"},
-		"generation of nothing":   {spoil(gensBucket, key(1), remove), "generation"},
-		"bytes of no chunk":       {func(tx *bolt.Tx) error { return tx.Bucket(dataBucket).Bucket(key(1)).Put(key(99), []byte("x")) }, "no chunk"},
-		"manifest that is gone":   {func(tx *bolt.Tx) error { return tx.Bucket(manifestsBucket).DeleteBucket(key(1)) }, "manifest"},
-		"file row that is no row": {func(tx *bolt.Tx) error { f, _ := manifestFiles(tx, 1); return f.Put([]byte("x"), []byte(`{"s":-1}`)) }, "add up"},
-	}
-	for name, test := range tests {
+	for name, test := range harms {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)
 			put(t, s, "set", entry{name: "x", body: noise(1, 100_000)}, text("y", "small"))

@@ -49,7 +49,9 @@
 // aiming at 60 ms.
 //
 // No read transaction outlives one chunk: a reader pins its generation in memory, copies a chunk out, ends the
-// transaction, and only then writes to its client. Collect passes over what is pinned.
+// transaction, and only then writes to its client. Collect passes over what is pinned. Large values are read from the
+// file at the place where bbolt's map shows them: through the map, which is for random access, every page is a fault
+// and, when it is not in memory, a read of its own (64 MiB cold: 5.1 s through the map, 0.1 s so).
 //
 // The file has pages of 32 KiB. bbolt's bookkeeping in memory grows with the number of free and, when it opens, used
 // pages; an append costs the same as with 4 KiB. The freelist is not stored (it would be written with every append,
