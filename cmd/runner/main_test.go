@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -158,17 +159,24 @@ func startDaemon(ts *testscript.TestScript, work string, flags []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	daemons[work] = cmd
+	instance := ""
 	ts.Defer(func() {
 		if daemons[work] == cmd {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 			delete(daemons, work)
 		}
+		if instance != "" {
+			sweep(instance)
+		}
 	})
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 			token, err := os.ReadFile(filepath.Join(data, "token"))
 			ts.Check(err)
+			if d, err := connect(m[1], strings.TrimSpace(string(token))).Daemon(context.Background()); err == nil {
+				instance = d.Instance
+			}
 			ts.Setenv("RUNNER_TEST_URL", m[1])
 			ts.Setenv("RUNNER_TEST_TOKEN", strings.TrimSpace(string(token)))
 			go func() {
