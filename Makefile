@@ -18,7 +18,7 @@ build: agent ## write bin/runner: static, the agent embedded for linux/amd64 and
 # The agent is what runs in every sandbox, so it is a binary of its own, for Linux whatever this machine is.
 agent:
 	@for arch in amd64 arm64; do \
-	  GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" \
+	  GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS) -X github.com/runner-ci/runner/runner/agent.Version=$(VERSION)" \
 	    -o runner/agentbin/agent-linux-$$arch ./cmd/agent || exit 1; \
 	done
 

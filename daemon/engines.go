@@ -1,9 +1,13 @@
 package daemon
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"runtime"
 
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
@@ -28,13 +32,11 @@ func executors(cfg *config.Config, l layout, instance string, log *slog.Logger) 
 
 func executor(cfg *config.Config, e config.Engine, l layout, instance string, log *slog.Logger) (runner.Executor, error) {
 	if e.Type == "process" {
-		self, err := os.Executable()
+		path, err := hostAgent(l.data)
 		if err != nil {
-			return nil, fmt.Errorf("finding our own binary, which is the agent of host processes: %w", err)
+			return nil, err
 		}
-		return process.New(process.Options{
-			Engine: e.ID, Instance: instance, Root: l.sandboxes(), AgentPath: self, AgentArgs: []string{"agent"},
-		})
+		return process.New(process.Options{Engine: e.ID, Instance: instance, Root: l.sandboxes(), AgentPath: path})
 	}
 	return docker.New(docker.Options{
 		Engine: e.ID, Host: e.Host, Instance: instance, DataDir: l.data, Agent: agentbin.Linux,
@@ -42,4 +44,31 @@ func executor(cfg *config.Config, e config.Engine, l layout, instance string, lo
 		Proxy:  docker.Proxy{HTTP: cfg.Proxy.HTTP, HTTPS: cfg.Proxy.HTTPS, No: cfg.Proxy.No},
 		Logger: log,
 	})
+}
+
+// hostAgent lays the agent out as a file for host processes, under its hash, so that one which still runs is never
+// written over.
+func hostAgent(data string) (path string, err error) {
+	agent, err := agentbin.Linux(runtime.GOARCH)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(agent)
+	dir := filepath.Join(data, "agent", hex.EncodeToString(sum[:8]))
+	path = filepath.Join(dir, "runner-agent")
+	if st, err := os.Stat(path); err == nil && st.Size() == int64(len(agent)) {
+		return path, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making room for the agent: %w", err)
+	}
+	// Written aside and renamed: whoever runs it finds all of it or nothing.
+	temp := path + ".new"
+	if err := os.WriteFile(temp, agent, 0o755); err != nil {
+		return "", fmt.Errorf("laying the agent out: %w", err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return "", fmt.Errorf("laying the agent out: %w", err)
+	}
+	return path, nil
 }
