@@ -39,6 +39,24 @@ func (s *Store) do(ctx context.Context, req *request) (*response, error) {
 	return nil, asFetchError(err, req.URL)
 }
 
+// here does a small thing without a child, whose start would cost more than the thing itself. Only what reads a few
+// objects of bounded size from packs that a child has verified may be done here, and only its success counts:
+// after any failure, a child tries again and says what is wrong.
+func (s *Store) here(ctx context.Context, req request, do func(context.Context, *request) (*response, error)) (res *response) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.opts.Logger.Error("reading a mirror panicked; a child tries again", "op", req.Op, "url", req.URL, "panic", p)
+			res = nil
+		}
+	}()
+	req.Dir, req.here = s.opts.Dir, true
+	res, err := do(ctx, &req)
+	if err != nil {
+		return nil
+	}
+	return res
+}
+
 // doing names operations in sentences.
 var doing = map[string]string{
 	"fetch": "fetching", "read": "reading a file", "modules": "listing the submodules", "layout": "laying out the tree",
@@ -109,11 +127,8 @@ func (s *Store) runChild(ctx context.Context, req *request, body []byte) (*respo
 func (s *Store) died(req *request, err error, stderr string) error {
 	var exit *exec.ExitError
 	killed := errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
-	for _, sign := range []string{"out of memory", "cannot allocate memory"} {
-		if strings.Contains(stderr, sign) {
-			return fail(KindMemory, "raise source.memory, or make the repository's largest files smaller",
-				"%s of %s needs more than the %d MiB of memory that it may have", doing[req.Op], req.URL, s.opts.MemoryBytes>>20)
-		}
+	if outOfMemory(stderr) {
+		return req.tooMuchMemory()
 	}
 	if killed {
 		return fail(KindMemory, "see the kernel's log; if memory was short, give the machine more or build less at once",
@@ -122,6 +137,19 @@ func (s *Store) died(req *request, err error, stderr string) error {
 	first, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
 	s.opts.Logger.Error("the source worker died", "op", req.Op, "url", req.URL, "error", err, "stderr", stderr)
 	return fail(KindInternal, "its last words are in the daemon's log", "the source worker died (%v): %s", err, redact(first))
+}
+
+// outOfMemory tells from the last words of a Go program whether it wanted memory and did not get it. Deep in the
+// runtime there are no words for that: it falls over what it could not get, outside of any goroutine.
+func outOfMemory(stderr string) bool {
+	for _, sign := range []string{"out of memory", "cannot allocate memory", "failed to allocate", "runtime: cannot map pages"} {
+		if strings.Contains(stderr, sign) {
+			return true
+		}
+	}
+	signal, stack, _ := strings.Cut(stderr, "goroutine 0 ")
+	_, frame, _ := strings.Cut(stack, "\n")
+	return strings.Contains(signal, "SIGSEGV") && strings.HasPrefix(frame, "runtime.")
 }
 
 // headOf keeps the head of what is written: the first words of a dying Go program say why it dies.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -133,7 +134,7 @@ func TestTimeoutAndCancel(t *testing.T) {
 func TestTheMemoryLimitIsASentence(t *testing.T) {
 	r, _, remote := served(t)
 	// A delta needs its base, itself and its result in memory.
-	big := strings.Repeat("\x00", 64<<20)
+	big := strings.Repeat("\x00", 40<<20)
 	r.write("big.bin", big)
 	r.commit("big")
 	r.write("big.bin", "x"+big)
@@ -146,10 +147,36 @@ func TestTheMemoryLimitIsASentence(t *testing.T) {
 	}
 	// With enough, the same store does it.
 	s.opts.MemoryBytes = 1 << 30
-	if _, err := s.Fetch(t.Context(), remote, Want{}); err != nil {
-		t.Error(err)
+	snapshot(t, s, remote, SnapshotOptions{})
+}
+
+// hog is a child that wants ever more, slowly or at once.
+func hog(step int) {
+	req := &request{Op: "fetch", URL: "https://example.com/x", Memory: minimumMemory}
+	if err := limitMemory(req, &answer{w: os.Stdout}); err != nil {
+		panic(err)
 	}
-	fsck(t, s, remote.URL)
+	var held [][]byte
+	for len(held) < 1<<30 {
+		b := make([]byte, step)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		held = append(held, b)
+	}
+	runtime.KeepAlive(held)
+}
+
+func TestAChildThatWantsTooMuchIsStopped(t *testing.T) {
+	for _, step := range []string{"100000", "1000000000"} {
+		s := open(t)
+		s.opts.Worker = append(s.opts.Worker[:1:1], "source-hog", step)
+		s.opts.MemoryBytes = minimumMemory
+		_, err := s.Fetch(t.Context(), Remote{URL: "https://example.com/x"}, Want{})
+		if kindOf(t, err) != KindMemory || !strings.Contains(err.Error(), "128 MiB") {
+			t.Errorf("in steps of %s: %v", step, err)
+		}
+	}
 }
 
 func TestAFullDiskIsSaid(t *testing.T) {

@@ -37,6 +37,17 @@ type metadata struct {
 
 func newMetadata(o *pack.Objects) metadata { return metadata{o.NewReader(maxMetadata)} }
 
+// maxHere is the same bound for what the daemon reads itself, to spare a child's start: see here.
+const maxHere = 4 << 20
+
+// metadata returns a reader within the bounds of a request.
+func (r *request) metadata(o *pack.Objects) metadata {
+	if r.here {
+		return metadata{o.NewReader(maxHere)}
+	}
+	return newMetadata(o)
+}
+
 func (m metadata) read(id pack.ID, want pack.Type) ([]byte, error) {
 	kind, data, err := m.r.Read(id)
 	if err != nil {

@@ -39,13 +39,43 @@ func (s *Store) fetchAs(ctx context.Context, r Remote, want Want, ask, guarded b
 			return Resolved{}, err
 		}
 	}
-	res, err := s.do(ctx, &request{
-		Op: "fetch", URL: l.String(), Remote: &r, Want: want, Ask: ask, Guarded: guarded,
-	})
+	req := request{Op: "fetch", URL: l.String(), Remote: &r, Want: want, Ask: ask, Guarded: guarded}
+	known := func() *Resolved {
+		if ask {
+			return nil
+		}
+		if res := s.here(ctx, req, fetchKnown); res != nil {
+			return res.Resolved
+		}
+		return nil
+	}
+	if res := known(); res != nil {
+		return *res, nil
+	}
+	done, err := s.turns.take(ctx, l.key())
+	if err != nil {
+		return Resolved{}, err
+	}
+	defer done()
+	if res := known(); res != nil {
+		return *res, nil // somebody fetched it while we waited
+	}
+	res, err := s.do(ctx, &req)
 	if err != nil {
 		return Resolved{}, err
 	}
 	return *res.Resolved, nil
+}
+
+// fetchKnown answers from the mirror alone, if it can.
+func fetchKnown(ctx context.Context, req *request) (*response, error) {
+	l, err := locate(req.Remote.URL)
+	if err != nil {
+		return nil, err
+	}
+	f := &fetching{mirror: openMirror(req.Dir, l), req: req, loc: l}
+	res, err := f.known(ctx)
+	return &response{Resolved: res}, err
 }
 
 // fetching is one fetch, in the child.
@@ -104,7 +134,7 @@ func (f *fetching) read(ctx context.Context) (err error) {
 	if f.view, err = f.open(ctx); err != nil {
 		return err
 	}
-	f.meta = newMetadata(f.view.Objects)
+	f.meta = f.req.metadata(f.view.Objects)
 	return nil
 }
 
@@ -239,7 +269,7 @@ func (f *fetching) pull(ctx context.Context, conn connection, wants []pack.ID) e
 		return err
 	}
 	defer stream.Close()
-	staged, err := pack.Ingest(ctx, stream, f.staging(), f.view.Objects, pack.Limits{})
+	staged, err := pack.Ingest(ctx, stream, f.staging(), f.view.Objects, pack.Limits{ObjectBytes: f.req.objectLimit()})
 	if err != nil {
 		return err
 	}
@@ -320,7 +350,7 @@ func (f *fetching) unknown(target pack.ID) error {
 }
 
 func (f *fetching) explainPull(err error, target pack.ID) error {
-	err = explain(err, f.loc)
+	err = explain(f.req.memoryOr(err), f.loc)
 	var fe *FetchError
 	if errors.As(err, &fe) && fe.Kind == KindUnknownCommit {
 		return f.unknown(target)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"golang.org/x/sys/unix"
@@ -41,9 +40,14 @@ func (w *fileWriter) file(f *planned) error {
 	if err != nil {
 		return made("file", f.path, err)
 	}
-	out := &measured{w: w.writer, f: os.NewFile(uintptr(fd), f.path)}
+	out := &measured{w: w.writer, fd: fd}
 	err = w.fill(out, f)
-	err = errors.Join(err, out.f.Chmod(os.FileMode(perm)), out.f.Close())
+	if err == nil {
+		err = permit(fd, perm)
+	}
+	if closed := unix.Close(fd); err == nil {
+		err = closed
+	}
 	if err != nil {
 		var fe *FetchError
 		if errors.As(err, &fe) {
@@ -66,10 +70,7 @@ func (w *fileWriter) fill(out io.Writer, f *planned) error {
 		return fail(KindCorrupt, "", "%q is a %s where a file was expected", f.path, kind)
 	}
 	if f.conv.None() {
-		if err := r.WriteTo(out, f.id); err != nil {
-			return explainObject(err)
-		}
-		return nil
+		return w.explain(r.WriteTo(out, f.id))
 	}
 	// Converting takes the bytes twice, and git's encodings up to four times more.
 	if size > w.memory/6 {
@@ -78,17 +79,33 @@ func (w *fileWriter) fill(out io.Writer, f *planned) error {
 	}
 	_, data, err := r.Read(f.id)
 	if err != nil {
-		return explainObject(err)
+		return w.explain(err)
 	}
 	_, err = out.Write(f.conv.Apply(data, f.id))
 	return err
 }
 
+func (w *fileWriter) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return explainObject(w.req.memoryOr(err))
+}
+
+// permit gives a file its permissions where the umask has taken some: a change of an inode costs more than a look.
+func permit(fd int, perm uint32) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || uint32(st.Mode)&0o777 == perm {
+		return err
+	}
+	return unix.Fchmod(fd, perm)
+}
+
 // measured counts what is written, for the file and for the snapshot, and holds it to the limit.
 type measured struct {
-	w *writer
-	f *os.File
-	n int64
+	w  *writer
+	fd int
+	n  int64
 }
 
 func (m *measured) Write(p []byte) (int, error) {
@@ -96,7 +113,17 @@ func (m *measured) Write(p []byte) (int, error) {
 		return 0, fail(KindTooLarge, "commit less, or keep large files elsewhere",
 			"the tree is larger than the %d MiB that a snapshot may have", m.w.maxBytes>>20)
 	}
-	n, err := m.f.Write(p)
-	m.n += int64(n)
-	return n, err
+	done := 0
+	for done < len(p) {
+		n, err := unix.Write(m.fd, p[done:])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return done, err
+		}
+		done += n
+		m.n += int64(n)
+	}
+	return done, nil
 }

@@ -45,6 +45,7 @@ type layout struct {
 // writer writes a plan below an open directory.
 type writer struct {
 	ctx      context.Context
+	req      *request
 	root     int // descriptor of the tree's directory
 	objects  []*pack.Objects
 	when     time.Time
@@ -56,7 +57,7 @@ type writer struct {
 // layOut writes tree/, index and meta.json into the directory req.Target, which is empty.
 func layOut(ctx context.Context, req *request) (*response, error) {
 	l := &layout{Parts: req.Parts, URL: req.URL, Boot: bootID()}
-	w := &writer{ctx: ctx, maxBytes: req.Max, memory: max(req.Memory, minimumMemory) / 4}
+	w := &writer{ctx: ctx, req: req, maxBytes: req.Max, memory: req.objectLimit()}
 	p := &plan{}
 	for i, part := range req.Parts {
 		v, err := w.plan(p, i, part, req, l)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,10 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "source-worker" {
 		os.Exit(WorkerMain(os.Stdin, os.Stdout, os.Stderr))
+	}
+	if len(os.Args) > 2 && os.Args[1] == "source-hog" {
+		step, _ := strconv.Atoi(os.Args[2])
+		hog(step)
 	}
 	os.Exit(m.Run())
 }

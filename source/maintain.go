@@ -27,7 +27,12 @@ const deleteWait = 30 * time.Second
 func (s *Store) Maintain(ctx context.Context) error {
 	var errs []error
 	err := s.eachMirror(func(m mirror) error {
-		_, err := s.do(ctx, &request{Op: "maintain", URL: m.url, Packs: s.opts.MaxPacks, Keep: day(time.Now().Add(-s.opts.KeepCommits))})
+		done, err := s.turns.take(ctx, filepath.Base(m.dir))
+		if err != nil {
+			return err
+		}
+		defer done()
+		_, err = s.do(ctx, &request{Op: "maintain", URL: m.url, Packs: s.opts.MaxPacks, Keep: day(time.Now().Add(-s.opts.KeepCommits))})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("maintaining the mirror of %s: %w", m.url, err))
 		}

@@ -23,9 +23,12 @@ func (s *Store) ReadFile(ctx context.Context, url, commit, name string, max int6
 	if _, err := parseCommit(commit); err != nil {
 		return nil, err
 	}
-	res, err := s.do(ctx, &request{Op: "read", URL: l.String(), Commit: commit, Path: name, Max: max})
-	if err != nil {
-		return nil, err
+	req := request{Op: "read", URL: l.String(), Commit: commit, Path: name, Max: max}
+	res := s.here(ctx, req, readFile)
+	if res == nil {
+		if res, err = s.do(ctx, &req); err != nil {
+			return nil, err
+		}
 	}
 	return res.Data, nil
 }
@@ -40,7 +43,7 @@ func readFile(ctx context.Context, req *request) (*response, error) {
 		return nil, err
 	}
 	defer v.close()
-	meta := newMetadata(v.Objects)
+	meta := req.metadata(v.Objects)
 	tree, err := meta.treeOf(req.Commit)
 	if err != nil {
 		return nil, err

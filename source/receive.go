@@ -55,6 +55,11 @@ func (s *Store) Receive(ctx context.Context, url, ref, commit string, r io.Reade
 		return Resolved{}, err
 	}
 	defer os.Remove(path)
+	done, err := s.turns.take(ctx, l.key())
+	if err != nil {
+		return Resolved{}, err
+	}
+	defer done()
 	res, err := s.do(ctx, &request{Op: "receive", URL: l.String(), Ref: ref, Commit: commit, Path: path, Max: maxBytes})
 	if err != nil {
 		return Resolved{}, err
@@ -131,9 +136,9 @@ func receive(ctx context.Context, req *request) (*response, error) {
 		return nil, err
 	}
 	defer f.Close()
-	staged, err := pack.Ingest(ctx, f, m.staging(), v.Objects, pack.Limits{PackBytes: req.Max, ObjectBytes: max(req.Memory, minimumMemory) / 4})
+	staged, err := pack.Ingest(ctx, f, m.staging(), v.Objects, pack.Limits{PackBytes: req.Max, ObjectBytes: req.objectLimit()})
 	if err != nil {
-		return nil, explainPack(err)
+		return nil, explainPack(req.memoryOr(err))
 	}
 	res, err := admit(ctx, m, v, staged, req)
 	if err != nil {

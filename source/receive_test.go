@@ -50,7 +50,11 @@ func TestSubmit(t *testing.T) {
 		r, _, remote := served(t)
 		variety(r)
 		r.commit("variety")
-		s := open(t)
+		s := open(t, func(o *Options) {
+			if !mirrorFirst {
+				o.Worker = nil
+			}
+		})
 		if mirrorFirst {
 			if _, err := s.Fetch(t.Context(), remote, Want{}); err != nil {
 				t.Fatal(err)
@@ -187,7 +191,7 @@ func packOf(objects ...any) []byte {
 
 func TestHostilePacksAreRefused(t *testing.T) {
 	r, _, remote := served(t)
-	s := open(t)
+	s := open(t, inProcess)
 	if _, err := s.Fetch(t.Context(), remote, Want{}); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +209,7 @@ func TestHostilePacksAreRefused(t *testing.T) {
 	loose := r.pipe("stray\n", "hash-object", "-w", "--stdin")
 	stray := r.pipe(tree.Commit+"\n"+loose+"\n^"+tree.Head+"\n", "pack-objects", "--revs", "--stdout", "-q") + "\n"
 	strayPack := []byte(strings.TrimSuffix(stray, "\n"))
-	huge := packOf(3, strings.Repeat("\x00", 200<<20))
+	huge := packOf(3, strings.Repeat("\x00", 100<<20))
 	cycle := []byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01")
 	cycle = append(cycle, 0x70|4)
 	cycle = append(cycle, bytes.Repeat([]byte{7}, 20)...)

@@ -38,6 +38,7 @@ const (
 type Store struct {
 	opts     Options
 	children chan struct{} // bounds the children that run at once
+	turns    turns
 }
 
 // Open makes the directories that are missing. It leaves nothing open: there is no Close.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +32,8 @@ type request struct {
 	Files  int      `json:"files,omitempty"`
 	Parts  []module `json:"parts,omitempty"`
 	Depth  int      `json:"depth,omitempty"`
+
+	here bool // done by the daemon itself
 
 	Keep  string `json:"keep,omitempty"` // a day: older refs of refsKept go
 	Packs int    `json:"packs,omitempty"`
@@ -81,7 +82,8 @@ func WorkerMain(stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "error: reading the request: %v\nhint: the daemon starts this command; it is not for people\n", err)
 		return 2
 	}
-	if err := limitMemory(req.Memory); err != nil {
+	out := &answer{w: stdout}
+	if err := limitMemory(&req, out); err != nil {
 		fmt.Fprintf(stderr, "error: limiting the memory of the source worker: %v\n", err)
 		return 2
 	}
@@ -93,7 +95,7 @@ func WorkerMain(stdin io.Reader, stdout, stderr io.Writer) int {
 	if err != nil {
 		res = &response{Error: report(err)}
 	}
-	if err := json.NewEncoder(stdout).Encode(res); err != nil {
+	if err := out.give(res); err != nil {
 		fmt.Fprintf(stderr, "error: writing the answer: %v\n", err)
 		return 2
 	}
@@ -105,14 +107,4 @@ func WorkerMain(stdin io.Reader, stdout, stderr io.Writer) int {
 func exitWithParent(stdin io.Reader) {
 	_, _ = io.Copy(io.Discard, stdin)
 	os.Exit(3)
-}
-
-// limitMemory makes the kernel refuse more than limit bytes of private memory, and the collector work harder before.
-func limitMemory(limit int64) error {
-	if limit <= 0 {
-		return nil
-	}
-	debug.SetMemoryLimit(limit / 4 * 3)
-	l := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
-	return unix.Setrlimit(unix.RLIMIT_DATA, &l)
 }

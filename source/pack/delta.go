@@ -34,7 +34,7 @@ func applyDelta(base, delta []byte, limit int64) ([]byte, error) {
 		return nil, errDelta
 	}
 	if limit > 0 && to > limit {
-		return nil, &LimitError{What: "an object", Got: to, Limit: limit}
+		return nil, &LimitError{What: OneObject, Got: to, Limit: limit}
 	}
 	// An operation makes at most 16 MiB from one byte and more, so a small delta that claims a huge target lies.
 	if to > int64(len(ops))<<24 {

@@ -38,6 +38,9 @@ type LimitError struct {
 	Got, Limit int64
 }
 
+// OneObject is what a LimitError calls an object that was to be held in memory.
+const OneObject = "an object"
+
 // Error names what was too large.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s of %d exceeds the limit of %d", e.What, e.Got, e.Limit)

@@ -37,7 +37,7 @@ func (f *inflater) start(raw []byte) (io.Reader, error) {
 // inflate returns exactly size bytes, and proves their checksum.
 func (f *inflater) inflate(raw []byte, size, limit int64) ([]byte, error) {
 	if limit > 0 && size > limit {
-		return nil, &LimitError{What: "an object", Got: size, Limit: limit}
+		return nil, &LimitError{What: OneObject, Got: size, Limit: limit}
 	}
 	if size > int64(len(raw))*maxRatio {
 		return nil, errInflate

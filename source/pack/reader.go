@@ -51,7 +51,10 @@ func (r *Reader) Header(id ID) (Type, int64, error) {
 	return kind, size, err
 }
 
-// WriteTo writes an object's bytes to w. An object stored whole is not held in memory, however large it is.
+// streamFrom is the size from which an object is passed on in pieces. Below, one write is cheaper.
+const streamFrom = 1 << 20
+
+// WriteTo writes an object's bytes to w. A large object that is stored whole is not held in memory.
 func (r *Reader) WriteTo(w io.Writer, id ID) error {
 	i, offset, ok := r.objects.find(id)
 	if !ok {
@@ -61,7 +64,7 @@ func (r *Reader) WriteTo(w io.Writer, id ID) error {
 	if err != nil {
 		return err
 	}
-	if !isDelta(e.head.kind) {
+	if !isDelta(e.head.kind) && e.size > streamFrom {
 		return e.damage(r.inflate.copyTo(w, e.raw, e.size))
 	}
 	_, data, err := r.at(i, offset)
