@@ -232,40 +232,6 @@ func TestFetchSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
-	t.Run("file allowed", func(t *testing.T) {
-		got, err := s.Fetch(t.Context(), Remote{URL: "file://" + r.dir, AllowFile: true}, Want{})
-		if err != nil || got.Commit != head {
-			t.Errorf("%+v, %v", got, err)
-		}
-		r.write("more.txt", "more\n")
-		next := r.commit("more")
-		got, err = s.Fetch(t.Context(), Remote{URL: "file://" + r.dir, AllowFile: true}, Want{})
-		if err != nil || got.Commit != next {
-			t.Errorf("%+v, %v", got, err)
-		}
-		fsck(t, s, "file://"+r.dir)
-	})
-	t.Run("through a proxy", func(t *testing.T) {
-		var seen int
-		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			seen++
-			req.RequestURI, req.URL.Host = "", strings.TrimPrefix(g.URL, "http://")
-			res, err := http.DefaultTransport.RoundTrip(req)
-			if err != nil {
-				w.WriteHeader(http.StatusBadGateway)
-				return
-			}
-			defer res.Body.Close()
-			w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
-			w.WriteHeader(res.StatusCode)
-			_, _ = copyAll(w, res.Body)
-		}))
-		defer proxy.Close()
-		got, err := s.Fetch(t.Context(), Remote{URL: "http://git.example/origin/.git", ProxyURL: proxy.URL}, Want{})
-		if err != nil || got.Commit == "" || seen == 0 {
-			t.Errorf("%+v, %v, %d requests", got, err, seen)
-		}
-	})
 }
 
 func TestReadFile(t *testing.T) {
@@ -298,5 +264,47 @@ func TestReadFile(t *testing.T) {
 	}
 	if _, err := s.ReadFile(t.Context(), remote.URL, strings.Repeat("12", 20), "x", 5); kindOf(t, err) != KindUnknownCommit {
 		t.Errorf("an unknown commit: %v", err)
+	}
+}
+
+func TestFetchFromAFileURL(t *testing.T) {
+	r := newRepo(t)
+	r.write("a", "a\n")
+	head := r.commit("first")
+	s := open(t, inProcess)
+	got, err := s.Fetch(t.Context(), Remote{URL: "file://" + r.dir, AllowFile: true}, Want{})
+	if err != nil || got.Commit != head {
+		t.Errorf("%+v, %v", got, err)
+	}
+	r.write("more.txt", "more\n")
+	next := r.commit("more")
+	got, err = s.Fetch(t.Context(), Remote{URL: "file://" + r.dir, AllowFile: true}, Want{})
+	if err != nil || got.Commit != next {
+		t.Errorf("%+v, %v", got, err)
+	}
+	fsck(t, s, "file://"+r.dir)
+}
+
+func TestFetchThroughAProxy(t *testing.T) {
+	_, g, _ := served(t)
+	s := open(t, inProcess)
+	var seen int
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		seen++
+		req.RequestURI, req.URL.Host = "", strings.TrimPrefix(g.URL, "http://")
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer res.Body.Close()
+		w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
+		w.WriteHeader(res.StatusCode)
+		_, _ = copyAll(w, res.Body)
+	}))
+	defer proxy.Close()
+	got, err := s.Fetch(t.Context(), Remote{URL: "http://git.example/origin/.git", ProxyURL: proxy.URL}, Want{})
+	if err != nil || got.Commit == "" || seen == 0 {
+		t.Errorf("%+v, %v, %d requests", got, err, seen)
 	}
 }

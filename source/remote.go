@@ -49,7 +49,7 @@ func locate(raw string) (location, error) {
 			return location{scheme: "file", path: path.Clean(raw)}, nil
 		}
 		m := scpLike.FindStringSubmatch(raw)
-		if m == nil || m[3] == "" {
+		if m == nil || strings.Trim(m[3], "/") == "" {
 			return location{}, fail(KindBadURL, urlHint, "%q is not the URL of a repository", redact(raw))
 		}
 		return location{scheme: "ssh", user: m[1], host: strings.ToLower(m[2]), path: "/" + strings.Trim(m[3], "/"),
