@@ -133,10 +133,11 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 func initialMap() int {
+	size := int64(mapBytes)
 	if strconv.IntSize == 32 {
-		return 256 << 20
+		size = 256 << 20
 	}
-	return mapBytes
+	return int(size)
 }
 
 // Close waits for the write that runs, wakes every reader with ErrClosed, and closes the file.
