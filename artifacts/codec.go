@@ -44,6 +44,18 @@ func (s *Store) pack(dst, raw []byte) ([]byte, uint8) {
 	return append(dst, raw...), codecRaw
 }
 
+// promising reports whether a sample of raw compresses. It is asked after a chunk of the same file did not: most of
+// what does not compress is so from beginning to end, and trying all of it costs as much as its hash.
+func (s *Store) promising(raw []byte) bool {
+	const sample = 16 << 10
+	if len(raw) <= 4*sample {
+		return true
+	}
+	middle := len(raw) / 2
+	_, codec := s.pack(make([]byte, 0, sample+slack(sample)), raw[middle:middle+sample])
+	return codec != codecRaw
+}
+
 // unpack appends the content of stored bytes, a value found in tx, to dst. raw is the size of the content.
 func (s *Store) unpack(tx *bolt.Tx, dst, stored []byte, codec uint8, raw int, crc uint32) ([]byte, error) {
 	before := len(dst)

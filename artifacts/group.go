@@ -46,10 +46,14 @@ func (in *intake) addChunk(raw []byte) (*chunkRef, error) {
 	g := in.group
 	g.reserve(len(raw), in.s.chunkBytes)
 	c.from = len(g.arena)
-	if known { // most likely still when the group is written; if not, it is stored as it is
+	switch {
+	case known: // most likely still when the group is written; if not, it is stored as it is
 		g.arena = append(g.arena, raw...)
-	} else {
+	case in.dull && !in.s.promising(raw):
+		g.arena = append(g.arena, raw...)
+	default:
 		g.arena, c.row.Codec = in.s.pack(g.arena, raw)
+		in.dull = c.row.Codec == codecRaw
 	}
 	c.to = len(g.arena)
 	stored := g.arena[c.from:c.to]

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 	"time"
 )
 
@@ -33,6 +34,7 @@ type intake struct {
 	notes   []string
 	dropped int // notes not kept
 
+	dull  bool       // the chunk before, of the same file, did not compress
 	buf   []byte     // content of the chunk being filled
 	small []*newFile // files that end in buf, awaiting its reference
 	group *group     // being filled
@@ -193,6 +195,7 @@ func (in *intake) largeFile(f *newFile, content io.Reader) error {
 		return err
 	}
 	sum := sha256.New()
+	in.dull = false
 	for left := f.row.Size; left > 0; {
 		n := int(min(left, int64(in.s.chunkBytes)))
 		in.reserve(n)
@@ -200,9 +203,11 @@ func (in *intake) largeFile(f *newFile, content io.Reader) error {
 		if _, err := io.ReadFull(content, in.buf); err != nil {
 			return err
 		}
-		sum.Write(in.buf)
 		left -= int64(n)
+		var hashed sync.WaitGroup // the file's hash beside the chunk's: hashing is half of a put's work
+		hashed.Go(func() { sum.Write(in.buf) })
 		ref, err := in.addChunk(in.buf)
+		hashed.Wait()
 		if err != nil {
 			return err
 		}
@@ -230,6 +235,7 @@ func (in *intake) flushChunk() error {
 	if len(in.small) == 0 {
 		return nil
 	}
+	in.dull = false
 	ref, err := in.addChunk(in.buf)
 	if err != nil {
 		return err
