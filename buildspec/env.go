@@ -85,12 +85,12 @@ func (c *checker) variables(e entry) {
 			c.spec.Env.Variables = append(c.spec.Env.Variables, Var{Name: v.key, Value: v.value.text})
 		case null:
 			c.warn(v.value.at, complaint{
-				message: fmt.Sprintf("the variable %s has no value: it is set to the empty text", v.key),
-				hint:    fmt.Sprintf(`say so: %s: ""`, v.key),
+				message: fmt.Sprintf("the variable %s has no value: it is set to the empty text", shorten(v.key)),
+				hint:    fmt.Sprintf(`say so: %s: ""`, shorten(v.key)),
 			})
 			c.spec.Env.Variables = append(c.spec.Env.Variables, Var{Name: v.key})
 		default:
-			c.wrong(v.value, "the value of the variable "+v.key, "text")
+			c.wrong(v.value, "the value of the variable "+shorten(v.key), "text")
 		}
 	}
 }

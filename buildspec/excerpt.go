@@ -63,7 +63,12 @@ func window(line []rune, from int) string {
 		line = line[:excerptWidth]
 		suffix = cut
 	}
-	shown := strings.Map(func(r rune) rune {
+	return prefix + shown(line) + suffix
+}
+
+// shown is a text as it may be printed.
+func shown(text []rune) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return '→'
@@ -72,6 +77,5 @@ func window(line []rune, from int) string {
 		default:
 			return '\uFFFD'
 		}
-	}, string(line))
-	return prefix + shown + suffix
+	}, string(text))
 }

@@ -25,7 +25,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	}
-	for _, text := range []string{"&a", "*a", "!!str", "? ", "- - -", "[{", "a: |\n", "<<: *a", "%YAML 1.2\n---\n", "\"\\\n", "a: &a\n  <<: *a\n"} {
+	for _, text := range []string{"&a", "*a", "!!str", "? ", "- - -", "[{", "a: |\n", "<<: *a", "%YAML 1.2\n---\n", "\"\\\n", "a: &a\n  <<: *a\n", "!00\t"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

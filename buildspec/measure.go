@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/goccy/go-yaml/scanner"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -20,21 +21,43 @@ const (
 	maxPaths  = 64 << 20 // bytes of the path strings that the parser makes at most
 )
 
-// countMarks counts the characters at which YAML can begin a token.
-func countMarks(text string) int {
-	n := 0
-	for i := range len(text) {
-		if strings.IndexByte("\n[]{},:-?&*!#|>'\"%", text[i]) >= 0 {
-			n++
-		}
-	}
-	return n
-}
+// maxScan bounds the steps that the scanner spends on what it reads again and again: it looks at the rest of a run of
+// "<" at each of them, at the rest of the line at each tab, and at the whole block for each empty line that ends one.
+const maxScan = 1 << 28
 
-// checkMarks refuses a text that would already be too much for the scanner.
-func checkMarks(src *source) *Error {
-	if n := countMarks(src.text); n > maxMarks {
-		return src.refuse(mark{}, tooMuch(fmt.Sprintf("has %d punctuation marks and line ends", n), maxMarks))
+// checkText refuses a text that would already be too much for the scanner.
+func checkText(src *source) *Error {
+	marks, steps, empty := 0, 0, 0
+	for _, line := range src.lines {
+		n, brackets := 1, 0
+		for i := range len(line) {
+			if strings.IndexByte("[]{},:-?&*!#|>'\"%@`\t", line[i]) >= 0 {
+				n++
+			}
+			if line[i] == '<' {
+				brackets++
+				steps += brackets
+			} else {
+				brackets = 0
+			}
+		}
+		marks += n
+		steps += strings.Count(line, "\t") * len(line)
+		if strings.TrimSpace(line) != "" {
+			empty = 0
+			continue
+		}
+		empty++
+		steps = max(steps, empty*len(src.text))
+	}
+	switch {
+	case marks > maxMarks:
+		return src.refuse(mark{}, tooMuch(fmt.Sprintf("has %d punctuation marks and line ends", marks), maxMarks))
+	case steps > maxScan:
+		return src.refuse(mark{}, complaint{
+			message: "this file is too large to read with so many tabs, empty lines or < signs in a row",
+			hint:    "move long scripts and data into files of the repository",
+		})
 	}
 	return nil
 }
@@ -59,6 +82,20 @@ type measurer struct {
 type blockLevel struct {
 	column int
 	list   bool
+}
+
+// scan cuts a text into tokens, up to the first that is none: what follows would only repeat the error.
+func scan(text string) token.Tokens {
+	var s scanner.Scanner
+	s.Init(text)
+	var tokens token.Tokens
+	for {
+		more, err := s.Scan()
+		tokens.Add(more...)
+		if err != nil {
+			return tokens
+		}
+	}
 }
 
 // checkTokens refuses tokens that would cost the parser too much.

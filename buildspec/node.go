@@ -59,12 +59,12 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// shorten cuts a text that a message repeats.
+// shorten cuts a text that a message repeats, and shows signs for what a terminal would obey.
 func shorten(text string) string {
 	const most = 60
 	runes := []rune(text)
-	if len(runes) <= most {
-		return text
+	if len(runes) > most {
+		return shown(runes[:most]) + cut
 	}
-	return string(runes[:most]) + cut
+	return shown(runes)
 }

@@ -7,7 +7,6 @@ import (
 
 	yaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -24,10 +23,10 @@ func read(rep *report) (root *node, err *Error) {
 			})
 		}
 	}()
-	if err := checkMarks(src); err != nil {
+	if err := checkText(src); err != nil {
 		return nil, err
 	}
-	tokens := lexer.Tokenize(src.text + endMark(src.text))
+	tokens := scan(src.text + endMark(src.text))
 	if err := checkTokens(src, tokens); err != nil {
 		return nil, err
 	}

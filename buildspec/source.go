@@ -102,7 +102,7 @@ func (s *source) problem(sev Severity, at mark, c complaint) Problem {
 	at = mark{line: max(1, at.line), col: max(1, at.col), width: max(1, at.width)}
 	return Problem{
 		File: s.file, Line: at.line, Column: at.col, Severity: sev,
-		Message: c.message, Hint: c.hint, Excerpt: s.excerpt(at, c.note),
+		Message: shown([]rune(c.message)), Hint: c.hint, Excerpt: s.excerpt(at, shown([]rune(c.note))),
 	}
 }
 

@@ -3,6 +3,7 @@ package buildspec
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/token"
@@ -24,7 +25,7 @@ func explain(src *source, tk *token.Token, message string) (mark, complaint) {
 		}
 	case has("is a reserved character"), has("unexpected directive value"):
 		return mark{line: at.line, col: at.col, width: 1}, complaint{
-			message: fmt.Sprintf("a value cannot begin with %s without quotes", strings.TrimSpace(tk.Value)),
+			message: fmt.Sprintf("a value cannot begin with %s without quotes", shorten(strings.TrimSpace(tk.Value))),
 			hint:    quoteHint(src.line(at.line)),
 		}
 	case has("must be specified"), has("sequence end token"), has("flow mapping end"), has("flow map content"):
@@ -73,29 +74,34 @@ func contextHint(line string) string {
 	if strings.HasPrefix(strings.TrimSpace(line), "- ") {
 		return quoteHint(line)
 	}
-	return "check the indentation of this line and of the one above it; a text with special characters must be quoted"
+	return "check the indentation of this line and of the one above it; a text with special characters must be quoted, and one of several lines is best written below |"
 }
 
-// quoteHint shows a line's command or value in quotes.
+// quoteHint shows a line's command or value in quotes, where it is short enough to be read in a hint.
 func quoteHint(line string) string {
-	const most = 80
 	text := strings.TrimSpace(line)
-	command, isItem := strings.CutPrefix(text, "- ")
-	if isItem {
-		if utf8.RuneCountInString(command) > most {
+	if command, ok := strings.CutPrefix(text, "- "); ok {
+		if !showable(command) {
 			return "quote the whole command, or write it on a line of its own below - |"
 		}
 		return "quote the command: - " + quote(command)
 	}
-	if _, value, ok := strings.Cut(text, ": "); ok && utf8.RuneCountInString(value) <= most {
+	if _, value, ok := strings.Cut(text, ": "); ok && showable(value) {
 		return "quote the value: " + quote(strings.TrimSpace(value))
 	}
 	return "quote the whole text"
 }
 
+// showable tells whether a hint can repeat a text as it is.
+func showable(text string) bool {
+	const most = 80
+	return utf8.RuneCountInString(text) <= most &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) })
+}
+
 // quote writes a text as YAML reads it back: in double quotes where they need no escapes, else in single ones.
 func quote(text string) string {
-	if strings.ContainsAny(text, `"\`) {
+	if strings.ContainsAny(text, "\"\\\t") {
 		return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 	}
 	return `"` + text + `"`
