@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
@@ -68,7 +69,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 	if p.artifacts, err = artifacts.Open(l.blobs(), artifacts.Options{Logger: log}); err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
+	self, err := ownBinary()
 	if err != nil {
 		return nil, fmt.Errorf("finding our own binary, which fetches sources in a process of its own: %w", err)
 	}
@@ -88,6 +89,15 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
 	}
 	return p, nil
+}
+
+// ownBinary names the binary that runs: on Linux by the kernel's name for it, which stays right when an upgrade
+// replaces the file under a running daemon.
+func ownBinary() (string, error) {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe", nil
+	}
+	return os.Executable()
 }
 
 // start lets the scheduler act. What it does ends with halt.

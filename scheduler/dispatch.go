@@ -237,8 +237,14 @@ func (s *Scheduler) store(ctx context.Context, e *entry, token uint64, res runne
 	}
 }
 
+// destroyWait bounds one removal. A daemon that leaves finishes the removals that it began, as far as time allows:
+// what it leaves behind, the next start removes.
+const destroyWait = time.Minute
+
 // destroy removes a sandbox, then its row; what fails is left to the reaper.
 func (s *Scheduler) destroy(ctx context.Context, engine, sandbox string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), destroyWait)
+	defer cancel()
 	if err := s.runner.Destroy(ctx, engine, sandbox); err != nil {
 		s.log.Warn("a sandbox could not be removed; the reaper will try again", "sandbox", sandbox, "error", err)
 		return
