@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -117,8 +118,9 @@ func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// daemons are the daemons of scripts, by their working directory: a script has one at a time.
-var daemons = map[string]*exec.Cmd{}
+// daemons are the daemons of scripts (*exec.Cmd), by their working directory: a script has one at a time. Scripts run
+// in parallel.
+var daemons sync.Map
 
 func daemonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -158,13 +160,12 @@ func startDaemon(ts *testscript.TestScript, work string, flags []string) {
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	daemons[work] = cmd
+	daemons.Store(work, cmd)
 	instance := ""
 	ts.Defer(func() {
-		if daemons[work] == cmd {
+		if daemons.CompareAndDelete(work, cmd) {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
-			delete(daemons, work)
 		}
 		if instance != "" {
 			sweep(instance)
@@ -203,11 +204,11 @@ func lookPath(path, name string) (string, error) {
 const endWait = 10 * time.Second
 
 func endDaemon(ts *testscript.TestScript, work string, signal syscall.Signal) {
-	cmd := daemons[work]
-	if cmd == nil {
+	running, ok := daemons.LoadAndDelete(work)
+	if !ok {
 		ts.Fatalf("no daemon runs")
 	}
-	delete(daemons, work)
+	cmd := running.(*exec.Cmd)
 	ts.Check(cmd.Process.Signal(signal))
 	late := time.AfterFunc(endWait, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
