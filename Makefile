@@ -33,7 +33,7 @@ demo: build engine ## see one build end to end: webhook, shards, artifacts
 	@$(GO) run ./internal/demo
 
 test: build engine images ## run every test, with the race detector, on a real engine
-	@scripts/need gcc=gcc,libc6-dev git
+	@scripts/need gcc=gcc,libc6-dev git docker-registry
 	@echo "test: go test -race $(TESTS)"
 	@CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTS)
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/internal/enginetest"
 )
 
 func TestSIGHUPReloadsAndAMistakeChangesNothing(t *testing.T) {
@@ -97,4 +99,36 @@ func TestOnTheHostAKilledDaemonIsANoOpToo(t *testing.T) {
 	assertWhole(t, d.logs(b), 150)
 	assertNothingLeft(t, d)
 	d.check()
+}
+
+func TestJobImagesComeFromAPrivateRegistry(t *testing.T) {
+	t.Parallel()
+	addr := enginetest.Registry(t, "ci", "open sesame")
+	ref := addr + "/team/private:v1"
+	config := t.TempDir() // docker login must not touch the user's own file
+	for _, args := range [][]string{
+		{"--config", config, "login", "-u", "ci", "-p", "open sesame", addr},
+		{"tag", image, ref},
+		{"--config", config, "push", "-q", ref},
+		{"rmi", ref},
+	} {
+		if out, err := exec.Command("docker", args...).CombinedOutput(); err != nil {
+			t.Fatalf("docker %s: %v\n%s", args[0], err, out)
+		}
+	}
+	t.Cleanup(func() { _ = exec.Command("docker", "rmi", ref).Run() })
+	git := newGitServer(t)
+	_, url, commit := git.repo("private", map[string]string{"buildspec.yml": strings.Replace(spec("echo inside $CODEBUILD_BUILD_IMAGE"), image, ref, 1)})
+	stranger := newDaemon(t, "", project("private", url))
+	if b := stranger.ended(stranger.push(url, commit), "FAULT"); b.Reason != "image" {
+		t.Errorf("without credentials the reason is %s (%s), want image", b.Reason, b.Message)
+	}
+	known := &daemon{t: t, dir: t.TempDir(), address: freeAddress(t), log: new(syncBuffer), env: []string{"REGISTRY_PASSWORD=open sesame"}}
+	known.extra = "registries:\n  - {server: '" + addr + "', username: ci, password: env:REGISTRY_PASSWORD}\n"
+	known.configure(project("private", url, "pull: always"))
+	t.Cleanup(func() { known.terminate(); known.removeSandboxes() })
+	known.start()
+	if b := known.ended(known.push(url, commit), "SUCCEEDED"); !strings.Contains(known.logs(b), "inside "+ref) {
+		t.Errorf("the log does not name the image:\n%s", known.logs(b))
+	}
 }

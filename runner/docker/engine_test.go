@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"log"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -24,11 +23,6 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
-var nullLog = log.New(nullWriter{}, "", 0)
-
-type nullWriter struct{}
-
-func (nullWriter) Write(p []byte) (int, error) { return len(p), nil }
 
 // ownAgent gives an executor an agent that no other test has, so that its volume is this test's alone.
 func ownAgent(t *testing.T) AgentSource {

@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,14 +20,13 @@ import (
 
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
-	gcr "github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/runner-ci/runner/internal/enginetest"
 	"github.com/runner-ci/runner/runner"
 )
 
-// testRegistry is a registry on the loopback interface, which engines trust without TLS. It wants credentials when
-// it has a password.
+// testRegistry is a real registry on the loopback interface, which engines trust without TLS, behind a door that
+// counts what is asked for, and wants credentials when it has a password.
 type testRegistry struct {
 	addr     string
 	password string
@@ -35,7 +36,12 @@ type testRegistry struct {
 func newRegistry(t *testing.T, password string) *testRegistry {
 	t.Helper()
 	r := &testRegistry{password: password}
-	inner := gcr.New(gcr.Logger(nullLog))
+	inner := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: enginetest.Registry(t, "", "")})
+	director := inner.Director
+	inner.Director = func(req *http.Request) {
+		director(req)
+		req.Header.Del("Authorization") // it was for the door
+	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if user, pass, ok := req.BasicAuth(); r.password != "" && (!ok || user != "ci" || pass != r.password) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)

@@ -1,0 +1,88 @@
+package enginetest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// registryConfig is the distribution registry's own: a directory, a port of the loopback interface, no TLS, which
+// engines accept there.
+const registryConfig = `version: 0.1
+log: {level: error}
+storage:
+  filesystem: {rootdirectory: %s}
+http: {addr: %s}
+`
+
+// registryWait bounds the start of the registry.
+const registryWait = 20 * time.Second
+
+// login is added for a registry that wants one.
+const login = `auth:
+  htpasswd: {realm: test, path: %s}
+`
+
+// Registry starts a real image registry (Debian's package docker-registry) with an empty store, and returns its
+// address. It lets only the user with the password in, or everybody when user is empty. It ends with the test.
+// Without the program the test is skipped, and fails when CI=true.
+func Registry(t testing.TB, user, password string) string {
+	t.Helper()
+	program, err := exec.LookPath("docker-registry")
+	if err != nil {
+		missing(t, "no image registry: %v; install Debian's docker-registry", err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // a free port; the registry takes it a moment later
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	dir := t.TempDir()
+	text := fmt.Appendf(nil, registryConfig, filepath.Join(dir, "store"), addr)
+	if user != "" {
+		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		users := filepath.Join(dir, "htpasswd")
+		if err := os.WriteFile(users, fmt.Appendf(nil, "%s:%s\n", user, hash), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text = fmt.Appendf(text, login, users)
+	}
+	config := filepath.Join(dir, "config.yml")
+	if err := os.WriteFile(config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	cmd := exec.Command(program, "serve", config)
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for deadline := time.Now().Add(registryWait); ; time.Sleep(20 * time.Millisecond) {
+		res, err := http.Get("http://" + addr + "/v2/")
+		if err == nil {
+			res.Body.Close()
+			return addr
+		}
+		if time.Now().After(deadline) {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			t.Fatalf("the registry does not answer on %s: %v\n%s", addr, err, &said)
+		}
+	}
+}
