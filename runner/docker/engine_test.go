@@ -23,7 +23,6 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
-
 // ownAgent gives an executor an agent that no other test has, so that its volume is this test's alone.
 func ownAgent(t *testing.T) AgentSource {
 	t.Helper()
