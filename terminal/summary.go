@@ -173,6 +173,9 @@ func phaseTable(o *Output, b client.Build) []string {
 		t.Row(o.phaseName(p), Seconds(p.Seconds))
 	}
 	for _, name := range phaseNames(b.Jobs) {
+		if name == "COMPLETED" {
+			continue // a moment, not a stretch of time
+		}
 		if wide {
 			t.Row(o.phaseRow(name, b.Jobs)...)
 		} else {
