@@ -36,12 +36,12 @@ type testRegistry struct {
 func newRegistry(t *testing.T, password string) *testRegistry {
 	t.Helper()
 	r := &testRegistry{password: password}
-	inner := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: enginetest.Registry(t, "", "")})
-	director := inner.Director
-	inner.Director = func(req *http.Request) {
-		director(req)
-		req.Header.Del("Authorization") // it was for the door
-	}
+	target := &url.URL{Scheme: "http", Host: enginetest.Registry(t, "", "")}
+	inner := &httputil.ReverseProxy{Rewrite: func(req *httputil.ProxyRequest) {
+		req.SetURL(target)
+		req.Out.Host = req.In.Host // the registry writes it into the addresses that it answers with
+		req.Out.Header.Del("Authorization")
+	}}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if user, pass, ok := req.BasicAuth(); r.password != "" && (!ok || user != "ci" || pass != r.password) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
