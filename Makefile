@@ -5,6 +5,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w
 TESTS   ?= ./...
 
+# What the tests run in. The slow ones need the image that builds Runner, too: all that scripts/images knows.
+TEST_IMAGES = $(if $(RUNNER_SLOW),,busybox debian python node golang)
+
 .PHONY: help build agent images engine demo test test-all lint bench clean
 .DEFAULT_GOAL := help
 
@@ -32,8 +35,9 @@ demo: build engine ## see one build end to end: webhook, shards, artifacts
 	@scripts/images golang:1.26
 	@$(GO) run ./internal/demo
 
-test: build engine images ## run every test, with the race detector, on a real engine
+test: build engine ## run every test, with the race detector, on a real engine
 	@scripts/need gcc=gcc,libc6-dev git docker-registry
+	@scripts/images $(TEST_IMAGES)
 	@echo "test: go test -race $(TESTS)"
 	@CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTS)
 

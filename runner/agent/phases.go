@@ -184,7 +184,7 @@ func hint(exit int, shell string) string {
 	case 143:
 		return ": it was ended by TERM"
 	}
-	return "; its output stands above in the log"
+	return ""
 }
 
 // oneLine shortens a command of many lines to its first.

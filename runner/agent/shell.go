@@ -28,7 +28,7 @@ type shell struct {
 
 	script   *os.File // what it reads; nil while there is no shell
 	pid      int
-	ended    <-chan syscall.WaitStatus
+	ended    <-chan syscall.WaitStatus // nil once it was read
 	status   *os.File
 	messages chan message
 
@@ -44,6 +44,9 @@ type message struct {
 
 // errShell is what a shell that cannot be used comes to.
 var errShell = errors.New("the shell does not work")
+
+// errEnded is what a question comes to whose shell ended instead of answering.
+var errEnded = errors.New("the shell ended")
 
 // maxState bounds what one shell may tell about itself.
 const maxState = 64 << 20
@@ -96,6 +99,7 @@ func (s *shell) ask(ctx context.Context, lines string) ([]string, error) {
 	}
 	defer os.Remove(file)
 	var answers []string
+	dying := false // a shell that ends tells its state, too, which is not the end of an answer
 	s.tell(answer(file, s.statusPath()))
 	for {
 		m, err := s.next(ctx)
@@ -104,10 +108,12 @@ func (s *shell) ask(ctx context.Context, lines string) ([]string, error) {
 			return nil, err
 		case m.kind == 'A':
 			answers = append(answers, string(m.text))
-		case m.kind == 'V':
+		case m.kind == 'X':
+			dying = true
+		case m.kind == 'V' && !dying:
 			return answers, nil
 		case m.kind == endOfShell:
-			return nil, fmt.Errorf("the shell ended with exit status %s", m.text)
+			return nil, fmt.Errorf("%w with exit status %s", errEnded, m.text)
 		}
 	}
 }
@@ -146,7 +152,6 @@ func (s *shell) wait(ctx context.Context) (status int, traps []byte, err error) 
 
 // next returns the next message. The end of the process is the last one.
 func (s *shell) next(ctx context.Context) (message, error) {
-	ended := s.ended
 	for {
 		select {
 		case m := <-s.messages:
@@ -154,9 +159,9 @@ func (s *shell) next(ctx context.Context) (message, error) {
 				s.discard()
 			}
 			return m, nil
-		case status := <-ended:
+		case status := <-s.ended:
 			// All that it said is in the FIFO before this, which ends it.
-			ended = nil
+			s.ended = nil
 			_, err := fmt.Fprintf(s.status, "\x00%c%d\x00", endOfShell, exitStatus(status))
 			if err != nil {
 				return message{}, fmt.Errorf("%w: %w", errShell, err)
@@ -232,6 +237,9 @@ func (s *shell) makeFiles() error {
 		}
 		s.status.Close()
 		_ = os.Remove(s.statusPath())
+		if s.script != nil && s.ended == nil {
+			s.discard() // the message of its end went with the file
+		}
 	}
 	if err := os.MkdirAll(s.home, 0o700); err != nil {
 		return err
@@ -296,8 +304,10 @@ func (s *shell) end() {
 	if s == nil || s.script == nil {
 		return
 	}
-	_ = syscall.Kill(s.pid, syscall.SIGKILL)
-	<-s.ended
+	if s.ended != nil {
+		_ = syscall.Kill(s.pid, syscall.SIGKILL)
+		<-s.ended
+	}
 	s.discard()
 }
 

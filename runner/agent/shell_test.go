@@ -3,12 +3,15 @@
 package agent
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -165,5 +168,71 @@ func TestAMissingShellIsTheImagesFault(t *testing.T) {
 	res := s.run(job)
 	if res.done.Status != wire.StatusFailed || res.done.Reason != "shell_missing" || !strings.Contains(res.done.Message, "env.shell") {
 		t.Errorf("ended %+v", res.done)
+	}
+}
+
+// ownReaper waits for the processes that it started and for no others, which belong to the test binary.
+func ownReaper(t *testing.T) *reaper {
+	r := &reaper{waiting: make(map[int]chan syscall.WaitStatus)}
+	go func() {
+		for t.Context().Err() == nil {
+			time.Sleep(time.Millisecond)
+			r.mu.Lock()
+			for pid, ended := range r.waiting {
+				var status syscall.WaitStatus
+				if got, _ := syscall.Wait4(pid, &status, syscall.WNOHANG, nil); got == pid {
+					delete(r.waiting, pid)
+					ended <- status
+				}
+			}
+			r.mu.Unlock()
+		}
+	}()
+	return r
+}
+
+// TestAShellThatDiedIsNotWaitedForTwice reads what a shell said last after its death is known: by chance, the death
+// is taken note of before or after that, so the story is told often.
+func TestAShellThatDiedIsNotWaitedForTwice(t *testing.T) {
+	path, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := ownReaper(t)
+	for range 30 {
+		s := newShell(path, "sh", t.TempDir(), t.TempDir(), os.Environ(), int(os.Stdout.Fd()), r)
+		if err := s.start(); err != nil {
+			t.Fatal(err)
+		}
+		s.tell("{ printf 'V:\\n\\000' >" + quote(s.statusPath()) + "; exit 3; }\n")
+		for len(s.ended) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if _, err := s.next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		over := make(chan struct{})
+		go func() { s.end(); close(over) }()
+		select {
+		case <-over:
+		case <-time.After(30 * time.Second):
+			t.Fatal("ending a shell that had died never came to an end")
+		}
+	}
+}
+
+// TestAQuestionToADyingShell asks what ends the shell: the state it leaves behind is no answer.
+func TestAQuestionToADyingShell(t *testing.T) {
+	r := ownReaper(t)
+	for name, path := range shells(t) {
+		s := newShell(path, name, t.TempDir(), t.TempDir(), os.Environ(), int(os.Stdout.Fd()), r)
+		answers, err := s.ask(t.Context(), "printf 'Aone\\000'; exit 7")
+		if !errors.Is(err, errEnded) || !strings.Contains(err.Error(), "exit status 7") {
+			t.Errorf("%s: answers %q, error %v; want that the shell ended with exit status 7", name, answers, err)
+		}
+		if answers, err := s.ask(t.Context(), "printf 'Atwo\\000'"); err != nil || !slices.Equal(answers, []string{"two"}) {
+			t.Errorf("%s: afterwards it answers %q (%v), want two", name, answers, err)
+		}
+		s.end()
 	}
 }

@@ -129,7 +129,7 @@ func (p *phases) name(ctx context.Context, name string) (string, error) {
 	}
 	first, _, _ := strings.Cut(name, "\n")
 	answers, err := p.shell.ask(ctx, "(IFS= read -r __runner_value <<__RUNNER_NAME__\n"+first+"\n__RUNNER_NAME__\nprintf 'A%s\\000' \"$__runner_value\")")
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnded) {
 		return "", p.unanswered(ctx, err)
 	}
 	if len(answers) != 1 {
