@@ -35,6 +35,8 @@ demo: build engine ## see one build end to end: webhook, shards, artifacts
 	@scripts/images golang:1.26
 	@$(GO) run ./internal/demo
 
+# A process with the race detector sleeps for a second before it exits, and the tests start thousands.
+test: export GORACE := atexit_sleep_ms=10 $(GORACE)
 test: build engine ## run every test, with the race detector, on a real engine
 	@scripts/need gcc=gcc,libc6-dev git docker-registry
 	@scripts/images $(TEST_IMAGES)

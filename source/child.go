@@ -78,7 +78,7 @@ func (s *Store) run(ctx context.Context, req *request) (*response, error) {
 // passedOn are the variables of our environment that a child needs: how to get out, whom to trust, how to collect.
 var passedOn = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-	"SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR", "PATH",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "GODEBUG", "GORACE", "GOTRACEBACK", "GOCOVERDIR", "PATH",
 }
 
 func (s *Store) runChild(ctx context.Context, req *request, body []byte) (*response, error) {

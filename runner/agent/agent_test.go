@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 // patience bounds every wait, so that a broken agent does not hang the tests.
 const patience = 30 * time.Second
 
+// raceExit spares each process of a test binary with the race detector the second that it sleeps before it exits
+// (https://go.dev/doc/articles/race_detector).
+const raceExit = "GORACE=atexit_sleep_ms=10"
+
 // sandbox is a running agent and the directories it was given.
 type sandbox struct {
 	t                *testing.T
@@ -74,7 +78,7 @@ func (s *sandbox) start() *sandbox {
 		s.t.Fatal(err)
 	}
 	s.cmd = exec.Command(self, "-spool", s.spool, "-home", s.home)
-	s.cmd.Env = []string{asAgent + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "TMPDIR=" + s.home}
+	s.cmd.Env = []string{asAgent + "=1", raceExit, "PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "TMPDIR=" + s.home}
 	s.cmd.Stderr = &s.errs
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {
