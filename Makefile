@@ -44,7 +44,7 @@ test: build engine ## run every test, with the race detector, on a real engine
 	@CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTS)
 
 test-all: export RUNNER_SLOW = 1
-test-all: ## as test, with the slow ones: kills by the hundred, gigabytes, other people's code
+test-all: ## as test, with the slow ones: kills by the hundred, gigabytes, our own build
 	@$(MAKE) --no-print-directory test
 
 lint: ## formatting, go vet, staticcheck, the rules of the house, shellcheck where it is installed

@@ -202,6 +202,8 @@ func (s *Scheduler) attempt(l leased, stop <-chan runner.StopRequest) (runner.At
 // runLease runs one attempt to its result, commits that, and destroys the sandbox.
 func (s *Scheduler) runLease(ctx context.Context, e *entry, l leased) {
 	engine, sandbox := l.attempt.Engine, l.attempt.Sandbox
+	s.take(sandbox, true)
+	defer s.take(sandbox, false)
 	var res runner.Result
 	a, err := s.attempt(l, e.stop)
 	if err != nil {
@@ -218,6 +220,17 @@ func (s *Scheduler) runLease(ctx context.Context, e *entry, l leased) {
 	}
 	s.wakeDispatcher()
 	s.destroy(ctx, engine, sandbox)
+}
+
+// take notes that a sandbox is in hand, or no longer is.
+func (s *Scheduler) take(sandbox string, inHand bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if inHand {
+		s.inHand[sandbox] = true
+	} else {
+		delete(s.inHand, sandbox)
+	}
 }
 
 // store commits a result, however long the disk refuses it. It gives up when ctx ends: the sandbox's spool still

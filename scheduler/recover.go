@@ -145,7 +145,7 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 	}
 	drop := make(map[string]string) // sandbox → engine
 	for id, row := range rows {
-		if !wanted[id] && time.Since(row.Created) > reapGrace {
+		if !wanted[id] && !s.isInHand(id) {
 			drop[id] = row.Engine
 		}
 	}
@@ -167,8 +167,12 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 	return removed
 }
 
-// reapGrace keeps the reaper from what a finishing attempt is about to remove itself.
-const reapGrace = 30 * time.Second
+// isInHand keeps the reaper from what a finishing attempt is about to remove itself.
+func (s *Scheduler) isInHand(sandbox string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inHand[sandbox]
+}
 
 // sandboxRows returns all rows, and which of them a lease needs.
 func (s *Scheduler) sandboxRows() (rows map[string]sandboxRow, wanted map[string]bool, err error) {

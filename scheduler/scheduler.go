@@ -31,6 +31,7 @@ type Scheduler struct {
 	queue    map[string]*entry
 	planning map[string]context.CancelFunc // by build id
 	draining bool
+	inHand   map[string]bool   // sandboxes that an attempt of this process uses, or is about to remove
 	served   map[string]uint64 // project → turn in which it was last given a slot
 	turn     uint64
 	started  bool
@@ -47,7 +48,8 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 	}
 	s := &Scheduler{
 		db: db, instance: instance, epoch: epoch, log: log,
-		queue: make(map[string]*entry), planning: make(map[string]context.CancelFunc), served: make(map[string]uint64),
+		queue: make(map[string]*entry), planning: make(map[string]context.CancelFunc),
+		inHand: make(map[string]bool), served: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1),
 	}
 	if err := s.Configure(cfg); err != nil {
