@@ -34,9 +34,9 @@ func TestRunnerBuildsItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name := range strings.FieldsSeq(string(packages)) {
-		tested := regexp.MustCompile(`(?m)(^|\s)ok\s+\S*` + regexp.QuoteMeta(strings.TrimPrefix(name, ".")) + `\s`)
+		tested := regexp.MustCompile(`(ok|\?)\s+\S*` + regexp.QuoteMeta(strings.TrimPrefix(name, ".")) + `\s`) // "?": it has no tests
 		if !tested.MatchString(out) {
-			t.Errorf("no shard says that %s passed", name)
+			t.Errorf("no shard tells of %s", name)
 		}
 	}
 	if built, _ := filepath.Glob(filepath.Join(kept, "*", "bin", "runner")); len(built) != 4 {
