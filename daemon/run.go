@@ -21,24 +21,25 @@ import (
 
 // RunOptions say what Run builds, and with what.
 type RunOptions struct {
-	Version   string
-	Dir       string // the working tree, or a directory below it
-	Buildspec string // path; empty: buildspec.yml
-	Image     string // instead of the buildspec's
-	Env       map[string]string
-	Engine    config.Engine
-	Limits    config.Limits
-	Slots     int // 0: the number of cores
-	CABundle  string
-	Logger    *slog.Logger
-	Cache     string // where mirrors and temporary state lie; empty: <user cache>/runner
+	Version    string
+	Dir        string // the working tree, or a directory below it
+	Buildspec  string // path; empty: buildspec.yml
+	Image      string // instead of the buildspec's
+	Env        map[string]string
+	Submodules bool           // whether submodules are fetched
+	Base       *config.Config // registries, CA bundle, proxies, engines and limits; nil: the defaults
+	Engine     *config.Engine // in place of those of Base
+	Limits     config.Limits  // before those of Base
+	Slots      int            // 0: those of Base, the number of cores by default
+	Logger     *slog.Logger
+	Cache      string // where mirrors and temporary state lie; empty: <user cache>/runner
 }
 
 // Local is a daemon of one build, inside this process.
 type Local struct {
 	Client *client.Client
 	Build  string // id
-	Tree   worktree.Tree
+	Sent   Sent
 }
 
 // Run builds a working tree with no daemon: the same engine, the same code, temporary state. It calls follow once
@@ -59,13 +60,16 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 		return err
 	}
 	cfg := o.config(tree)
-	sweepRuns(ctx, base, cfg, o.Logger)
+	sweepRuns(ctx, base, o.Logger)
 	data := filepath.Join(base, "run", strings.ToLower(rand.Text()[:12]))
 	p, err := open(cfg, layout{data: data, source: filepath.Join(base, "source")}, o.Logger)
 	if err != nil {
 		return err
 	}
 	defer p.dispose()
+	if err := rememberEngines(data, cfg.Engines); err != nil {
+		return err
+	}
 	// An interrupt ends the following, not the parts: a build that is to be stopped needs them.
 	if err := p.start(context.WithoutCancel(ctx)); err != nil {
 		return err
@@ -80,29 +84,29 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 	defer func() { _ = shutdown(web) }()
 
 	c := client.New("http://"+ln.Addr().String(), token)
-	build, err := o.submit(ctx, c, tree, cfg.Projects[0].Name)
+	build, sent, err := o.submit(ctx, c, tree, cfg.Projects[0].Name)
 	if err != nil {
 		return err
 	}
 	defer p.endBuild(build)
-	return follow(Local{Client: c, Build: build, Tree: tree})
+	return follow(Local{Client: c, Build: build, Sent: sent})
 }
 
 // submit sends the tree through the path that `runner submit` uses.
-func (o *RunOptions) submit(ctx context.Context, c *client.Client, tree worktree.Tree, project string) (string, error) {
-	t, _, err := Submit(ctx, c, tree, project, client.Submission{
-		Commit: tree.Commit, Title: "working tree", Image: o.Image, Buildspec: o.Buildspec, Env: o.Env,
+func (o *RunOptions) submit(ctx context.Context, c *client.Client, tree worktree.Tree, project string) (string, Sent, error) {
+	t, sent, err := Submit(ctx, c, tree, project, client.Submission{
+		Title: "working tree", Image: o.Image, Buildspec: o.Buildspec, Env: o.Env,
 	})
 	if err != nil {
-		return "", err
+		return "", sent, err
 	}
 	if t, err = c.WaitTrigger(ctx, t.ID); err != nil {
-		return "", err
+		return "", sent, err
 	}
 	if len(t.Builds) == 0 {
-		return "", fmt.Errorf("no build was made: %s", t.Reason)
+		return "", sent, fmt.Errorf("no build was made: %s", t.Reason)
 	}
-	return t.Builds[0], nil
+	return t.Builds[0], sent, nil
 }
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
@@ -110,10 +114,15 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 // config is the daemon's settings for one build of one tree.
 func (o *RunOptions) config(tree worktree.Tree) *config.Config {
 	cfg := config.Default()
+	if o.Base != nil {
+		base := *o.Base
+		cfg = &base
+	}
 	cfg.AllowFileURLs = true
-	cfg.CABundle = o.CABundle
 	cfg.Limits = o.Limits.Or(cfg.Limits)
-	cfg.Engines = []config.Engine{o.Engine}
+	if o.Engine != nil {
+		cfg.Engines = []config.Engine{*o.Engine}
+	}
 	if o.Slots > 0 {
 		cfg.Slots = o.Slots
 	}
@@ -121,7 +130,7 @@ func (o *RunOptions) config(tree worktree.Tree) *config.Config {
 	if len(name) < 2 {
 		name = "build"
 	}
-	p := config.Project{Name: name, URL: "file://" + tree.Root}
+	p := config.Project{Name: name, URL: "file://" + tree.Root, Submodules: o.Submodules}
 	p.Fill()
 	cfg.Projects = []config.Project{p}
 	return cfg
@@ -156,50 +165,11 @@ func (p *parts) dispose() {
 	if err := p.source.Evict(ctx, func(string) bool { return false }, snapshotAge, snapshotBytes); err != nil {
 		p.log.Warn("evicting old snapshots", "error", err)
 	}
+	if err := p.source.Maintain(ctx); err != nil {
+		p.log.Warn("repacking mirrors", "error", err)
+	}
 	p.close()
 	if err := os.RemoveAll(p.layout.data); err != nil {
 		p.log.Warn("temporary state stays behind; the next run tries again", "directory", p.layout.data, "error", err)
 	}
-}
-
-// sweepRuns cleans up after runs whose process died.
-func sweepRuns(ctx context.Context, base string, cfg *config.Config, log *slog.Logger) {
-	entries, err := os.ReadDir(filepath.Join(base, "run"))
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		dir := filepath.Join(base, "run", e.Name())
-		unlock, err := lockDir(dir)
-		if err != nil {
-			continue // it lives
-		}
-		if err := sweepRun(ctx, dir, cfg, log); err != nil {
-			log.Warn("cleaning up after a run that died", "directory", dir, "error", err)
-		}
-		unlock()
-	}
-}
-
-func sweepRun(ctx context.Context, dir string, cfg *config.Config, log *slog.Logger) error {
-	l := layout{data: dir}
-	instance, err := scheduler.Probe(l.state())
-	if err == nil && instance != "" {
-		engines, err := executors(cfg, l, instance, log)
-		if err != nil {
-			return err
-		}
-		for _, ex := range engines {
-			ids, err := ex.List(ctx)
-			if err != nil {
-				return err
-			}
-			for _, id := range ids {
-				if err := ex.Remove(ctx, id); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return os.RemoveAll(dir)
 }

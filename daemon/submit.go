@@ -12,9 +12,11 @@ import (
 
 // Sent tells what Submit sent.
 type Sent struct {
-	Bytes   int64
-	Objects int
-	Took    time.Duration
+	Commit    string // what the build is of
+	Bytes     int64
+	Objects   int
+	Took      time.Duration
+	NoHistory bool // a shallow clone could not send its history: the commit has no parent
 }
 
 // candidates bounds the commits that a daemon is asked about: newest first, exponentially spaced, they reach far
@@ -32,8 +34,19 @@ func Submit(ctx context.Context, c *client.Client, tree worktree.Tree, project s
 	if err != nil {
 		return client.Trigger{}, Sent{}, err
 	}
-	pr, pw := io.Pipe()
 	var sent Sent
+	whole, err := worktree.Whole(ctx, tree.Root, tree.Commit, have)
+	if err != nil {
+		return client.Trigger{}, Sent{}, err
+	}
+	if !whole {
+		sent.NoHistory = true
+		if tree, err = worktree.WithoutHistory(ctx, tree); err != nil {
+			return client.Trigger{}, Sent{}, err
+		}
+	}
+	sent.Commit = tree.Commit
+	pr, pw := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
 		var err error

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 
@@ -19,7 +18,8 @@ import (
 
 func newRun(a *app) *cobra.Command {
 	var o daemon.RunOptions
-	var artifacts, memory, timeout string
+	var engine config.Engine
+	var settings, artifacts, memory, timeout string
 	cmd := &cobra.Command{
 		Use:   "run [DIR]",
 		Short: "Build a working tree here, with no daemon",
@@ -36,10 +36,21 @@ func newRun(a *app) *cobra.Command {
 			if err := runLimits(&o.Limits, memory, timeout); err != nil {
 				return usage(cmd, err)
 			}
-			if o.Engine.Type != "docker" && o.Engine.Type != "process" {
-				return usage(cmd, fmt.Errorf("--engine %q is not known; there are docker and process", o.Engine.Type))
+			if engine.Type != "docker" && engine.Type != "process" {
+				return usage(cmd, fmt.Errorf("--engine %q is not known; there are docker and process", engine.Type))
 			}
-			o.Engine.ID, o.Version = config.DefaultEngineID, release()
+			if settings != "" {
+				base, err := config.Load(settings)
+				if err != nil {
+					return err
+				}
+				o.Base = base
+			}
+			if flags := cmd.Flags(); settings == "" || flags.Changed("engine") || flags.Changed("docker-host") {
+				engine.ID = config.DefaultEngineID
+				o.Engine = &engine
+			}
+			o.Version = release()
 			o.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			return a.runLocal(cmd.Context(), o, artifacts)
 		},
@@ -49,20 +60,24 @@ func newRun(a *app) *cobra.Command {
 	f.StringVar(&o.Image, "image", "", "job image, in place of the buildspec's")
 	envFlag(cmd, &o.Env)
 	f.StringVar(&artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
-	f.StringVar(&o.Engine.Type, "engine", "docker", "docker, or process: on this machine itself, without isolation")
-	f.StringVar(&o.Engine.Host, "docker-host", "", "Docker engine (default DOCKER_HOST)")
-	f.IntVar(&o.Slots, "slots", runtime.NumCPU(), "jobs at once")
+	f.BoolVar(&o.Submodules, "submodules", false, "fetch submodules")
+	f.StringVar(&settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, engines and limits")
+	f.StringVar(&engine.Type, "engine", "docker", "docker, or process: on this machine itself, without isolation")
+	f.StringVar(&engine.Host, "docker-host", "", "Docker engine (default DOCKER_HOST)")
+	f.IntVar(&o.Slots, "slots", 0, "jobs at once (default the number of cores)")
 	f.Float64Var(&o.Limits.CPUs, "cpus", 0, "cores of a job (default no limit)")
 	f.StringVar(&memory, "memory", "", "memory of a job, like 4GiB (default no limit)")
-	f.StringVar(&timeout, "timeout", "60m", "of the build")
+	f.StringVar(&timeout, "timeout", "", "of each job (default 60m)")
 	a.jsonFlag(cmd)
 	annotate(cmd, "environment", "DOCKER_HOST     the Docker engine\nXDG_CACHE_HOME  where mirrors and temporary state lie, in the folder runner")
 	return exits(cmd, exitBuilt, exitFailed, "2    trouble: wrong usage, no engine, no git working tree, a FAULT", "130  interrupted; the build was stopped")
 }
 
 func runLimits(l *config.Limits, memory, timeout string) (err error) {
-	if l.Timeout, err = config.ParseDuration(timeout); err != nil {
-		return fmt.Errorf("--timeout: %w", err)
+	if timeout != "" {
+		if l.Timeout, err = config.ParseDuration(timeout); err != nil {
+			return fmt.Errorf("--timeout: %w", err)
+		}
 	}
 	if memory != "" {
 		if l.MemoryBytes, err = config.ParseSize(memory); err != nil {
@@ -101,6 +116,7 @@ func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts strin
 				cancel()
 			}
 		}
+		a.warnNoHistory(l.Sent)
 		f := following{app: a, client: l.Client, build: l.Build, artifacts: artifacts}
 		return f.follow(ctx)
 	})

@@ -87,18 +87,26 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 	if err != nil {
 		return err
 	}
+	a.warnNoHistory(moved)
 	terminal.Fact(a.notes(), "sent", what(tree, moved), moved.Took)
 	id, err := builtBy(send, c, t.ID)
 	if err != nil {
 		return err
 	}
 	f := following{app: a, client: c, build: id, artifacts: s.artifacts, keep: true, sent: sent{
-		s.project, tree.Commit, tree.Files, tree.Changed, moved.Bytes, moved.Objects, moved.Took.Seconds(),
+		s.project, moved.Commit, tree.Files, tree.Changed, moved.Bytes, moved.Objects, moved.Took.Seconds(),
 	}}
 	if s.detach {
 		return f.announce(ctx)
 	}
 	return f.detachable(ctx)
+}
+
+// warnNoHistory says what a build of a shallow clone lacks.
+func (a *app) warnNoHistory(s daemon.Sent) {
+	if s.NoHistory {
+		fmt.Fprintln(a.err, "warning: this clone is shallow, so the build sees the files without their history; `git fetch --unshallow` brings it")
+	}
 }
 
 // what says what was sent: "3 changed files of 4,812, 12 KB".

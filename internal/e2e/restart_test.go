@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/runner-ci/runner/scheduler"
 )
 
 // counting prints numbered lines slowly enough for a daemon to die among them, and fails with a status of its own
@@ -197,14 +199,22 @@ func TestTheNextRunCleansUpAfterOneThatWasKilled(t *testing.T) {
 	if len(left) != 1 {
 		t.Fatalf("the killed run left %d directories, want its own; it said:\n%s", len(left), said)
 	}
+	dead := &daemon{t: t}
+	if dead.instance, _ = scheduler.Probe(filepath.Join(cache, "runner", "run", left[0].Name(), "state.db")); len(dead.containers()) != 1 {
+		t.Fatalf("the killed run left %d containers running, want one", len(dead.containers()))
+	}
 	if err := repo.Write("buildspec.yml", spec("echo quick")); err != nil {
 		t.Fatal(err)
 	}
-	out, errs, exit := runCLI(t, repo.Dir, env, "run")
+	// The next run works on another engine, and cleans up where the killed one worked.
+	out, errs, exit := runCLI(t, repo.Dir, env, "run", "--engine", "process")
 	if exit != 0 || !strings.Contains(out, "quick") {
 		t.Errorf("runner run exited %d:\n%s%s", exit, out, errs)
 	}
 	if left, _ := os.ReadDir(filepath.Join(cache, "runner", "run")); len(left) != 0 {
 		t.Errorf("the next run left %v behind", left)
+	}
+	if left := dead.containers("-a"); len(left) != 0 {
+		t.Errorf("the next run left the containers %v behind", left)
 	}
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,5 +74,46 @@ func TestRunNeedsNoDaemon(t *testing.T) {
 	out, errs, exit := runCLI(t, repo.Dir, env, "run")
 	if exit != 1 || !strings.Contains(out+errs, "exit status 4") || !strings.Contains(out, "solo#1 FAILED in ") {
 		t.Errorf("runner run exited %d, want 1 and the reason:\n%s%s", exit, out, errs)
+	}
+}
+
+func TestAShallowCloneBuildsWithoutItsHistory(t *testing.T) {
+	t.Parallel()
+	git := newGitServer(t)
+	repo, url, _ := git.repo("api", map[string]string{"buildspec.yml": spec("cat file", "git log --format=%s 2>/dev/null || true"), "file": "one\n"})
+	for _, text := range []string{"two\n", "three\n"} {
+		if err := repo.Write("file", text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := repo.Commit(t.Context(), "file is "+text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shallow := filepath.Join(t.TempDir(), "api")
+	if out, err := exec.Command("git", "clone", "--quiet", "--depth", "1", url, shallow).CombinedOutput(); err != nil {
+		t.Fatalf("git clone: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(shallow, "file"), []byte("four\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := newDaemon(t, "", project("api", url))
+	alone := append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "RUNNER_URL=", "RUNNER_TOKEN=")
+	for command, build := range map[string]func(...string) (string, string, int){
+		"submit": func(args ...string) (string, string, int) { return d.runCLI(shallow, args...) },
+		"run":    func(args ...string) (string, string, int) { return runCLI(t, shallow, alone, args...) },
+	} {
+		out, errs, exit := build(command)
+		if exit != 0 || !strings.Contains(out, "four\n") || !strings.Contains(errs, "git fetch --unshallow") {
+			t.Errorf("runner %s exited %d, want 0, the files and a warning:\n%s%s", command, exit, out, errs)
+		}
+	}
+	// A daemon that has what is older needs nothing of the kind.
+	head, err := repo.Git(t.Context(), "rev-parse", "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.ended(d.push(url, strings.TrimSpace(head)), "SUCCEEDED")
+	if out, errs, exit := d.runCLI(shallow, "submit"); exit != 0 || strings.Contains(errs, "shallow") {
+		t.Errorf("runner submit exited %d:\n%s%s", exit, out, errs)
 	}
 }

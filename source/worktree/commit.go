@@ -51,7 +51,7 @@ func Commit(ctx context.Context, dir string) (Tree, error) {
 	if t.Tree, err = c.writeTree(ctx); err != nil {
 		return t, err
 	}
-	if t.Commit, err = c.commitTree(ctx, t); err != nil {
+	if t.Commit, err = c.commitTree(ctx, t, t.Head); err != nil {
 		return t, err
 	}
 	return t, c.count(ctx, &t)
@@ -162,12 +162,14 @@ func (c call) writeTree(ctx context.Context) (string, error) {
 	return c.run(ctx, "write-tree")
 }
 
-// commitTree makes the commit.
-func (c call) commitTree(ctx context.Context, t Tree) (string, error) {
+// commitTree makes the commit, with a parent or without.
+func (c call) commitTree(ctx context.Context, t Tree, parent string) (string, error) {
 	args := []string{"-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign", t.Tree}
+	if parent != "" {
+		args = append(args, "-p", parent)
+	}
 	date := "@946684800 +0000"
 	if t.Head != "" {
-		args = append(args, "-p", t.Head)
 		said, err := c.run(ctx, "show", "-s", "--no-show-signature", "--format=@%ct +0000", t.Head)
 		if err != nil {
 			return "", err
