@@ -63,6 +63,10 @@ func prepare(db *bolt.DB, version uint64, steps map[uint64]migration, log *slog.
 			return err
 		case found > version:
 			return fmt.Errorf("%w: its format is %d, this program knows up to %d; run the newer program, or restore the copy it made when it upgraded", ErrNewer, found, version)
+		case db.IsReadOnly() && found != version:
+			return fmt.Errorf("its format is %d, and %d is expected; the next start of the daemon upgrades it", found, version)
+		case db.IsReadOnly():
+			return nil
 		case found == 0:
 			err = db.Update(func(tx *bolt.Tx) error { return create(tx, version) })
 		case found < version:

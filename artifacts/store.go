@@ -32,6 +32,7 @@ const (
 type Options struct {
 	ChunkBytes  int              // size of a chunk, 64 KiB to 8 MiB; 0 is 1 MiB. May change between openings
 	LockTimeout time.Duration    // how long Open waits for another process to let go of the file; 0 is 2 s
+	ReadOnly    bool             // for Check alone: nothing is written, made or upgraded
 	Now         func() time.Time // default time.Now
 	Logger      *slog.Logger     // default slog.Default()
 }
@@ -79,6 +80,7 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 			return file, err
 		},
 		Timeout:         opts.LockTimeout,
+		ReadOnly:        opts.ReadOnly,
 		PageSize:        pageBytes,
 		InitialMmapSize: initialMap(),
 		FreelistType:    bolt.FreelistMapType,

@@ -14,10 +14,10 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 )
 
-// Check proves the invariants of both files of a stopped daemon, and compares the sandboxes that the state knows
+// Check proves the invariants of both files of a stopped daemon and of its mirrors and snapshots, and compares the sandboxes that the state knows
 // with what engines and disk hold. It changes nothing, and reports each thing that is wrong.
 func Check(ctx context.Context, cfg *config.Config, report func(problem string)) error {
-	l := layout{data: cfg.Data}
+	l := serveLayout(cfg)
 	st, err := scheduler.OpenState(l.state())
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s holds no state: %w; name the data directory with --config or --data", cfg.Data, err)
@@ -29,12 +29,10 @@ func Check(ctx context.Context, cfg *config.Config, report func(problem string))
 	if err := st.Check(report); err != nil {
 		return err
 	}
-	blobs, err := artifacts.Open(l.blobs(), artifacts.Options{})
-	if err != nil {
+	if err := checkBlobs(ctx, l.blobs(), report); err != nil {
 		return err
 	}
-	defer blobs.Close()
-	if err := blobs.Check(ctx, report); err != nil {
+	if err := checkSource(ctx, cfg, l, report); err != nil {
 		return err
 	}
 	known, err := st.Sandboxes()
@@ -46,6 +44,31 @@ func Check(ctx context.Context, cfg *config.Config, report func(problem string))
 		return err
 	}
 	return checkSandboxes(ctx, cfg, l, instance, known, report)
+}
+
+func checkBlobs(ctx context.Context, path string, report func(string)) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		report(fmt.Sprintf("%s is missing, and with it the logs and artifacts of former builds; restore a backup, or the next start makes an empty one", path))
+		return nil
+	}
+	blobs, err := artifacts.Open(path, artifacts.Options{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	return blobs.Check(ctx, report)
+}
+
+// checkSource leaves out what the next build would fetch anew: a directory that was never made.
+func checkSource(ctx context.Context, cfg *config.Config, l layout, report func(string)) error {
+	if _, err := os.Stat(l.source); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	store, err := openSource(cfg, l, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return store.Check(ctx, report)
 }
 
 func checkSandboxes(ctx context.Context, cfg *config.Config, l layout, instance string, known map[string]bool, report func(string)) error {

@@ -23,6 +23,11 @@ type layout struct {
 	source string // shared between runs of `runner run`, so it need not lie below data
 }
 
+// serveLayout is the daemon's, all of it below its data directory.
+func serveLayout(cfg *config.Config) layout {
+	return layout{data: cfg.Data, source: filepath.Join(cfg.Data, "source")}
+}
+
 func (l layout) state() string     { return filepath.Join(l.data, "state.db") }
 func (l layout) blobs() string     { return filepath.Join(l.data, "artifacts.db") }
 func (l layout) sandboxes() string { return filepath.Join(l.data, "sandboxes") }
@@ -69,15 +74,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 	if p.artifacts, err = artifacts.Open(l.blobs(), artifacts.Options{Logger: log}); err != nil {
 		return nil, err
 	}
-	self, err := ownBinary()
-	if err != nil {
-		return nil, fmt.Errorf("finding our own binary, which fetches sources in a process of its own: %w", err)
-	}
-	p.source, err = source.Open(source.Options{
-		Dir: l.source, Worker: []string{self, "source-worker"},
-		MemoryBytes: cfg.Source.MemoryBytes, Timeout: cfg.Source.Timeout, Logger: log,
-	})
-	if err != nil {
+	if p.source, err = openSource(cfg, l, log); err != nil {
 		return nil, err
 	}
 	engines, err := executors(cfg, l, p.scheduler.Instance(), log)
@@ -89,6 +86,17 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
 	}
 	return p, nil
+}
+
+func openSource(cfg *config.Config, l layout, log *slog.Logger) (*source.Store, error) {
+	self, err := ownBinary()
+	if err != nil {
+		return nil, fmt.Errorf("finding our own binary, which fetches sources in a process of its own: %w", err)
+	}
+	return source.Open(source.Options{
+		Dir: l.source, Worker: []string{self, "source-worker"},
+		MemoryBytes: cfg.Source.MemoryBytes, Timeout: cfg.Source.Timeout, Logger: log,
+	})
 }
 
 // ownBinary names the binary that runs: on Linux by the kernel's name for it, which stays right when an upgrade

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +28,7 @@ type ServeOptions struct {
 // Serve runs the daemon until ctx ends. It then takes no more requests, commits what it holds, lets go of running
 // sandboxes, which go on and are adopted by the next start, and returns within five seconds.
 func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
-	p, err := open(cfg, layout{data: cfg.Data, source: filepath.Join(cfg.Data, "source")}, o.Logger)
+	p, err := open(cfg, serveLayout(cfg), o.Logger)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,8 @@ func (a *api) known(ctx context.Context, in *knownIn) (*jsonOut[commits], error)
 }
 
 // submit takes these steps: everything that can be refused without the pack is; the pack goes into the mirror; then
-// the trigger is stored. A daemon that dies before the last one leaves objects that nothing refers to.
+// the trigger is stored. A daemon that dies before the last one leaves a ref, which goes in its time like any
+// other of refs/runner/submit/.
 func (a *api) submit(ctx context.Context, in *submitIn) (*jsonOut[client.Trigger], error) {
 	p, err := a.Scheduler.Project(in.Name)
 	if err != nil {
@@ -101,7 +102,8 @@ func (a *api) submit(ctx context.Context, in *submitIn) (*jsonOut[client.Trigger
 	if a.Scheduler.Draining() {
 		return nil, fmt.Errorf("the build was not submitted: %w", scheduler.ErrDraining)
 	}
-	ref := "refs/runner/submit/" + strings.ToLower(newID())
+	// Below the day, so that the mirror's upkeep knows how old it is.
+	ref := "refs/runner/submit/" + time.Now().UTC().Format(time.DateOnly) + "/" + strings.ToLower(newID())
 	in.pack.left = a.MaxPack
 	if in.pack.length == 0 {
 		in.pack.r = strings.NewReader(emptyPack)

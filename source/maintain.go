@@ -100,7 +100,7 @@ func maintain(ctx context.Context, req *request) (*response, error) {
 	return &response{}, m.remove(ctx, old)
 }
 
-// forget drops the names under which commits were kept before a day.
+// forget drops the names under which commits were kept or submitted before a day.
 func (m mirror) forget(before string) error {
 	all, err := readRefs(m.dir)
 	if err != nil {
@@ -108,8 +108,10 @@ func (m mirror) forget(before string) error {
 	}
 	n := len(all)
 	for name := range all {
-		if rest, ok := strings.CutPrefix(name, refsKept); ok && rest < before {
-			delete(all, name)
+		for _, dated := range []string{refsKept, refsSubmit} {
+			if rest, ok := strings.CutPrefix(name, dated); ok && rest < before {
+				delete(all, name)
+			}
 		}
 	}
 	if len(all) == n {

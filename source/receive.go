@@ -308,28 +308,3 @@ func (c *closure) followCommit(id pack.ID, data []byte) error {
 	}
 	return nil
 }
-
-// DeleteRef removes a ref below refs/runner/ from a mirror. The objects go when Maintain finds them unreachable.
-func (s *Store) DeleteRef(ctx context.Context, url, ref string) error {
-	if !strings.HasPrefix(ref, refsOurs) {
-		return fmt.Errorf("%q is not a ref below %s", ref, refsOurs)
-	}
-	m, err := mirrorOf(s.opts.Dir, url)
-	if err != nil || !m.exists() {
-		return err
-	}
-	lock, err := m.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer lock.unlock()
-	refs, err := readRefs(m.dir)
-	if err != nil {
-		return err
-	}
-	if _, ok := refs[ref]; !ok {
-		return nil
-	}
-	delete(refs, ref)
-	return refs.write(m.dir)
-}

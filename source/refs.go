@@ -22,7 +22,8 @@ type refs map[string]pack.ID
 
 // Our own corners of a mirror's refs.
 const (
-	refsOurs   = "refs/runner/"
+	refsOurs = "refs/runner/"
+	// refsSubmit holds what laptops sent, below the day it was: refs/runner/submit/2026-01-31/ID.
 	refsSubmit = "refs/runner/submit/"
 	// refsKept holds what was fetched for a build, below the day it was: refs/runner/kept/2026-01-31/COMMIT.
 	refsKept = "refs/runner/kept/"

@@ -35,7 +35,7 @@ type request struct {
 
 	here bool // done by the daemon itself
 
-	Keep  string `json:"keep,omitempty"` // a day: older refs of refsKept go
+	Keep  string `json:"keep,omitempty"` // a day: older refs of refsKept and refsSubmit go
 	Packs int    `json:"packs,omitempty"`
 }
 
