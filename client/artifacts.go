@@ -13,7 +13,19 @@ func (c *Client) Artifacts(ctx context.Context, id string) ([]ArtifactSet, error
 	if err != nil {
 		return nil, err
 	}
-	return all[ArtifactSet](ctx, c, path)
+	parts, err := all[ArtifactSet](ctx, c, path)
+	if err != nil {
+		return nil, err
+	}
+	var sets []ArtifactSet
+	for _, part := range parts { // a large set comes in several, on pages of their own
+		if last := len(sets) - 1; last >= 0 && sets[last].Job == part.Job {
+			sets[last].Files = append(sets[last].Files, part.Files...)
+		} else {
+			sets = append(sets, part)
+		}
+	}
+	return sets, nil
 }
 
 // ArtifactFile opens one file of a job's set. The path is as Artifacts lists it. Reading fails with

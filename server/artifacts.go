@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -90,7 +91,31 @@ func (a *api) someSets(build, job string) ([]jobSet, error) {
 	return sets, err
 }
 
-// listArtifacts pages through the sets; the cursor is the number of sets before the page.
+// filesPerPage bounds a page of artifacts, whose sets may have hundreds of thousands of files.
+const filesPerPage = 10_000
+
+// place is where a page of artifacts begins: so many whole sets, and so many files of the next one, lie before it.
+type place struct{ set, file int }
+
+func (p place) String() string { return fmt.Sprintf("%d.%d", p.set, p.file) }
+
+func parsePlace(cursor string) (p place, err error) {
+	if cursor == "" {
+		return p, nil
+	}
+	set, file, _ := strings.Cut(cursor, ".")
+	p.set, err = strconv.Atoi(set)
+	if err == nil {
+		p.file, err = strconv.Atoi(file)
+	}
+	if err != nil || p.set < 0 || p.file < 0 {
+		return p, problem(http.StatusBadRequest, "the cursor is none that a page before gave", "pass next of the page before")
+	}
+	return p, nil
+}
+
+// listArtifacts pages through the files of the sets. A set that goes on over several pages is on each of them, with
+// other files.
 func (a *api) listArtifacts(_ context.Context, in *setsIn) (*jsonOut[client.Page[client.ArtifactSet]], error) {
 	if _, err := a.Scheduler.Build(in.id()); err != nil {
 		return nil, err
@@ -99,33 +124,42 @@ func (a *api) listArtifacts(_ context.Context, in *setsIn) (*jsonOut[client.Page
 	if err != nil {
 		return nil, err
 	}
-	begin := 0
-	if in.Cursor != "" {
-		if begin, err = strconv.Atoi(in.Cursor); err != nil || begin < 0 || begin > len(sets) {
-			return nil, problem(http.StatusBadRequest, "the cursor is none that a page before gave", "pass next of the page before")
-		}
+	at, err := parsePlace(in.Cursor)
+	if err != nil {
+		return nil, err
 	}
 	page := client.Page[client.ArtifactSet]{Items: []client.ArtifactSet{}}
-	end := min(begin+in.Limit, len(sets))
-	for _, s := range sets[begin:end] {
-		set, err := a.Artifacts.Set(s.id)
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // retention removed it
-		case err != nil:
+	for room := filesPerPage; at.set < len(sets) && room > 0 && len(page.Items) < in.Limit; {
+		set, err := a.Artifacts.Set(sets[at.set].id)
+		if errors.Is(err, fs.ErrNotExist) { // retention removed it
+			at = place{at.set + 1, 0}
+			continue
+		}
+		if err != nil {
 			return nil, err
-		default:
-			page.Items = append(page.Items, showSet(s.job, set))
+		}
+		files := set.Files[min(at.file, len(set.Files)):]
+		more := len(files) > room
+		if more {
+			files = files[:room]
+		}
+		page.Items = append(page.Items, showSet(sets[at.set].job, set, files))
+		room -= len(files)
+		if more {
+			at.file += len(files)
+		} else {
+			at = place{at.set + 1, 0}
 		}
 	}
-	if end < len(sets) {
-		page.Next = strconv.Itoa(end)
+	if at.set < len(sets) {
+		page.Next = at.String()
 	}
 	return answer(page)
 }
 
-func showSet(job string, set artifacts.Set) client.ArtifactSet {
-	out := client.ArtifactSet{Job: job, Name: set.Name, Bytes: set.Bytes, Files: make([]client.ArtifactFile, len(set.Files))}
-	for i, f := range set.Files {
+func showSet(job string, set artifacts.Set, files []artifacts.File) client.ArtifactSet {
+	out := client.ArtifactSet{Job: job, Name: set.Name, Bytes: set.Bytes, Files: make([]client.ArtifactFile, len(files))}
+	for i, f := range files {
 		out.Files[i] = client.ArtifactFile{Path: f.Path, Size: f.Size, Mode: uint32(f.Mode), SHA256: f.SHA256, Link: f.Link}
 	}
 	return out

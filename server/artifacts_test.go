@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -79,6 +80,39 @@ func TestArtifactsAreListedAndReadOneByOne(t *testing.T) {
 	for _, c := range []struct{ job, path string }{{"linux", "nope"}, {"linux", "../x"}, {"lint", "x"}, {"none", "x"}} {
 		if _, err := d.client().ArtifactFile(t.Context(), "api#1", c.job, c.path); asProblem(t, err).Status != http.StatusNotFound {
 			t.Errorf("%v: %v", c, err)
+		}
+	}
+}
+
+func TestALargeSetComesInPages(t *testing.T) {
+	d := artifactDaemon(t)
+	const many = 2*filesPerPage + 5
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for i := range many {
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("f%06d", i), Mode: 0o644}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	if err := d.store.RemoveSet(t.Context(), "set-linux"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.store.PutTar(t.Context(), "set-linux", artifacts.SetMeta{}, &buf, artifacts.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	sets, err := d.client().Artifacts(t.Context(), "api#1")
+	if err != nil || len(sets) != 2 || len(sets[0].Files) != many || len(sets[1].Files) != 2 {
+		t.Fatalf("%d sets, %v; want one of %d files and one of 2", len(sets), err, many)
+	}
+	for i, f := range sets[0].Files {
+		if want := fmt.Sprintf("f%06d", i); f.Path != want {
+			t.Fatalf("file %d is %s, want %s: pages overlap or leave files out", i, f.Path, want)
+		}
+	}
+	for _, cursor := range []string{"x", "1", "-1.0", "0.-1", "0.x"} {
+		if resp, _ := d.do(http.MethodGet, "/api/v1/builds/api/1/artifacts?cursor="+cursor, nil, nil); resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("cursor %s: status %d, want 400", cursor, resp.StatusCode)
 		}
 	}
 }
