@@ -158,6 +158,9 @@ func (m Mount) check(f *faults, at string) {
 	}
 }
 
+// dockerHub are addresses of Docker Hub that images never name: credentials for them would never be used.
+var dockerHub = []string{"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"}
+
 func (c *Config) checkRegistries(f *faults) {
 	seen := map[string]bool{}
 	for i, r := range c.Registries {
@@ -165,6 +168,8 @@ func (c *Config) checkRegistries(f *faults) {
 		switch {
 		case r.Server == "" || strings.ContainsAny(r.Server, " /@"):
 			f.add(at+".server", "write host or host:port, ghcr.io or docker.io", "%q is no registry", clip(r.Server))
+		case slices.Contains(dockerHub, r.Server):
+			f.add(at+".server", "write docker.io", "%q is Docker Hub by another name", r.Server)
 		case seen[r.Server]:
 			f.add(at+".server", "give each registry once", "registry %q is there already", r.Server)
 		}

@@ -15,7 +15,7 @@ type Options struct {
 	Worker []string // command line of the child process; empty: work in this process (for tests)
 
 	MemoryBytes int64         // of one child; default 2 GiB, at least 128 MiB
-	Timeout     time.Duration // of one child; default 10 minutes
+	Timeout     time.Duration // of one child; default 15 minutes
 	TreeBytes   int64         // of one snapshot; default 32 GiB
 	TreeFiles   int           // of one snapshot; default 2 million
 	MaxPacks    int           // of one mirror, before Maintain puts them together; default 20
@@ -27,7 +27,7 @@ type Options struct {
 const (
 	defaultMemory  = 2 << 30
 	minimumMemory  = 128 << 20
-	defaultTimeout = 10 * time.Minute
+	defaultTimeout = 15 * time.Minute
 	defaultTree    = 32 << 30
 	defaultFiles   = 2_000_000
 	defaultPacks   = 20
