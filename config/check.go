@@ -1,10 +1,12 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,6 +77,21 @@ func (c *Config) check() faults {
 	c.checkEngines(&f)
 	c.checkRegistries(&f)
 	c.checkProjects(&f)
+	return f
+}
+
+// checkFiles looks at the files that the daemon needs at its start. Secrets are read when they are used.
+func (c *Config) checkFiles() faults {
+	var f faults
+	if c.CABundle == "" {
+		return f
+	}
+	pem, err := os.ReadFile(c.CABundle)
+	if err != nil {
+		f.add("ca-bundle", "name a file of certificates in PEM form", "it cannot be read: %v", err)
+	} else if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		f.add("ca-bundle", "name a file of certificates in PEM form", "%s holds no certificate", c.CABundle)
+	}
 	return f
 }
 

@@ -37,12 +37,14 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return Parse(path, data)
+	return parse(path, data, (*Config).checkFiles)
 }
 
 // Parse checks the text of a configuration file and lays it over Default. The name is used in messages, and
 // relative paths are taken from its directory. Its error is Problems, with all that is wrong at once.
-func Parse(name string, data []byte) (*Config, error) {
+func Parse(name string, data []byte) (*Config, error) { return parse(name, data) }
+
+func parse(name string, data []byte, more ...func(*Config) faults) (*Config, error) {
 	d := newDecoder(name, data)
 	if len(data) > maxFile {
 		d.add(nil, 0, fmt.Sprintf("the file has %d bytes; a configuration has at most %d", len(data), maxFile), "")
@@ -63,8 +65,10 @@ func Parse(name string, data []byte) (*Config, error) {
 	}
 	c.absolute(filepath.Dir(name))
 	c.fill()
-	for _, p := range c.check() {
-		d.addAt(p)
+	for _, check := range append(more, (*Config).check) {
+		for _, p := range check(c) {
+			d.addAt(p)
+		}
 	}
 	if len(d.problems) > 0 {
 		return nil, d.finish()

@@ -18,21 +18,35 @@ import (
 // with what engines and disk hold. It changes nothing, and reports each thing that is wrong.
 func Check(ctx context.Context, cfg *config.Config, report func(problem string)) error {
 	l := serveLayout(cfg)
-	st, err := scheduler.OpenState(l.state())
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(l.state()); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s holds no state: %w; name the data directory with --config or --data", cfg.Data, err)
 	}
+	// What is damaged is told of, and does not keep the rest from being looked at.
+	part := func(path string, f func() error) error {
+		if err := sound(path, true); err != nil {
+			report(err.Error())
+			return nil
+		}
+		var trouble error
+		if err := guarded(path, func() error { trouble = f(); return nil }); err != nil {
+			report(err.Error())
+		}
+		return trouble
+	}
+	return errors.Join(
+		part(l.state(), func() error { return checkState(ctx, cfg, l, report) }),
+		part(l.blobs(), func() error { return checkBlobs(ctx, l.blobs(), report) }),
+		checkSource(ctx, cfg, l, report),
+	)
+}
+
+func checkState(ctx context.Context, cfg *config.Config, l layout, report func(string)) error {
+	st, err := scheduler.OpenState(l.state())
 	if err != nil {
 		return err
 	}
 	defer st.Close()
 	if err := st.Check(report); err != nil {
-		return err
-	}
-	if err := checkBlobs(ctx, l.blobs(), report); err != nil {
-		return err
-	}
-	if err := checkSource(ctx, cfg, l, report); err != nil {
 		return err
 	}
 	known, err := st.Sandboxes()

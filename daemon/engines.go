@@ -23,7 +23,7 @@ func executors(cfg *config.Config, l layout, instance string, log *slog.Logger) 
 	for _, e := range cfg.Engines {
 		ex, err := executor(cfg, e, l, instance, log)
 		if err != nil {
-			return nil, fmt.Errorf("engine %q: %w", e.ID, err)
+			return nil, err
 		}
 		out[e.ID] = ex
 	}

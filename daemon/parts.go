@@ -47,7 +47,7 @@ type parts struct {
 }
 
 // open opens everything and starts nothing.
-func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) {
+func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) {
 	for _, dir := range []string{l.data, l.source, l.sandboxes()} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return nil, fmt.Errorf("making the data directory: %w; name another with data in the configuration, or run as a user who may write there", err)
@@ -56,7 +56,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 	if err := useProxy(cfg.Proxy); err != nil {
 		return nil, err
 	}
-	p = &parts{layout: l, log: log}
+	p := &parts{layout: l, log: log}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -68,10 +68,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 	if err := reserve(l.data); err != nil {
 		log.Warn("no space could be set aside for a full disk", "error", err)
 	}
-	if p.scheduler, err = scheduler.Open(l.state(), cfg, log); err != nil {
-		return nil, err
-	}
-	if p.artifacts, err = artifacts.Open(l.blobs(), artifacts.Options{Logger: log}); err != nil {
+	if err := p.openStores(cfg); err != nil {
 		return nil, err
 	}
 	if p.source, err = openSource(cfg, l, log); err != nil {
@@ -86,6 +83,24 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (p *parts, err error) 
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
 	}
 	return p, nil
+}
+
+func (p *parts) openStores(cfg *config.Config) error {
+	state, blobs := p.layout.state(), p.layout.blobs()
+	if err := errors.Join(sound(state, true), sound(blobs, false)); err != nil {
+		return err
+	}
+	err := guarded(state, func() (err error) {
+		p.scheduler, err = scheduler.Open(state, cfg, p.log)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return guarded(blobs, func() (err error) {
+		p.artifacts, err = artifacts.Open(blobs, artifacts.Options{Logger: p.log})
+		return err
+	})
 }
 
 func openSource(cfg *config.Config, l layout, log *slog.Logger) (*source.Store, error) {

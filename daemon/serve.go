@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -114,8 +116,8 @@ func (p *parts) reload(path string, current *atomic.Pointer[config.Config]) erro
 		return err
 	}
 	old := current.Load()
-	if fixed := needsRestart(old, next); fixed != "" {
-		p.log.Warn("a changed setting needs a restart (running builds survive it)", "setting", fixed)
+	for _, name := range needsRestart(old, next) {
+		p.log.Warn("a changed setting needs a restart (running builds survive it)", "setting", name)
 	}
 	next.Listen, next.Data, next.Engines, next.Source = old.Listen, old.Data, old.Engines, old.Source
 	if err := p.scheduler.Configure(next); err != nil {
@@ -125,20 +127,20 @@ func (p *parts) reload(path string, current *atomic.Pointer[config.Config]) erro
 	return nil
 }
 
-func needsRestart(old, next *config.Config) string {
-	switch {
-	case old.Listen != next.Listen:
-		return "listen"
-	case old.Data != next.Data:
-		return "data"
-	case fmt.Sprint(old.Engines) != fmt.Sprint(next.Engines):
-		return "engines"
-	case old.Source != next.Source:
-		return "source"
-	case old.CABundle != next.CABundle:
-		return "ca-bundle"
-	case old.Proxy != next.Proxy:
-		return "proxy"
+// needsRestart names the settings that differ and are read at the start alone.
+func needsRestart(old, next *config.Config) (names []string) {
+	for name, same := range map[string]bool{
+		"listen":    old.Listen == next.Listen,
+		"data":      old.Data == next.Data,
+		"engines":   reflect.DeepEqual(old.Engines, next.Engines),
+		"source":    old.Source == next.Source,
+		"ca-bundle": old.CABundle == next.CABundle,
+		"proxy":     old.Proxy == next.Proxy,
+	} {
+		if !same {
+			names = append(names, name)
+		}
 	}
-	return ""
+	slices.Sort(names)
+	return names
 }

@@ -2,10 +2,12 @@ package scheduler
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // State is a state file opened to be looked at while no daemon runs on it.
@@ -16,9 +18,12 @@ func OpenState(path string) (*State, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, ReadOnly: true, PreLoadFreelist: true})
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, fmt.Errorf("opening %s: a running daemon holds it; check while it is stopped (its builds go on)", path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w; a running daemon holds it: check while it is stopped (its builds go on)", path, err)
+		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	return &State{db: db}, nil
 }
