@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
@@ -24,10 +25,17 @@ type recorder struct {
 	gap      uint64 // frames that never came: the record was damaged
 	out      []byte
 	progress Progress
+	told     map[mark]bool // what was told of phases; each counts once
 
 	flushed time.Time
 	timer   *time.Timer
 	armed   bool
+}
+
+// mark is a phase's beginning or its end.
+type mark struct {
+	phase string
+	ended bool
 }
 
 const (
@@ -37,12 +45,13 @@ const (
 	flushBytes = 1 << 20
 )
 
-func newRecorder(ctx context.Context, store *artifacts.Store, id string, ev Events) (*recorder, error) {
+func newRecorder(store *artifacts.Store, id string, ev Events) (*recorder, error) {
 	st, err := store.LogState(id)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", errStore, err)
 	}
-	r := &recorder{store: store, id: id, events: ev, frame: st.LastFrame, stored: st.LastFrame, timer: time.NewTimer(time.Hour)}
+	r := &recorder{store: store, id: id, events: ev, frame: st.LastFrame, stored: st.LastFrame,
+		told: make(map[mark]bool), timer: time.NewTimer(time.Hour)}
 	r.timer.Stop()
 	return r, nil
 }
@@ -72,13 +81,15 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		if err := wire.Decode(f, &b); err != nil {
 			return nil, err
 		}
-		r.progress.Phases = append(r.progress.Phases, wire.PhaseEnded{Phase: b.Phase, At: b.At})
+		r.tell(mark{b.Phase, false}, wire.PhaseEnded{Phase: b.Phase, At: b.At})
 	case wire.KindPhaseEnded:
 		var e wire.PhaseEnded
 		if err := wire.Decode(f, &e); err != nil {
 			return nil, err
 		}
-		r.progress.Phases = append(r.progress.Phases, e)
+		if known(e.Status) { // an empty one would say that it began
+			r.tell(mark{e.Phase, true}, e)
+		}
 	case wire.KindCommandBegan:
 		var c wire.CommandBegan
 		if err := wire.Decode(f, &c); err != nil {
@@ -94,6 +105,18 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 	}
 	return nil, nil
 }
+
+// tell takes what is said of a phase, once for each that an agent runs. An agent says no more; a job that writes
+// frames of its own could go on without end, and what is taken is held here and in the job's row.
+func (r *recorder) tell(m mark, p wire.PhaseEnded) {
+	if !slices.Contains(agentPhases, m.phase) || r.told[m] {
+		return
+	}
+	r.told[m] = true
+	r.progress.Phases = append(r.progress.Phases, p)
+}
+
+var agentPhases = []string{wire.PhaseInstall, wire.PhasePreBuild, wire.PhaseBuild, wire.PhasePostBuild, wire.PhaseUpload}
 
 // arm sets the timer by which what was taken must be flushed: at once after a quiet time.
 func (r *recorder) arm() {

@@ -49,13 +49,14 @@ func (Artifacts) Kind() Kind { return KindArtifacts }
 // Kind returns KindDone.
 func (Done) Kind() Kind { return KindDone }
 
-// Encode makes a frame of a body. It fails only when the body cannot be written as JSON, which none of this
-// package's types can bring about.
+// Encode makes a frame of a body. The texts of what an agent says are cut to MaxText, those of commands to
+// MaxCommandText. It fails only when the body cannot be written as JSON, which none of this package's types can
+// bring about.
 func Encode(seq uint64, body Body) (Frame, error) {
 	if l, ok := body.(Log); ok {
 		return Frame{Seq: seq, Kind: KindLog, Body: appendLogBody(nil, l.Data)}, nil
 	}
-	text, err := json.Marshal(body)
+	text, err := json.Marshal(bounded(body))
 	if err != nil {
 		return Frame{}, fmt.Errorf("encoding a %s frame: %w", body.Kind(), err)
 	}
@@ -63,7 +64,7 @@ func Encode(seq uint64, body Body) (Frame, error) {
 }
 
 // Decode reads a frame's body into a T. It fails when the frame is of another kind, or its JSON does not fit.
-// Fields that T does not know are ignored, so that a newer side may add some.
+// Fields that T does not know are ignored, so that a newer side may add some. Texts are cut as Encode cuts them.
 func Decode[T Body](f Frame, body *T) error {
 	if want := (*body).Kind(); f.Kind != want {
 		return fmt.Errorf("decoding frame %d: it is %q, expected %q", f.Seq, f.Kind, want)
@@ -74,6 +75,7 @@ func Decode[T Body](f Frame, body *T) error {
 	if err := json.Unmarshal(f.Body, body); err != nil {
 		return fmt.Errorf("decoding frame %d, a %s: %w", f.Seq, f.Kind, err)
 	}
+	*body = bounded(*body).(T)
 	return nil
 }
 

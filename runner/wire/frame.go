@@ -94,7 +94,7 @@ type PhaseEnded struct {
 }
 
 // CommandBegan tells that a command began. Index counts from 0 over the phase's commands, then its finally.
-// Text is cut to MaxCommandText bytes.
+// Text is cut to MaxCommandText bytes, every other text to MaxText.
 type CommandBegan struct {
 	Phase   string `json:"phase"`
 	Index   int    `json:"index"`

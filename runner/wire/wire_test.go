@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -232,6 +233,47 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 	var l Log
 	if err := Decode(Frame{Kind: KindLog, Body: []byte(`{"data":"eA==","new":1}`)}, &l); err != nil || string(l.Data) != "x" {
 		t.Errorf("a field of a newer side: %v", err)
+	}
+}
+
+func TestTextsOfAnAgentAreCutOnBothSides(t *testing.T) {
+	long := strings.Repeat("\x01", 1<<20)
+	for _, body := range []Body{
+		Welcome{Attempt: long, Version: long},
+		Refused{Reason: long},
+		PhaseBegan{Phase: long},
+		PhaseEnded{Phase: long, Status: Status(long), Code: long, Message: long},
+		CommandBegan{Phase: long, Text: long},
+		CommandEnded{Phase: long},
+		Artifacts{File: long, Name: long},
+		Done{Status: Status(long), Reason: long, Message: long, Phase: long, Artifacts: &Artifacts{File: long, Name: long}},
+	} {
+		t.Run(string(body.Kind()), func(t *testing.T) {
+			f, err := Encode(1, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if line, err := AppendFrame(nil, f); err != nil || len(line) > 64<<10 {
+				t.Errorf("its line takes %d bytes (%v), want at most 64 KiB", len(line), err)
+			}
+			forged, err := json.Marshal(body) // as a job writes it, which nobody cuts for us
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := decodeAny(Frame{Seq: 1, Kind: body.Kind(), Body: forged})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kept, err := json.Marshal(got); err != nil || len(kept) > 64<<10 {
+				t.Errorf("%d bytes of it are kept (%v), want at most 64 KiB", len(kept), err)
+			}
+		})
+	}
+	if got := Cut(strings.Repeat("ä", MaxText)); got != strings.Repeat("ä", MaxText/2) {
+		t.Errorf("cutting two-byte characters leaves %d bytes, want %d", len(got), MaxText)
+	}
+	if got := Cut("x" + strings.Repeat("ä", MaxText)); len(got) != MaxText-1 {
+		t.Errorf("a cut within a character leaves %d bytes, want %d", len(got), MaxText-1)
 	}
 }
 
