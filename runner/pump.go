@@ -22,7 +22,8 @@ type pump struct {
 	seq  uint64
 }
 
-// pumpDepth lets the reader run ahead while one flush is on its way to disk.
+// pumpDepth lets the reader run ahead while one flush is on its way to disk: by 4 MiB of full log frames, by twice
+// that where a job writes lines of its own.
 const pumpDepth = 64
 
 func startPump(conn io.ReadWriteCloser) *pump {
@@ -33,7 +34,7 @@ func startPump(conn io.ReadWriteCloser) *pump {
 
 func (p *pump) read() {
 	defer close(p.frames)
-	rd := wire.NewReader(p.conn)
+	rd := wire.NewAgentReader(p.conn)
 	for {
 		f, err := rd.Read()
 		if err != nil {

@@ -261,7 +261,7 @@ func (s *session) readSpool(ctx context.Context) *wire.Done {
 		return nil
 	}
 	defer f.Close()
-	rd := wire.NewReader(io.LimitReader(f, maxSpool))
+	rd := wire.NewAgentReader(io.LimitReader(f, maxSpool))
 	for {
 		frame, err := rd.Read()
 		if err != nil {

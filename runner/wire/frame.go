@@ -75,6 +75,10 @@ const MaxLogData = 48 << 10
 // MaxLine bounds one encoded line in bytes. A longer one is garbage: it is dropped without being held in memory.
 const MaxLine = 8 << 20
 
+// MaxAgentLine bounds what the daemon takes as one line of an agent's. The longest is a full log frame, which
+// takes 64 KiB in base64; whatever else an agent says is cut to be shorter.
+const MaxAgentLine = 128 << 10
+
 // PhaseBegan tells that a phase began, At nanoseconds after the Unix epoch by the sandbox's clock (shown, never
 // used for order).
 type PhaseBegan struct {

@@ -7,10 +7,11 @@ import (
 	"slices"
 )
 
-// Reader reads frames from a stream that may hold anything else besides. It never holds more than about MaxLine
-// bytes, whatever the stream brings. It is not safe for concurrent use.
+// Reader reads frames from a stream that may hold anything else besides. It never holds much more than its longest
+// line, whatever the stream brings. It is not safe for concurrent use.
 type Reader struct {
 	src      io.Reader
+	longest  int    // bytes of a line, with its newline
 	buf      []byte // what has been read; [start:] is not yet consumed
 	start    int
 	scanned  int  // bytes of [start:] known to hold no newline
@@ -24,8 +25,12 @@ type Reader struct {
 // one read a frame.
 const readSize = 72 << 10
 
-// NewReader returns a Reader of src.
-func NewReader(src io.Reader) *Reader { return &Reader{src: src} }
+// NewReader returns a Reader of src, whose lines have up to MaxLine bytes.
+func NewReader(src io.Reader) *Reader { return &Reader{src: src, longest: MaxLine} }
+
+// NewAgentReader returns a Reader of what an agent wrote, and a job may have: its lines have up to MaxAgentLine
+// bytes, so that little memory is held for a stream.
+func NewAgentReader(src io.Reader) *Reader { return &Reader{src: src, longest: MaxAgentLine} }
 
 // Read returns the next good frame. Lines that do not parse are dropped and counted, empty ones ignored. A whole
 // line of another version is a *VersionError, after which Read may be called again. At the end of the stream
@@ -66,7 +71,7 @@ func (r *Reader) line() ([]byte, error) {
 		if i := bytes.IndexByte(r.buf[r.start+r.scanned:], '\n'); i >= 0 {
 			line := r.buf[r.start : r.start+r.scanned+i]
 			r.consume(len(line) + 1)
-			if r.skipping {
+			if r.skipping || len(line) >= r.longest {
 				r.skipping = false
 				r.dropped++
 				continue
@@ -82,7 +87,7 @@ func (r *Reader) line() ([]byte, error) {
 			}
 			return nil, r.err
 		}
-		if r.skipping || r.scanned >= MaxLine {
+		if r.skipping || r.scanned >= r.longest {
 			r.skipping = true
 			r.consume(r.scanned)
 		}

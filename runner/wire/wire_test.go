@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -186,6 +187,30 @@ func TestALineWithoutEndIsNotHeldInMemory(t *testing.T) {
 	}
 	if cap(r.buf) > 3*MaxLine {
 		t.Errorf("the buffer grew to %d", cap(r.buf))
+	}
+}
+
+func TestAnAgentsLinesAreShort(t *testing.T) {
+	full := AppendLog(nil, 1, make([]byte, MaxLogData))
+	for _, over := range []int{1, 1000, MaxLine - MaxAgentLine - 1000} {
+		body := bytes.Repeat([]byte{'1'}, MaxAgentLine+over-len("r1 2 log 00000000 \n"))
+		long, err := AppendFrame(nil, Frame{Seq: 2, Kind: KindLog, Body: body})
+		if err != nil || len(long) != MaxAgentLine+over {
+			t.Fatalf("a line of %d bytes: %v", len(long), err)
+		}
+		exact, err := AppendFrame(nil, Frame{Seq: 3, Kind: KindLog, Body: body[over:]})
+		if err != nil || len(exact) != MaxAgentLine {
+			t.Fatalf("a line of %d bytes: %v", len(exact), err)
+		}
+		r := NewAgentReader(bytes.NewReader(slices.Concat(full, long, exact)))
+		for _, want := range []uint64{1, 3} {
+			if f, err := r.Read(); err != nil || f.Seq != want {
+				t.Fatalf("got frame %d, %v, want frame %d", f.Seq, err, want)
+			}
+		}
+		if r.Dropped() != 1 || cap(r.buf) > 4*MaxAgentLine {
+			t.Errorf("dropped %d lines, want 1; the buffer grew to %d", r.Dropped(), cap(r.buf))
+		}
 	}
 }
 
