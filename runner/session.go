@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -20,8 +19,9 @@ type session struct {
 	log     *slog.Logger
 
 	rec     *recorder
-	stop    *StopRequest // the request that was passed on, if any
+	stop    *StopRequest // the request to end the attempt, if one came
 	stopped time.Time
+	rereads int // of a spool that could not be read to its end
 	began   time.Time
 	decided bool // the result stands, whatever becomes of the context
 }
@@ -68,18 +68,32 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 		}
 		state, ierr := s.ex.Inspect(ctx, s.attempt.Sandbox)
 		if errors.Is(ierr, ErrNoSandbox) || (ierr == nil && !state.Running) {
-			return s.lastWords(ctx, state, ierr)
+			done, res, uerr := s.lastWords(ctx, state, ierr)
+			if uerr == nil {
+				return done, res
+			}
+			err = uerr
 		}
 		s.log.Info("lost the agent's connection, attaching again", "error", err, "inspect", ierr, "in", backoff)
-		select {
-		case <-time.After(backoff):
-		case <-limit.C:
+		if s.pause(ctx, backoff, limit.C) {
 			return s.overdue(ctx)
-		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
 			return nil, Result{}
 		}
 		backoff = min(backoff*2, 5*time.Second)
 	}
+}
+
+// pause waits before the next attach. It tells whether the time for attaching is over.
+func (s *session) pause(ctx context.Context, d time.Duration, limit <-chan time.Time) (overdue bool) {
+	select {
+	case <-time.After(d):
+	case <-limit:
+		return true
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // timeLimit is when the daemon stops trusting the agent to keep the time limit itself.
@@ -127,8 +141,7 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 				return nil, err
 			}
 		case req := <-s.attempt.Stop:
-			s.attempt.Stop = nil
-			s.stop, s.stopped = &req, time.Now()
+			s.stopWith(req)
 			stopBackupC = s.stopDeadline()
 			if err := p.stop(req); err != nil {
 				return nil, err
@@ -145,7 +158,13 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 	}
 }
 
-// stopDeadline is when a stop that the agent was told of is enforced from outside.
+// stopWith takes the one request to end the attempt.
+func (s *session) stopWith(req StopRequest) {
+	s.attempt.Stop = nil
+	s.stop, s.stopped = &req, time.Now()
+}
+
+// stopDeadline is when a stop is enforced from outside, whether or not the agent could be told of it.
 func (s *session) stopDeadline() <-chan time.Time {
 	if s.stop == nil {
 		return nil
@@ -217,73 +236,3 @@ func (s *session) job() wire.Job {
 	j.Limits.GraceMillis = stopGrace.Milliseconds()
 	return j
 }
-
-// overdue kills a sandbox whose agent did not keep the limit or the stop, and takes what it left.
-func (s *session) overdue(ctx context.Context) (*wire.Done, Result) {
-	if err := s.ex.Kill(ctx, s.attempt.Sandbox); err != nil && !errors.Is(err, ErrNoSandbox) {
-		s.log.Warn("killing an overdue sandbox", "error", err)
-	}
-	if done := s.readSpool(ctx); done != nil {
-		return done, Result{}
-	}
-	if s.stop != nil {
-		return nil, Result{Status: s.stop.Status, Reason: s.stop.Reason, Message: s.stop.Message}
-	}
-	return nil, Result{
-		Status: wire.StatusTimedOut, Reason: "timeout",
-		Message: fmt.Sprintf("the build took longer than its limit of %s, and its agent did not end it; raise limits.timeout of the project or make the build shorter", s.attempt.Timeout),
-	}
-}
-
-// lastWords handles a sandbox that ended, or vanished, with nobody attached.
-func (s *session) lastWords(ctx context.Context, state SandboxState, gone error) (*wire.Done, Result) {
-	if done := s.readSpool(ctx); done != nil {
-		return done, Result{}
-	}
-	switch {
-	case s.stop != nil:
-		return nil, Result{Status: s.stop.Status, Reason: s.stop.Reason, Message: s.stop.Message}
-	case gone != nil:
-		return nil, fault("sandbox_lost", "the job's container vanished while it ran: something removed it; retry the build, and look who else cleans up on that engine")
-	case state.OOMKilled:
-		return nil, fault("oom", "the job's container ran out of memory and was killed by the kernel; raise limits.memory of the project, or let the build use less")
-	case state.Error != "":
-		return nil, fault("sandbox_lost", "the engine could not run the job's container: "+state.Error)
-	}
-	return nil, fault("sandbox_lost", fmt.Sprintf("the job's container ended (exit status %d) before the agent could say how the job went: something killed it from outside, or the engine was restarted; retry the build", state.ExitCode))
-}
-
-// readSpool takes the frames that nobody was attached for from the spool itself.
-func (s *session) readSpool(ctx context.Context) *wire.Done {
-	f, err := s.ex.Open(ctx, s.attempt.Sandbox, wire.SpoolFile)
-	if err != nil {
-		s.log.Info("the spool cannot be read", "error", err)
-		return nil
-	}
-	defer f.Close()
-	rd := wire.NewAgentReader(io.LimitReader(f, maxSpool))
-	for {
-		frame, err := rd.Read()
-		if err != nil {
-			_ = s.rec.flush(ctx)
-			return nil
-		}
-		done, err := s.rec.take(frame)
-		if err != nil {
-			s.log.Warn("the spool holds a frame that makes no sense", "error", err)
-			continue
-		}
-		if done != nil || s.rec.full() {
-			if err := s.rec.flush(ctx); err != nil {
-				s.log.Error("storing what the spool holds", "error", err)
-				return nil
-			}
-		}
-		if done != nil {
-			return done
-		}
-	}
-}
-
-// maxSpool bounds what is read of a spool, which a hostile job may have made endless.
-const maxSpool = 64 << 30
