@@ -22,6 +22,8 @@ func (s *session) overdue(ctx context.Context) (*wire.Done, Result) {
 		return nil, s.storeFault(reading)
 	case s.stop != nil:
 		return nil, s.stopResult()
+	case unavailable(killing):
+		return nil, s.unknownEnd(killing)
 	case reading != nil:
 		return nil, s.unknownEnd(reading)
 	}

@@ -85,10 +85,15 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 	}
 }
 
-// pause waits before the next attach. It tells whether the time for attaching is over.
+// pause waits before the next attach, which passes on a stop that comes meanwhile. It tells whether the time for
+// attaching is over.
 func (s *session) pause(ctx context.Context, d time.Duration, limit <-chan time.Time) (overdue bool) {
 	select {
 	case <-time.After(d):
+	case req := <-s.attempt.Stop:
+		s.stopWith(req)
+	case <-s.stopDeadline():
+		return true
 	case <-limit:
 		return true
 	case <-ctx.Done():

@@ -178,3 +178,81 @@ func TestAResultInTheSpoolIsNotLostToOurOwnTrouble(t *testing.T) {
 		})
 	}
 }
+
+// stopAfter has a person stop the attempt after a while.
+func stopAfter(stop bool, d time.Duration) func(*Attempt, *told) {
+	if !stop {
+		return nil
+	}
+	return func(a *Attempt, _ *told) {
+		c := make(chan StopRequest, 1)
+		a.Stop = c
+		time.AfterFunc(d, func() { c <- StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by anna"} })
+	}
+}
+
+// mute is an agent that reads and never answers.
+func mute(conn io.ReadWriteCloser) { _, _ = io.Copy(io.Discard, conn) }
+
+// obedient is an agent that has the job and ends it when it is told to.
+func obedient(conn io.ReadWriteCloser) {
+	r, w := wire.NewReader(conn), wire.NewWriter(conn)
+	for {
+		f, err := r.Read()
+		switch {
+		case err != nil:
+			return
+		case f.Kind == wire.KindHello:
+			_ = w.Send(0, wire.Welcome{Protocol: wire.Protocol, Attempt: "api#1/build@1"})
+		case f.Kind == wire.KindStop:
+			_ = w.Send(1, wire.Done{Status: wire.StatusStopped, Reason: "stopped", Message: "told to"})
+		}
+	}
+}
+
+func TestAStopThatComesWhileTheEngineIsDownIsPassedOn(t *testing.T) {
+	var back time.Time
+	b := &box{state: SandboxState{Running: true}, agent: obedient, down: func() bool { return time.Now().Before(back) }}
+	stop := stopAfter(true, time.Minute)
+	change := func(a *Attempt, ev *told) {
+		back = time.Now().Add(70 * time.Second)
+		stop(a, ev)
+	}
+	adopt(t, b, change, func(res Result, took time.Duration, _ string) {
+		wantResult(t, res, wire.StatusStopped, "stopped")
+		if res.Message != "stopped by anna" || took < 70*time.Second || took > 80*time.Second {
+			t.Errorf("%q after %s", res.Message, took)
+		}
+	})
+}
+
+func TestAnEngineThatIsDown(t *testing.T) {
+	always := func() bool { return true }
+	running := SandboxState{Running: true}
+	whole := spoolOf(t, wire.Done{Status: wire.StatusSucceeded})
+	tests := []struct {
+		name   string
+		box    box
+		stop   bool
+		status wire.Status
+		reason string
+		within time.Duration
+	}{
+		{"for good", box{down: always}, false, wire.StatusFault, "engine_unavailable", time.Hour + 2*time.Minute},
+		{"with a remote spool", box{down: always, spool: fails(errDown)}, false, wire.StatusFault, "engine_unavailable", time.Hour + 2*time.Minute},
+		{"with the result on our disk", box{down: always, spool: file(whole)}, false, wire.StatusSucceeded, "", time.Hour + 2*time.Minute},
+		{"stopped", box{down: always}, true, wire.StatusStopped, "stopped", 2 * time.Minute},
+		{"stopped, with the result on our disk", box{down: always, spool: file(whole)}, true, wire.StatusSucceeded, "", 2 * time.Minute},
+		{"never, and the agent hangs", box{state: running, agent: mute}, false, wire.StatusTimedOut, "timeout", time.Hour + 2*time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			adopt(t, &tt.box, stopAfter(tt.stop, time.Minute), func(res Result, took time.Duration, _ string) {
+				wantResult(t, res, tt.status, tt.reason)
+				if took > tt.within {
+					t.Errorf("it took %s, want at most %s", took, tt.within)
+				}
+			})
+		})
+	}
+}
