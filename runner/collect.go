@@ -31,8 +31,7 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 		}
 	}
 	if s.rec.gap > 0 {
-		res.Status, res.Reason = wire.StatusFailed, "spool_damaged"
-		res.Message = fmt.Sprintf("%d pieces of the job's record are missing: something in the job wrote to the agent's files in its spool directory, so its log and result cannot be trusted; let the build leave that directory alone", s.rec.gap)
+		res = damaged(res, s.rec.gap)
 	}
 	if d.Artifacts != nil {
 		set, err := s.takeArtifacts(ctx, *d.Artifacts)
@@ -47,6 +46,26 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 		}
 	}
 	return res
+}
+
+// damaged is the result of a job whose record has gaps. A full disk makes them too, and every other end than the
+// job's own is known from elsewhere: it stands.
+func damaged(res Result, gap uint64) Result {
+	missing := fmt.Sprintf("%d pieces of the job's record are missing", gap)
+	if res.Status != wire.StatusSucceeded && res.Status != wire.StatusFailed {
+		res.Message = joined(res.Message, missing)
+		return res
+	}
+	res.Status, res.Reason = wire.StatusFailed, "spool_damaged"
+	res.Message = missing + ": something in the job wrote to the agent's files in its spool directory, so its log and result cannot be trusted; let the build leave that directory alone"
+	return res
+}
+
+func joined(message, more string) string {
+	if message == "" {
+		return more
+	}
+	return message + "; " + more
 }
 
 func known(s wire.Status) bool {
