@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"syscall"
 	"time"
 
-	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -35,15 +33,10 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 	}
 	if d.Artifacts != nil {
 		set, err := s.takeArtifacts(ctx, *d.Artifacts)
-		switch {
-		case err == nil:
-			res.Set = set
-		case errors.Is(err, syscall.ENOSPC):
-			return s.storeFault(err)
-		case res.Status == wire.StatusSucceeded:
-			res.Status, res.Reason, res.Phase = wire.StatusFailed, "artifacts", wire.PhaseUpload
-			res.Message = "the artifacts could not be taken in: " + err.Error()
+		if err != nil {
+			return s.withoutArtifacts(ctx, res, err)
 		}
+		res.Set = set
 	}
 	return res
 }
@@ -74,26 +67,6 @@ func known(s wire.Status) bool {
 		return true
 	}
 	return false
-}
-
-// takeArtifacts stores the packed files. The agent's words about them are for the log only: names are checked,
-// content is hashed and counted on our side.
-func (s *session) takeArtifacts(ctx context.Context, a wire.Artifacts) (string, error) {
-	f, err := s.ex.Open(ctx, s.attempt.Sandbox, wire.ArtifactsFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("the job announced %d files and left none: its spool directory was changed", a.Files)
-	}
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	// Taking in gigabytes must end when the daemon leaves; the next one starts it again.
-	_, err = s.runner.Artifacts.PutTar(ctx, s.attempt.Set, artifacts.SetMeta{Name: a.Name}, f,
-		artifacts.Limits{Bytes: s.attempt.Job.Limits.ArtifactBytes})
-	if err != nil {
-		return "", err
-	}
-	return s.attempt.Set, nil
 }
 
 // finish seals the log, with our own sentence as its last line where the agent could not say it.
