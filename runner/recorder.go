@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"time"
 
@@ -24,6 +25,9 @@ type recorder struct {
 	stored   uint64 // newest frame durable
 	gap      uint64 // frames that never came: the record was damaged
 	out      []byte
+	bytes    int64 // of the log, what is in out included
+	limit    int64 // of bytes; 0 is none
+	cut      bool  // something was dropped
 	progress Progress
 	told     map[mark]bool // what was told of phases; each counts once
 
@@ -45,13 +49,16 @@ const (
 	flushBytes = 1 << 20
 )
 
-func newRecorder(store *artifacts.Store, id string, ev Events) (*recorder, error) {
+func newRecorder(store *artifacts.Store, id string, limit int64, ev Events) (*recorder, error) {
 	st, err := store.LogState(id)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", errStore, err)
 	}
 	r := &recorder{store: store, id: id, events: ev, frame: st.LastFrame, stored: st.LastFrame,
-		told: make(map[mark]bool), timer: time.NewTimer(time.Hour)}
+		bytes: st.Bytes, told: make(map[mark]bool), timer: time.NewTimer(time.Hour)}
+	if limit > 0 && limit < math.MaxInt64-logReserve {
+		r.limit = limit + logReserve
+	}
 	r.timer.Stop()
 	return r, nil
 }
@@ -75,7 +82,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		if err := wire.Decode(f, &l); err != nil {
 			return nil, err
 		}
-		r.out = append(r.out, l.Data...)
+		r.print(l.Data)
 	case wire.KindPhaseBegan:
 		var b wire.PhaseBegan
 		if err := wire.Decode(f, &b); err != nil {
@@ -105,6 +112,26 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 	}
 	return nil, nil
 }
+
+// print takes output, up to the limit. The agent keeps the limit too; a job that writes frames of its own does not.
+// That the rest is missing is said once by each daemon that drops some.
+func (r *recorder) print(data []byte) {
+	room := max(0, r.limit-r.bytes)
+	if r.limit > 0 && int64(len(data)) > room {
+		data = data[:room:room]
+		if !r.cut {
+			r.cut = true
+			data = append(data, '\n')
+			data = append(data, ownLine(fmt.Sprintf("Log limit reached: the log is larger than limits.log and the %d bytes that the agent may add, so what comes from here on is dropped", logReserve))...)
+		}
+	}
+	r.bytes += int64(len(data))
+	r.out = append(r.out, data...)
+}
+
+// logReserve is how far past its limit an agent's log may be: 256 KiB of its own lines, the last of which may repeat
+// a command of any length.
+const logReserve = 1 << 20
 
 // tell takes what is said of a phase, once for each that an agent runs. An agent says no more; a job that writes
 // frames of its own could go on without end, and what is taken is held here and in the job's row.
@@ -163,6 +190,10 @@ func (r *recorder) note(ctx context.Context, line string) error {
 	}
 	r.frame++
 	r.stored = r.frame
-	text := fmt.Sprintf("[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"), line)
-	return r.store.AppendLog(context.WithoutCancel(ctx), r.id, r.frame, []byte(text))
+	return r.store.AppendLog(context.WithoutCancel(ctx), r.id, r.frame, ownLine(line))
+}
+
+// ownLine is a line as the agent would write it.
+func ownLine(text string) []byte {
+	return fmt.Appendf(nil, "[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"), text)
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"path/filepath"
@@ -58,9 +59,9 @@ func frame(t *testing.T, seq uint64, body wire.Body) wire.Frame {
 	return f
 }
 
-func newTestRecorder(t *testing.T, s *artifacts.Store, ev Events) *recorder {
+func newTestRecorder(t *testing.T, s *artifacts.Store, limit int64, ev Events) *recorder {
 	t.Helper()
-	r, err := newRecorder(s, logID, ev)
+	r, err := newRecorder(s, logID, limit, ev)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func takeAll(t *testing.T, r *recorder, bodies ...wire.Body) {
 
 func TestAJobCannotMakeUpPhases(t *testing.T) {
 	ev := &told{}
-	r := newTestRecorder(t, newStore(t), ev)
+	r := newTestRecorder(t, newStore(t), 0, ev)
 	for i := range 5000 {
 		name := strings.Repeat("P", 1+i)
 		takeAll(t, r,
@@ -102,5 +103,47 @@ func TestAJobCannotMakeUpPhases(t *testing.T) {
 	want := []wire.PhaseEnded{{Phase: wire.PhaseBuild}, {Phase: wire.PhaseBuild, Status: wire.StatusFailed, Message: "first"}}
 	if len(ev.phases) != len(want) || ev.phases[0] != want[0] || ev.phases[1] != want[1] {
 		t.Errorf("told of %+v, want %+v", ev.phases, want)
+	}
+}
+
+func TestALogEndsNearItsLimitWhateverTheJobWrites(t *testing.T) {
+	const limit = 100 << 10
+	data := bytes.Repeat([]byte("0123456789abcde\n"), wire.MaxLogData/16)
+	flood := func(r *recorder, n int) {
+		for range n {
+			takeAll(t, r, wire.Log{Data: data})
+			if r.full() {
+				if err := r.flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := r.flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const dropped = "so what comes from here on is dropped"
+	s := newStore(t)
+	r := newTestRecorder(t, s, limit, &told{})
+	flood(r, (limit+256<<10)/len(data)) // what an agent may write
+	if got := readLog(t, s); strings.Contains(got, dropped) || len(got) != int(r.last())*len(data) {
+		t.Fatalf("%d bytes of log, want all of them", len(got))
+	}
+	for life := 1; life <= 2; life++ {
+		r = newTestRecorder(t, s, limit, &told{})
+		flood(r, 100)
+		got := readLog(t, s)
+		if most := limit + logReserve + life*1000; len(got) > most {
+			t.Errorf("%d bytes of log, want at most %d", len(got), most)
+		}
+		if n := strings.Count(got, dropped); n != life {
+			t.Errorf("it is said %d times that output is dropped, want once by each of %d daemons", n, life)
+		}
+		if st, err := s.LogState(logID); err != nil || st.LastFrame != r.last() {
+			t.Errorf("the log stands at frame %d (%v), want %d", st.LastFrame, err, r.last())
+		}
+	}
+	if err := r.note(t.Context(), "our own line"); err != nil || !strings.HasSuffix(readLog(t, s), "our own line\n") {
+		t.Errorf("the last line is missing: %v", err)
 	}
 }

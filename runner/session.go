@@ -28,7 +28,7 @@ type session struct {
 
 func (s *session) run(ctx context.Context) Result {
 	s.began = time.Now()
-	rec, err := newRecorder(s.runner.Artifacts, s.attempt.Log, s.events)
+	rec, err := newRecorder(s.runner.Artifacts, s.attempt.Log, s.attempt.Job.Limits.LogBytes, s.events)
 	if err != nil {
 		return s.storeFault(err)
 	}
