@@ -11,3 +11,16 @@ func RegistryOf(image string) string {
 	}
 	return "docker.io"
 }
+
+// Pinned names the image by the digest that its registry knows it by, so that the same one is pulled again. It is
+// empty where no digest is known.
+func (i Image) Pinned() string {
+	if i.Digest == "" {
+		return ""
+	}
+	name, _, _ := strings.Cut(i.Ref, "@")
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		name = name[:colon]
+	}
+	return name + "@" + i.Digest
+}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"slices"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -39,23 +38,24 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := s.resolveCommit(ctx, &p, &t, remote, b); f != nil {
 		return nil, f
 	}
-	if t.Kind == KindRetry {
-		if jobs, ok := s.takeOver(&t, b); ok {
-			return jobs, s.snapshot(ctx, &p, remote, b)
-		}
-	}
-	if f := s.readPlan(ctx, &p, &t, remote, b); f != nil {
+	images := func(ctx context.Context) *planFailure { return s.resolveImages(ctx, &p, b) }
+	jobs, taken := s.takeOver(&t, b)
+	if taken {
+		images = func(ctx context.Context) *planFailure { return s.renewImages(ctx, &p, b, jobs) }
+	} else if f := s.readPlan(ctx, &p, &t, remote, b); f != nil {
 		return nil, f
+	} else {
+		jobs = newJobs(b)
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	var imageFailure, snapFailure *planFailure
-	group.Go(func() error { imageFailure = s.resolveImages(gctx, &p, b); return nil })
+	group.Go(func() error { imageFailure = images(gctx); return nil })
 	group.Go(func() error { snapFailure = s.snapshot(gctx, &p, remote, b); return nil })
 	_ = group.Wait()
 	if f := cmp.Or(snapFailure, imageFailure); f != nil {
 		return nil, f
 	}
-	return newJobs(b), nil
+	return jobs, nil
 }
 
 func (s *Scheduler) resolveCommit(ctx context.Context, p *Project, t *Trigger, remote source.Remote, b *Build) *planFailure {
@@ -119,12 +119,15 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 			return &planFailure{Failed, "no_image", fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, path)}
 		}
 	}
-	b.Plan = plan
-	b.Warnings = nil
-	for _, w := range plan.Warnings {
-		b.Warnings = append(b.Warnings, w.String())
-	}
+	b.Plan, b.Warnings = plan, planWarnings(plan)
 	return nil
+}
+
+func planWarnings(plan *buildspec.Plan) (out []string) {
+	for _, w := range plan.Warnings {
+		out = append(out, w.String())
+	}
+	return out
 }
 
 func (s *Scheduler) needsNoImage(p *Project) bool {
@@ -136,11 +139,20 @@ func (s *Scheduler) needsNoImage(p *Project) bool {
 	return i >= 0 && engines[i].Type == "process"
 }
 
-func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build) *planFailure {
+// executor finds the engine that a project's jobs run on.
+func (s *Scheduler) executor(p *Project) (runner.Executor, *planFailure) {
 	engine := cmp.Or(p.Engine, s.config().Engines[0].ID)
 	ex, ok := s.runner.Executors[engine]
 	if !ok {
-		return &planFailure{Fault, "unknown_engine", fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}
+		return nil, &planFailure{Fault, "unknown_engine", fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}
+	}
+	return ex, nil
+}
+
+func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build) *planFailure {
+	ex, f := s.executor(p)
+	if f != nil {
+		return f
 	}
 	b.Images = make(map[string]runner.Image)
 	for i := range b.Plan.Jobs {
@@ -148,21 +160,37 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build) *pl
 		if _, done := b.Images[ref]; done {
 			continue
 		}
-		auth, err := s.registryAuth(ref)
-		if err != nil {
-			return &planFailure{Fault, "settings", err.Error()}
-		}
-		img, err := ex.Resolve(ctx, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
-		if err != nil {
-			var ie *runner.ImageError
-			if errors.As(err, &ie) {
-				return &planFailure{Fault, "image", err.Error()}
-			}
-			return &planFailure{Fault, "engine_unavailable", err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
+		img, f := s.askForImage(ctx, ex, p, ref)
+		if f != nil {
+			return f
 		}
 		b.Images[ref] = img
 	}
 	return nil
+}
+
+// askForImage resolves a reference with the project's pull policy and its registry's credentials.
+func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string) (runner.Image, *planFailure) {
+	auth, err := s.registryAuth(ref)
+	if err != nil {
+		return runner.Image{}, &planFailure{Fault, "settings", err.Error()}
+	}
+	return resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
+}
+
+// imageMissing is the reason of builds whose image cannot be had.
+const imageMissing = "image"
+
+func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageRequest) (runner.Image, *planFailure) {
+	img, err := ex.Resolve(ctx, req)
+	var missing *runner.ImageError
+	switch {
+	case err == nil:
+		return img, nil
+	case errors.As(err, &missing):
+		return img, &planFailure{Fault, imageMissing, err.Error()}
+	}
+	return img, &planFailure{Fault, "engine_unavailable", err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
 }
 
 // snapshot lays the tree out once, before any job asks for it.
@@ -186,34 +214,4 @@ func newJobs(b *Build) []Job {
 		jobs = append(jobs, j)
 	}
 	return jobs
-}
-
-// takeOver gives a retry the plan and the images of the build it retries, and, when only the failed jobs are
-// wanted, the results of those that succeeded.
-func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {
-	old, err := s.Build(t.RetryOf)
-	if err != nil || old.Plan == nil {
-		return nil, false // it failed before it had a plan: make one
-	}
-	b.Plan, b.Images, b.Warnings = old.Plan, old.Images, old.Warnings
-	jobs := newJobs(b)
-	if !t.FailedOnly {
-		return jobs, true
-	}
-	former, err := s.Jobs(old.ID())
-	if err != nil {
-		return jobs, true
-	}
-	for i := range jobs {
-		f := slices.IndexFunc(former, func(j Job) bool { return j.ID == jobs[i].ID && j.Status == Succeeded })
-		if f < 0 {
-			continue
-		}
-		taken := former[f]
-		taken.Build = b.ID()
-		taken.TakenFrom = cmp.Or(taken.TakenFrom, old.ID())
-		taken.EndedAt = time.Now()
-		jobs[i] = taken
-	}
-	return jobs, true
 }

@@ -176,6 +176,8 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		if err != nil || cur.Status.Ended() {
 			return err
 		}
+		// What was planned so far lacks the rest, its images for one: a retry must not take it over.
+		b.Plan, b.Images = nil, nil
 		b.StopBy = cur.StopBy
 		b.Status, b.Reason, b.Message, b.EndedAt, b.Phase = f.status, f.reason, f.message, now, phaseCompleted
 		rec := endPhase(&b.Phases, phaseSource, f.status, now)

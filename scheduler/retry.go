@@ -1,0 +1,101 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/runner-ci/runner/runner"
+)
+
+// takeOver gives a retry the plan and the images of the build it retries, and, when only the failed jobs are
+// wanted, the results of those that succeeded. It reports false where there is nothing to take over.
+func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {
+	if t.Kind != KindRetry {
+		return nil, false
+	}
+	old, err := s.Build(t.RetryOf)
+	if err != nil || !planned(&old) {
+		return nil, false // it ended before it had a plan: make one
+	}
+	b.Plan, b.Images, b.Warnings = old.Plan, old.Images, planWarnings(old.Plan)
+	jobs := newJobs(b)
+	if !t.FailedOnly {
+		return jobs, true
+	}
+	former, err := s.Jobs(old.ID())
+	if err != nil {
+		return jobs, true
+	}
+	for i := range jobs {
+		f := slices.IndexFunc(former, func(j Job) bool { return j.ID == jobs[i].ID && j.Status == Succeeded })
+		if f < 0 {
+			continue
+		}
+		taken := former[f]
+		taken.Build = b.ID()
+		taken.TakenFrom = cmp.Or(taken.TakenFrom, old.ID())
+		taken.EndedAt = time.Now()
+		jobs[i] = taken
+	}
+	return jobs, true
+}
+
+// planned tells whether planning came to its end: there are jobs, and an image for each.
+func planned(b *Build) bool {
+	if b.Plan == nil || len(b.Jobs) == 0 {
+		return false
+	}
+	for i := range b.Plan.Jobs {
+		if _, ok := b.Images[b.Plan.Jobs[i].Image]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// renewImages sees to it that the engine has the images which a retry took over and still needs. They are pinned by
+// the engine's own ids, and between a build and its retry somebody may have cleaned the engine up.
+func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs []Job) *planFailure {
+	ex, f := s.executor(p)
+	if f != nil {
+		return f
+	}
+	images, seen := maps.Clone(b.Images), make(map[string]bool)
+	for i := range jobs {
+		ref := b.Plan.Jobs[i].Image
+		if jobs[i].State == JobEnded || seen[ref] {
+			continue
+		}
+		seen[ref] = true
+		old := images[ref]
+		img, f := s.renewImage(ctx, ex, p, old)
+		if f != nil {
+			return f
+		}
+		if img.ID != old.ID && (old.Digest == "" || img.Digest != old.Digest) {
+			b.Warnings = append(b.Warnings, fmt.Sprintf(
+				"image %q may differ from the one that %s ran in: %s is gone from engine %s and cannot be pulled again, so this build runs in %s, which has the name now",
+				ref, b.RetryOf, old.ID, ex.Engine(), img.ID))
+		}
+		images[ref] = img
+	}
+	b.Images = images
+	return nil
+}
+
+// renewImage returns the same image where that can be had, else the one that has its name now.
+func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, old runner.Image) (runner.Image, *planFailure) {
+	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: old.ID, Pull: "never"})
+	if f != nil && f.reason == imageMissing && old.Digest != "" {
+		img, f = s.askForImage(ctx, ex, p, old.Pinned())
+	}
+	if f != nil && f.reason == imageMissing {
+		return s.askForImage(ctx, ex, p, old.Ref)
+	}
+	img.Ref, img.Digest = old.Ref, old.Digest
+	return img, f
+}
