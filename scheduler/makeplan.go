@@ -69,12 +69,7 @@ func (s *Scheduler) resolveCommit(ctx context.Context, p *Project, t *Trigger, r
 	}
 	b.Commit, b.Tree, b.Ref = got.Commit, got.Tree, cmp.Or(b.Ref, got.Ref)
 	b.Title, b.Author = cmp.Or(b.Title, got.Subject), cmp.Or(b.Author, got.Author)
-	b.Trusted = trusted(p, t, got.DefaultBranch)
-	if t.Kind == KindRetry {
-		if old, err := s.Build(t.RetryOf); err == nil {
-			b.Trusted = old.Trusted
-		}
-	}
+	b.Trusted = s.judgeTrust(p, t, got.DefaultBranch)
 	return nil
 }
 

@@ -11,6 +11,47 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
+// fillRetry completes a retry's trigger with what the build was asked for that it retries: its jobs see the same
+// variables, and a plan that has to be made anew is made the same way.
+func (s *Scheduler) fillRetry(t *Trigger) error {
+	old, err := s.Build(t.RetryOf)
+	if err != nil {
+		return err
+	}
+	if !old.Status.Ended() {
+		return fmt.Errorf("build %s still runs; stop it first, or wait for its end", old.ID())
+	}
+	asked, err := s.Trigger(old.Trigger)
+	if err != nil {
+		return fmt.Errorf("what build %s was asked for: %w", old.ID(), err)
+	}
+	t.Projects, t.Ref, t.Commit, t.Title = []string{old.Project}, old.Ref, old.Commit, old.Title
+	t.Event, t.ActorID, t.Before = asked.Event, asked.ActorID, asked.Before
+	t.PullRequest, t.HeadRef, t.BaseRef = asked.PullRequest, asked.HeadRef, asked.BaseRef
+	t.Override = asked.Override
+	return nil
+}
+
+// judgeTrust is trusted for any trigger. A retry is trusted as the build it retries was; where that one ended before
+// its source was had, nobody has judged it yet, and its own trigger is.
+func (s *Scheduler) judgeTrust(p *Project, t *Trigger, defaultBranch string) bool {
+	for t.Kind == KindRetry {
+		old, err := s.Build(t.RetryOf)
+		if err != nil {
+			return false
+		}
+		if old.Tree != "" {
+			return old.Trusted
+		}
+		asked, err := s.Trigger(old.Trigger)
+		if err != nil {
+			return false
+		}
+		t = &asked
+	}
+	return trusted(p, t, defaultBranch)
+}
+
 // takeOver gives a retry the plan and the images of the build it retries, and, when only the failed jobs are
 // wanted, the results of those that succeeded. It reports false where there is nothing to take over.
 func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {

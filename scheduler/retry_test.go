@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/runner-ci/runner/runner"
@@ -65,5 +67,82 @@ func TestAPlanIsTakenOverWithItsImagesOrNotAtAll(t *testing.T) {
 	again, fresh := retryOf(t, s, b.ID(), false)
 	if _, ok := s.takeOver(&again, &fresh); ok {
 		t.Error("a plan without its image was taken over")
+	}
+}
+
+// failed makes the build of a trigger, and ends it before it has a plan.
+func failed(t *testing.T, s *Scheduler, tr Trigger, at func(*Build)) Build {
+	t.Helper()
+	stored := accept(t, s, tr)
+	builds, err := s.planTrigger(&stored)
+	if err != nil || len(builds) != 1 {
+		t.Fatalf("the trigger made %v (%v), want one build", builds, err)
+	}
+	b := builds[0]
+	at(&b)
+	if err := s.failBuild(b, &planFailure{Fault, "image", "no such image"}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestARetryIsAskedForWhatItsBuildWas(t *testing.T) {
+	asked := Trigger{
+		Kind: KindPullRequest, Projects: []string{"api"}, Ref: "refs/pull/7/head", Commit: "c0ffee", Before: "beef",
+		BaseRef: "refs/heads/main", HeadRef: "refs/heads/topic", PullRequest: 7, Event: "PULL_REQUEST_UPDATED",
+		Actor: "ada", ActorID: "42",
+		Override: Override{Image: "golang", Buildspec: "ci.yml", Env: map[string]string{"WHO": "ada"}},
+	}
+	s := open(t, statePath(t))
+	old := failed(t, s, asked, func(*Build) {})
+	id := old.ID()
+	for range 2 { // the retry of a retry, too
+		tr, b := retryOf(t, s, id, false)
+		if got, want := webhookVars(&tr), webhookVars(&asked); !slices.Equal(got, want) {
+			t.Errorf("its webhook's variables are %v, want %v", got, want)
+		}
+		if got := sourceVersion(&b, &tr); got != "pr/7" {
+			t.Errorf("its source version is %s, want pr/7", got)
+		}
+		if !reflect.DeepEqual(tr.Override, asked.Override) {
+			t.Errorf("it overrides %+v, want %+v", tr.Override, asked.Override)
+		}
+		if err := s.failBuild(b, &planFailure{Fault, "image", "no such image"}); err != nil {
+			t.Fatal(err)
+		}
+		id = b.ID()
+	}
+}
+
+func TestARetryIsTrustedAsItsBuildWas(t *testing.T) {
+	push := Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"}
+	request := Trigger{Kind: KindPullRequest, Projects: []string{"api"}, Ref: "refs/pull/7/head", Commit: "c0ffee", PullRequest: 7, Event: "PULL_REQUEST_CREATED"}
+	judged := func(trusted bool) func(*Build) {
+		return func(b *Build) { b.Tree, b.Trusted = "7ee", trusted }
+	}
+	unjudged := func(*Build) {}
+	tests := []struct {
+		name string
+		asks Trigger
+		at   func(*Build)
+		want bool
+	}{
+		{"a trusted push", push, judged(true), true},
+		{"a push that was not trusted then", push, judged(false), false},
+		{"a push to the default branch whose source could not be had", push, unjudged, true},
+		{"a pull request", request, judged(false), false},
+		{"a pull request whose source could not be had", request, unjudged, false},
+	}
+	for _, tt := range tests {
+		s := open(t, statePath(t))
+		p, err := s.Project("api")
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := failed(t, s, tt.asks, tt.at)
+		tr, _ := retryOf(t, s, old.ID(), false)
+		if got := s.judgeTrust(&p, &tr, "main"); got != tt.want {
+			t.Errorf("the retry of %s is trusted: %t, want %t", tt.name, got, tt.want)
+		}
 	}
 }

@@ -61,15 +61,7 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 // checkTrigger refuses what can be seen to be wrong before anything is stored.
 func (s *Scheduler) checkTrigger(t *Trigger) error {
 	if t.Kind == KindRetry {
-		old, err := s.Build(t.RetryOf)
-		if err != nil {
-			return err
-		}
-		if !old.Status.Ended() {
-			return fmt.Errorf("build %s still runs; stop it first, or wait for its end", old.ID())
-		}
-		t.Projects, t.Ref, t.Commit, t.Title = []string{old.Project}, old.Ref, old.Commit, old.Title
-		return nil
+		return s.fillRetry(t)
 	}
 	for _, name := range t.Projects {
 		if _, err := s.Project(name); err != nil {

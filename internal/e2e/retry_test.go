@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/internal/enginetest"
 )
 
@@ -123,5 +124,24 @@ func TestARetryWhoseImageIsLostSaysSo(t *testing.T) {
 	}
 	if len(b.Warnings) != 1 || !strings.Contains(b.Warnings[0], "may differ") {
 		t.Errorf("the warnings are %q, want one that the image may differ", b.Warnings)
+	}
+}
+
+func TestARetryKeepsTheTriggersOverrides(t *testing.T) {
+	t.Parallel()
+	git := newGitServer(t)
+	_, url, commit := git.repo("over", map[string]string{"buildspec.yml": spec(`echo "who=$WHO"`, "false")})
+	d := newDaemon(t, "", project("over", url))
+	tr, err := d.Start(t.Context(), client.Start{Project: "over", Commit: commit, Env: map[string]string{"WHO": "ada"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr, err = d.WaitTrigger(t.Context(), tr.ID); err != nil {
+		t.Fatal(err)
+	}
+	d.ended(tr.Builds[0], "FAILED")
+	b := d.ended(d.retried(tr.Builds[0], false), "FAILED")
+	if log := d.logs(b); !strings.Contains(log, "who=ada\n") {
+		t.Errorf("the retry lost the variable that its build was started with:\n%s", log)
 	}
 }
