@@ -57,16 +57,20 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 	}
 }
 
-// adoptAll takes up every attempt that holds a lease: its sandbox still runs, or ended meanwhile, or vanished.
-func (s *Scheduler) adoptAll(ctx context.Context) {
+// leases returns the entries that hold a lease. Before the dispatcher runs, they are those of a former daemon.
+func (s *Scheduler) leases() (held []*entry) {
 	s.mu.Lock()
-	var held []*entry
+	defer s.mu.Unlock()
 	for _, e := range s.queue {
 		if e.state == JobLeased {
 			held = append(held, e)
 		}
 	}
-	s.mu.Unlock()
+	return held
+}
+
+// adopt takes up attempts of a former daemon: the sandbox still runs, or ended meanwhile, or vanished.
+func (s *Scheduler) adopt(ctx context.Context, held []*entry) {
 	for _, e := range held {
 		l, err := s.held(e)
 		if err != nil {

@@ -88,7 +88,8 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.mu.Lock()
 	s.started = true
 	s.mu.Unlock()
-	s.goDo(func() { s.adoptAll(ctx) })
+	held := s.leases() // now: what the dispatcher leases has its holder already
+	s.goDo(func() { s.adopt(ctx, held) })
 	s.goDo(func() { s.planLoop(ctx, unplanned) })
 	s.goDo(func() { s.dispatchLoop(ctx) })
 	s.goDo(func() { s.tidyLoop(ctx) })
