@@ -9,41 +9,15 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// planners bounds the builds that are fetched and planned at once: each may hold a child process that unpacks a
-// repository.
-const planners = 4
-
 // planLoop turns pending triggers into builds, and builds into plans, until ctx ends. It begins with the builds
 // that a former daemon had not planned to the end.
 func (s *Scheduler) planLoop(ctx context.Context, unplanned []Build) {
-	sem := make(chan struct{}, planners)
-	start := func(b Build) {
-		planCtx, cancel := context.WithCancel(ctx)
-		s.mu.Lock()
-		s.planning[b.ID()] = cancel
-		s.mu.Unlock()
-		s.goDo(func() {
-			defer func() {
-				s.mu.Lock()
-				delete(s.planning, b.ID())
-				s.mu.Unlock()
-				cancel()
-			}()
-			select {
-			case sem <- struct{}{}:
-				defer func() { <-sem }()
-				s.planBuild(planCtx, ctx, b)
-			case <-planCtx.Done():
-				s.planBuild(planCtx, ctx, b) // stopped before its turn: say so
-			}
-		})
-	}
 	for _, b := range unplanned {
-		start(b)
+		s.plan(ctx, b)
 	}
 	for {
 		for _, b := range s.planTriggers() {
-			start(b)
+			s.plan(ctx, b)
 		}
 		select {
 		case <-ctx.Done():

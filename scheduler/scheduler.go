@@ -29,10 +29,11 @@ type Scheduler struct {
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    map[string]*entry
-	planning map[string]context.CancelFunc // by build id
+	planning map[string]*planning // by build id
 	draining bool
 	inHand   map[string]bool   // sandboxes that an attempt of this process uses, or is about to remove
 	served   map[string]uint64 // project → turn in which it was last given a slot
+	planned  map[string]uint64 // project → turn in which it was last given a planner
 	turn     uint64
 	started  bool
 
@@ -48,8 +49,8 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 	}
 	s := &Scheduler{
 		db: db, instance: instance, epoch: epoch, log: log,
-		queue: make(map[string]*entry), planning: make(map[string]context.CancelFunc),
-		inHand: make(map[string]bool), served: make(map[string]uint64),
+		queue: make(map[string]*entry), planning: make(map[string]*planning),
+		inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1),
 	}
 	if err := s.Configure(cfg); err != nil {

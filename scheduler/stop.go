@@ -52,8 +52,8 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 	}
 	s.apply(b.ID(), after)
 	s.mu.Lock()
-	if cancel := s.planning[b.ID()]; cancel != nil {
-		cancel()
+	if p := s.planning[b.ID()]; p != nil {
+		p.cancel()
 	}
 	s.mu.Unlock()
 	s.hub.tell(b.ID())

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,6 +176,33 @@ func TestAnEngineThatIsDownIsAFaultAndTheDaemonGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.ended(d.push(url, commit), "SUCCEEDED")
+}
+
+func TestASilentRemoteHoldsUpItsOwnProjectAlone(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel connects, nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	git := newGitServer(t)
+	_, url, commit := git.repo("api", map[string]string{"buildspec.yml": spec("true")})
+	nobody := "http://" + silent.Addr().String() + "/mute.git"
+	d := newDaemon(t, "", project("mute", nobody), project("api", url))
+	for range 12 {
+		d.push(nobody, commit)
+	}
+	d.ended(d.push(url, commit), "SUCCEEDED")
+	if b, err := d.Build(t.Context(), "mute#1"); err != nil || b.Status != "IN_PROGRESS" {
+		t.Errorf("meanwhile the silent remote's build is %s (%v), want IN_PROGRESS", b.Status, err)
+	}
+	for n := 12; n > 0; n-- { // those that wait for their turn end at once, too
+		id := fmt.Sprintf("mute#%d", n)
+		if _, err := d.Stop(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		d.ended(id, "STOPPED")
+	}
 }
 
 func TestAFullDiskIsAFaultThatSaysSo(t *testing.T) {
