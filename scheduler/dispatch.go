@@ -52,6 +52,12 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 		return false
 	}
 	l, err := s.lease(e)
+	if errors.Is(err, ErrEnded) || errors.Is(err, ErrNotFound) {
+		err = s.forgetEnded(e.build)
+		if err == nil {
+			return true
+		}
+	}
 	if err != nil {
 		s.log.Error("leasing a job", "build", e.build, "job", e.job, "error", err)
 		s.mu.Lock()
@@ -115,6 +121,9 @@ func (s *Scheduler) lease(e *entry) (leased, error) {
 		j, index, err := findJob(tx, key, e.job)
 		if err != nil {
 			return err
+		}
+		if j.State == JobEnded {
+			return fmt.Errorf("job %s of %s: %w", j.ID, e.build, ErrEnded)
 		}
 		if j.State != JobQueued {
 			return fmt.Errorf("job %s of %s is %s, not queued", j.ID, e.build, j.State)

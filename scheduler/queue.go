@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"time"
 
 	"github.com/runner-ci/runner/runner"
@@ -21,6 +22,27 @@ type entry struct {
 }
 
 func entryKey(build, job string) string { return build + "\x00" + job }
+
+// forgetEnded drops the entries of a build's jobs that have ended. Whoever ends a job drops its entry; but a build
+// that is stopped between the commit of its jobs and their entry into the queue ends before it has any.
+func (s *Scheduler) forgetEnded(build string) error {
+	jobs, err := s.Jobs(build)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	open := make(map[string]bool)
+	for i := range jobs {
+		open[jobs[i].ID] = jobs[i].State != JobEnded
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, e := range s.queue {
+		if e.build == build && !open[e.job] {
+			delete(s.queue, key)
+		}
+	}
+	return nil
+}
 
 // limits are what the choice depends on besides the queue itself.
 type limits struct {

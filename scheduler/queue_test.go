@@ -3,6 +3,11 @@ package scheduler
 import (
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/runner"
 )
 
 // waiting makes n queued jobs of one build.
@@ -129,5 +134,48 @@ func TestNextWaitsBeforeASecondAttempt(t *testing.T) {
 	l.now = now.Add(2 * time.Second)
 	if next(q, l) == nil {
 		t.Fatal("nothing was drawn after the wait")
+	}
+}
+
+func TestEntriesOfEndedJobsLeaveTheQueue(t *testing.T) {
+	chain := buildspec.Plan{Jobs: []buildspec.Job{{ID: "test", Name: "test"}, {ID: "deploy", Name: "deploy", DependsOn: []string{"test"}}}}
+	tests := []struct {
+		name string
+		gone func(*Scheduler, Build) error
+	}{
+		{"the build was stopped before its jobs were in the queue", func(s *Scheduler, b Build) error {
+			_, err := s.Stop(t.Context(), b.ID(), "ada")
+			return err
+		}},
+		{"the build's rows are missing", func(s *Scheduler, b Build) error {
+			return s.db.Update(func(tx *bbolt.Tx) error {
+				return tx.Bucket(bucketBuilds).Delete(buildKey(b.Project, b.Number))
+			})
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, statePath(t))
+			s.runner = &runner.Runner{Sandboxes: t.TempDir(), Logger: s.log} // no engine: an attempt ends at once
+			b := queued(t, s, chain)
+			jobs, err := s.Jobs(b.ID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tt.gone(s, b); err != nil {
+				t.Fatal(err)
+			}
+			s.enqueue(&b, jobs) // late
+			other := queued(t, s, fanout(1, false))
+			for s.dispatchOne(t.Context()) {
+			}
+			s.work.Wait()
+			if len(s.queue) != 0 {
+				t.Errorf("%d entries stay in the queue", len(s.queue))
+			}
+			if got := mustBuild(t, s, other.ID()); !got.Status.Ended() {
+				t.Errorf("the next build is %s", got.Status)
+			}
+		})
 	}
 }
