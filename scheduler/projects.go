@@ -134,10 +134,15 @@ func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 		}
 		return branch != "" && t.Ref == "refs/heads/"+branch
 	}
-	short := strings.TrimPrefix(strings.TrimPrefix(t.Ref, "refs/heads/"), "refs/tags/")
-	return slices.ContainsFunc(patterns, func(pat string) bool {
-		full, _ := path.Match(pat, t.Ref)
-		name, _ := path.Match(pat, short)
-		return full || name
-	})
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return protects(pattern, t.Ref) })
+}
+
+// protects tells whether a pattern means a ref. A short one means branches alone: in most repositories, who may push
+// a tag may call it as the protected branch is called.
+func protects(pattern, ref string) bool {
+	if !strings.HasPrefix(pattern, "refs/") {
+		pattern = "refs/heads/" + pattern
+	}
+	ok, _ := path.Match(pattern, ref)
+	return ok
 }
