@@ -47,7 +47,7 @@ type Limits struct {
 	CPUs          float64       `yaml:"cpus" json:"cpus,omitempty"`
 	MemoryBytes   int64         `yaml:"memory" unit:"bytes" json:"memoryBytes,omitempty"` // written "4GiB" in the file
 	PIDs          int64         `yaml:"pids" json:"pids,omitempty"`
-	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty"`            // of the build; default 60m
+	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty"`            // of each attempt at a job; default 60m
 	QueueTimeout  time.Duration `yaml:"queue-timeout" json:"queueTimeout,omitempty"` // default 60m
 	LogBytes      int64         `yaml:"log" unit:"bytes" json:"logBytes,omitempty"`
 	ArtifactBytes int64         `yaml:"artifacts" unit:"bytes" json:"artifactBytes,omitempty"`

@@ -12,7 +12,7 @@ import (
 const (
 	// DefaultListen is loopback: nothing of the daemon is reachable from elsewhere unless its admin says so.
 	DefaultListen = "127.0.0.1:8080"
-	// DefaultTimeout of a build is CodeBuild's.
+	// DefaultTimeout of a job is CodeBuild's.
 	DefaultTimeout = time.Hour
 	// DefaultQueueTimeout is how long a job may wait for a slot. CodeBuild waits eight hours; on a machine of
 	// one's own a queue of more than one hour is a fault that somebody should hear of.

@@ -137,7 +137,7 @@ func newProjectAdd(a *app) *cobra.Command {
 	}
 	projectFlags(cmd, &p)
 	cmd.Flags().StringVar(&memory, "memory", "", "memory of a job, like 4GiB")
-	cmd.Flags().StringVar(&timeout, "timeout", "", "of a build, like 60m")
+	cmd.Flags().StringVar(&timeout, "timeout", "", "of each job, like 60m")
 	cmd.Flags().StringVar(&queueTimeout, "queue-timeout", "", "how long a job may wait for a slot, like 60m")
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
