@@ -55,16 +55,13 @@ func (s *Scheduler) judgeTrust(p *Project, t *Trigger, defaultBranch string) boo
 // takeOver gives a retry the plan and the images of the build it retries, and, when only the failed jobs are
 // wanted, the results of those that succeeded. It reports false where there is nothing to take over.
 func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {
-	if t.Kind != KindRetry {
+	old, results, ok := s.predecessor(t)
+	if !ok {
 		return nil, false
-	}
-	old, err := s.Build(t.RetryOf)
-	if err != nil || !planned(&old) {
-		return nil, false // it ended before it had a plan: make one
 	}
 	b.Plan, b.Images, b.Warnings = old.Plan, old.Images, planWarnings(old.Plan)
 	jobs := newJobs(b)
-	if !t.FailedOnly {
+	if !results {
 		return jobs, true
 	}
 	former, err := s.Jobs(old.ID())
@@ -83,6 +80,28 @@ func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {
 		jobs[i] = taken
 	}
 	return jobs, true
+}
+
+// predecessor finds the build whose plan a retry takes over, and tells whether it takes over results, too. It is the
+// build that is retried; but a retry that ended before it had a plan passes on to the one that it retried itself.
+func (s *Scheduler) predecessor(t *Trigger) (old Build, results, ok bool) {
+	results = true
+	for t.Kind == KindRetry {
+		results = results && t.FailedOnly
+		old, err := s.Build(t.RetryOf)
+		if err != nil {
+			return Build{}, false, false
+		}
+		if planned(&old) {
+			return old, results, true
+		}
+		asked, err := s.Trigger(old.Trigger)
+		if err != nil {
+			return Build{}, false, false
+		}
+		t = &asked
+	}
+	return Build{}, false, false
 }
 
 // planned tells whether planning came to its end: there are jobs, and an image for each.
@@ -119,8 +138,8 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 		}
 		if img.ID != old.ID && (old.Digest == "" || img.Digest != old.Digest) {
 			b.Warnings = append(b.Warnings, fmt.Sprintf(
-				"image %q may differ from the one that %s ran in: %s is gone from engine %s and cannot be pulled again, so this build runs in %s, which has the name now",
-				ref, b.RetryOf, old.ID, ex.Engine(), img.ID))
+				"image %q may differ from the one of the build that this one retries: %s is gone from engine %s and cannot be pulled again, so %s is used, which has the name now",
+				ref, old.ID, ex.Engine(), img.ID))
 		}
 		images[ref] = img
 	}

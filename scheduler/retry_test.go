@@ -70,6 +70,51 @@ func TestAPlanIsTakenOverWithItsImagesOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestARetryThatEndedWhileItWasPlannedPassesOnWhatItRetried(t *testing.T) {
+	tests := []struct {
+		name          string
+		first, second bool // whether the failed jobs alone are wanted
+		taken         int  // results
+	}{
+		{"all jobs of a retry of all jobs", false, false, 0},
+		{"the failed jobs of a retry of all jobs, none of which ran", false, true, 0},
+		{"all jobs of a retry of the failed ones", true, false, 0},
+		{"the failed jobs of a retry of the failed ones", true, true, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, statePath(t))
+			plan := fanout(2, false)
+			plan.Jobs[0].Image, plan.Jobs[1].Image = "golang", "golang"
+			b := queuedIn(t, s, plan, map[string]runner.Image{"golang": {Ref: "golang", ID: "sha256:1"}})
+			for _, res := range []runner.Result{green, red} {
+				e, l := take(t, s)
+				if err := s.finish(e, l.attempt.Token, res); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, between := retryOf(t, s, b.ID(), tt.first)
+			if err := s.failBuild(between, &planFailure{Fault, "source", "no answer"}); err != nil {
+				t.Fatal(err)
+			}
+			tr, last := retryOf(t, s, between.ID(), tt.second)
+			jobs, ok := s.takeOver(&tr, &last)
+			if !ok || last.Images["golang"].ID != "sha256:1" {
+				t.Fatalf("it takes over %t, with the images %v; want those of %s", ok, last.Images, b.ID())
+			}
+			taken := 0
+			for _, j := range jobs {
+				if j.TakenFrom == b.ID() {
+					taken++
+				}
+			}
+			if taken != tt.taken {
+				t.Errorf("it takes over %d results, want %d", taken, tt.taken)
+			}
+		})
+	}
+}
+
 // failed makes the build of a trigger, and ends it before it has a plan.
 func failed(t *testing.T, s *Scheduler, tr Trigger, at func(*Build)) Build {
 	t.Helper()

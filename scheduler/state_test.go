@@ -46,13 +46,19 @@ func accept(t *testing.T, s *Scheduler, tr Trigger) Trigger {
 // queued brings a build of the given jobs to the point where the dispatcher takes over.
 func queued(t *testing.T, s *Scheduler, plan buildspec.Plan) Build {
 	t.Helper()
+	return queuedIn(t, s, plan, nil)
+}
+
+// queuedIn is queued, with images.
+func queuedIn(t *testing.T, s *Scheduler, plan buildspec.Plan, images map[string]runner.Image) Build {
+	t.Helper()
 	tr := accept(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"})
 	builds, err := s.planTrigger(&tr)
 	if err != nil || len(builds) != 1 {
 		t.Fatalf("the trigger made %v (%v), want one build", builds, err)
 	}
 	b := builds[0]
-	b.Plan = &plan
+	b.Plan, b.Images = &plan, images
 	if err := s.queueBuild(b, newJobs(&b)); err != nil {
 		t.Fatal(err)
 	}
