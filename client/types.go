@@ -57,6 +57,8 @@ type Job struct {
 	Seconds  float64   `json:"seconds"`
 	Phases   []Phase   `json:"phases,omitempty"`
 	LogBytes int64     `json:"logBytes"`
+
+	TakenFrom string `json:"takenFrom,omitempty"` // id of the build whose result, log and artifacts these are
 }
 
 // Phase is one phase's record.

@@ -249,6 +249,9 @@ func (f *faults) atLeast(field string, value, least int64) {
 	}
 }
 
+// Check tells what is wrong with limits, every FieldError there is, joined.
+func (l Limits) Check() error { return l.check().join() }
+
 func (l Limits) check() faults {
 	var f faults
 	if l.CPUs < 0 || l.CPUs > 1024 || (l.CPUs > 0 && l.CPUs < 0.01) {

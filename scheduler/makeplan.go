@@ -139,7 +139,7 @@ func (s *Scheduler) executor(p *Project) (runner.Executor, *planFailure) {
 	engine := cmp.Or(p.Engine, s.config().Engines[0].ID)
 	ex, ok := s.runner.Executors[engine]
 	if !ok {
-		return nil, &planFailure{Fault, "unknown_engine", fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}
+		return nil, &planFailure{Fault, engineUnknown, fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}
 	}
 	return ex, nil
 }
@@ -173,8 +173,12 @@ func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Proj
 	return resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
 }
 
-// imageMissing is the reason of builds whose image cannot be had.
-const imageMissing = "image"
+// Reasons of builds that ended at their image or their engine.
+const (
+	imageMissing      = "image"
+	engineUnavailable = "engine_unavailable"
+	engineUnknown     = "unknown_engine"
+)
 
 func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageRequest) (runner.Image, *planFailure) {
 	img, err := ex.Resolve(ctx, req)
@@ -185,7 +189,7 @@ func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageReque
 	case errors.As(err, &missing):
 		return img, &planFailure{Fault, imageMissing, err.Error()}
 	}
-	return img, &planFailure{Fault, "engine_unavailable", err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
+	return img, &planFailure{Fault, engineUnavailable, err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
 }
 
 // snapshot lays the tree out once, before any job asks for it.

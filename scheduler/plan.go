@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/runner"
 )
 
 // planLoop turns pending triggers into builds, and builds into plans, until ctx ends. It begins with the builds
@@ -143,6 +145,15 @@ type planFailure struct {
 	reason, message string
 }
 
+// phase is where a person looks for the cause: images and engines have nothing to do with the source.
+func (f *planFailure) phase() string {
+	switch f.reason {
+	case imageMissing, engineUnavailable, engineUnknown:
+		return runner.PhaseProvisioning
+	}
+	return phaseSource
+}
+
 func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 	now := time.Now()
 	return s.db.Update(func(tx *bbolt.Tx) error {
@@ -154,7 +165,10 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		b.Plan, b.Images = nil, nil
 		b.StopBy = cur.StopBy
 		b.Status, b.Reason, b.Message, b.EndedAt, b.Phase = f.status, f.reason, f.message, now, phaseCompleted
-		rec := endPhase(&b.Phases, phaseSource, f.status, now)
+		if f.phase() != phaseSource {
+			endPhase(&b.Phases, phaseSource, Succeeded, now)
+		}
+		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
 		return putBuild(tx, &b)
 	})

@@ -117,7 +117,8 @@ func (s *Scheduler) checkNames(cfg *config.Config) error {
 }
 
 // trusted tells whether a trigger may be given what strangers must not have: a push or tag on a ref that the
-// project lists as protected, or a manual trigger by an admin. Submits and pull requests never are.
+// project lists as protected, or a manual trigger by an admin. Submits and pull requests never are. The default branch
+// is a full ref, or empty.
 func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 	switch t.Kind {
 	case KindManual:
@@ -128,11 +129,10 @@ func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 	}
 	patterns := p.Protected
 	if len(patterns) == 0 {
-		branch := p.Branch
-		if branch == "" {
-			branch = defaultBranch
+		if p.Branch != "" {
+			defaultBranch = "refs/heads/" + p.Branch
 		}
-		return branch != "" && t.Ref == "refs/heads/"+branch
+		return defaultBranch != "" && t.Ref == defaultBranch
 	}
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return protects(pattern, t.Ref) })
 }

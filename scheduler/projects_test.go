@@ -51,7 +51,7 @@ func TestWhoIsTrusted(t *testing.T) {
 		{"a manual trigger by an admin", &main, Trigger{Kind: KindManual, Ref: "refs/heads/topic"}, true},
 	}
 	for _, tt := range tests {
-		if got := trusted(tt.project, &tt.trigger, "main"); got != tt.want {
+		if got := trusted(tt.project, &tt.trigger, "refs/heads/main"); got != tt.want {
 			t.Errorf("%s is trusted: %t, want %t", tt.name, got, tt.want)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/runner-ci/runner/runner"
 )
@@ -24,6 +23,9 @@ func (s *Scheduler) fillRetry(t *Trigger) error {
 	asked, err := s.Trigger(old.Trigger)
 	if err != nil {
 		return fmt.Errorf("what build %s was asked for: %w", old.ID(), err)
+	}
+	if t.FailedOnly && old.Status == Succeeded {
+		return fmt.Errorf("nothing failed in build %s; retry all of it, without asking for the failed jobs alone", old.ID())
 	}
 	t.Projects, t.Ref, t.Commit, t.Title = []string{old.Project}, old.Ref, old.Commit, old.Title
 	t.Event, t.ActorID, t.Before = asked.Event, asked.ActorID, asked.Before
@@ -76,7 +78,6 @@ func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {
 		taken := former[f]
 		taken.Build = b.ID()
 		taken.TakenFrom = cmp.Or(taken.TakenFrom, old.ID())
-		taken.EndedAt = time.Now()
 		jobs[i] = taken
 	}
 	return jobs, true

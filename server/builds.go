@@ -130,6 +130,9 @@ func (a *api) retryBuild(ctx context.Context, in *retryIn) (*jsonOut[client.Trig
 	if !old.Status.Ended() {
 		return nil, problem(http.StatusConflict, "build "+old.ID()+" still runs", "stop it first, or wait for its end")
 	}
+	if in.Failed && old.Status == scheduler.Succeeded {
+		return nil, problem(http.StatusConflict, "nothing failed in build "+old.ID(), "retry all of it, without --failed")
+	}
 	return a.accept(ctx, in.KeyInput, scheduler.Trigger{
 		Kind: scheduler.KindRetry, RetryOf: old.ID(), FailedOnly: in.Failed, Projects: []string{old.Project},
 	})
@@ -164,7 +167,7 @@ func findJob(build string, jobs []scheduler.Job, id string) (*scheduler.Job, err
 		ids[i] = jobs[i].ID
 	}
 	if len(ids) == 0 {
-		return nil, problem(http.StatusNotFound, "build "+build+" has no jobs", "GET the build: its message says why")
+		return nil, problem(http.StatusNotFound, "build "+build+" has no jobs", "the build's message says why; runner show "+build+" prints it")
 	}
 	return nil, problem(http.StatusNotFound, fmt.Sprintf("build %s has no job %q", build, id), "its jobs are "+strings.Join(ids, ", "))
 }

@@ -40,6 +40,10 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	out := client.Job{
 		ID: j.ID, Name: j.Name, Status: string(j.Status), State: string(j.State), Why: j.Why,
 		Reason: j.Reason, Message: j.Message, Queued: j.Queued, Started: j.Started, Ended: j.EndedAt,
+		TakenFrom: j.TakenFrom,
+	}
+	if j.State == scheduler.JobQueued && a.Scheduler.Draining() {
+		out.Why = "the daemon drains and starts no job; runner drain --off ends that"
 	}
 	if !j.Started.IsZero() {
 		out.Seconds = seconds(j.Started, j.EndedAt)

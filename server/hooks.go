@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -87,13 +88,18 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 	}
 	defer release()
 	event, parseErr := f.Parse(in.r.Header, body)
-	projects, err := a.signers(f, in.r.Header, body, event)
+	projects, candidates, err := a.signers(f, in.r.Header, body, event)
 	if err != nil {
 		return nil, err
 	}
 	if len(projects) == 0 {
-		a.Logger.Warn("webhook refused", "forge", f.Name(), "repository", event.Repository.Name, "remote", in.r.RemoteAddr,
-			"reason", "no project has this repository and this secret")
+		// What the answer must not tell a stranger, the log tells the admin.
+		reason := "no project with a webhook secret has one of these URLs"
+		if len(candidates) > 0 {
+			reason = "the signature fits no secret of these projects"
+		}
+		a.Logger.Warn("webhook refused", "reason", reason, "projects", candidates, "urls", clip(strings.Join(event.Repository.URLs, " "), 500),
+			"forge", f.Name(), "remote", in.r.RemoteAddr)
 		return nil, unsigned()
 	}
 	if parseErr != nil {
@@ -140,14 +146,13 @@ func hookTrigger(f forge.Forge, delivery string, projects []string, e forge.Even
 }
 
 // signers returns the names of the projects that the delivery is for: those that have the event's repository, and
-// whose secret it is signed with. When there is no candidate a signature is computed all the same.
-func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forge.Event) ([]string, error) {
+// whose secret it is signed with; and of the candidates, those that have the repository. When there is none of these a
+// signature is computed all the same.
+func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forge.Event) (names, candidates []string, err error) {
 	all, err := a.Scheduler.Projects()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var names []string
-	verified := false
 	for i := range all {
 		p := &all[i]
 		if p.WebhookSecret == "" || !concerns(event, p.URL, len(body)) {
@@ -158,15 +163,15 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 			a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", p.Name, "error", err)
 			continue
 		}
-		verified = true
+		candidates = append(candidates, p.Name)
 		if f.Verify(header, body, secret) {
 			names = append(names, p.Name)
 		}
 	}
-	if !verified {
+	if len(candidates) == 0 {
 		f.Verify(header, body, []byte("no project, no secret, the same work"))
 	}
-	return names, nil
+	return names, candidates, nil
 }
 
 // maxPing is how large a ping of an organization's webhook may be, in bytes: it is compared with every secret.

@@ -121,7 +121,7 @@ func (f *follower) see(ctx context.Context, b client.Build) {
 	f.last = b
 	f.view.update(b)
 	for _, job := range b.Jobs {
-		if job.Attempt > 0 && !f.started[job.ID] {
+		if job.Attempt > 0 && job.TakenFrom == "" && !f.started[job.ID] {
 			f.started[job.ID] = true
 			f.readers.Go(func() { f.read(ctx, job) })
 		}

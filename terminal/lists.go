@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +26,9 @@ func Builds(o *Output, builds []client.Build, now time.Time) {
 	t := Table{Head: []string{"build", "status", "time", "begun", "kind", "ref", "commit", "title"}, Right: map[int]bool{2: true}}
 	for _, b := range builds {
 		status := b.Status + reason(b.Reason)
+		if b.Status == inProgress && b.Phase == "QUEUED" {
+			status = b.Phase
+		}
 		t.Row(o.sign(b.Status)+" "+b.ID, status, Seconds(b.Seconds), Ago(b.Created, now), b.Kind, shortRef(b.Ref), short(b.Commit), title(b.Title))
 	}
 	t.Print(o)
@@ -70,6 +75,9 @@ func Project(o *Output, p client.Project) {
 	set("token", p.Token)
 	set("ssh-key", p.SSHKey)
 	set("known-hosts", p.KnownHosts)
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		t.Row("env", oneLine(name+"="+p.Env[name]))
+	}
 	set("depth", strconv.Itoa(p.Depth))
 	set("submodules", strconv.FormatBool(p.Submodules))
 	set("protected", strings.Join(p.Protected, " "))

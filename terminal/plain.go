@@ -61,7 +61,7 @@ func (v *plainView) tick() {
 
 // tellEnd says how one of several jobs ended, after the last line of its log.
 func (v *plainView) tellEnd(job client.Job) {
-	if !v.several || job.State != "ended" || v.told[job.ID] || (job.Attempt > 0 && !v.done[job.ID]) {
+	if !v.several || job.State != "ended" || v.told[job.ID] || (job.Attempt > 0 && job.TakenFrom == "" && !v.done[job.ID]) {
 		return
 	}
 	v.told[job.ID] = true

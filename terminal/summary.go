@@ -56,6 +56,9 @@ func causes(o *Output, b client.Build) []string {
 	default:
 		lines = append(lines, o.sign(b.Status)+" "+message+reason(b.Reason))
 	}
+	if len(b.Jobs) == 1 && b.Status == inProgress && b.Jobs[0].Why != "" {
+		lines = append(lines, "waits: "+oneLine(b.Jobs[0].Why))
+	}
 	for _, job := range b.Jobs {
 		if job.State != "ended" || job.Status == succeeded || (len(b.Jobs) == 1 && b.Message != "") {
 			continue // of an only job, the build's message says it all
@@ -144,6 +147,8 @@ func jobTable(o *Output, b client.Build) []string {
 			status, note = job.Phase, oneLine(job.Command)
 		case job.State != "ended":
 			status, note = job.State, oneLine(job.Why)
+		case job.TakenFrom != "":
+			note = "taken over from " + oneLine(job.TakenFrom)
 		case job.Attempt > 1:
 			note = Count(job.Attempt, "attempt", "attempts")
 		}

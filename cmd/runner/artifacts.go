@@ -33,6 +33,9 @@ func newArtifacts(a *app) *cobra.Command {
 				if sets, err = ofJob(sets, id, job); err != nil {
 					return err
 				}
+				if len(sets) == 1 {
+					job = sets[0].Job // its files are not below a folder of its name
+				}
 				switch {
 				case zip != "":
 					return a.archive(cmd.Context(), c, id, job, "zip", zip)

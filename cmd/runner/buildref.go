@@ -28,6 +28,9 @@ func buildID(ctx context.Context, c *client.Client, arg string) (string, error) 
 		return "", err
 	}
 	if len(page.Items) == 0 {
+		if _, err := c.Project(ctx, arg); err != nil {
+			return "", err
+		}
 		return "", hinted(fmt.Errorf("project %q has no builds", arg), "runner ls shows all builds, runner project ls all projects")
 	}
 	return page.Items[0].ID, nil

@@ -25,7 +25,7 @@ func newLogin(a *app) *cobra.Command {
 			"read from it. The daemon keeps its token in the file token of its data directory. On the daemon's own machine no\n" +
 			"login is needed by those who can read that file in its default place.",
 		Example: "  runner login https://ci.example.com\n  runner login http://127.0.0.1:8080 --token-file /var/lib/runner/token\n  ssh ci cat /var/lib/runner/token | runner login https://ci.example.com",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, err := cleanURL(args[0])
 			if err != nil {

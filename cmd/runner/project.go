@@ -59,7 +59,7 @@ func newProjectShow(a *app) *cobra.Command {
 		Use:     "show NAME",
 		Short:   "Show a project's settings",
 		Example: "  runner project show api",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
@@ -85,7 +85,7 @@ func newProjectRm(a *app) *cobra.Command {
 		Use:     "rm NAME",
 		Short:   "Remove a project; its builds stay until their time is over",
 		Example: "  runner project rm api",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
@@ -110,7 +110,7 @@ func newProjectAdd(a *app) *cobra.Command {
 		Long: "Adds a project to the daemon, or replaces all settings of one that was added before. Secrets are references,\n" +
 			"file:/path or env:NAME on the daemon's machine, never values. docs/configuration.md describes each setting.",
 		Example: "  runner project add api https://github.com/example/api.git --webhook-secret file:/etc/runner/hook --image golang:1.26",
-		Args:    cobra.ExactArgs(2),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Name, p.URL = args[0], args[1]
 			if err := limits(&p, memory, timeout, queueTimeout); err != nil {

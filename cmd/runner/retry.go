@@ -18,7 +18,7 @@ func newRetry(a *app) *cobra.Command {
 		Long: "Makes a new build of the same commit, plan and image digests. With --failed it takes over the results of the\n" +
 			"jobs that succeeded and runs only the others.\n\n" + buildArg,
 		Example: "  runner retry api#142 --failed --follow\n  runner retry api",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onBuild(cmd.Context(), args[0], func(c *client.Client, id string) error {
 				t, err := c.Retry(cmd.Context(), id, failed)

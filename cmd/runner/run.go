@@ -84,6 +84,10 @@ func runLimits(l *config.Limits, memory, timeout string) (err error) {
 			return fmt.Errorf("--memory: %w", err)
 		}
 	}
+	var wrong *config.FieldError
+	if err := l.Check(); errors.As(err, &wrong) {
+		return fmt.Errorf("--%s: %s", wrong.Field, wrong.Message)
+	}
 	return nil
 }
 

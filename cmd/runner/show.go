@@ -13,7 +13,7 @@ func newShow(a *app) *cobra.Command {
 		Short:   "Show a build: verdict and cause first, then its jobs, phases and artifacts",
 		Long:    "Shows what became of a build: the verdict, what caused it, then jobs, phases and artifacts.\n\n" + buildArg,
 		Example: "  runner show api#142\n  runner show api --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onBuild(cmd.Context(), args[0], func(c *client.Client, id string) error {
 				b, err := c.Build(cmd.Context(), id)

@@ -13,7 +13,7 @@ func newStop(a *app) *cobra.Command {
 		Short:   "Stop a build",
 		Long:    "Stops a build. Its processes get TERM, and KILL ten seconds later; what is queued is dropped. Stopping a build\nthat has ended changes nothing.\n\n" + buildArg,
 		Example: "  runner stop api#142",
-		Args:    cobra.ExactArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onBuild(cmd.Context(), args[0], func(c *client.Client, id string) error {
 				b, err := c.Stop(cmd.Context(), id)

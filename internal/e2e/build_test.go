@@ -278,6 +278,36 @@ phases:
 	if b.Jobs[0].Attempt != 1 || b.Jobs[1].Attempt != 1 || !b.Jobs[0].Ended.Before(b.Jobs[1].Started) {
 		t.Errorf("the shard that had succeeded was run again: %+v", b.Jobs)
 	}
+	if first, err := d.Build(t.Context(), "retry#1"); err != nil || b.Jobs[0].TakenFrom != first.ID || b.Jobs[0].Seconds != first.Jobs[0].Seconds || b.Jobs[1].TakenFrom != "" {
+		t.Errorf("the jobs do not say what was taken over, or took another time than then: %+v, %v", b.Jobs, err)
+	}
+	if _, err := d.Retry(t.Context(), b.ID, true); err == nil || !strings.Contains(err.Error(), "nothing failed") {
+		t.Errorf("retrying the failed jobs of a green build: %v; want that nothing failed", err)
+	}
+}
+
+func TestTheDefaultBranchOfTheRemoteIsTrusted(t *testing.T) {
+	t.Parallel()
+	git := newGitServer(t)
+	repo, url, commit := git.repo("api", map[string]string{"buildspec.yml": spec("true")})
+	if _, err := repo.Git(t.Context(), "branch", "topic"); err != nil {
+		t.Fatal(err)
+	}
+	d := newDaemon(t, "", strings.Replace(project("api", url), "    branch: main\n", "", 1))
+	if b := d.ended(d.push(url, commit), "SUCCEEDED"); !b.Trusted {
+		t.Error("a push to the branch that the remote's HEAD names is not trusted")
+	}
+	status, answer := d.send(pushOf(url, "refs/heads/topic", commit))
+	if status != http.StatusAccepted {
+		t.Fatalf("the webhook was answered %d: %v", status, answer)
+	}
+	tr, err := d.WaitTrigger(t.Context(), answer["trigger"].(string))
+	if err != nil || len(tr.Builds) != 1 {
+		t.Fatalf("the push made the builds %v (%v), want one", tr.Builds, err)
+	}
+	if b := d.ended(tr.Builds[0], "SUCCEEDED"); b.Trusted {
+		t.Error("a push to another branch is trusted")
+	}
 }
 
 func TestDeliveriesAreTakenOnce(t *testing.T) {
