@@ -28,6 +28,23 @@ func Header(b client.Build) string {
 	return strings.TrimRight(fmt.Sprintf("%-8s  %s", b.ID, strings.Join(parts, " · ")), " ")
 }
 
+// Origin says where a build comes from: what started it, who, when, and whether it is trusted.
+func Origin(b client.Build) string {
+	kind := strings.ReplaceAll(b.Kind, "_", " ")
+	if b.RetryOf != "" {
+		kind += " of " + oneLine(b.RetryOf)
+	}
+	parts := []string{kind}
+	if b.Author != "" {
+		parts = append(parts, "by "+oneLine(b.Author))
+	}
+	parts = append(parts, b.Created.Local().Format("2006-01-02 15:04:05 MST"))
+	if b.Trusted {
+		return strings.Join(append(parts, "trusted"), " · ")
+	}
+	return strings.Join(append(parts, "not trusted"), " · ")
+}
+
 // Verdict is the last line of a build: "api#1 SUCCEEDED in 12.3 s".
 func Verdict(b client.Build) string {
 	if b.Status == inProgress {

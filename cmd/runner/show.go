@@ -28,7 +28,7 @@ func newShow(a *app) *cobra.Command {
 					return err
 				}
 				o := a.view()
-				o.Lines(terminal.Verdict(b), terminal.Header(b), "")
+				o.Lines(terminal.Verdict(b), terminal.Header(b), terminal.Origin(b), "")
 				terminal.Summary(o, b, sets)
 				terminal.Next(o, b, sets)
 				return nil
