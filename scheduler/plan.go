@@ -63,7 +63,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 		return nil, s.endTrigger(t, OutcomeSkipped, t.Skip)
 	}
 	if t.Fork {
-		return nil, s.endTrigger(t, OutcomeWaiting, "a pull request from a fork waits for approval")
+		return nil, s.endTrigger(t, OutcomeWaiting, "a pull request from a fork waits: nothing of it runs, and this release cannot approve it; push its commit to a branch here to build it")
 	}
 	var projects []Project
 	for _, name := range t.Projects {
