@@ -202,7 +202,12 @@ func (l *launch) adopt(ctx context.Context, name string, conflict error) (starte
 		return true, nil
 	}
 	l.mode = workspace(in.Config.Labels[LabelWorkspace])
-	return false, nil
+	if l.mode == workspaceOverlay {
+		return false, nil
+	}
+	// Its start says nothing about the overlay, and its spool is not where prepare's mark says it is.
+	l.try = false
+	return false, l.e.unprepare(l.spec.ID)
 }
 
 // createFailed puts the engine's refusals into words.

@@ -291,26 +291,46 @@ func newCA(t *testing.T) (path string, text []byte) {
 	return path, text
 }
 
-// TestCreateGoesOnWhereItStopped tells of a daemon that died between creating and starting.
+// halfMade leaves a container as a daemon does that dies between creating and starting it.
+func halfMade(t *testing.T, e *Engine, spec runner.SandboxSpec, mode workspace) {
+	t.Helper()
+	f, err := e.ready(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent, err := e.binary(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &launch{e: e, spec: spec, facts: f, agent: agent, mode: mode}
+	if err := l.create(t.Context(), containerName(spec.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := e.Inspect(t.Context(), spec.ID); err != nil || st.Running || !st.StartedAt.IsZero() || !st.EndedAt.IsZero() {
+		t.Errorf("created only: %+v, %v", st, err)
+	}
+}
+
 func TestCreateGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
 	inBothModes(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, map[string]string{"a": "whole"})
-		f, err := e.ready(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		agent, err := e.binary(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := &launch{e: e, spec: spec, facts: f, agent: agent, mode: workspace(e.opts.Workspace)}
-		if err := l.create(t.Context(), containerName(spec.ID)); err != nil {
-			t.Fatal(err)
-		}
-		if st, err := e.Inspect(t.Context(), spec.ID); err != nil || st.Running || !st.StartedAt.IsZero() || !st.EndedAt.IsZero() {
-			t.Errorf("created only: %+v, %v", st, err)
-		}
+		halfMade(t, e, spec, workspace(e.opts.Workspace))
 		start(t, e, spec).want("cat a", "whole")
 	})
+}
+
+// TestACopyThatIsGoneOnWithProvesNoOverlay tells of the next daemon on an engine that cannot mount overlays: it has not
+// found that out yet, and goes on with a container that the former one made to be copied into.
+func TestACopyThatIsGoneOnWithProvesNoOverlay(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	spec := newSpec(t, e, map[string]string{"a": "copied"})
+	halfMade(t, e, spec, workspaceCopy)
+	b := start(t, e, spec)
+	if e.mode.get() == workspaceOverlay {
+		t.Error("the overlay is taken to work, which nobody tried")
+	}
+	b.want("cat a; echo x >/codebuild/spool/frames", "copied")
+	wantFile(t, e, spec.ID, "frames", []byte("x\n"))
 }
