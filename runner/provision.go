@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -60,8 +61,15 @@ func (s *session) phase(ctx context.Context, p wire.PhaseEnded) error {
 }
 
 func (s *session) make(ctx context.Context) error {
-	if st, err := s.ex.Inspect(ctx, s.attempt.Sandbox); err == nil && (st.Running || !st.EndedAt.IsZero()) {
+	st, err := s.ex.Inspect(ctx, s.attempt.Sandbox)
+	switch {
+	case err != nil && !errors.Is(err, ErrNoSandbox):
+		return err // there may be a sandbox, and nobody takes its files away before that is known
+	case st.Running || !st.EndedAt.IsZero():
 		return nil // made by a former daemon, which died before it could say so
+	}
+	if err := s.clear(ctx, err == nil); err != nil {
+		return err
 	}
 	tree, release, err := s.workspace(ctx)
 	if err != nil {
@@ -76,13 +84,25 @@ func (s *session) make(ctx context.Context) error {
 	return s.ex.Create(ctx, spec)
 }
 
+// clear removes what a daemon that died left of the sandbox; nothing has run in it. The executor goes first: it may
+// have mounted something in the directory, and knows so by what lies in there. known tells that it has the sandbox.
+func (s *session) clear(ctx context.Context, known bool) error {
+	dir := s.runner.dir(s.attempt.Sandbox)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && !known {
+		return nil
+	}
+	if err := s.ex.Remove(ctx, s.attempt.Sandbox); err != nil {
+		return fmt.Errorf("removing the sandbox that a former daemon left half-made: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("clearing the sandbox's directory: %w", err)
+	}
+	return nil
+}
+
 // workspace lays out what the sandbox mounts: the snapshot below, a directory with .git to be laid over it.
 func (s *session) workspace(ctx context.Context) (tree string, release func(), err error) {
 	dir := s.runner.dir(s.attempt.Sandbox)
-	// A half-made directory of a daemon that died is made anew; nothing has run in it.
-	if err := os.RemoveAll(dir); err != nil {
-		return "", nil, fmt.Errorf("clearing the sandbox's directory: %w", err)
-	}
 	for _, d := range []struct {
 		name string
 		mode os.FileMode

@@ -149,13 +149,15 @@ func marked(pid int, mark []byte) bool {
 }
 
 // Remove kills what runs, unmounts the workspace and removes what Create made. The caller's own directories stay.
+// A sandbox whose state is lost is removed too: it may still have its workspace mounted.
 func (e *Executor) Remove(_ context.Context, id string) error {
 	defer e.lock(id)()
 	st, err := e.load(id)
-	if errors.Is(err, runner.ErrNoSandbox) {
+	switch {
+	case errors.Is(err, errNoState):
+	case errors.Is(err, runner.ErrNoSandbox):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if err := e.kill(id, st); err != nil {

@@ -30,6 +30,9 @@ type state struct {
 
 const stateFile = "process.json"
 
+// errNoState is what an unknown sandbox comes to that is no other daemon's.
+var errNoState = fmt.Errorf("%w: it has no %s", runner.ErrNoSandbox, stateFile)
+
 // load reads the state of a sandbox of this daemon. Any other is not known.
 func (e *Executor) load(id string) (state, error) {
 	var st state
@@ -38,7 +41,7 @@ func (e *Executor) load(id string) (state, error) {
 	}
 	text, err := os.ReadFile(filepath.Join(e.SandboxDir(id), stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return st, fmt.Errorf("sandbox %s: %w", id, runner.ErrNoSandbox)
+		return st, fmt.Errorf("sandbox %s: %w", id, errNoState)
 	}
 	if err != nil {
 		return st, fmt.Errorf("reading the state of sandbox %s: %w", id, err)
