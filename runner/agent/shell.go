@@ -3,7 +3,6 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,15 +30,10 @@ type shell struct {
 	ended    <-chan syscall.WaitStatus // nil once it was read
 	status   *os.File
 	messages chan message
+	unsaid   <-chan message // the end of the process, when the FIFO did not take it
 
 	state, functions []byte // of the last shell that told
 	commands         int
-}
-
-// message is one message of the shell.
-type message struct {
-	kind byte
-	text []byte
 }
 
 // errShell is what a shell that cannot be used comes to.
@@ -47,9 +41,6 @@ var errShell = errors.New("the shell does not work")
 
 // errEnded is what a question comes to whose shell ended instead of answering.
 var errEnded = errors.New("the shell ended")
-
-// maxState bounds what one shell may tell about itself.
-const maxState = 64 << 20
 
 // newShell prepares a shell; the process starts with the first command. home must be a fresh directory.
 func newShell(path, name, home, dir string, env []string, stdout int, r *reaper) *shell {
@@ -67,6 +58,7 @@ func (s *shell) run(ctx context.Context, text string, succeeding bool) (int, err
 		return 0, err
 	}
 	defer os.Remove(file)
+	defer os.Remove(s.keptPath())
 	s.tell(source(file, succeeding))
 	status, traps, err := s.wait(ctx)
 	if err != nil || s.script == nil || !userTrap(traps) {
@@ -98,6 +90,7 @@ func (s *shell) ask(ctx context.Context, lines string) ([]string, error) {
 		return nil, err
 	}
 	defer os.Remove(file)
+	defer os.Remove(s.keptPath())
 	var answers []string
 	dying := false // a shell that ends tells its state, too, which is not the end of an answer
 	s.tell(answer(file, s.statusPath()))
@@ -106,7 +99,7 @@ func (s *shell) ask(ctx context.Context, lines string) ([]string, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case m.kind == 'A':
+		case m.kind == 'A' && !m.cut:
 			answers = append(answers, string(m.text))
 		case m.kind == 'X':
 			dying = true
@@ -160,12 +153,10 @@ func (s *shell) next(ctx context.Context) (message, error) {
 			}
 			return m, nil
 		case status := <-s.ended:
-			// All that it said is in the FIFO before this, which ends it.
-			s.ended = nil
-			_, err := fmt.Fprintf(s.status, "\x00%c%d\x00", endOfShell, exitStatus(status))
-			if err != nil {
-				return message{}, fmt.Errorf("%w: %w", errShell, err)
-			}
+			s.ended, s.unsaid = nil, sayEnd(s.status, exitStatus(status))
+		case m := <-s.unsaid:
+			s.discard()
+			return m, nil
 		case <-ctx.Done():
 			return message{}, context.Cause(ctx)
 		}
@@ -183,6 +174,17 @@ func number(text []byte) int {
 }
 
 func (s *shell) statusPath() string { return filepath.Join(s.home, "status") }
+
+func (s *shell) keptPath() string { return filepath.Join(s.home, "state.sh") }
+
+// keep writes the state for a new shell, which reads a file at once: bash reads its script, a FIFO, byte by byte.
+// Whoever starts a shell removes the file when a command is over, because there are secrets in it.
+func (s *shell) keep() error {
+	if s.state == nil {
+		return nil
+	}
+	return os.WriteFile(s.keptPath(), []byte(restore(s.functions, s.state)), 0o600)
+}
 
 // start starts the process unless there is one, and makes sure that its files are there.
 func (s *shell) start() error {
@@ -204,6 +206,9 @@ func (s *shell) start() error {
 	if !initial {
 		env = nil // the state brings all that is exported, and lacks what was unset
 	}
+	if err := s.keep(); err != nil {
+		return fmt.Errorf("%w: %w", errShell, errors.Join(err, script.Close()))
+	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		script.Close()
@@ -222,7 +227,7 @@ func (s *shell) start() error {
 	s.script = script
 	s.tell(prologueFor(s.statusPath()))
 	if !initial {
-		s.tell(restore(s.functions, s.state))
+		s.tell(". " + quote(s.keptPath()) + "\n")
 	}
 	s.tell(unmute)
 	return nil
@@ -261,35 +266,6 @@ func makeFIFO(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 }
 
-// readMessages splits what shells write into messages until the FIFO is closed.
-func readMessages(from *os.File, to chan<- message) {
-	var held []byte
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buf)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return
-		}
-		held = append(held, buf[:n]...)
-		for {
-			text, rest, whole := bytes.Cut(held, []byte{0})
-			if !whole {
-				break
-			}
-			if len(text) > 0 {
-				to <- message{kind: text[0], text: bytes.Clone(text[1:])}
-			}
-			held = rest
-		}
-		if len(held) > maxState {
-			held = nil
-		}
-		if cap(held) > 1<<20 && len(held) == 0 {
-			held = nil
-		}
-	}
-}
-
 // tell writes lines to the shell. A state may be more than a FIFO holds, so writing waits for the shell to read;
 // if the shell has died, it is given up after a while, and next tells of the death.
 func (s *shell) tell(lines string) {
@@ -306,7 +282,10 @@ func (s *shell) end() {
 	}
 	if s.ended != nil {
 		_ = syscall.Kill(s.pid, syscall.SIGKILL)
-		<-s.ended
+		select {
+		case <-s.ended:
+		case <-time.After(unkillable): // a process that traces it has to wait for it before we can
+		}
 	}
 	s.discard()
 }
@@ -314,7 +293,7 @@ func (s *shell) end() {
 // discard forgets a shell that has ended.
 func (s *shell) discard() {
 	s.script.Close()
-	s.script, s.ended = nil, nil
+	s.script, s.ended, s.unsaid = nil, nil, nil
 }
 
 // lookup finds the program of a shell on the job's PATH.

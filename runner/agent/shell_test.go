@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
@@ -118,6 +120,14 @@ var shellStories = []shellStory{
 		renewed: true, commands: []string{"i=0; while [ $i -lt 300 ]; do i=$((i+1)); eval \"V$i='$(printf %01000d $i)'\"; done; exit 0", "echo ${#V300} ${#V1}; exit 0", "echo ${#V300}"},
 		output: "1000 1000\n1000\n", exits: []int{0, 0, 0},
 	}, {
+		name:    "a variable may be longer than what is kept for a new shell",
+		renewed: true, commands: []string{"A=1", "x=$(head -c 40000000 /dev/zero | tr '\\0' a); echo ${#x}", "exit 0", "echo $A"},
+		output: "40000000\n1\n", exits: []int{0, 0, 0, 0},
+	}, {
+		name:    "a long variable survives",
+		renewed: true, commands: []string{"A=1", "x=$(head -c 20000000 /dev/zero | tr '\\0' a); echo ${#x}; exit 0", "echo $A ${#x}"},
+		output: "20000000\n1 20000000\n", exits: []int{0, 0, 0},
+	}, {
 		name:     "bash arrays, functions and shopt survive a new shell",
 		only:     "bash",
 		commands: []string{"a=(1 'two words' 3); declare -A m=([k]=v); shopt -s nullglob; f() { echo \"f ${a[1]}\"; }; export -f f; exit 0", "f; bash -c f; echo ${m[k]} ${#a[@]} nothing*"},
@@ -159,7 +169,12 @@ func (story shellStory) check(t *testing.T, shell string) {
 	if !slices.Equal(exits, story.exits) {
 		t.Errorf("exit statuses %v, want %v\n%s", exits, story.exits, res.log)
 	}
+	if left, _ := filepath.Glob(filepath.Join(s.home, "output/tmp/shell*/*.sh")); slices.ContainsFunc(left, isState) {
+		t.Errorf("a state, with its secrets, is left in %q", left)
+	}
 }
+
+func isState(path string) bool { return filepath.Base(path) == "state.sh" }
 
 func TestAMissingShellIsTheImagesFault(t *testing.T) {
 	s := newSandbox(t)
@@ -235,4 +250,68 @@ func TestAQuestionToADyingShell(t *testing.T) {
 		}
 		s.end()
 	}
+}
+
+// TestTheEndOfAShellComesThroughAFullFIFO has more messages waiting than the FIFO and the agent hold: they are read on
+// while the end is written behind them.
+func TestTheEndOfAShellComesThroughAFullFIFO(t *testing.T) {
+	path, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newShell(path, "sh", t.TempDir(), t.TempDir(), os.Environ(), int(os.Stdout.Fd()), ownReaper(t))
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	for err = error(nil); err == nil; { // until neither the reader nor the FIFO takes more
+		_ = s.status.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		_, err = s.status.WriteString(strings.Repeat("Q\x00", 512))
+	}
+	_ = s.status.SetWriteDeadline(time.Time{})
+	s.tell("exit 3\n")
+	for len(s.ended) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
+	defer cancel()
+	over := make(chan error, 1)
+	go func() {
+		for {
+			m, err := s.next(ctx)
+			if err != nil || m.kind == endOfShell {
+				over <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-over:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the end of the shell is not told, and the time limit is not kept")
+	}
+}
+
+// TestAShellThatCannotBeWaitedForIsGivenUp tells of a shell that a process of the job traces and does not wait for: the
+// kernel tells nobody else of its end.
+func TestAShellThatCannotBeWaitedForIsGivenUp(t *testing.T) {
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	script, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &shell{script: script, pid: cmd.Process.Pid, ended: make(chan syscall.WaitStatus)}
+		began := time.Now()
+		s.end()
+		if took := time.Since(began); took != unkillable || s.script != nil {
+			t.Errorf("given up after %s, want %s; its script is %v", took, unkillable, s.script)
+		}
+	})
 }
