@@ -32,6 +32,9 @@ func executors(cfg *config.Config, l layout, instance string, log *slog.Logger) 
 
 func executor(cfg *config.Config, e config.Engine, l layout, instance string, log *slog.Logger) (runner.Executor, error) {
 	if e.Type == "process" {
+		if err := process.Supported(); err != nil {
+			return nil, err
+		}
 		path, err := hostAgent(l.data)
 		if err != nil {
 			return nil, err

@@ -29,7 +29,7 @@ func reserve(data string) error {
 		return err
 	}
 	defer f.Close()
-	if err := unix.Fallocate(int(f.Fd()), 0, 0, reserveBytes); err != nil {
+	if err := allocate(f, reserveBytes); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil

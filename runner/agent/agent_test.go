@@ -31,10 +31,6 @@ func TestMain(m *testing.M) {
 // patience bounds every wait, so that a broken agent does not hang the tests.
 const patience = 30 * time.Second
 
-// raceExit spares each process of a test binary with the race detector the second that it sleeps before it exits
-// (https://go.dev/doc/articles/race_detector).
-const raceExit = "GORACE=atexit_sleep_ms=10"
-
 // sandbox is a running agent and the directories it was given.
 type sandbox struct {
 	t                *testing.T

@@ -12,6 +12,10 @@ import (
 	"testing"
 )
 
+// raceExit spares each process of a test binary with the race detector the second that it sleeps before it exits
+// (https://go.dev/doc/articles/race_detector).
+const raceExit = "GORACE=atexit_sleep_ms=10"
+
 func TestEqualSharesAreContiguousAndEven(t *testing.T) {
 	for _, tt := range []struct{ files, shards int }{{10, 3}, {3, 5}, {0, 2}, {7, 7}, {1000, 16}, {5, 1}} {
 		files := make([]string, tt.files)

@@ -1,21 +1,5 @@
 //go:build linux
 
-// Package process is the executor that runs jobs as processes of this host. It gives a job a directory of its
-// own and takes its processes away afterwards, and that is all: the job sees the host's files and its network,
-// with the daemon's rights. It is for machines whose jobs are all trusted, and must be asked for.
-//
-// A sandbox is a directory <root>/<id>:
-//
-//	src/          the workspace: the snapshot with upper/ over it (an overlay mount, or a copy where that fails)
-//	upper/ spool/ objects/    made by the caller
-//	work/         the overlay's own
-//	home/ tmp/ agent/         HOME and TMPDIR of the job, files of the agent
-//	in out        FIFOs to and from the agent
-//	agent.log     what the agent itself has to complain about
-//	process.json  which process the agent is
-//
-// The agent is started in a session of its own and outlives the daemon. A later daemon finds it by its pid
-// together with its start time and the boot, so that it never takes another process for it.
 package process
 
 import (
@@ -35,15 +19,6 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
-// Options of an executor.
-type Options struct {
-	Engine    string   // the configured id of this engine
-	Instance  string   // the daemon's instance id: only sandboxes that bear it are listed
-	Root      string   // absolute; the directory of all sandboxes, <data>/sandboxes
-	AgentPath string   // absolute; the agent's binary
-	AgentArgs []string // what stands before the agent's flags: "agent" where AgentPath is runner itself
-}
-
 // Executor runs jobs as processes of this host.
 type Executor struct {
 	opts Options
@@ -53,6 +28,9 @@ type Executor struct {
 }
 
 var _ runner.Executor = (*Executor)(nil)
+
+// Supported tells whether this operating system can run jobs as processes.
+func Supported() error { return nil }
 
 // New returns an executor. It fails when the options cannot work on this host.
 func New(opts Options) (*Executor, error) {
