@@ -207,7 +207,7 @@ func (s *shell) start() error {
 		env = nil // the state brings all that is exported, and lacks what was unset
 	}
 	if err := s.keep(); err != nil {
-		return fmt.Errorf("%w: %w", errShell, errors.Join(err, script.Close()))
+		return fmt.Errorf("%w: writing the state of the last one: %w", errShell, errors.Join(err, script.Close()))
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
