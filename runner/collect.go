@@ -86,5 +86,8 @@ func (s *session) finish(ctx context.Context, res Result) Result {
 	}
 	s.decided = true
 	s.log.Info("attempt ended", "status", res.Status, "reason", res.Reason, "took", time.Since(s.began).Round(time.Millisecond))
+	if res.Status == wire.StatusFault {
+		s.log.Warn("an attempt ended by our fault or the machine's", "reason", res.Reason, "message", res.Message, "again", res.Transient)
+	}
 	return res
 }

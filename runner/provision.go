@@ -60,7 +60,28 @@ func (s *session) phase(ctx context.Context, p wire.PhaseEnded) error {
 	return s.events.Progress(ctx, Progress{Phases: []wire.PhaseEnded{p}})
 }
 
+// remakes is how often a sandbox that a daemon died making is tried again: the engine may still be at work on what
+// that daemon asked for, and answer us with a conflict.
+const remakes = 3
+
 func (s *session) make(ctx context.Context) error {
+	_, err := os.Lstat(s.runner.dir(s.attempt.Sandbox))
+	left := err == nil
+	for n := 1; ; n++ {
+		err := s.makeOnce(ctx)
+		if err == nil || !left || n > remakes || !s.provisionFault(err).Transient {
+			return err
+		}
+		s.log.Warn("making a sandbox that a former daemon began failed; trying again", "error", err)
+		select {
+		case <-time.After(time.Duration(n) * 200 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *session) makeOnce(ctx context.Context) error {
 	st, err := s.ex.Inspect(ctx, s.attempt.Sandbox)
 	switch {
 	case err != nil && !errors.Is(err, ErrNoSandbox):

@@ -141,3 +141,41 @@ func TestAnEngineThatIsSlowToAnswerKeepsItsSandboxesFiles(t *testing.T) {
 		t.Errorf("the sandbox is %+v, %v, want it running", st, err)
 	}
 }
+
+// torn is an engine that refuses its first creations, as one does that is still at work for a daemon that died.
+type torn struct {
+	runner.Executor
+	refusals int
+}
+
+func (e *torn) Create(ctx context.Context, spec runner.SandboxSpec) error {
+	if e.refusals--; e.refusals >= 0 {
+		return errors.New("conflict: the container is being removed")
+	}
+	return e.Executor.Create(ctx, spec)
+}
+
+// TestWhatAFormerDaemonBeganIsTriedAgainInTheSameAttempt tells the two sorts of trouble apart: a conflict about what a
+// former daemon left passes, one about a sandbox that nobody began is the attempt's end.
+func TestWhatAFormerDaemonBeganIsTriedAgainInTheSameAttempt(t *testing.T) {
+	for name, story := range map[string]struct {
+		left   bool
+		status wire.Status
+	}{
+		"begun by a former daemon": {true, wire.StatusSucceeded},
+		"begun by nobody":          {false, wire.StatusFault},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, ex := host(t)
+			if story.left {
+				if err := os.MkdirAll(filepath.Join(ex.SandboxDir(sandbox), "upper"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.Executors = map[string]runner.Executor{engine: &torn{ex, 2}}
+			if res := run(t, r); res.Status != story.status {
+				t.Errorf("it ended as %+v, want %s", res, story.status)
+			}
+		})
+	}
+}
