@@ -42,7 +42,7 @@ func (c *checker) s3Prefix(e entry) {
 	c.text(e, artifactsSection.path(e.key))
 	c.warn(e.at, complaint{
 		message: "artifacts.s3-prefix has no meaning here: Runner keeps artifacts itself, not in S3",
-		hint:    "remove it; artifacts.name can hold folders",
+		hint:    "remove it",
 	})
 }
 

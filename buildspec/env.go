@@ -3,6 +3,7 @@ package buildspec
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -95,6 +96,12 @@ func (c *checker) variables(e entry) {
 	}
 }
 
+// switches are CodeBuild's settings in the form of variables.
+var switches = []string{"CODEBUILD_CONFIG_AUTO_DISCOVER", "CODEBUILD_CONFIG_AUTO_DISCOVER_DIR"}
+
+// ownNames are variables that the agent sets after those of the file.
+var ownNames = []string{"PWD", "RUNNER_SHARD_INDEX", "RUNNER_SHARD_COUNT", "RUNNER_SHELL"}
+
 // variableName tells whether a name can be a variable's at all, and warns of one that will not work as expected.
 func (c *checker) variableName(v entry) bool {
 	if v.key == "" || strings.Contains(v.key, "=") {
@@ -105,6 +112,13 @@ func (c *checker) variableName(v entry) bool {
 		return false
 	}
 	switch {
+	case slices.Contains(switches, v.key):
+		c.warn(v.at, complaint{message: v.key + " has no effect before reports are supported; nothing is discovered"})
+	case slices.Contains(ownNames, v.key):
+		c.warn(v.at, complaint{
+			message: fmt.Sprintf("the variable %s is set by the runner: this value has no effect", v.key),
+			hint:    "choose another name",
+		})
 	case strings.HasPrefix(v.key, reservedPrefix):
 		c.warn(v.at, complaint{
 			message: fmt.Sprintf("the variable %s has a reserved name: names that begin with %s are the runner's", shorten(v.key), reservedPrefix),

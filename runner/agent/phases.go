@@ -176,7 +176,11 @@ func hint(exit int, shell string) string {
 	case 126:
 		return ": something is there but cannot be executed; check its mode (chmod +x) and its first line"
 	case 127:
-		return fmt.Sprintf(": a program was not found in the image; install it in the install phase, or choose another image (the shell is %s: for [[ and arrays set env.shell to bash)", shell)
+		advice := ": a program was not found in the image; install it in the install phase, or choose another image"
+		if shell == "bash" {
+			return advice
+		}
+		return fmt.Sprintf("%s (the shell is %s: for [[ and arrays set env.shell to bash)", advice, shell)
 	case 137:
 		return ": it was killed (KILL), often because memory ran out"
 	case 139:

@@ -39,13 +39,9 @@ func selectFiles(ctx context.Context, dir string, spec wire.ArtifactSpec, say fu
 	if err != nil {
 		return nil, err
 	}
-	exclude, err := parseAll("exclude-paths", spec.ExcludePaths)
-	if err != nil {
-		return nil, err
-	}
 	hit := make([]bool, len(spec.Files))
 	for _, base := range bases {
-		if err := s.below(base, exclude, hit); err != nil {
+		if err := s.below(base, hit); err != nil {
 			return nil, err
 		}
 	}
@@ -88,15 +84,31 @@ func baseDirs(dir, base string) ([]string, error) {
 	return bases, nil
 }
 
-func parseAll(key string, texts []string) ([]glob.Pattern, error) {
-	all := make([]glob.Pattern, 0, len(texts))
-	for _, text := range texts {
-		if text == "" {
+// excluded returns exclude-paths for a walk from root. Relative ones are as they are; those that lead out of base,
+// or are absolute, mean the files at that place, or else what they would mean without their first slash.
+func (s *selection) excluded(base, root string) ([]glob.Pattern, error) {
+	var all []glob.Pattern
+	for _, text := range s.spec.ExcludePaths {
+		full := filepath.Clean(text)
+		switch {
+		case text == "":
 			continue // a variable that is not set
+		case strings.HasPrefix(full, ".."):
+			full = filepath.Join(base, full)
+			fallthrough
+		case filepath.IsAbs(full):
+			rel, ok := within(root, full)
+			if !ok { // /dist/** is often meant from the base directory
+				rel = strings.TrimPrefix(full, "/")
+			}
+			if strings.HasSuffix(text, "/") {
+				rel += "/"
+			}
+			text = rel
 		}
-		p, err := glob.Parse(strings.TrimPrefix(text, "/"))
+		p, err := glob.Parse(text)
 		if err != nil {
-			return nil, mistake("%s: %v", key, err)
+			return nil, mistake("exclude-paths: %v", err)
 		}
 		all = append(all, p)
 	}
@@ -112,7 +124,7 @@ type group struct {
 
 // below collects what matches in one base directory. Patterns that lead out of it, which are absolute or begin
 // with "..", are walked from where they lead; in the archive their files keep that path without its "/" or "..".
-func (s *selection) below(base string, exclude []glob.Pattern, hit []bool) error {
+func (s *selection) below(base string, hit []bool) error {
 	groups := []*group{{root: base}}
 	for i, file := range s.spec.Files {
 		if file == "" {
@@ -131,7 +143,7 @@ func (s *selection) below(base string, exclude []glob.Pattern, hit []bool) error
 		g.index = append(g.index, i)
 	}
 	for _, g := range groups {
-		if err := s.walk(base, g, exclude, hit); err != nil {
+		if err := s.walk(base, g, hit); err != nil {
 			return err
 		}
 	}
@@ -157,15 +169,21 @@ func outside(base, full string, dir bool) (*group, string) {
 	return &group{root: "/"}, full[1:] + tail
 }
 
-func (s *selection) walk(base string, g *group, exclude []glob.Pattern, hit []bool) error {
+func (s *selection) walk(base string, g *group, hit []bool) error {
 	if len(g.patterns) == 0 {
 		return nil
 	}
-	err := glob.Walk(g.root, g.patterns, glob.Options{Exclude: exclude}, func(f glob.Found) error {
+	exclude, err := s.excluded(base, g.root)
+	if err != nil {
+		return err
+	}
+	err = glob.Walk(g.root, g.patterns, glob.Options{Exclude: exclude}, func(f glob.Found) error {
 		if err := context.Cause(s.ctx); err != nil {
 			return err
 		}
-		hit[g.index[f.Pattern]] = true
+		for _, p := range f.Patterns {
+			hit[g.index[p]] = true
+		}
 		return s.add(base, filepath.Join(g.root, f.Name), f)
 	})
 	if err == nil || context.Cause(s.ctx) != nil {

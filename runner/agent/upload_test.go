@@ -82,6 +82,7 @@ func TestArtifacts(t *testing.T) {
 		spec    wire.ArtifactSpec
 		want    string
 		log     []string
+		silent  string // what the log must not say
 		command string
 	}{
 		{name: "a file", spec: wire.ArtifactSpec{Files: []string{"app.txt"}}, want: "app.txt=app", log: []string{"Expanding base directory path: .\n", "Assembling file list\n", "Expanding app.txt\n", "Found 1 file(s)\n"}},
@@ -99,11 +100,12 @@ func TestArtifacts(t *testing.T) {
 		{name: "never through a link", spec: wire.ArtifactSpec{Files: []string{"out/**/hostname", "app.txt"}}, want: "app.txt=app", log: []string{"Skipping invalid file path out/**/hostname"}},
 		{name: "a missing one is skipped", spec: wire.ArtifactSpec{Files: []string{"missing.txt", "app.txt", "out"}}, want: "app.txt=app",
 			log: []string{"Skipping invalid file path missing.txt\n", "Skipping invalid file path out (it is a directory: to take what is in it write out/**/*)"}},
-		{name: "matched twice, packed once", spec: wire.ArtifactSpec{Files: []string{"app.txt", "*.txt", "./app.txt"}}, want: "app.txt=app new\nline ü.txt=odd"},
+		{name: "matched twice, packed once", spec: wire.ArtifactSpec{Files: []string{"app.txt", "*.txt", "./app.txt"}}, want: "app.txt=app new\nline ü.txt=odd", silent: "Skipping"},
 		{name: "variables", spec: wire.ArtifactSpec{Files: []string{"$DIR/${FILE}.txt", "$UNSET/app.txt"}, BaseDirectory: "$BASE", ExcludePaths: []string{"$NOT"}},
 			command: "DIR=out; export FILE=a; BASE=$CODEBUILD_SRC_DIR; cd /; exit 0", want: "out/a.txt=a"},
 		{name: "absolute, outside of the source", spec: wire.ArtifactSpec{Files: []string{"$D/x/*.txt"}}, command: "D=$HOME/../elsewhere; mkdir -p $D/x; echo 1 >$D/x/1.txt", want: "*elsewhere/x/1.txt=1"},
 		{name: "absolute, inside", spec: wire.ArtifactSpec{Files: []string{"$CODEBUILD_SRC_DIR/out/a.txt"}}, want: "out/a.txt=a"},
+		{name: "excluded by its whole path", spec: wire.ArtifactSpec{Files: []string{"out/*.txt", "app.txt"}, ExcludePaths: []string{"$CODEBUILD_SRC_DIR/out/**/*", "../elsewhere/*"}}, want: "app.txt=app"},
 		{name: "beside the source", spec: wire.ArtifactSpec{Files: []string{"../beside/*"}}, command: "mkdir ../beside; echo 2 >../beside/f", want: "beside/f=2"},
 	}
 	for _, tt := range tests {
@@ -128,6 +130,9 @@ func TestArtifacts(t *testing.T) {
 				if !strings.Contains(res.log, text) {
 					t.Errorf("the log lacks %q\n%s", text, res.log)
 				}
+			}
+			if tt.silent != "" && strings.Contains(res.log, tt.silent) {
+				t.Errorf("the log says %q\n%s", tt.silent, res.log)
 			}
 			if res.done.Artifacts == nil || res.done.Artifacts.File != wire.ArtifactsFile || res.done.Artifacts.Files != strings.Count(got, "=")+strings.Count(got, "->") {
 				t.Errorf("done tells of %+v", res.done.Artifacts)

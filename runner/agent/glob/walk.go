@@ -11,9 +11,9 @@ import (
 
 // Found is one thing that a pattern matched.
 type Found struct {
-	Name    string // relative to the root, slash-separated
-	Type    fs.FileMode
-	Pattern int // the first pattern that matched it
+	Name     string // relative to the root, slash-separated
+	Type     fs.FileMode
+	Patterns []int // those that matched it
 }
 
 // Options of a walk.
@@ -101,16 +101,17 @@ func (w *walk) literals(at []positions) (names []string, few bool) {
 
 func (w *walk) entry(rel string, entry fs.DirEntry, at []positions) error {
 	next := make([]positions, len(at))
-	matched, more := -1, false
+	var matched []int
+	more := false
 	for i, p := range w.patterns {
 		next[i] = p.step(at[i], entry.Name())
-		if matched < 0 && p.done(next[i]) {
-			matched = i
+		if p.done(next[i]) {
+			matched = append(matched, i)
 		}
 		more = more || p.more(next[i])
 	}
-	if matched >= 0 && entry.IsDir() == w.opts.Dirs && !w.excluded(rel) {
-		if err := w.visit(Found{Name: rel, Type: entry.Type(), Pattern: matched}); err != nil {
+	if len(matched) > 0 && entry.IsDir() == w.opts.Dirs && !w.excluded(rel) {
+		if err := w.visit(Found{Name: rel, Type: entry.Type(), Patterns: matched}); err != nil {
 			return err
 		}
 	}
