@@ -14,8 +14,9 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 )
 
-// Check proves the invariants of both files of a stopped daemon and of its mirrors and snapshots, and compares the sandboxes that the state knows
-// with what engines and disk hold. It changes nothing, and reports each thing that is wrong.
+// Check proves the invariants of both files of a stopped daemon and of its mirrors and snapshots, and compares the
+// sandboxes that the state knows with what engines and disk hold. It changes nothing, and reports each thing that is
+// wrong.
 func Check(ctx context.Context, cfg *config.Config, report func(problem string)) error {
 	l := serveLayout(cfg)
 	if _, err := os.Stat(l.state()); errors.Is(err, fs.ErrNotExist) {

@@ -264,14 +264,7 @@ phases:
 `})
 	d := newDaemon(t, "slots: 2\n", project("retry", url))
 	d.ended(d.push(url, commit), "FAILED")
-	tr, err := d.Retry(t.Context(), "retry#1", true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tr, err = d.WaitTrigger(t.Context(), tr.ID); err != nil {
-		t.Fatal(err)
-	}
-	b := d.ended(tr.Builds[0], "SUCCEEDED")
+	b := d.ended(d.retried("retry#1", true), "SUCCEEDED")
 	if b.RetryOf != "retry#1" || b.Commit != commit {
 		t.Errorf("the retry is of %s at %s, want retry#1 at %s", b.RetryOf, b.Commit, commit)
 	}
@@ -297,15 +290,7 @@ func TestTheDefaultBranchOfTheRemoteIsTrusted(t *testing.T) {
 	if b := d.ended(d.push(url, commit), "SUCCEEDED"); !b.Trusted {
 		t.Error("a push to the branch that the remote's HEAD names is not trusted")
 	}
-	status, answer := d.send(pushOf(url, "refs/heads/topic", commit))
-	if status != http.StatusAccepted {
-		t.Fatalf("the webhook was answered %d: %v", status, answer)
-	}
-	tr, err := d.WaitTrigger(t.Context(), answer["trigger"].(string))
-	if err != nil || len(tr.Builds) != 1 {
-		t.Fatalf("the push made the builds %v (%v), want one", tr.Builds, err)
-	}
-	if b := d.ended(tr.Builds[0], "SUCCEEDED"); b.Trusted {
+	if b := d.ended(d.pushTo(url, "refs/heads/topic", commit), "SUCCEEDED"); b.Trusted {
 		t.Error("a push to another branch is trusted")
 	}
 }

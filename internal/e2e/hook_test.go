@@ -80,7 +80,13 @@ func (d *daemon) deliver(h delivery) (int, map[string]any, error) {
 // push delivers a push to main and returns the build it makes.
 func (d *daemon) push(url, commit string) string {
 	d.t.Helper()
-	status, answer := d.send(pushOf(url, "refs/heads/main", commit))
+	return d.pushTo(url, "refs/heads/main", commit)
+}
+
+// pushTo is push to another ref.
+func (d *daemon) pushTo(url, ref, commit string) string {
+	d.t.Helper()
+	status, answer := d.send(pushOf(url, ref, commit))
 	if status != http.StatusAccepted {
 		d.t.Fatalf("the webhook was answered %d: %v", status, answer)
 	}

@@ -38,9 +38,8 @@ func TestTwoGibibytesThroughTheDaemon(t *testing.T) {
 	calm, others := context.WithCancel(t.Context())
 	built := make(chan int)
 	go func() {
-		n := 0
+		n, user := 0, &stormUser{d: d, api: d.Client}
 		for calm.Err() == nil && !t.Failed() {
-			user := &stormUser{d: d, api: d.Client}
 			user.settle(user.push(pushOf(small, "refs/heads/main", smallCommit)))
 			n++
 		}
