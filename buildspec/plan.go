@@ -13,11 +13,16 @@ const maxPlanBytes = 16 << 20
 // Options are what a plan takes from outside the text.
 type Options struct {
 	Image   string // the project's image, for a buildspec that names none
-	MaxJobs int    // 0: no bound but MaxParallelism
+	MaxJobs int    // 0: no bound but the language's own
+
+	// Read returns another file of the same commit, for batch entries that name one. nil: such files are not looked
+	// at, and their jobs have no phases. Its error is told at the entry that names the file.
+	Read func(path string) ([]byte, error) `json:"-"`
 }
 
 // Plan is a build's jobs and how they hang together. It is stored, so that a retry runs the same.
 type Plan struct {
+	Batch    string    `json:"batch,omitempty"`    // "graph", "list", "matrix" or "fanout"; "" for a plain build
 	FastFail bool      `json:"fastFail,omitempty"` // stop the others at the first job that fails
 	Jobs     []Job     `json:"jobs"`               // at least one
 	Warnings []Problem `json:"warnings,omitempty"`
@@ -26,18 +31,37 @@ type Plan struct {
 // Job is one container's worth of a build, complete in itself: a graph, a list or a matrix makes jobs that differ
 // in any of its fields, a fanout makes jobs that differ in their shard.
 type Job struct {
-	ID            string     `json:"id"`                   // unique in the plan: "build", "BuildFanoutShard1"
-	Identifier    string     `json:"identifier,omitempty"` // CODEBUILD_BATCH_BUILD_IDENTIFIER, "" for a plain build
-	Name          string     `json:"name"`                 // for people: "build", "shard 3/6"
-	Image         string     `json:"image,omitempty"`      // "": neither buildspec nor project names one
-	Shell         string     `json:"shell"`
-	Env           []Var      `json:"env,omitempty"`
-	Phases        []Phase    `json:"phases"` // always the four, in order
-	Artifacts     *Artifacts `json:"artifacts,omitempty"`
-	Shard         int        `json:"shard,omitempty"`         // from 0
-	Shards        int        `json:"shards,omitempty"`        // 0 or 1: not sharded
-	DependsOn     []string   `json:"dependsOn,omitempty"`     // ids of jobs that must succeed before this one starts
-	IgnoreFailure bool       `json:"ignoreFailure,omitempty"` // the build can succeed although this job failed
+	ID         string `json:"id"`                   // unique in the plan: "build", "BuildFanoutShard1", "linux_small"
+	Identifier string `json:"identifier,omitempty"` // CODEBUILD_BATCH_BUILD_IDENTIFIER, "" for a plain build
+	Name       string `json:"name"`                 // for people: "build", "shard 3/6", "linux_small"
+	Buildspec  string `json:"buildspec"`            // the file that its phases stand in
+	Version    string `json:"version"`              // of that file: "0.1" gives each command a shell of its own
+	Image      string `json:"image,omitempty"`      // "": neither buildspec nor project names one
+	Shell      string `json:"shell"`
+
+	Env            []Var       `json:"env,omitempty"`      // env.variables of the file
+	BatchEnv       []Var       `json:"batchEnv,omitempty"` // of its batch entry, which win over the project's
+	Parameters     []Parameter `json:"parameters,omitempty"`
+	Secrets        []SecretRef `json:"secrets,omitempty"`
+	Exported       []string    `json:"exported,omitempty"`
+	GitCredentials bool        `json:"gitCredentials,omitempty"`
+
+	Phases    []Phase     `json:"phases"` // always the four, in order
+	Reports   []Report    `json:"reports,omitempty"`
+	Artifacts *Artifacts  `json:"artifacts,omitempty"`
+	Secondary []Artifacts `json:"secondary,omitempty"`
+	Cache     *Cache      `json:"cache,omitempty"`
+	Services  []Service   `json:"services,omitempty"`
+
+	Compute      string `json:"compute,omitempty"` // "BUILD_GENERAL1_SMALL", …; see ComputeOf
+	EnvType      string `json:"envType,omitempty"` // "LINUX_CONTAINER", …
+	Privileged   bool   `json:"privileged,omitempty"`
+	DebugSession bool   `json:"debugSession,omitempty"` // codebuild-breakpoint holds the build
+
+	Shard         int      `json:"shard,omitempty"`         // from 0
+	Shards        int      `json:"shards,omitempty"`        // 0 or 1: not sharded
+	DependsOn     []string `json:"dependsOn,omitempty"`     // ids of jobs that must succeed before this one starts
+	IgnoreFailure bool     `json:"ignoreFailure,omitempty"` // the build can succeed although this job failed
 }
 
 // Plan expands the buildspec into jobs. The error is an *Error: more jobs than allowed, or a plan too large to keep.
@@ -73,6 +97,7 @@ func (s *Spec) Plan(opts Options) (*Plan, error) {
 // job is what every job of the file has in common.
 func (s *Spec) job(opts Options) Job {
 	j := Job{
+		Buildspec: s.File, Version: s.Version,
 		Image: s.Env.Image, Shell: s.Env.Shell, Env: s.Env.Variables,
 		Phases: s.Phases, Artifacts: s.Artifacts,
 	}

@@ -18,8 +18,15 @@ type Attempt struct {
 	Source  Checkout
 	Limits  Limits
 	Log     string // id of its log in the artifact store
-	Set     string // id that its artifact set will have
-	Timeout time.Duration
+	Set     string // id that its artifact set will have; those of secondary artifacts and reports begin with it
+
+	Privileged bool
+	Services   []Service
+	Cache      CacheScope
+	Timeout    time.Duration
+
+	// Resume delivers requests to go on at a breakpoint.
+	Resume <-chan string
 
 	// Stop delivers at most one request to end the attempt: by a person, by a failed sibling, by the queue.
 	Stop <-chan StopRequest
@@ -30,6 +37,14 @@ type StopRequest struct {
 	Status  wire.Status // StatusStopped or StatusTimedOut
 	Reason  string      // a word
 	Message string      // a sentence
+}
+
+// CacheScope says which caches a job may read, in the order in which they are looked at, and where it leaves its own.
+// A scope is a project with a ref, or with the word for its protected refs: what an untrusted build leaves is read by
+// builds of its own ref alone. An empty Write leaves none.
+type CacheScope struct {
+	Read  []string
+	Write string
 }
 
 // Checkout says which tree becomes the workspace, and how its .git is shaped.
@@ -49,7 +64,17 @@ type Result struct {
 	Phase     string // the phase that decided the status
 	Exit      int
 	Set       string
+	Secondary map[string]string // ids of the sets of secondary artifacts, by the artifact's id
+	Reports   *Reports
+	Exported  []wire.Var
+	Retry     bool // on-failure: RETRY asks for another attempt
 	Transient bool // the machine's fault, before any command of the job ran: another attempt may succeed
+}
+
+// Reports is where the files of report groups were stored: in one set, below "0/" for the first group.
+type Reports struct {
+	Set    string             `json:"set"`
+	Groups []wire.ReportGroup `json:"groups"`
 }
 
 // Progress is what happened since the last call, in order, with the newest frame it covers.
@@ -58,6 +83,8 @@ type Progress struct {
 	Phases []wire.PhaseEnded // began ones have an empty Status
 	// Command is the newest command that began, nil when none did since.
 	Command *wire.CommandBegan
+	// Paused tells that the job waits at a breakpoint (true) or no longer does (false); nil: nothing was said.
+	Paused *bool
 }
 
 // Events is what Run tells its caller while an attempt runs. Each method returns when the fact is durable; an

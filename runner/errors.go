@@ -8,6 +8,14 @@ func (e *UnavailableError) Error() string {
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
+func (e *ServiceError) Error() string {
+	msg := fmt.Sprintf("service %q %s", e.Service, e.Reason)
+	if e.Log != "" {
+		msg += "; its last lines:\n" + e.Log
+	}
+	return msg
+}
+
 func (e *ImageError) Error() string {
 	msg := fmt.Sprintf("image %q cannot be had: %v", e.Ref, e.Err)
 	if e.Hint != "" {

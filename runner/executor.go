@@ -44,11 +44,32 @@ type Executor interface {
 	// symbolic link, opens only regular files, and fails with fs.ErrNotExist when there is none.
 	Open(ctx context.Context, sandboxID, name string) (io.ReadCloser, error)
 
+	// Put writes one file into the sandbox's spool directory, in place of one that is there, for the agent to read.
+	// It follows no symbolic link. The content may end up shorter than size only together with an error.
+	Put(ctx context.Context, sandboxID, name string, content io.Reader, size int64) error
+
+	// Capacity tells what the engine's machine has.
+	Capacity(ctx context.Context) (Capacity, error)
+
 	// Remove destroys the sandbox and all that Create made for it. It succeeds if there is nothing to remove.
 	Remove(ctx context.Context, sandboxID string) error
 
 	// List returns the ids of all sandboxes on the engine that bear this daemon's instance id.
 	List(ctx context.Context) ([]string, error)
+}
+
+// Capacity is what the machine of an engine has for all sandboxes together. Zero is unknown.
+type Capacity struct {
+	CPUs        int
+	MemoryBytes int64
+}
+
+// ServiceError tells that a service beside the job did not start or did not become ready. It is the buildspec's
+// business, not the engine's.
+type ServiceError struct {
+	Service string
+	Reason  string // a sentence
+	Log     string // the last lines that it printed
 }
 
 // ErrNoSandbox is returned when an engine does not know a sandbox.
@@ -110,6 +131,32 @@ type SandboxSpec struct {
 	Limits Limits
 	Env    []string // "NAME=value" for every process: the admin's proxy and CA settings, no secrets
 	Mounts []Mount  // the admin's, always read-only
+
+	// Privileged lifts the isolation of the container, so that an engine can run in it. /var/lib/docker is then a
+	// volume of the sandbox's own. An executor that cannot do so answers with an error that says it.
+	Privileged bool
+	// Services are started beside the sandbox, on a network of its own, before Create returns; they are gone with it.
+	Services []Service
+}
+
+// Service is a container beside a sandbox, which is reachable from it by Name.
+type Service struct {
+	Name       string
+	Image      Image
+	Command    []string // nil: the image's
+	Entrypoint []string // nil: the image's
+	Env        []string
+	Health     *Health // nil: the image's own check if it has one, else started is ready
+	Limits     Limits
+}
+
+// Health is how a service is asked whether it is ready.
+type Health struct {
+	Command     string // for its shell; exit status 0 is ready
+	Interval    time.Duration
+	Timeout     time.Duration
+	Retries     int
+	StartPeriod time.Duration
 }
 
 // Limits on one sandbox. Zero means no limit.

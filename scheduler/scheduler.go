@@ -12,6 +12,7 @@ import (
 
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
 )
 
@@ -26,6 +27,7 @@ type Scheduler struct {
 
 	runner *runner.Runner
 	source *source.Store
+	vault  Vault
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    map[string]*entry
@@ -40,6 +42,17 @@ type Scheduler struct {
 	planKick, runKick chan struct{}
 	work              sync.WaitGroup
 }
+
+// Vault answers for the parameters and secrets of builds; *secrets.Store is one. Errors wrap those of package secrets.
+type Vault interface {
+	// Check tells whether a build may have a value, without opening it.
+	Check(ctx context.Context, who secrets.Subject, ref secrets.Ref) error
+	// Value opens a value for a build, and notes that in the audit log.
+	Value(ctx context.Context, who secrets.Subject, ref secrets.Ref) (string, error)
+}
+
+// UseVault sets where parameters and secrets come from. Call it before Start.
+func (s *Scheduler) UseVault(v Vault) { s.vault = v }
 
 // Open opens or makes the state file, and counts the start. Nothing runs before Start.
 func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error) {

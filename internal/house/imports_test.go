@@ -22,6 +22,7 @@ var arrows = map[string]arrow{
 	"buildspec": {nil, "text to plan is pure: no I/O, nothing of ours, so that it can be fuzzed and reused"},
 	"artifacts": {nil, "bytes in, bytes out: what they mean is known further up"},
 	"source":    {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
+	"secrets":   {nil, "sealed values and who may have them; which build asks is known further up"},
 	"config":    {nil, "settings are data; what they do is known further up"},
 	"terminal":  {[]string{"client", "buildspec"}, "it shows records of the API and problems of buildspecs, and knows nothing else"},
 
@@ -33,12 +34,12 @@ var arrows = map[string]arrow{
 	"runner/process":     {[]string{"runner", "runner/wire", "runner/agentbin", "runner/agent"}, "an executor makes sandboxes; what runs in them is not its business"},
 	"runner/conformance": {[]string{"runner", "runner/wire"}, "one suite for every executor can name none of them"},
 
-	"scheduler": {[]string{"runner", "runner/wire", "buildspec", "source/...", "artifacts", "config"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":    {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "forge", "client", "runner/wire"}, "the HTTP face calls down; it makes no sandboxes"},
-	"daemon":    {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "forge", "client"}, "it assembles the parts, so it knows them all, but no command"},
+	"scheduler": {[]string{"runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
+	"server":    {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire"}, "the HTTP face calls down; it makes no sandboxes"},
+	"daemon":    {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client"}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
-	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "client", "terminal"}, "flags in, calls out"},
+	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal"}, "flags in, calls out"},
 
 	"internal": {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
 }

@@ -20,6 +20,7 @@ const callTimeout = time.Minute
 type facts struct {
 	goarch   string
 	cpus     int
+	memory   int64 // bytes of the machine
 	cpuQuota bool
 	remapped bool // root in a container is not root on the engine's host
 }
@@ -60,7 +61,7 @@ func (e *Engine) engineFacts(ctx context.Context) (facts, error) {
 			return facts{}, fmt.Errorf("it runs %s containers, linux ones are needed", info.OSType)
 		}
 		return facts{
-			goarch: goarch(info.Architecture), cpus: info.NCPU, cpuQuota: info.CPUCfsQuota,
+			goarch: goarch(info.Architecture), cpus: info.NCPU, memory: info.MemTotal, cpuQuota: info.CPUCfsQuota,
 			remapped: slices.ContainsFunc(info.SecurityOptions, func(s string) bool {
 				return strings.HasPrefix(s, "name=userns") || strings.HasPrefix(s, "name=rootless")
 			}),

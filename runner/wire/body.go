@@ -49,6 +49,21 @@ func (Artifacts) Kind() Kind { return KindArtifacts }
 // Kind returns KindDone.
 func (Done) Kind() Kind { return KindDone }
 
+// Kind returns KindAnswer.
+func (Answer) Kind() Kind { return KindAnswer }
+
+// Kind returns KindResume.
+func (Resume) Kind() Kind { return KindResume }
+
+// Kind returns KindRequest.
+func (Request) Kind() Kind { return KindRequest }
+
+// Kind returns KindPaused.
+func (Paused) Kind() Kind { return KindPaused }
+
+// Kind returns KindResumed.
+func (Resumed) Kind() Kind { return KindResumed }
+
 // Encode makes a frame of a body. The texts of what an agent says are cut to MaxText, those of commands to
 // MaxCommandText. It fails only when the body cannot be written as JSON, which none of this package's types can
 // bring about.

@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Protocol is the version of the lines that this package writes. A daemon also reads the release before.
 const Protocol = 1
@@ -10,21 +13,27 @@ type Kind string
 
 // Kinds that the daemon sends.
 const (
-	KindHello Kind = "hello" // body Hello
-	KindJob   Kind = "job"   // body Job
-	KindStop  Kind = "stop"  // body Stop
+	KindHello  Kind = "hello"  // body Hello
+	KindJob    Kind = "job"    // body Job
+	KindStop   Kind = "stop"   // body Stop
+	KindAnswer Kind = "answer" // body Answer
+	KindResume Kind = "resume" // body Resume
 )
 
-// Kinds that the agent sends. Welcome and Refused answer one attach and are never spooled (SEQ 0).
+// Kinds that the agent sends. Welcome and Refused answer one attach, Request waits for an answer; the three are never
+// spooled (SEQ 0).
 const (
 	KindWelcome      Kind = "welcome"       // body Welcome
 	KindRefused      Kind = "refused"       // body Refused
+	KindRequest      Kind = "request"       // body Request
 	KindLog          Kind = "log"           // body Log
 	KindPhaseBegan   Kind = "phase-began"   // body PhaseBegan
 	KindPhaseEnded   Kind = "phase-ended"   // body PhaseEnded
 	KindCommandBegan Kind = "command-began" // body CommandBegan
 	KindCommandEnded Kind = "command-ended" // body CommandEnded
 	KindArtifacts    Kind = "artifacts"     // body Artifacts
+	KindPaused       Kind = "paused"        // body Paused
+	KindResumed      Kind = "resumed"       // body Resumed
 	KindDone         Kind = "done"          // body Done
 )
 
@@ -49,6 +58,8 @@ type Welcome struct {
 	Epoch     uint64 `json:"epoch"`
 	Attempt   string `json:"attempt,omitempty"`
 	LastFrame uint64 `json:"lastFrame"`
+	// Request is what the agent waits for an answer to, so that a daemon which comes back can give it.
+	Request *Request `json:"request,omitempty"`
 }
 
 // Refused says why the agent did not take what was sent: an older epoch, or a second attempt.
@@ -117,10 +128,112 @@ type CommandEnded struct {
 	Millis int64  `json:"millis"`
 }
 
+// Paused tells that a command called codebuild-breakpoint and waits for codebuild-resume.
+type Paused struct {
+	Phase string `json:"phase"`
+	At    int64  `json:"at"` // nanoseconds after the Unix epoch, for people
+}
+
+// Resumed tells that the build goes on after a breakpoint.
+type Resumed struct {
+	Phase string `json:"phase"`
+	At    int64  `json:"at"`
+}
+
+// Resume lets a build go on that waits at a breakpoint.
+type Resume struct {
+	By string `json:"by,omitempty"`
+}
+
+// Request asks the daemon for something. One of its fields is set. The agent asks one thing at a time, and asks it
+// again of each daemon that attaches (Welcome.Request) until it is answered. The same ID is the same request.
+type Request struct {
+	ID       uint64           `json:"id"`
+	Cache    *CacheRequest    `json:"cache,omitempty"`
+	Runtimes *RuntimesRequest `json:"runtimes,omitempty"`
+}
+
+// Answer answers the Request of the same ID. Error is a sentence that says why it could not be done.
+type Answer struct {
+	ID       uint64          `json:"id"`
+	Error    string          `json:"error,omitempty"`
+	Cache    *CacheAnswer    `json:"cache,omitempty"`
+	Runtimes *RuntimesAnswer `json:"runtimes,omitempty"`
+}
+
+// CacheRequest asks for a cache. The key is matched in full, then each of Fallback as a prefix. Without a key the
+// newest cache of the same paths is meant. Paths is the digest of the paths: another one is another cache.
+type CacheRequest struct {
+	Key      string   `json:"key,omitempty"`
+	Fallback []string `json:"fallback,omitempty"`
+	Paths    string   `json:"paths"`
+}
+
+// CacheAnswer tells which cache was found: it lies as an uncompressed tar named File in the spool's directory. Hit is
+// false when there is none.
+type CacheAnswer struct {
+	Hit   bool   `json:"hit"`
+	Key   string `json:"key,omitempty"` // of the cache that was found
+	File  string `json:"file,omitempty"`
+	Bytes int64  `json:"bytes,omitempty"`
+}
+
+// RuntimesRequest asks which commands install the wanted runtimes, according to the image's own table
+// (RuntimesFile), whose text is File. The daemon reads it, because reading YAML is no business of the agent's.
+type RuntimesRequest struct {
+	File []byte `json:"file"` // at most MaxRuntimesFile bytes
+	Want []Var  `json:"want"` // name and version, variables expanded
+}
+
+// RuntimesAnswer holds what to run, in order.
+type RuntimesAnswer struct {
+	Selected []Runtime `json:"selected"`
+}
+
+// Runtime is one runtime that was selected.
+type Runtime struct {
+	Name     string   `json:"name"`
+	Version  string   `json:"version"`
+	Commands []string `json:"commands"`
+	Env      []Var    `json:"env,omitempty"` // set for the commands, VERSION say
+}
+
+// RuntimesFile is where CodeBuild's images keep the table of their runtimes.
+const RuntimesFile = "/codebuild/image/config/runtimes.yml"
+
+// MaxRuntimesFile bounds the table in bytes; in base64 it fits a line of an agent's.
+const MaxRuntimesFile = 64 << 10
+
+// Cache tells that the paths of the cache were packed as an uncompressed tar named File in the spool's directory.
+type Cache struct {
+	File  string `json:"file"` // always CacheFile
+	Key   string `json:"key,omitempty"`
+	Paths string `json:"paths"` // digest, as in CacheRequest
+	Files int    `json:"files"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Reports tells that the files of all report groups were packed as one uncompressed tar named File in the spool's
+// directory. Names in it begin with the number of their group, "0/" for the first of Groups.
+type Reports struct {
+	File   string        `json:"file"` // always ReportsFile
+	Groups []ReportGroup `json:"groups"`
+	Bytes  int64         `json:"bytes"`
+}
+
+// ReportGroup is one group of report files, of one format.
+type ReportGroup struct {
+	Name       string `json:"name"`
+	Format     string `json:"format"`
+	Files      int    `json:"files"`
+	Discovered bool   `json:"discovered,omitempty"` // found by looking, not declared
+}
+
 // Artifacts tells that the files of one artifact were packed as an uncompressed tar named File in the spool's
 // directory. The daemon opens it beneath that directory and believes nothing but the bytes.
 type Artifacts struct {
-	File  string `json:"file"` // always ArtifactsFile in this version
+	ID    string `json:"id,omitempty"` // of a secondary artifact
+	File  string `json:"file"`         // ArtifactsFile, or SecondaryFile(n) for the n-th secondary one
 	Files int    `json:"files"`
 	Bytes int64  `json:"bytes"`
 	// Name is artifacts.name after the shell expanded it, or empty.
@@ -131,7 +244,13 @@ type Artifacts struct {
 const (
 	SpoolFile     = "frames"
 	ArtifactsFile = "artifacts.tar"
+	ReportsFile   = "reports.tar"
+	CacheFile     = "cache.tar"    // what the job leaves to later ones
+	RestoreFile   = "restored.tar" // what the daemon gives a job that asked for a cache
 )
+
+// SecondaryFile names the file of the n-th secondary artifact, from 0.
+func SecondaryFile(n int) string { return fmt.Sprintf("artifacts-%d.tar", n) }
 
 // Status is a status of CodeBuild's.
 type Status string
@@ -154,5 +273,14 @@ type Done struct {
 	Exit    int    `json:"exit"`              // exit status of the command that decided it, 0 otherwise
 	// Artifacts repeats the artifacts frame, nil when there are none, so that a daemon that comes back for the
 	// result alone knows all of it.
-	Artifacts *Artifacts `json:"artifacts,omitempty"`
+	Artifacts *Artifacts  `json:"artifacts,omitempty"`
+	Secondary []Artifacts `json:"secondary,omitempty"`
+	Reports   *Reports    `json:"reports,omitempty"`
+	Cache     *Cache      `json:"cache,omitempty"`
+	Exported  []Var       `json:"exported,omitempty"` // last values of exported-variables, MaxExported bytes in all
+	// Retry asks for another attempt, as on-failure: RETRY of the phase that failed has it.
+	Retry bool `json:"retry,omitempty"`
 }
+
+// MaxExported bounds the names and values of exported variables together, in bytes.
+const MaxExported = 48 << 10

@@ -11,15 +11,27 @@ const (
 
 // Job is all that the agent needs to know. It arrives on standard input and rests nowhere in the sandbox.
 type Job struct {
-	Attempt   string        `json:"attempt"`           // "api#142/BuildFanoutShard3@1"
-	Shell     string        `json:"shell,omitempty"`   // env.shell; empty means sh
-	Dir       string        `json:"dir"`               // CODEBUILD_SRC_DIR, where the first command starts
-	Env       []Var         `json:"env,omitempty"`     // laid over the image's environment, literal values, later wins
-	Secrets   []string      `json:"secrets,omitempty"` // values to mask in everything the job prints
-	Phases    []Phase       `json:"phases"`
-	Artifacts *ArtifactSpec `json:"artifacts,omitempty"`
-	Shard     Shard         `json:"shard"`
-	Limits    Limits        `json:"limits"`
+	Attempt   string         `json:"attempt"`           // "api#142/BuildFanoutShard3@1"
+	Version   string         `json:"version,omitempty"` // of the buildspec; "0.1" gives each command a shell of its own
+	Shell     string         `json:"shell,omitempty"`   // env.shell; empty means sh
+	Dir       string         `json:"dir"`               // CODEBUILD_SRC_DIR, where the first command starts
+	Env       []Var          `json:"env,omitempty"`     // laid over the image's environment, literal values, later wins
+	Secrets   []string       `json:"secrets,omitempty"` // values to mask in everything the job prints
+	Phases    []Phase        `json:"phases"`
+	Runtimes  []Var          `json:"runtimes,omitempty"` // install.runtime-versions; values may be $NAME
+	Exported  []string       `json:"exported,omitempty"` // names of the variables whose last values Done tells
+	Reports   []ReportSpec   `json:"reports,omitempty"`
+	Artifacts *ArtifactSpec  `json:"artifacts,omitempty"`
+	Secondary []ArtifactSpec `json:"secondary,omitempty"` // with an ID each
+	Cache     *CacheSpec     `json:"cache,omitempty"`
+	Shard     Shard          `json:"shard"`
+	Limits    Limits         `json:"limits"`
+
+	Buildspec  string          `json:"buildspec,omitempty"`  // its file's name, for the log
+	Retries    int             `json:"retries,omitempty"`    // attempts before this one that on-failure: RETRY ended
+	Privileged bool            `json:"privileged,omitempty"` // start the image's dockerd, if it has one
+	Debug      bool            `json:"debug,omitempty"`      // codebuild-breakpoint holds the build
+	Git        *GitCredentials `json:"git,omitempty"`        // for git-credential-helper
 }
 
 // Var is one environment variable.
@@ -32,19 +44,54 @@ type Var struct {
 // commands is still entered.
 type Phase struct {
 	Name      string   `json:"name"`
+	RunAs     string   `json:"runAs,omitempty"` // user of the image; empty is root
 	Commands  []string `json:"commands,omitempty"`
 	Finally   []string `json:"finally,omitempty"`
-	OnFailure string   `json:"onFailure,omitempty"` // "", "ABORT" or "CONTINUE"
+	OnFailure string   `json:"onFailure,omitempty"` // "", "ABORT", "CONTINUE" or "RETRY"
+	Retry     *Retry   `json:"retry,omitempty"`     // with "RETRY"
+}
+
+// Retry asks for another attempt at the job when a phase fails: up to Count in all, if what went wrong matches
+// Pattern (RE2).
+type Retry struct {
+	Count   int    `json:"count"`
+	Pattern string `json:"pattern"`
 }
 
 // ArtifactSpec is the artifacts block of a buildspec. Paths may hold variables and be absolute.
 type ArtifactSpec struct {
+	ID             string   `json:"id,omitempty"` // of a secondary artifact
 	Files          []string `json:"files"`
 	Name           string   `json:"name,omitempty"`
 	BaseDirectory  string   `json:"baseDirectory,omitempty"`
 	ExcludePaths   []string `json:"excludePaths,omitempty"`
 	DiscardPaths   bool     `json:"discardPaths,omitempty"`
 	EnableSymlinks bool     `json:"enableSymlinks,omitempty"`
+}
+
+// ReportSpec is one report group of a buildspec. Group and paths may hold variables.
+type ReportSpec struct {
+	Group         string   `json:"group"`
+	Files         []string `json:"files"`
+	Format        string   `json:"format"` // JUNITXML, …
+	BaseDirectory string   `json:"baseDirectory,omitempty"`
+	DiscardPaths  bool     `json:"discardPaths,omitempty"`
+}
+
+// CacheSpec is the cache block of a buildspec. Its texts are expanded by the shell.
+type CacheSpec struct {
+	Paths    []string `json:"paths"`
+	Key      string   `json:"key,omitempty"`
+	Fallback []string `json:"fallback,omitempty"`
+	Restore  bool     `json:"restore,omitempty"`
+	Save     bool     `json:"save,omitempty"`
+}
+
+// GitCredentials are what git is given for repositories of one host.
+type GitCredentials struct {
+	URL      string `json:"url"` // "https://github.com"
+	Username string `json:"username"`
+	Token    string `json:"token"`
 }
 
 // Shard tells which part of the tests this job takes. Count 0 or 1 means all of them; Index counts from 0.
@@ -60,5 +107,7 @@ type Limits struct {
 	// LogBytes bounds the text of the log. The spool, where base64 makes text a third larger, stays within 4/3 of it
 	// and a fixed slack below 1 MiB, also when a job prints a byte at a time.
 	LogBytes      int64 `json:"logBytes,omitempty"`
-	ArtifactBytes int64 `json:"artifactBytes,omitempty"`
+	ArtifactBytes int64 `json:"artifactBytes,omitempty"` // of each artifact
+	CacheBytes    int64 `json:"cacheBytes,omitempty"`
+	ReportBytes   int64 `json:"reportBytes,omitempty"` // of all reports together
 }
