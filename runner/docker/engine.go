@@ -67,6 +67,7 @@ type Engine struct {
 	agent   agentGate
 	boots   bootLog
 	mode    modeMemory
+	images  imageFiles
 
 	life context.Context // ends with Close; background work hangs on it
 	end  context.CancelFunc
