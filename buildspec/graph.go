@@ -57,8 +57,8 @@ type visit uint8
 
 const (
 	unseen visit = iota
-	onWay         // on the way from where the walk began
-	clear         // leads to no cycle
+	onWay        // on the way from where the walk began
+	clear        // leads to no cycle
 )
 
 // walker goes along dependencies, depth first, without recursion: a chain may be as long as the file.

@@ -45,6 +45,7 @@ func (c *checker) reportGroup(e entry) {
 		return
 	}
 	r := Report{Group: e.key, Format: reportFormats[0]}
+	before := c.counts[SeverityError]
 	if ok {
 		c.section(s, n, map[string]func(entry){
 			"files":          func(e entry) { r.Files = c.texts(e, s.path("files")) },
@@ -61,7 +62,7 @@ func (c *checker) reportGroup(e entry) {
 		})
 	case len(r.Files) > 0:
 		c.spec.Reports = append(c.spec.Reports, r)
-	default:
+	case c.counts[SeverityError] == before:
 		c.warn(e.at, complaint{
 			message: s.path("files") + " is empty: this report stays empty, and is left out",
 			hint:    "list the files that hold the results, or remove the group",
@@ -81,7 +82,7 @@ func (c *checker) reportFormat(e entry, what string) string {
 		}
 	}
 	hint := "write one of " + strings.Join(reportFormats, ", ")
-	if near := nearest(text, reportFormats); near != "" {
+	if near := nearFormat(text); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	c.fail(e.value.at, complaint{
@@ -89,4 +90,14 @@ func (c *checker) reportFormat(e entry, what string) string {
 		hint:    hint,
 	})
 	return ""
+}
+
+// nearFormat is the format that a word means, "" if none is near: people leave the XML away.
+func nearFormat(word string) string {
+	for _, f := range reportFormats {
+		if len(word) > 2 && strings.Contains(f, strings.ToUpper(word)) {
+			return f
+		}
+	}
+	return nearest(word, reportFormats)
 }

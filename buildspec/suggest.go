@@ -13,9 +13,13 @@ var legacy = map[string]string{
 	"script":                "commands are listed under phases.build.commands",
 	"steps":                 "commands are listed under phases.build.commands",
 	"timeout":               "limits of time are settings of the project",
+	"compute-type":          entryHint,
+	"privileged-mode":       entryHint,
 	"ports":                 "a service is reached by its name, at the ports that it listens on",
 	"environment":           "write variables: with NAME: value lines",
 }
+
+const entryHint = "entries of a batch have it in their env; for all jobs it is a setting of the project"
 
 // advise is the hint for an unknown key: the nearest known one of its section, or the section where it belongs.
 func advise(s section, name string) string {
