@@ -125,12 +125,14 @@ func aWord(words ...string) shape {
 }
 
 // inAnyCase is one of some words, which editors offer as they are and accept in any case.
-func inAnyCase(words ...string) map[string]any {
-	return map[string]any{"anyOf": []any{
-		map[string]any{"enum": slices.Clone(words)},
-		map[string]any{"type": "string", "pattern": anyCase(words...)},
-		map[string]any{"type": "null"},
-	}}
+func inAnyCase(words ...string) shape {
+	return func() map[string]any {
+		return map[string]any{"anyOf": []any{
+			map[string]any{"enum": slices.Clone(words)},
+			map[string]any{"type": "string", "pattern": anyCase(words...)},
+			map[string]any{"type": "null"},
+		}}
+	}
 }
 
 // wholeNumber is a whole number, as such or as a text.
@@ -146,8 +148,6 @@ func wholeNumber(least, most int) shape {
 func versionNumber() map[string]any {
 	return map[string]any{"enum": []any{0.2, "0.2", 0.1, "0.1"}}
 }
-
-func formatWord() map[string]any { return inAnyCase(reportFormats...) }
 
 func onFailureWord() map[string]any {
 	return map[string]any{"anyOf": []any{

@@ -62,7 +62,7 @@ var (
 
 var reportSection = section{name: "reports.<group>", must: []string{"files"}, keys: []key{
 	{name: "files", about: "Paths and globs, relative to base-directory.", value: textList},
-	{name: "file-format", about: "The format of the files; JUNITXML if nothing is said.", value: formatWord},
+	{name: "file-format", about: "The format of the files; JUNITXML if nothing is said.", value: inAnyCase(reportFormats...)},
 	{name: "base-directory", about: "A directory that the files are relative to; the source's root if nothing is said.", value: anyText},
 	{name: "discard-paths", about: "Whether the raw files are kept without their directories.", value: yesNo},
 }}
@@ -76,7 +76,7 @@ var artifactKeys = []key{
 	{name: "exclude-paths", about: "Paths and globs to leave out, relative to base-directory.", value: textList, newer: true},
 	{name: "enable-symlinks", about: "Whether symbolic links are kept as links.", value: yesNo, newer: true},
 	{name: "s3-prefix", about: "Accepted without effect: artifacts are not kept in S3.", value: anyText, newer: true},
-	{name: "type", about: "Accepted without effect, a leftover of version 0.1.", value: aWord("zip", "ZIP")},
+	{name: "type", about: "Accepted without effect, a leftover of version 0.1.", value: inAnyCase("zip")},
 }
 
 var (
@@ -90,5 +90,5 @@ var cacheSection = section{name: "cache", keys: []key{
 	{name: "paths", about: "Paths and globs, also outside the source.", value: textList},
 	{name: "key", about: "Names the cache; the shell expands it in the job. A cache with a key is written once.", value: anyText},
 	{name: "fallback-keys", about: "Beginnings of keys to try when no cache has the key, at most five.", value: textList},
-	{name: "action", about: "restore or save, to do only one of the two.", value: aWord(cacheActions...)},
+	{name: "action", about: "restore or save, to do only one of the two.", value: inAnyCase(cacheActions...)},
 }}

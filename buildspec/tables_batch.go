@@ -24,11 +24,11 @@ var (
 )
 
 var entryEnvSection = section{name: "batch.build-graph[].env", keys: []key{
-	{name: "compute-type", about: "Processors and memory, by CodeBuild's names.", value: aWord(computeNames()...)},
+	{name: "compute-type", about: "Processors and memory, by CodeBuild's names.", value: inAnyCase(computeNames()...)},
 	{name: "fleet", about: "Accepted without effect: there are no reserved fleets.", value: anyText},
 	{name: "image", about: "The image that this job runs in.", value: anyText},
 	{name: "privileged-mode", about: "Whether the job may run containers of its own; the project must allow it.", value: yesNo},
-	{name: "type", about: "The kind of machine.", value: aWord(envTypes...)},
+	{name: "type", about: "The kind of machine.", value: inAnyCase(envTypes...)},
 	{name: "variables", about: "Variables of this job; they win over those of the file and of the project.", value: texted},
 }}
 
