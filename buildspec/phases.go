@@ -170,11 +170,11 @@ func (c *checker) notCommand(n *node) {
 			note = fmt.Sprintf("YAML reads %q as a key", shorten(lastWord(first.key))+": ")
 		}
 	}
-	c.fail(at, complaint{
-		message: "a command must be text, but this is " + n.found(),
-		note:    note,
-		hint:    c.commandHint(at),
-	})
+	hint := c.commandHint(at)
+	if note != "" && len(n.entries) > 1 {
+		hint = "a command is one text, without a name or other keys: write what it runs behind the dash"
+	}
+	c.fail(at, complaint{message: "a command must be text, but this is " + n.found(), note: note, hint: hint})
 }
 
 // commandHint shows the command of a line in quotes.
@@ -182,7 +182,7 @@ func (c *checker) commandHint(at mark) string {
 	line := c.src.line(at.line)
 	if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "- "); ok && !strings.HasPrefix(rest, "- ") {
 		if utf8.RuneCountInString(line) == at.col-1+utf8.RuneCountInString(rest) {
-			return quoteHint(line)
+			return quoteHint(c.src, at.line)
 		}
 	}
 	return "write each command as one text behind its dash, in quotes or below - |"
