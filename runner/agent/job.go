@@ -22,6 +22,10 @@ const (
 	shardIndexVar = "RUNNER_SHARD_INDEX"
 	shardCountVar = "RUNNER_SHARD_COUNT"
 	shellVar      = "RUNNER_SHELL"
+
+	// CodeBuild's own, kept up to date before each command.
+	succeedingVar = "CODEBUILD_BUILD_SUCCEEDING"
+	lastExitVar   = "CODEBUILD_LAST_EXIT"
 )
 
 // defaultPath is what a job gets whose image sets no PATH: what Docker gives.
@@ -69,8 +73,8 @@ func check(job *wire.Job) error {
 			return fmt.Errorf("the job names phase %q twice, out of order, or it is none that an agent runs", phase.Name)
 		}
 		order = order[i+1:]
-		if !slices.Contains([]string{"", "ABORT", "CONTINUE"}, phase.OnFailure) {
-			return fmt.Errorf("phase %s has on-failure %q, expected ABORT or CONTINUE", phase.Name, phase.OnFailure)
+		if err := checkOnFailure(phase); err != nil {
+			return err
 		}
 	}
 	if !filepath.IsAbs(job.Dir) {
@@ -103,6 +107,7 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 	}
 	env[shellVar] = path
 	p.shell = newShell(path, name, dirs.shell, p.job.Dir, flatten(env), p.out.write, r)
+	p.shell.fresh = p.job.Version == "0.1"
 	return wire.Done{}, true
 }
 
@@ -130,7 +135,7 @@ func environment(base []string, job *wire.Job, bin string) map[string]string {
 	}
 	env["PATH"] = bin + ":" + env["PATH"]
 	env["PWD"] = job.Dir
-	env["CODEBUILD_BUILD_SUCCEEDING"] = "1"
+	env[succeedingVar], env[lastExitVar] = "1", "0"
 	env[shardIndexVar] = strconv.Itoa(job.Shard.Index)
 	env[shardCountVar] = strconv.Itoa(max(1, job.Shard.Count))
 	return env
