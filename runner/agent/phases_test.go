@@ -247,8 +247,8 @@ func TestAJobThatMakesNoSenseIsAFault(t *testing.T) {
 		"bad pattern": func(j *wire.Job) {
 			j.Phases[0].OnFailure, j.Phases[0].Retry = "RETRY", &wire.Retry{Count: 1, Pattern: "(?=x)"}
 		},
-		"relative":      func(j *wire.Job) { j.Dir = "src" },
-		"no such dir":   func(j *wire.Job) { j.Dir = "/no/such/directory" },
+		"relative":    func(j *wire.Job) { j.Dir = "src" },
+		"no such dir": func(j *wire.Job) { j.Dir = "/no/such/directory" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s = newSandbox(t)

@@ -28,7 +28,7 @@ func (p *phases) runAs(ctx context.Context, phase wire.Phase) error {
 		}
 	}
 	if u.other() {
-		for _, dir := range []string{p.job.Dir, filepath.Dir(p.shell.home)} {
+		for _, dir := range []string{p.job.Dir, filepath.Dir(p.shell.home), filepath.Dir(p.shell.path)} {
 			if closed := closedTo(u, dir); closed != "" {
 				return mistake("run-as: %s (uid %d) may not enter %s, where its commands need %s; open it in an earlier phase, say with chmod o+x %s", u.name, u.uid, closed, dir, closed)
 			}

@@ -54,8 +54,9 @@ const lost = `[ -z "$__runner_lost" ] || echo "The directory $__runner_lost cann
 unset __runner_lost
 `
 
-// restore returns the script that gives a new shell the state of a former one.
-func restore(functions, state []byte) string {
+// restore returns the script that gives a new shell the state of a former one. It goes to dir where the directory of
+// that one cannot be entered.
+func restore(functions, state []byte, dir string) string {
 	var b strings.Builder
 	b.Write(functions)
 	umask, variables, _ := bytes.Cut(state, []byte{'\n'})
@@ -63,7 +64,7 @@ func restore(functions, state []byte) string {
 	b.Write(variables)
 	fmt.Fprintf(&b, "\numask %s\n", quote(string(umask)))
 	// PWD and OLDPWD are variables of the state. Going there sets both, so the latter is kept aside.
-	b.WriteString("__runner_old=${OLDPWD-}; __runner_lost=${PWD-}; cd -- \"${PWD-}\" && __runner_lost=; OLDPWD=$__runner_old; unset __runner_old\n")
+	b.WriteString("__runner_old=${OLDPWD-}; __runner_lost=${PWD-}; cd -- \"${PWD-}\" && __runner_lost= || cd -- " + quote(dir) + "; OLDPWD=$__runner_old; unset __runner_old\n")
 	return b.String()
 }
 

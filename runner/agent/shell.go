@@ -200,7 +200,7 @@ func (s *shell) keep() error {
 	if s.state == nil {
 		return nil
 	}
-	return s.writeFor(s.keptPath(), restore(s.functions, s.state))
+	return s.writeFor(s.keptPath(), restore(s.functions, s.state, s.dir))
 }
 
 // start starts the process unless there is one, and makes sure that its files are there.
