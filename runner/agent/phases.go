@@ -23,6 +23,8 @@ type phases struct {
 	result wire.Done // of the first failure
 	packed *wire.Artifacts
 
+	breaks   *breakpoints // nil: the build holds at none
+	resumes  <-chan string
 	failure  failure // of the phase that failed last
 	exported []wire.Var
 }
@@ -138,6 +140,7 @@ type endPhase func(status wire.Status, code, message string)
 // begin tells that a phase began, and returns what tells that it ended.
 func (p *phases) begin(name string) (end endPhase) {
 	start := time.Now()
+	p.breaks.enter(name)
 	p.spool.add(wire.PhaseBegan{Phase: name, At: start.UnixNano()})
 	p.log.say("Entering phase %s", name)
 	return func(status wire.Status, code, message string) {
