@@ -36,7 +36,7 @@ const backgroundGrace = 500 * time.Millisecond
 
 // runJob runs a job from its first phase to its result. It returns when no process of the job is left.
 func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string, resumes <-chan string) wire.Done {
-	log := &joblog{spool: s, masker: mask.New(job.Secrets), limit: job.Limits.LogBytes}
+	log := &joblog{spool: s, masker: mask.New(secretsOf(job)), limit: job.Limits.LogBytes}
 	if err := check(job); err != nil {
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: err.Error()}
 	}
@@ -139,6 +139,7 @@ func environment(base []string, job *wire.Job, bin string) map[string]string {
 	}
 	env["PATH"] = bin + ":" + env["PATH"]
 	env["PWD"] = job.Dir
+	giveCredentials(env, job.Git)
 	env[succeedingVar], env[lastExitVar] = "1", "0"
 	env[shardIndexVar] = strconv.Itoa(job.Shard.Index)
 	env[shardCountVar] = strconv.Itoa(max(1, job.Shard.Count))
