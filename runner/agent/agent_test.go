@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if IsTool(os.Args[0]) || os.Getenv(asAgent) == "1" {
 		os.Exit(Main(os.Args))
 	}
+	if how := os.Getenv(fakeEngine); how != "" {
+		os.Exit(actAsEngine(how))
+	}
 	os.Exit(m.Run())
 }
 

@@ -111,6 +111,7 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 		env[breakpointVar] = at
 	}
 	p.shell = newShell(path, name, dirs.shell, p.job.Dir, flatten(env), p.out.write, r)
+	p.engine = p.newEngine(dirs, env)
 	p.shell.fresh = p.job.Version == "0.1"
 	return wire.Done{}, true
 }

@@ -25,6 +25,7 @@ type phases struct {
 
 	breaks   *breakpoints // nil: the build holds at none
 	resumes  <-chan string
+	engine   *engine // nil: the job gets none of its own
 	failure  failure // of the phase that failed last
 	exported []wire.Var
 }
@@ -61,6 +62,7 @@ func (e *ending) Error() string { return e.message }
 // Whatever went on, a build with a failed phase has failed.
 func (p *phases) run(ctx context.Context) wire.Done {
 	p.introduce()
+	p.startEngine(ctx)
 	for _, phase := range p.job.Phases {
 		ok, err := p.phase(ctx, phase)
 		if err != nil {
