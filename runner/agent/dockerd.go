@@ -51,13 +51,9 @@ func (p *phases) newEngine(d dirs, env map[string]string) *engine {
 
 // startEngine starts it. A build whose engine does not start goes on: which of its commands need one is not known.
 func (p *phases) startEngine(ctx context.Context) {
-	if p.engine == nil {
-		return
+	if p.engine != nil {
+		p.engine.start(ctx)
 	}
-	if err := nestCgroups("/sys/fs/cgroup", "/proc/self/cgroup"); err != nil {
-		p.log.say("Containers of the job's own engine may lack limits: %v", err)
-	}
-	p.engine.start(ctx)
 }
 
 // engineArgs are those of CodeBuild's images. Without --tls=false dockerd waits 15 s to warn of the TCP port, which

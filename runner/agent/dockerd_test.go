@@ -91,34 +91,3 @@ func TestTheJobsOwnEngineIsWaitedFor(t *testing.T) {
 		})
 	}
 }
-
-func TestProcessesMoveIntoALeaf(t *testing.T) {
-	const pids = "1\n17\n"
-	for _, tt := range []struct{ name, self, moved, passed string }{
-		{"a namespace of its own", "0::/\n", pids, "+cpu\n+memory\n"},
-		{"the host's", "0::/docker/abc\n", "", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			root := t.TempDir()
-			for name, text := range map[string]string{
-				"cgroup.controllers": "cpu memory\n", "cgroup.procs": pids, "cgroup.subtree_control": "", "self": tt.self, "init/cgroup.procs": "",
-			} {
-				path := filepath.Join(root, name)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := nestCgroups(root, filepath.Join(root, "self")); err != nil {
-				t.Fatal(err)
-			}
-			moved, _ := os.ReadFile(filepath.Join(root, "init/cgroup.procs"))
-			passed, _ := os.ReadFile(filepath.Join(root, "cgroup.subtree_control"))
-			if string(moved) != tt.moved || string(passed) != tt.passed {
-				t.Errorf("moved %q, passed %q on", moved, passed)
-			}
-		})
-	}
-	if err := nestCgroups(t.TempDir(), "/none"); err != nil {
-		t.Errorf("of the first version nothing is asked, got %v", err)
-	}
-}
