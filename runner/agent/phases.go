@@ -180,7 +180,7 @@ func (p *phases) failedCommand(phase, text string, exit int) string {
 	result := wire.Done{
 		Reason: "command_failed", Phase: phase, Exit: exit,
 		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s%s", phase, oneLine(shown), exit,
-			hint(exit, p.shell.name), permissionHint(p.shell.user, printed)),
+			hint(exit, p.shell.name), p.hintOf(printed)),
 	}
 	p.fail(result)
 	message := fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", shown, exit)

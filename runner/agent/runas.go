@@ -79,11 +79,3 @@ func (u user) may(right uint32, file *syscall.Stat_t) bool {
 	}
 	return file.Mode&right != 0
 }
-
-// permissionHint is for users who meet what is root's.
-func permissionHint(u user, printed string) string {
-	if !u.other() || !strings.Contains(strings.ToLower(printed), "permission denied") && !strings.Contains(printed, "EACCES") {
-		return ""
-	}
-	return fmt.Sprintf(": it ran as %s, and files of the source belong to root; give them away in an earlier phase that runs as root (chown -R %s \"$CODEBUILD_SRC_DIR\"), or write elsewhere", u.name, u.name)
-}

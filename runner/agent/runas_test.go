@@ -5,7 +5,6 @@ package agent
 import (
 	"fmt"
 	"os"
-	accounts "os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,17 +13,16 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// anybody returns a user of this machine that is not root, as whom a job's commands can run.
-func anybody(t *testing.T) *accounts.User {
+// stranger is a user whom no file of this machine names. Users with names are told of in TestParseUser, and met in
+// TestTheAgentInAContainer.
+const stranger = "54321:54322"
+
+// onlyRoot skips a test where nobody can become somebody else.
+func onlyRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can run commands as somebody else")
 	}
-	nobody, err := accounts.Lookup("nobody")
-	if err != nil {
-		t.Skip(err)
-	}
-	return nobody
 }
 
 // openTo lets other users pass to the sandbox's directories, as those of a container do.
@@ -36,7 +34,7 @@ func openTo(t *testing.T, s *sandbox) {
 }
 
 func TestPhasesRunAsTheirUsers(t *testing.T) {
-	nobody := anybody(t)
+	onlyRoot(t)
 	inEveryShell(t, func(t *testing.T, s *sandbox, shell string) {
 		openTo(t, s)
 		for dir := filepath.Dir(shell); dir != os.TempDir(); dir = filepath.Dir(dir) {
@@ -49,17 +47,16 @@ func TestPhasesRunAsTheirUsers(t *testing.T) {
 		job.Shell = shell
 		job.Exported = []string{"B"}
 		job.Phases = []wire.Phase{
-			{Name: wire.PhaseInstall, RunAs: "root", Commands: []string{"id -u; A='it''s'; export HOME=/root/changed; mkdir d shared; chmod 777 shared; cd shared; umask 027"}},
-			{Name: wire.PhasePreBuild, RunAs: "nobody", Commands: []string{
-				`id -u; id -g; echo "$A $HOME $USER $LOGNAME ${PWD##*/}"; umask; B=mine; echo out >/dev/stdout; touch f; exit 0`,
+			{Name: wire.PhaseInstall, RunAs: "root", Commands: []string{"/usr/bin/id -u; A='it''s'; export HOME=/root/changed; mkdir d shared; chmod 777 shared; cd shared; umask 027"}},
+			{Name: wire.PhasePreBuild, RunAs: stranger, Commands: []string{
+				`/usr/bin/id -u; /usr/bin/id -g; echo "$A $HOME $USER $LOGNAME ${PWD##*/}"; umask; B=mine; echo out >/dev/stdout; touch f; exit 0`,
 				`echo "$B"; HOME=/elsewhere; touch ../d/f || echo denied; ls "$(dirname "$0")" 2>/dev/null; echo again >/dev/stderr`,
 			}},
-			{Name: wire.PhaseBuild, RunAs: "65534:12", Commands: []string{`id -u; id -g; id -G; echo "$B $HOME"`}},
-			{Name: wire.PhasePostBuild, Commands: []string{`id -u; echo "$B $HOME ${USER-none}"; stat -c %U f`}},
+			{Name: wire.PhaseBuild, RunAs: "12345:12", Commands: []string{`/usr/bin/id -u; /usr/bin/id -g; /usr/bin/id -G; echo "$B $HOME"`}},
+			{Name: wire.PhasePostBuild, Commands: []string{`/usr/bin/id -u; echo "$B $HOME ${USER-none}"; stat -c %u f`}},
 		}
 		res := s.run(job)
-		want := fmt.Sprintf("0\n%s\n%s\nits %s nobody nobody shared\n0027\nout\nmine\n*denied\nagain\n65534\n12\n12\nmine %s\n0\nmine /root/changed none\nnobody\n",
-			nobody.Uid, nobody.Gid, nobody.HomeDir, nobody.HomeDir)
+		const want = "0\n54321\n54322\nits / 54321 54321 shared\n0027\nout\nmine\n*denied\nagain\n12345\n12\n12\nmine /\n0\nmine /root/changed none\n54321\n"
 		before, after, _ := strings.Cut(want, "*")
 		if got := res.output(); !strings.HasPrefix(got, before) || !strings.HasSuffix(got, after) {
 			t.Errorf("printed\n%s\nwant\n%s", got, want)
@@ -71,41 +68,41 @@ func TestPhasesRunAsTheirUsers(t *testing.T) {
 }
 
 func TestRunAsInVersion01(t *testing.T) {
-	nobody := anybody(t)
+	onlyRoot(t)
 	s := newSandbox(t)
 	openTo(t, s)
-	job := s.job("id -u; echo $HOME; HOME=x", "echo $HOME $USER")
-	job.Version, job.Phases[0].RunAs = "0.1", "nobody"
-	job.Phases = append(job.Phases, wire.Phase{Name: wire.PhasePostBuild, Commands: []string{"id -u; echo $HOME"}})
-	want := fmt.Sprintf("%s\n%s\n%s nobody\n0\n%s\n", nobody.Uid, nobody.HomeDir, nobody.HomeDir, s.home)
+	job := s.job("/usr/bin/id -u; echo $HOME; HOME=x", "echo $HOME $USER")
+	job.Version, job.Phases[0].RunAs = "0.1", stranger
+	job.Phases = append(job.Phases, wire.Phase{Name: wire.PhasePostBuild, Commands: []string{"/usr/bin/id -u; echo $HOME"}})
+	want := fmt.Sprintf("54321\n/\n/ 54321\n0\n%s\n", s.home)
 	if got := s.run(job).output(); got != want {
 		t.Errorf("printed %q, want %q", got, want)
 	}
 }
 
 func TestTheJobsOwnHOMEStays(t *testing.T) {
-	anybody(t)
+	onlyRoot(t)
 	s := newSandbox(t)
 	openTo(t, s)
 	job := s.job("echo $HOME $USER")
-	job.Phases[0].RunAs = "nobody"
+	job.Phases[0].RunAs = stranger
 	job.Env = []wire.Var{{Name: "HOME", Value: "/given"}}
-	if got := s.run(job).output(); got != "/given nobody\n" {
+	if got := s.run(job).output(); got != "/given 54321\n" {
 		t.Errorf("printed %q", got)
 	}
 }
 
 // TestWhoCannotRunFailsThePhase has users that are not there, or cannot reach what they need.
 func TestWhoCannotRunFailsThePhase(t *testing.T) {
-	anybody(t)
+	onlyRoot(t)
 	for _, tt := range []struct {
 		name, runAs string
 		open        bool
 		says        string
 	}{
 		{"no such user", "no-such-user", true, "no user no-such-user"},
-		{"no such group", "nobody:no-such-group", true, "no group no-such-group"},
-		{"a closed way", "nobody", false, "may not enter"},
+		{"no such group", "54321:no-such-group", true, "no group no-such-group"},
+		{"a closed way", stranger, false, "may not enter"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSandbox(t)
@@ -129,34 +126,34 @@ func TestWhoCannotRunFailsThePhase(t *testing.T) {
 }
 
 func TestAUserWhoIsDeniedIsTold(t *testing.T) {
-	anybody(t)
+	onlyRoot(t)
 	s := newSandbox(t)
 	openTo(t, s)
 	job := s.job("touch made 2>&1")
-	job.Phases[0].RunAs = "nobody"
-	if res := s.run(job); !strings.Contains(res.done.Message, "chown -R nobody") {
+	job.Phases[0].RunAs = stranger
+	if res := s.run(job); !strings.Contains(res.done.Message, "chown -R 54321:54322") {
 		t.Errorf("ended %+v", res.done)
 	}
 }
 
 // TestWhereANewUserCannotGo tells of a directory that only the former user may enter.
 func TestWhereANewUserCannotGo(t *testing.T) {
-	anybody(t)
+	onlyRoot(t)
 	s := newSandbox(t)
 	openTo(t, s)
 	job := s.job("mkdir -m 700 closed; cd closed")
-	job.Phases = append(job.Phases, wire.Phase{Name: wire.PhasePostBuild, RunAs: "nobody", Commands: []string{"echo in ${PWD##*/}"}})
+	job.Phases = append(job.Phases, wire.Phase{Name: wire.PhasePostBuild, RunAs: stranger, Commands: []string{"echo in ${PWD##*/}"}})
 	if got := s.run(job).output(); !strings.Contains(got, "closed cannot be entered any more") || !strings.HasSuffix(got, "in src\n") {
 		t.Errorf("printed %q", got)
 	}
 }
 
 func TestStopEndsProcessesOfOtherUsers(t *testing.T) {
-	anybody(t)
+	onlyRoot(t)
 	s := newSandbox(t)
 	openTo(t, s)
 	job := s.job("chmod 777 .")
-	job.Phases = append(job.Phases, wire.Phase{Name: wire.PhasePostBuild, RunAs: "nobody", Commands: []string{stubborn}})
+	job.Phases = append(job.Phases, wire.Phase{Name: wire.PhasePostBuild, RunAs: stranger, Commands: []string{stubborn}})
 	s.start()
 	s.send(hello, job)
 	awaitText(t, s, "ready\n")

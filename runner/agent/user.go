@@ -62,6 +62,8 @@ func parseUser(runAs, passwd, group string) (user, error) {
 		}
 	} else if uid, err := number32(name); err == nil {
 		u.uid = uid
+	} else if name == "root" { // an image may have no file at all
+		u.home = "/root"
 	} else {
 		return user{}, mistake("run-as: there is no user %s in this image (%s); create it in an earlier phase, say with useradd -m %s, or correct run-as", name, passwdFile, name)
 	}

@@ -36,6 +36,9 @@ func TestParseUser(t *testing.T) {
 		{runAs: "", err: "no user"},
 		{runAs: "-1", err: "no user"},
 	}
+	if u, err := parseUser("root", "", ""); err != nil || u.uid != 0 || u.home != "/root" {
+		t.Errorf("root of an image without files: %+v, %v", u, err)
+	}
 	for _, tt := range tests {
 		u, err := parseUser(tt.runAs, passwd, group)
 		if tt.err != "" {
