@@ -23,6 +23,7 @@ type breakpoints struct {
 	resume   string // path of codebuild-resume
 	listener *os.File
 	over     chan struct{}
+	places   chan struct{} // one for each connection
 
 	mu      sync.Mutex
 	phase   string
@@ -36,6 +37,8 @@ type breakpoints struct {
 const (
 	maxPauses  = 1000
 	maxWaiting = 64
+	// maxConnections bounds what is connected at once, waiting or not.
+	maxConnections = maxWaiting + 16
 )
 
 // openBreakpoints listens at path. Requests of the daemon come over resumes, with who asked.
@@ -44,7 +47,7 @@ func openBreakpoints(path string, b *breakpoints, resumes <-chan string) (*break
 	if b.listener, err = listenUnix(path); err != nil {
 		return nil, err
 	}
-	b.waiting, b.over = map[*os.File]bool{}, make(chan struct{})
+	b.waiting, b.over, b.places = map[*os.File]bool{}, make(chan struct{}), make(chan struct{}, maxConnections)
 	go b.listen()
 	go func() {
 		for {
@@ -98,7 +101,12 @@ func (b *breakpoints) listen() {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		go b.serve(conn)
+		select {
+		case b.places <- struct{}{}:
+			go b.serve(conn)
+		default:
+			conn.Close()
+		}
 	}
 }
 
@@ -107,7 +115,10 @@ const askLimit = 5 * time.Second
 
 // serve answers one connection.
 func (b *breakpoints) serve(conn *os.File) {
-	defer conn.Close()
+	defer func() {
+		conn.Close()
+		<-b.places
+	}()
 	_ = conn.SetDeadline(time.Now().Add(askLimit))
 	switch readLine(conn) {
 	case askPause:

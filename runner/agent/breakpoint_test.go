@@ -137,3 +137,36 @@ func TestWithoutASessionBreakpointsAreIgnored(t *testing.T) {
 		t.Errorf("printed %q", out)
 	}
 }
+
+// TestBreakpointsBearCrowds connects more often than there are places: the build goes on all the same.
+func TestBreakpointsBearCrowds(t *testing.T) {
+	s := newSandbox(t)
+	job := s.job("until [ -e go ]; do sleep 0.01; done; codebuild-breakpoint; echo on")
+	job.Debug = true
+	s.start()
+	s.send(hello, job)
+	awaitText(t, s, "Running command")
+	var crowd []*os.File
+	for range 2 * maxConnections {
+		conn, err := dialUnix(filepath.Join(s.home, tempDir, breakpointFile))
+		if err != nil {
+			break // the queue of the socket is full
+		}
+		crowd = append(crowd, conn)
+		_, _ = conn.WriteString(askPause + "\n")
+	}
+	awaitFrames(t, s, wire.KindPaused, 1)
+	for _, conn := range crowd {
+		conn.Close()
+	}
+	awaitFrames(t, s, wire.KindResumed, 1)
+	if err := os.WriteFile(filepath.Join(s.src, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for out := ""; !strings.Contains(out, "goes on"); time.Sleep(20 * time.Millisecond) {
+		out = resumeTool(t, s)
+	}
+	if status := s.wait(); status != 0 || s.spooled().output() != "on\n" {
+		t.Errorf("exit status %d, printed %q", status, s.spooled().output())
+	}
+}

@@ -80,7 +80,11 @@ func askAgent(path, question string) (string, error) {
 	if _, err := conn.WriteString(question + "\n"); err != nil {
 		return "", err
 	}
-	return readLine(conn), nil
+	answer := readLine(conn)
+	if answer == "" {
+		return "", errors.New("it closed the connection")
+	}
+	return answer, nil
 }
 
 // readLine reads a short line, or what there is of one when the other side ends.

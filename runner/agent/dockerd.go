@@ -39,8 +39,12 @@ func (p *phases) newEngine(d dirs, env map[string]string) *engine {
 	if !p.job.Privileged || os.Getpid() != 1 {
 		return nil
 	}
+	if ping(dockerSocket) == nil {
+		return nil
+	}
 	program, err := lookup("dockerd", env["PATH"])
-	if err != nil || ping(dockerSocket) == nil {
+	if err != nil {
+		p.log.say("The job is privileged, but its image has no dockerd: commands that need a Docker engine have to start one")
 		return nil
 	}
 	return &engine{

@@ -4,10 +4,12 @@ package agent
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // user is whom commands run as. The zero value is whoever the agent itself is.
@@ -31,9 +33,7 @@ const (
 // findUser looks a run-as up in the image: NAME, NAME:GROUP, UID or UID:GID, as docker run --user has it. An image
 // without the files has no names, and numbers all the same.
 func findUser(runAs string) (user, error) {
-	passwd, _ := os.ReadFile(passwdFile)
-	group, _ := os.ReadFile(groupFile)
-	u, err := parseUser(runAs, string(passwd), string(group))
+	u, err := parseUser(runAs, accounts(passwdFile), accounts(groupFile))
 	if err != nil {
 		return user{}, err
 	}
@@ -44,6 +44,24 @@ func findUser(runAs string) (user, error) {
 		return user{}, mistake("run-as: the commands cannot run as %s (uid %d), because everything in this sandbox runs as uid %d; take run-as out, or run the job in a container", runAs, u.uid, mine)
 	}
 	return u, nil
+}
+
+// maxAccounts bounds how much of such a file is read, in bytes.
+const maxAccounts = 4 << 20
+
+// accounts reads a file of users or groups. A job may have put anything in its place, so it is read only if that can
+// come to an end.
+func accounts(path string) string {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	text, _ := io.ReadAll(io.LimitReader(f, maxAccounts))
+	return string(text)
 }
 
 // parseUser finds the user in the text of passwd and group.
