@@ -44,6 +44,11 @@ func (a *agent) hear(f wire.Frame) {
 		if a.heard && wire.Decode(f, &stop) == nil {
 			a.stop(stop)
 		}
+	case wire.KindAnswer:
+		var answer wire.Answer
+		if a.heard && wire.Decode(f, &answer) == nil {
+			a.requests.hear(answer)
+		}
 	}
 }
 
@@ -60,9 +65,11 @@ func (a *agent) hello(hello wire.Hello) {
 	}
 	a.epoch, a.heard = hello.Epoch, true
 	newest := a.spool.newest()
-	a.transport.restart(min(hello.LastFrame, newest), line(wire.Welcome{
-		Protocol: wire.Protocol, Version: Version, Epoch: a.epoch, Attempt: a.attempt, LastFrame: newest,
-	}))
+	a.requests.welcome(func(open *wire.Request) {
+		a.transport.restart(min(hello.LastFrame, newest), line(wire.Welcome{
+			Protocol: wire.Protocol, Version: Version, Epoch: a.epoch, Attempt: a.attempt, LastFrame: newest, Request: open,
+		}))
+	})
 }
 
 // take takes the one job of this life.

@@ -20,9 +20,12 @@ type phases struct {
 	out   *output
 	shell *shell
 
+	requests *requests
+	cache    *cachePlan // nil without one
+	keeps    keeps      // what the job leaves
+
 	failed bool      // a phase failed: CODEBUILD_BUILD_SUCCEEDING is 0 from then on
 	result wire.Done // of the first failure
-	packed *wire.Artifacts
 }
 
 // CodeBuild's codes in a phase's context.
@@ -39,6 +42,7 @@ type ending struct {
 	reason  string
 	message string
 	grace   time.Duration
+	hurry   bool // the sandbox itself is about to go
 }
 
 func (e *ending) Error() string { return e.message }
@@ -52,27 +56,23 @@ func (e *ending) Error() string { return e.message }
 //	on-failure: ABORT         the build ends there, nothing is uploaded
 //	on-failure: CONTINUE      the next phase runs
 //
-// Whatever went on, a build with a failed phase has failed.
+// Whatever went on, a build with a failed phase has failed. A cache is restored before INSTALL; collect says what is
+// taken at the end.
 func (p *phases) run(ctx context.Context) wire.Done {
 	p.introduce()
+	if err := p.restoreCache(ctx); err != nil {
+		return p.endedBy(err, wire.PhaseInstall)
+	}
 	for _, phase := range p.job.Phases {
 		ok, err := p.phase(ctx, phase)
 		if err != nil {
 			return p.endedBy(err, phase.Name)
 		}
 		if !ok && endsBuild(phase) {
-			return p.result
+			return p.collect(ctx, false)
 		}
 	}
-	if err := p.upload(ctx); err != nil {
-		return p.endedBy(err, wire.PhaseUpload)
-	}
-	done := p.result
-	if !p.failed {
-		done.Status = wire.StatusSucceeded
-	}
-	done.Artifacts = p.packed
-	return done
+	return p.collect(ctx, true)
 }
 
 func endsBuild(phase wire.Phase) bool {
@@ -97,7 +97,11 @@ func (p *phases) introduce() {
 // job cannot go on at all.
 func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err error) {
 	end := p.begin(phase.Name)
-	var failure string
+	failure, code, err := p.selectRuntimes(ctx, phase.Name)
+	if err != nil {
+		end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
+		return false, err
+	}
 	for i, text := range append(phase.Commands[:len(phase.Commands):len(phase.Commands)], phase.Finally...) {
 		finally := i >= len(phase.Commands)
 		if failure != "" && !finally {
@@ -109,11 +113,11 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 			return false, err
 		}
 		if exit != 0 && failure == "" {
-			failure = p.failedCommand(phase.Name, text, exit)
+			code, failure = codeCommand, p.failedCommand(phase.Name, text, exit)
 		}
 	}
 	if failure != "" {
-		end(wire.StatusFailed, codeCommand, failure)
+		end(wire.StatusFailed, code, failure)
 		return false, nil
 	}
 	end(wire.StatusSucceeded, "", "")

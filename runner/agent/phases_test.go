@@ -101,6 +101,8 @@ func TestTheLogHasCodeBuildsForm(t *testing.T) {
 		"> Command did not exit successfully exit 3 exit status 3",
 		"> Phase complete: BUILD State: FAILED",
 		"> Phase context status code: COMMAND_EXECUTION_ERROR Message: Error while executing command: exit 3. Reason: exit status 3",
+		"> Set report auto-discover timeout to 5 seconds",
+		"> No matching auto-discover report paths found",
 		"> Entering phase UPLOAD_ARTIFACTS",
 		"> Phase complete: UPLOAD_ARTIFACTS State: SUCCEEDED",
 		"> Phase context status code:  Message: ",
