@@ -65,7 +65,7 @@ var errNothing = errors.New("nothing to keep")
 // uncached returns the directories that no cache holds: the kernel's, the record, and the shell's state, in which
 // there are secrets.
 func (p *phases) uncached() []string {
-	return []string{"/proc", "/sys", "/dev", filepath.Clean(p.spool.dir.Name()), filepath.Clean(p.shell.home)}
+	return []string{"/proc", "/sys", filepath.Clean(p.spool.dir.Name()), filepath.Clean(p.shell.home)}
 }
 
 // pack adds what matches below one root. A directory that matches is taken with all that is in it.
