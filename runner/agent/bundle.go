@@ -22,11 +22,14 @@ type bundle struct {
 	dir   *os.Root
 	name  string
 	what  string // "artifacts", for messages
-	limit int64  // bytes of content; 0 is none
+	limit int64  // bytes; 0 is none
+	raw   bool   // the limit is on the tar itself; else on contents and names, as the artifact store counts
 
 	file     *os.File
 	buffered *bufio.Writer
 	tar      *tar.Writer
+	written  int64 // bytes of the tar
+	names    int64 // bytes of names
 	total    int64 // bytes of content
 	files    int   // entries that are no directories
 	broken   bool  // it could not be written, so nothing more can be added
@@ -36,7 +39,7 @@ type bundle struct {
 // what is missing.
 var errShrunk = errors.New("it became shorter while it was packed; end what still writes to it before the build ends")
 
-// errLimit is what a file comes to that would make the bundle larger than its limit. Nothing of it is packed.
+// errLimit is what an entry comes to that would make the bundle larger than its limit. Nothing of it is packed.
 var errLimit = errors.New("it is over the limit")
 
 // newBundle makes the file, in place of whatever a job put there. The caller sets limit, and ends it with finish.
@@ -50,9 +53,43 @@ func newBundle(ctx context.Context, dir *os.Root, name, what string) (*bundle, e
 	}
 	b := &bundle{ctx: ctx, dir: dir, name: name, what: what, file: file}
 	b.buffered = bufio.NewWriterSize(file, 256<<10)
-	b.tar = tar.NewWriter(b.buffered)
+	b.tar = tar.NewWriter(counted{b.buffered, &b.written})
 	return b, nil
 }
+
+// counted is a writer that keeps count.
+type counted struct {
+	to io.Writer
+	n  *int64
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.to.Write(p)
+	*c.n += int64(n)
+	return n, err
+}
+
+// begin writes an entry's header, unless that would lead over the limit.
+func (b *bundle) begin(hdr *tar.Header) error {
+	hdr.Format = tar.FormatPAX
+	names := int64(len(hdr.Name) + len(hdr.Linkname))
+	spent := b.total + b.names + names
+	if b.raw {
+		spent = b.written + tarOverhead + names
+	}
+	if b.limit > 0 && hdr.Size > b.limit-spent {
+		return errLimit
+	}
+	b.names += names
+	if hdr.Typeflag != tar.TypeDir {
+		b.files++
+	}
+	return b.write(b.tar.WriteHeader(hdr))
+}
+
+// tarOverhead is what an entry takes at most beside its content and its names: padding, a header, the extended header
+// and its own, and the end of the tar.
+const tarOverhead = 6 * 512
 
 // finish ends the bundle, and removes the file if err or the end itself went wrong.
 func (b *bundle) finish(err error) error {
@@ -78,15 +115,6 @@ func (b *bundle) write(err error) error {
 	return nil
 }
 
-// header adds an entry that has no content.
-func (b *bundle) header(hdr *tar.Header) error {
-	hdr.Format = tar.FormatPAX
-	if hdr.Typeflag != tar.TypeDir {
-		b.files++
-	}
-	return b.write(b.tar.WriteHeader(hdr))
-}
-
 // regular adds the file at path. owner keeps its user and group. What is wrong with the file is a *clientError,
 // errShrunk or errLimit; after any other error the bundle is of no use.
 func (b *bundle) regular(path, name string, owner bool) error {
@@ -103,18 +131,14 @@ func (b *bundle) regular(path, name string, owner bool) error {
 	if err != nil || !info.Mode().IsRegular() {
 		return mistake("%s was replaced by something else while it was packed", name)
 	}
-	if b.limit > 0 && info.Size() > b.limit-b.total {
-		return errLimit
-	}
 	hdr := &tar.Header{
 		Typeflag: tar.TypeReg, Name: name, Size: info.Size(), Mode: int64(info.Mode().Perm()),
-		ModTime: info.ModTime().Truncate(time.Second), Format: tar.FormatPAX,
+		ModTime: info.ModTime().Truncate(time.Second),
 	}
 	if owner {
 		own(hdr, info)
 	}
-	b.files++
-	if err := b.write(b.tar.WriteHeader(hdr)); err != nil {
+	if err := b.begin(hdr); err != nil {
 		return err
 	}
 	return b.content(f, info.Size())

@@ -20,6 +20,9 @@ import (
 // maxCacheEntries bounds what a cache may hold: each entry takes at least 512 bytes, whatever is in it.
 const maxCacheEntries = 1 << 20
 
+// defaultCacheBytes is what the daemon takes when the job names no limit.
+const defaultCacheBytes = 8 << 30
+
 // cachePacker packs what the paths of a cache name.
 type cachePacker struct {
 	*bundle
@@ -36,7 +39,10 @@ func (p *phases) packCache(ctx context.Context, plan *cachePlan) (*wire.Cache, e
 	if err != nil {
 		return nil, err
 	}
-	b.limit = p.job.Limits.CacheBytes
+	b.raw, b.limit = true, p.job.Limits.CacheBytes
+	if b.limit <= 0 {
+		b.limit = defaultCacheBytes
+	}
 	c := &cachePacker{bundle: b, say: p.log.say, not: p.uncached(), dirs: map[string]bool{}}
 	for _, root := range plan.roots {
 		if err = c.pack(root); err != nil {
@@ -45,6 +51,9 @@ func (p *phases) packCache(ctx context.Context, plan *cachePlan) (*wire.Cache, e
 	}
 	if err == nil && c.entries == 0 {
 		err = errNothing
+	}
+	if errors.Is(err, errLimit) {
+		err = fmt.Errorf("it would be larger than the limit of %d bytes: name fewer files in cache.paths, or raise the project's limit", b.limit)
 	}
 	if err = b.finish(err); errors.Is(err, errNothing) {
 		p.log.say("The cache is not saved: none of its paths is there")
@@ -62,10 +71,10 @@ func (p *phases) packCache(ctx context.Context, plan *cachePlan) (*wire.Cache, e
 // errNothing is the end of a cache that nothing went into.
 var errNothing = errors.New("nothing to keep")
 
-// uncached returns the directories that no cache holds: the kernel's, the record, and the shell's state, in which
-// there are secrets.
+// uncached returns the directories that no cache holds: the kernel's, the record, and what the agent keeps while the
+// job runs, such as the shell's state, in which there are secrets.
 func (p *phases) uncached() []string {
-	return []string{"/proc", "/sys", filepath.Clean(p.spool.dir.Name()), filepath.Clean(p.shell.home)}
+	return []string{"/proc", "/sys", filepath.Clean(p.spool.dir.Name()), filepath.Dir(p.shell.home)}
 }
 
 // pack adds what matches below one root. A directory that matches is taken with all that is in it.
@@ -152,7 +161,7 @@ func (c *cachePacker) entry(root *cacheRoot, rel string) error {
 		}
 		hdr := &tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777}
 		own(hdr, info)
-		return c.header(hdr)
+		return c.begin(hdr)
 	case !info.Mode().IsRegular():
 		c.skipped++
 		return nil
@@ -164,8 +173,6 @@ func (c *cachePacker) file(full, name string) error {
 	err := c.regular(full, name, true)
 	var client *clientError
 	switch {
-	case errors.Is(err, errLimit):
-		return fmt.Errorf("it is larger than the limit of %d bytes (reached at %s): name fewer files in cache.paths, or raise the project's limit", c.limit, full)
 	case errors.Is(err, errShrunk):
 		return fmt.Errorf("%s: %w", full, err)
 	case errors.As(err, &client) && !c.broken:
@@ -200,5 +207,5 @@ func (c *cachePacker) directory(name string, info fs.FileInfo) error {
 		Typeflag: tar.TypeDir, Name: name + "/", Mode: int64(info.Mode().Perm()), ModTime: info.ModTime().Truncate(time.Second),
 	}
 	own(hdr, info)
-	return c.header(hdr)
+	return c.begin(hdr)
 }

@@ -25,10 +25,12 @@ func packFiles(ctx context.Context, dir *os.Root, name string, files []packFile,
 }
 
 func packOne(b *bundle, file packFile) error {
+	var err error
 	if file.link != "" {
-		return b.header(&tar.Header{Typeflag: tar.TypeSymlink, Name: file.name, Linkname: file.link, Mode: 0o777})
+		err = b.begin(&tar.Header{Typeflag: tar.TypeSymlink, Name: file.name, Linkname: file.link, Mode: 0o777})
+	} else {
+		err = b.regular(file.path, file.name, false)
 	}
-	err := b.regular(file.path, file.name, false)
 	switch {
 	case errors.Is(err, errLimit):
 		return mistake("the artifacts are larger than the limit of %d bytes (reached at %s): leave files out with exclude-paths, or raise the project's limit", b.limit, file.name)

@@ -14,8 +14,10 @@ import (
 // Bounds of what a job's reports may be. What is over them is left out with a line in the log.
 const (
 	maxReportFiles  = 10_000
-	maxReportGroups = 64
+	maxReportGroups = 32 // declared and discovered ones together
 	maxGroupName    = 128
+
+	defaultReportBytes = 256 << 20 // what the daemon takes when the job names no limit
 )
 
 // reportGroup is one group of report files that were found.
@@ -31,7 +33,7 @@ func (p *phases) collectReports(ctx context.Context) error {
 	if err == nil {
 		var found []*reportGroup
 		found, err = p.discoverReports(ctx, groups)
-		groups = append(groups, found...)
+		groups = append(groups, found[:min(len(found), maxReportGroups-len(groups))]...)
 	}
 	if err == nil {
 		err = p.packReports(ctx, groups)
@@ -128,6 +130,9 @@ func (p *phases) packReports(ctx context.Context, groups []*reportGroup) error {
 		return err
 	}
 	b.limit = p.job.Limits.ReportBytes
+	if b.limit <= 0 {
+		b.limit = defaultReportBytes
+	}
 	for i, group := range groups {
 		if err = p.packGroup(b, i, group); err != nil {
 			break

@@ -136,14 +136,22 @@ func (p *phases) expand(ctx context.Context, spec wire.ArtifactSpec) (wire.Artif
 		return spec, "", err
 	}
 	name, err := p.expandText(ctx, "artifacts.name", spec.Name)
-	if len(name) > maxArtifactName {
-		return spec, "", mistake("artifacts.name has %d bytes after the shell expanded it, want at most %d", len(name), maxArtifactName)
+	limit := maxArtifactName
+	if spec.ID != "" {
+		limit = maxSecondaryName
+	}
+	if len(name) > limit {
+		return spec, "", mistake("artifacts.name has %d bytes after the shell expanded it, want at most %d", len(name), limit)
 	}
 	return spec, name, err
 }
 
-// maxArtifactName is what the artifact store takes, in bytes.
-const maxArtifactName = 1024
+// maxArtifactName is what the artifact store takes, in bytes; maxSecondaryName what the last frame has room for,
+// which names all secondary artifacts.
+const (
+	maxArtifactName  = 1024
+	maxSecondaryName = 192
+)
 
 func (p *phases) expandPaths(ctx context.Context, what string, spec wire.ArtifactSpec) (wire.ArtifactSpec, error) {
 	texts := append([]string{spec.BaseDirectory}, spec.Files...)
