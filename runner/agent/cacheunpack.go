@@ -204,9 +204,6 @@ func (u *cacheUnpacker) write(dir *os.Root, root *cacheRoot, rel string, hdr *ta
 		}
 		return err
 	case tar.TypeReg:
-		if err := dir.RemoveAll(base); err != nil {
-			return err
-		}
 		return u.regular(dir, base, hdr, content)
 	case tar.TypeSymlink:
 		if err := dir.RemoveAll(base); err != nil {
@@ -246,7 +243,13 @@ func (u *cacheUnpacker) regular(dir *os.Root, base string, hdr *tar.Header, cont
 	if u.budget -= hdr.Size; u.budget < 0 {
 		return errBudget
 	}
-	f, err := dir.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL | syscall.O_NOFOLLOW
+	f, err := dir.OpenFile(base, flags, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		if err = dir.RemoveAll(base); err == nil {
+			f, err = dir.OpenFile(base, flags, 0o600)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -266,7 +269,10 @@ func (u *cacheUnpacker) regular(dir *os.Root, base string, hdr *tar.Header, cont
 		}
 	}
 	u.files++
-	return errors.Join(chown(dir, base, hdr), f.Chmod(fs.FileMode(hdr.Mode)&fs.ModePerm))
+	if os.Geteuid() == 0 {
+		err = f.Chown(hdr.Uid, hdr.Gid)
+	}
+	return errors.Join(err, f.Chmod(fs.FileMode(hdr.Mode)&fs.ModePerm))
 }
 
 // chown gives an item its owner. Only root may, and elsewhere it is ours.
