@@ -49,6 +49,11 @@ func (a *agent) hear(f wire.Frame) {
 		if a.heard && wire.Decode(f, &resume) == nil {
 			a.resume(resume)
 		}
+	case wire.KindAnswer:
+		var answer wire.Answer
+		if a.heard && wire.Decode(f, &answer) == nil {
+			a.requests.hear(answer)
+		}
 	}
 }
 
@@ -65,9 +70,11 @@ func (a *agent) hello(hello wire.Hello) {
 	}
 	a.epoch, a.heard = hello.Epoch, true
 	newest := a.spool.newest()
-	a.transport.restart(min(hello.LastFrame, newest), line(wire.Welcome{
-		Protocol: wire.Protocol, Version: Version, Epoch: a.epoch, Attempt: a.attempt, LastFrame: newest,
-	}))
+	a.requests.welcome(func(open *wire.Request) {
+		a.transport.restart(min(hello.LastFrame, newest), line(wire.Welcome{
+			Protocol: wire.Protocol, Version: Version, Epoch: a.epoch, Attempt: a.attempt, LastFrame: newest, Request: open,
+		}))
+	})
 }
 
 // take takes the one job of this life.

@@ -35,7 +35,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const backgroundGrace = 500 * time.Millisecond
 
 // runJob runs a job from its first phase to its result. It returns when no process of the job is left.
-func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string, resumes <-chan string) wire.Done {
+func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string, q *requests, resumes <-chan string) wire.Done {
 	log := &joblog{spool: s, masker: mask.New(secretsOf(job)), limit: job.Limits.LogBytes}
 	if err := check(job); err != nil {
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: err.Error()}
@@ -45,7 +45,7 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: err.Error()}
 	}
 	defer out.close()
-	p := &phases{job: job, spool: s, log: log, out: out, resumes: resumes}
+	p := &phases{job: job, spool: s, log: log, out: out, requests: q, resumes: resumes}
 	defer func() { p.breaks.close() }()
 	done, ok := p.prepare(home, r)
 	if ok {
@@ -53,6 +53,7 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 	}
 	if why, stopped := context.Cause(ctx).(*ending); stopped {
 		endAll(why.grace)
+		done.Reports = p.reportsAfterEnd(why)
 	} else {
 		p.shell.end()
 		endRest()
@@ -104,7 +105,7 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 		return p.unprepared(wire.StatusFailed, "shell_missing", fmt.Sprintf("the shell %q is not in this image: install it there, choose another image, or take env.shell out of the buildspec (every job needs at least sh)", name))
 	}
 	if err := linkTools(dirs.bin); err != nil {
-		p.log.say("The tools (codebuild-tests-run and others) are not available: %v", err)
+		p.log.say("codebuild-tests-run and its sisters are not available: %v", err)
 	}
 	env[shellVar] = path
 	if at := p.holdAtBreakpoints(dirs); at != "" {

@@ -19,15 +19,17 @@ type phases struct {
 	out   *output
 	shell *shell
 
+	requests *requests
+	cache    *cachePlan // nil without one
+	keeps    keeps      // what the job leaves
+
 	failed bool      // a phase failed: CODEBUILD_BUILD_SUCCEEDING is 0 from then on
 	result wire.Done // of the first failure
-	packed *wire.Artifacts
 
-	breaks   *breakpoints // nil: the build holds at none
-	resumes  <-chan string
-	engine   *engine // nil: the job gets none of its own
-	failure  failure // of the phase that failed last
-	exported []wire.Var
+	breaks  *breakpoints // nil: the build holds at none
+	resumes <-chan string
+	engine  *engine // nil: the job gets none of its own
+	failure failure // of the phase that failed last
 }
 
 // CodeBuild's codes in a phase's context.
@@ -44,6 +46,7 @@ type ending struct {
 	reason  string
 	message string
 	grace   time.Duration
+	hurry   bool // the sandbox itself is about to go
 }
 
 func (e *ending) Error() string { return e.message }
@@ -59,41 +62,27 @@ func (e *ending) Error() string { return e.message }
 //	on-failure: RETRY         the build ends there and is tried again, unless that was done often enough, or something
 //	                          else failed; then the first four lines hold
 //
-// Whatever went on, a build with a failed phase has failed.
+// Whatever went on, a build with a failed phase has failed. A cache is restored before INSTALL; collect says what is
+// taken at the end.
 func (p *phases) run(ctx context.Context) wire.Done {
 	p.introduce()
 	p.startEngine(ctx)
+	if err := p.restoreCache(ctx); err != nil {
+		return p.endedBy(err, wire.PhaseInstall)
+	}
 	for _, phase := range p.job.Phases {
 		ok, err := p.phase(ctx, phase)
 		if err != nil {
 			return p.endedBy(err, phase.Name)
 		}
-		if retry := !ok && p.wantsRetry(phase); retry || !ok && endsBuild(phase) {
-			return p.early(ctx, phase, retry)
+		if !ok && p.wantsRetry(phase) {
+			return p.retry(phase, p.collect(ctx, false))
+		}
+		if !ok && endsBuild(phase) {
+			return p.collect(ctx, false)
 		}
 	}
-	p.export(ctx)
-	if err := p.upload(ctx); err != nil {
-		return p.endedBy(err, wire.PhaseUpload)
-	}
-	done := p.result
-	if !p.failed {
-		done.Status = wire.StatusSucceeded
-	}
-	done.Artifacts = p.packed
-	done.Exported = p.exported
-	return done
-}
-
-// early makes the result of a build that a failed phase ends, for good or to be tried again.
-func (p *phases) early(ctx context.Context, phase wire.Phase, retry bool) wire.Done {
-	if retry {
-		return p.retry(phase)
-	}
-	p.export(ctx)
-	done := p.result
-	done.Exported = p.exported
-	return done
+	return p.collect(ctx, true)
 }
 
 func endsBuild(phase wire.Phase) bool {
@@ -110,10 +99,14 @@ func endsBuild(phase wire.Phase) bool {
 // job cannot go on at all.
 func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err error) {
 	end := p.begin(phase.Name)
+	failure, code, err := p.selectRuntimes(ctx, phase.Name)
+	if err != nil {
+		end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
+		return false, err
+	}
 	if err := p.runAs(ctx, phase); err != nil {
 		return p.cannotRunAs(err, phase.Name, end)
 	}
-	var failure string
 	for i, text := range append(phase.Commands[:len(phase.Commands):len(phase.Commands)], phase.Finally...) {
 		finally := i >= len(phase.Commands)
 		if failure != "" && !finally {
@@ -125,11 +118,11 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 			return false, err
 		}
 		if exit != 0 && failure == "" {
-			failure = p.failedCommand(phase.Name, text, exit)
+			code, failure = codeCommand, p.failedCommand(phase.Name, text, exit)
 		}
 	}
 	if failure != "" {
-		end(wire.StatusFailed, codeCommand, failure)
+		end(wire.StatusFailed, code, failure)
 		return false, nil
 	}
 	end(wire.StatusSucceeded, "", "")
