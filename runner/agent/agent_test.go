@@ -23,7 +23,11 @@ const asAgent = "RUNNER_TEST_AS_AGENT"
 
 func TestMain(m *testing.M) {
 	if IsTool(os.Args[0]) || os.Getenv(asAgent) == "1" {
+		beAsTold()
 		os.Exit(Main(os.Args))
+	}
+	if how := os.Getenv(fakeEngine); how != "" {
+		os.Exit(actAsEngine(how))
 	}
 	os.Exit(m.Run())
 }
@@ -39,6 +43,7 @@ type sandbox struct {
 	in               io.WriteCloser
 	out              io.ReadCloser
 	errs             bytes.Buffer
+	env              []string // more of it for the agent
 	exited           chan error
 }
 
@@ -75,6 +80,7 @@ func (s *sandbox) start() *sandbox {
 	}
 	s.cmd = exec.Command(self, "-spool", s.spool, "-home", s.home)
 	s.cmd.Env = []string{asAgent + "=1", raceExit, "PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "TMPDIR=" + s.home}
+	s.cmd.Env = append(s.cmd.Env, s.env...)
 	s.cmd.Stderr = &s.errs
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {

@@ -44,6 +44,16 @@ func (a *agent) hear(f wire.Frame) {
 		if a.heard && wire.Decode(f, &stop) == nil {
 			a.stop(stop)
 		}
+	case wire.KindResume:
+		var resume wire.Resume
+		if a.heard && wire.Decode(f, &resume) == nil {
+			a.resume(resume)
+		}
+	case wire.KindAnswer:
+		var answer wire.Answer
+		if a.heard && wire.Decode(f, &answer) == nil {
+			a.requests.hear(answer)
+		}
 	}
 }
 
@@ -60,9 +70,11 @@ func (a *agent) hello(hello wire.Hello) {
 	}
 	a.epoch, a.heard = hello.Epoch, true
 	newest := a.spool.newest()
-	a.transport.restart(min(hello.LastFrame, newest), line(wire.Welcome{
-		Protocol: wire.Protocol, Version: Version, Epoch: a.epoch, Attempt: a.attempt, LastFrame: newest,
-	}))
+	a.requests.welcome(func(open *wire.Request) {
+		a.transport.restart(min(hello.LastFrame, newest), line(wire.Welcome{
+			Protocol: wire.Protocol, Version: Version, Epoch: a.epoch, Attempt: a.attempt, LastFrame: newest, Request: open,
+		}))
+	})
 }
 
 // take takes the one job of this life.
@@ -90,6 +102,14 @@ func (a *agent) stop(stop wire.Stop) {
 	}
 	select {
 	case a.stops <- why:
+	default:
+	}
+}
+
+// resume passes on that somebody lets the build go on. Without a breakpoint nobody takes it.
+func (a *agent) resume(resume wire.Resume) {
+	select {
+	case a.resumes <- resume.By:
 	default:
 	}
 }

@@ -8,8 +8,8 @@
 // -spool is the directory of the record (default /codebuild/spool); -home is where the agent may put its tools
 // and small files (default /codebuild, or a temporary directory where that cannot be written). Lines of package
 // wire are read from standard input and written to standard output, or from and to the two FIFOs. The first
-// word of the command line may also be the name of a tool (codebuild-tests-run, codebuild-glob-search): the
-// agent puts links by those names on the job's PATH.
+// word of the command line may also be the name of a tool (codebuild-tests-run, codebuild-glob-search,
+// codebuild-hash-files): the agent puts links by those names on the job's PATH.
 //
 // # Life
 //

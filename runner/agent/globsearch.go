@@ -30,7 +30,7 @@ func globSearch(args []string) int {
 		}
 		return 0
 	}
-	files, err := searchGlobs(args)
+	files, err := searchGlobs(".", args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "codebuild-glob-search: %v\n", err)
 		return 1
@@ -50,9 +50,9 @@ func globSearch(args []string) int {
 	return 0
 }
 
-// searchGlobs returns the files that match any of the globs. Absolute ones, and those that lead out of the
-// working directory, are searched from where they lead and printed in that form.
-func searchGlobs(globs []string) ([]string, error) {
+// searchGlobs returns the files below dir that match any of the globs, by their names relative to it. Absolute globs,
+// and those that lead out of dir, are searched from where they lead and their files named in that form.
+func searchGlobs(dir string, globs []string) ([]string, error) {
 	byRoot := map[string][]glob.Pattern{}
 	for _, text := range globs {
 		root, rel := ".", text
@@ -70,9 +70,13 @@ func searchGlobs(globs []string) ([]string, error) {
 	}
 	var files []string
 	for root, patterns := range byRoot {
+		from := root
+		if !filepath.IsAbs(from) {
+			from = filepath.Join(dir, root)
+		}
 		opts := glob.Options{Skip: func(dir string) bool { return path.Base(dir) == ".git" && !namesGit(patterns) }}
-		err := glob.Walk(root, patterns, opts, func(f glob.Found) error {
-			if f.Type.IsRegular() || leadsToFile(filepath.Join(root, f.Name)) {
+		err := glob.Walk(from, patterns, opts, func(f glob.Found) error {
+			if f.Type.IsRegular() || leadsToFile(filepath.Join(from, f.Name)) {
 				files = append(files, path.Join(root, f.Name))
 			}
 			return nil
@@ -92,4 +96,13 @@ func namesGit(patterns []glob.Pattern) bool {
 func leadsToFile(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// within tells whether a clean absolute path lies below a directory, and where.
+func within(dir, path string) (string, bool) {
+	rel, err := filepath.Rel(dir, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return "", false
+	}
+	return rel, true
 }

@@ -25,6 +25,7 @@ type packFile struct {
 // selection gathers the files of one artifact.
 type selection struct {
 	ctx   context.Context
+	what  string // the key of the buildspec, for messages
 	spec  wire.ArtifactSpec
 	say   func(format string, args ...any)
 	seen  map[string]bool // by path
@@ -32,9 +33,10 @@ type selection struct {
 	files []packFile
 }
 
-// selectFiles finds what the artifact's patterns match, in a fixed order. dir is the source directory.
-func selectFiles(ctx context.Context, dir string, spec wire.ArtifactSpec, say func(string, ...any)) ([]packFile, error) {
-	s := &selection{ctx: ctx, spec: spec, say: say, seen: map[string]bool{}, names: map[string]bool{}}
+// selectFiles finds what the artifact's patterns match, in a fixed order. dir is the source directory, what the key
+// of the buildspec that lists the patterns.
+func selectFiles(ctx context.Context, dir, what string, spec wire.ArtifactSpec, say func(string, ...any)) ([]packFile, error) {
+	s := &selection{ctx: ctx, what: what, spec: spec, say: say, seen: map[string]bool{}, names: map[string]bool{}}
 	bases, err := baseDirs(dir, spec.BaseDirectory)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func selectFiles(ctx context.Context, dir string, spec wire.ArtifactSpec, say fu
 			say("Skipping invalid file path %s%s", file, s.why(bases[0], file))
 		}
 	}
-	return s.files, nil
+	return keepApart(settleLinks(s.files, say), say), nil
 }
 
 // baseDirs resolves base-directory, which may be a glob that matches several directories.
@@ -137,7 +139,7 @@ func (s *selection) below(base string, hit []bool) error {
 		}
 		pattern, err := glob.Parse(rel)
 		if err != nil {
-			return mistake("artifacts.files: %v", err)
+			return mistake("%s: %v", s.what, err)
 		}
 		g.patterns = append(g.patterns, pattern)
 		g.index = append(g.index, i)
@@ -184,16 +186,16 @@ func (s *selection) walk(base string, g *group, hit []bool) error {
 		for _, p := range f.Patterns {
 			hit[g.index[p]] = true
 		}
-		return s.add(base, filepath.Join(g.root, f.Name), f)
+		return s.add(filepath.Join(g.root, f.Name), f)
 	})
 	if err == nil || context.Cause(s.ctx) != nil {
 		return err
 	}
-	return mistake("artifacts.files: %v", err)
+	return mistake("%s: %v", s.what, err)
 }
 
 // add takes one file that matched.
-func (s *selection) add(base, full string, f glob.Found) error {
+func (s *selection) add(full string, f glob.Found) error {
 	if s.seen[full] {
 		return nil
 	}
@@ -202,11 +204,13 @@ func (s *selection) add(base, full string, f glob.Found) error {
 	switch {
 	case f.Type.IsRegular():
 	case f.Type&fs.ModeSymlink != 0:
-		target, ok := s.symlink(base, full)
-		if !ok {
+		if s.spec.EnableSymlinks {
+			file.link, _ = os.Readlink(full) // settleLinks decides when all names are known
+		}
+		if problem := leadsNowhere(full); problem != "" && file.link == "" {
+			s.say("Skipping invalid file path %s (%s)", full, problem)
 			return nil
 		}
-		file.link = target
 	default:
 		s.say("Skipping invalid file path %s (it is no regular file)", f.Name)
 		return nil
@@ -217,31 +221,6 @@ func (s *selection) add(base, full string, f glob.Found) error {
 	file.name = s.free(file.name)
 	s.files = append(s.files, file)
 	return nil
-}
-
-// symlink decides what becomes of a symbolic link: with enable-symlinks one that stays inside is packed as it is;
-// any other is packed as the file it leads to, if it leads to one.
-func (s *selection) symlink(base, full string) (target string, ok bool) {
-	info, err := os.Stat(full)
-	if s.spec.EnableSymlinks {
-		target, err2 := os.Readlink(full)
-		real := filepath.Join(filepath.Dir(full), target)
-		_, inside := within(base, real)
-		if err2 == nil && inside && !filepath.IsAbs(target) {
-			return target, true
-		}
-	}
-	switch {
-	case err != nil:
-		s.say("Skipping invalid file path %s (the symbolic link leads nowhere)", full)
-	case info.IsDir():
-		s.say("Skipping invalid file path %s (a symbolic link to a directory is not followed)", full)
-	case !info.Mode().IsRegular():
-		s.say("Skipping invalid file path %s (it leads to no regular file)", full)
-	default:
-		return "", true
-	}
-	return "", false
 }
 
 // free returns the name, or one beside it when another file of the archive has it already: app.log, app-2.log.

@@ -19,11 +19,13 @@ import (
 type agent struct {
 	spool     *spool
 	transport *transport
+	requests  *requests
 	epoch     uint64
 	heard     bool // the last hello was accepted: what follows it counts
 	attempt   string
 	jobs      chan *wire.Job
 	stops     chan *ending
+	resumes   chan string // who lets a build go on that waits at a breakpoint
 }
 
 // lastWordPatience is how long a reader may take nothing before the agent exits without it. The spool has it all.
@@ -57,14 +59,14 @@ func serve(opts options) int {
 	t.spool = s
 	go t.run()
 
-	a := &agent{spool: s, transport: t, jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1)}
+	a := &agent{spool: s, transport: t, requests: &requests{transport: t}, jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1), resumes: make(chan string, 1)}
 	heard := make(chan error, 1)
 	go func() { heard <- a.converse(in) }()
 	if was.frames {
 		return a.afterlife(was, heard)
 	}
 	done, err := a.life(term, heard, func(ctx context.Context, job *wire.Job) wire.Done {
-		return runJob(ctx, job, s, r, opts.home)
+		return runJob(ctx, job, s, r, opts.home, a.requests, a.resumes)
 	})
 	if err != nil {
 		return trouble(err)
@@ -112,7 +114,7 @@ func (a *agent) life(term <-chan os.Signal, heard <-chan error, run func(context
 			}
 		case <-term:
 			end(&ending{
-				status: wire.StatusStopped, reason: "stopped", grace: termGrace,
+				status: wire.StatusStopped, reason: "stopped", grace: termGrace, hurry: true,
 				message: "the build was stopped: its sandbox was told to end (SIGTERM)",
 			})
 			if result == nil {

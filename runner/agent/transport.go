@@ -68,6 +68,17 @@ func (t *transport) notify(line []byte) {
 	t.wake()
 }
 
+// pass sends one line between frames if somebody is attached, and forgets it otherwise: whoever attaches later learns
+// of it from the greeting.
+func (t *transport) pass(line []byte) {
+	t.mu.Lock()
+	attached := t.attached
+	t.mu.Unlock()
+	if attached {
+		t.notify(line)
+	}
+}
+
 // maxNotices bounds the answers that wait for a reader who asks but does not read.
 const maxNotices = 64
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/runner-ci/runner/runner/wire"
@@ -21,56 +20,105 @@ func mistake(format string, args ...any) error {
 	return &clientError{fmt.Sprintf(format, args...)}
 }
 
-// upload runs UPLOAD_ARTIFACTS: it packs what the buildspec lists into one tar in the spool. An error means that
-// the job cannot go on.
+// upload runs UPLOAD_ARTIFACTS: it packs what the buildspec lists into the spool, a tar for each artifact. One that
+// cannot be had fails the phase, and the others are packed all the same. An error means that the job cannot go on.
 func (p *phases) upload(ctx context.Context) error {
 	end := p.begin(wire.PhaseUpload)
-	if p.job.Artifacts == nil {
-		end(wire.StatusSucceeded, "", "")
-		return nil
-	}
-	packed, err := p.pack(ctx)
-	var client *clientError
+	failure, err := p.allArtifacts(ctx)
 	switch {
-	case err == nil:
-		p.packed = &packed
-		p.spool.add(packed)
+	case err != nil:
+		end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
+		return err
+	case failure != "":
+		p.fail(wire.Done{Reason: "artifacts", Phase: wire.PhaseUpload, Message: "uploading artifacts: " + failure})
+		end(wire.StatusFailed, codeClient, failure)
+	default:
 		end(wire.StatusSucceeded, "", "")
-		return nil
-	case errors.As(err, &client):
-		message := p.log.masker.String(client.message)
-		p.fail(wire.Done{Reason: "artifacts", Phase: wire.PhaseUpload, Message: "uploading artifacts: " + message})
-		end(wire.StatusFailed, codeClient, message)
-		return nil
 	}
-	end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
-	return err
+	return nil
 }
 
-func (p *phases) pack(ctx context.Context) (wire.Artifacts, error) {
-	spec, name, err := p.expand(ctx, *p.job.Artifacts)
+// allArtifacts packs the primary and the secondary artifacts. failure is what was wrong with the first of those that
+// failed.
+func (p *phases) allArtifacts(ctx context.Context) (failure string, err error) {
+	if p.job.Artifacts != nil {
+		packed, err := p.artifact(ctx, *p.job.Artifacts, wire.ArtifactsFile)
+		if packed != nil {
+			p.keeps.artifacts = packed
+		}
+		if failure, err = p.failedArtifact(err, ""); err != nil {
+			return "", err
+		}
+		if len(p.job.Secondary) == 0 {
+			p.log.say("Preparing to copy secondary artifacts")
+			p.log.say("No secondary artifacts defined in buildspec")
+		}
+	}
+	for i, spec := range p.job.Secondary {
+		p.log.say("Preparing to copy secondary artifacts %s", spec.ID)
+		packed, err := p.artifact(ctx, spec, wire.SecondaryFile(i))
+		if packed != nil {
+			p.keeps.secondary = append(p.keeps.secondary, *packed)
+		}
+		message, err := p.failedArtifact(err, fmt.Sprintf("secondary artifact %s: ", spec.ID))
+		if err != nil {
+			return "", err
+		}
+		if failure == "" {
+			failure = message
+		}
+	}
+	return failure, nil
+}
+
+// failedArtifact tells a mistake, which it returns as a message, from trouble that ends the job.
+func (p *phases) failedArtifact(err error, prefix string) (string, error) {
+	var client *clientError
+	if !errors.As(err, &client) {
+		return "", err
+	}
+	message := p.log.masker.String(prefix + client.message)
+	if prefix != "" {
+		p.log.say("%s", message)
+	}
+	return message, nil
+}
+
+// artifact packs one artifact.
+func (p *phases) artifact(ctx context.Context, spec wire.ArtifactSpec, file string) (*wire.Artifacts, error) {
+	spec, name, err := p.expand(ctx, spec)
 	if err != nil {
-		return wire.Artifacts{}, err
+		return nil, err
 	}
 	p.out.settle() // what expanding the name printed
+	list, err := p.selected(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, mistake("no matching artifact paths found: none of artifacts.files (%s) is below %s", strings.Join(spec.Files, ", "), orDot(spec.BaseDirectory))
+	}
+	bytes, err := packFiles(ctx, p.spool.dir, file, list, p.job.Limits.ArtifactBytes)
+	if err != nil {
+		return nil, err
+	}
+	packed := wire.Artifacts{ID: spec.ID, File: file, Files: len(list), Bytes: bytes, Name: name}
+	p.spool.add(packed)
+	return &packed, nil
+}
+
+// selected finds the files of an artifact, with CodeBuild's lines in the log.
+func (p *phases) selected(ctx context.Context, spec wire.ArtifactSpec) ([]packFile, error) {
 	p.log.say("Expanding base directory path: %s", orDot(spec.BaseDirectory))
 	p.log.say("Assembling file list")
 	for _, file := range spec.Files {
 		p.log.say("Expanding %s", file)
 	}
-	list, err := selectFiles(ctx, p.job.Dir, spec, p.log.say)
-	if err != nil {
-		return wire.Artifacts{}, err
+	list, err := selectFiles(ctx, p.job.Dir, "artifacts.files", spec, p.log.say)
+	if err == nil && len(list) > 0 {
+		p.log.say("Found %d file(s)", len(list))
 	}
-	if len(list) == 0 {
-		return wire.Artifacts{}, mistake("no matching artifact paths found: none of artifacts.files (%s) is below %s", strings.Join(spec.Files, ", "), orDot(spec.BaseDirectory))
-	}
-	p.log.say("Found %d file(s)", len(list))
-	bytes, err := packFiles(ctx, p.spool.dir, list, p.job.Limits.ArtifactBytes)
-	if err != nil {
-		return wire.Artifacts{}, err
-	}
-	return wire.Artifacts{File: wire.ArtifactsFile, Files: len(list), Bytes: bytes, Name: name}, nil
+	return list, err
 }
 
 func orDot(dir string) string {
@@ -83,137 +131,37 @@ func orDot(dir string) string {
 // expand asks the shell for the values of the variables in the paths, as they are at the end of the job, and has
 // it expand the artifact's name, which may hold commands too.
 func (p *phases) expand(ctx context.Context, spec wire.ArtifactSpec) (wire.ArtifactSpec, string, error) {
-	texts := append([]string{spec.BaseDirectory}, spec.Files...)
-	texts = append(texts, spec.ExcludePaths...)
-	values, err := p.values(ctx, texts)
+	spec, err := p.expandPaths(ctx, "artifacts", spec)
 	if err != nil {
 		return spec, "", err
+	}
+	name, err := p.expandText(ctx, "artifacts.name", spec.Name)
+	limit := maxArtifactName
+	if spec.ID != "" {
+		limit = maxSecondaryName
+	}
+	if len(name) > limit {
+		return spec, "", mistake("artifacts.name has %d bytes after the shell expanded it, want at most %d", len(name), limit)
+	}
+	return spec, name, err
+}
+
+// maxArtifactName is what the artifact store takes, in bytes; maxSecondaryName what the last frame has room for,
+// which names all secondary artifacts.
+const (
+	maxArtifactName  = 1024
+	maxSecondaryName = 192
+)
+
+func (p *phases) expandPaths(ctx context.Context, what string, spec wire.ArtifactSpec) (wire.ArtifactSpec, error) {
+	texts := append([]string{spec.BaseDirectory}, spec.Files...)
+	texts = append(texts, spec.ExcludePaths...)
+	values, err := p.values(ctx, what, texts)
+	if err != nil {
+		return spec, err
 	}
 	spec.BaseDirectory = expandVars(spec.BaseDirectory, values)
 	spec.Files = expandAll(spec.Files, values)
 	spec.ExcludePaths = expandAll(spec.ExcludePaths, values)
-	name, err := p.name(ctx, spec.Name)
-	return spec, name, err
-}
-
-func (p *phases) values(ctx context.Context, texts []string) (map[string]string, error) {
-	var names []string
-	for _, text := range texts {
-		names = append(names, varNames(text)...)
-	}
-	if len(names) == 0 {
-		return nil, nil
-	}
-	var lines strings.Builder
-	for _, name := range names {
-		fmt.Fprintf(&lines, "printf 'A%%s\\000' \"${%s-}\"\n", name)
-	}
-	answers, err := p.shell.ask(ctx, lines.String())
-	if err != nil {
-		return nil, p.unanswered(ctx, err)
-	}
-	if len(answers) != len(names) {
-		return nil, mistake("the shell did not tell the variables in artifacts.files")
-	}
-	values := make(map[string]string, len(names))
-	for i, name := range names {
-		values[name] = answers[i]
-	}
-	return values, nil
-}
-
-// name expands artifacts.name as the shell does between double quotes.
-func (p *phases) name(ctx context.Context, name string) (string, error) {
-	if !strings.ContainsAny(name, "$`\\") {
-		return name, nil
-	}
-	first, _, _ := strings.Cut(name, "\n")
-	answers, err := p.shell.ask(ctx, "(IFS= read -r __runner_value <<__RUNNER_NAME__\n"+first+"\n__RUNNER_NAME__\nprintf 'A%s\\000' \"$__runner_value\")")
-	if err != nil && !errors.Is(err, errEnded) {
-		return "", p.unanswered(ctx, err)
-	}
-	if len(answers) != 1 {
-		return "", mistake("artifacts.name %q could not be expanded by the shell; its message stands above in the log", name)
-	}
-	return answers[0], nil
-}
-
-func (p *phases) unanswered(ctx context.Context, err error) error {
-	if why := context.Cause(ctx); why != nil {
-		return why
-	}
-	return mistake("the variables of artifacts could not be expanded: %v", err)
-}
-
-// varNames returns the names that text refers to as $NAME or ${NAME}.
-func varNames(text string) []string {
-	var names []string
-	scanVars(text, func(name string) string {
-		names = append(names, name)
-		return ""
-	})
-	return names
-}
-
-func expandVars(text string, values map[string]string) string {
-	return scanVars(text, func(name string) string { return values[name] })
-}
-
-func expandAll(texts []string, values map[string]string) []string {
-	all := make([]string, len(texts))
-	for i, text := range texts {
-		all[i] = expandVars(text, values)
-	}
-	return all
-}
-
-// scanVars replaces each reference. What looks like one but is none ("$", "${x:-y}", "$(date)") stays as it is.
-func scanVars(text string, value func(name string) string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		if text[i] != '$' {
-			b.WriteByte(text[i])
-			i++
-			continue
-		}
-		name := nameAt(text[i+1:])
-		length := 1 + len(name)
-		if rest := text[i+1:]; strings.HasPrefix(rest, "{") {
-			name = nameAt(rest[1:])
-			length = len("${}") + len(name)
-			if !strings.HasPrefix(rest[1+len(name):], "}") {
-				name = ""
-			}
-		}
-		if name == "" {
-			b.WriteByte('$')
-			i++
-			continue
-		}
-		b.WriteString(value(name))
-		i += length
-	}
-	return b.String()
-}
-
-// nameAt returns the variable name that text begins with, or "".
-func nameAt(text string) string {
-	n := 0
-	for n < len(text) {
-		c := text[n]
-		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (n == 0 || c < '0' || c > '9') {
-			break
-		}
-		n++
-	}
-	return text[:n]
-}
-
-// within tells whether a clean absolute path lies below a directory, and where.
-func within(dir, path string) (string, bool) {
-	rel, err := filepath.Rel(dir, path)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return "", false
-	}
-	return rel, true
+	return spec, nil
 }

@@ -2,6 +2,7 @@ package glob
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,6 +120,45 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+func TestCoversAndLeads(t *testing.T) {
+	tests := []struct{ pattern, covers, leads, neither string }{
+		{"deps", "deps deps/a deps/a/b", "", "dep other/deps"},
+		{"deps/**/*", "deps/a deps/a/b", "deps deps/a", "other"},
+		{"a/*/c", "a/x/c a/x/c/d", "a a/x", "b a/x/d"},
+		{"**/node_modules", "node_modules/a x/y/node_modules/z", "x x/y", ""},
+	}
+	for _, tt := range tests {
+		p := parse(t, tt.pattern)[0]
+		for name := range strings.FieldsSeq(tt.covers) {
+			if !p.Covers(name) {
+				t.Errorf("%s should cover %s", tt.pattern, name)
+			}
+		}
+		for name := range strings.FieldsSeq(tt.leads) {
+			if !p.Leads(name) {
+				t.Errorf("%s should lead through %s", tt.pattern, name)
+			}
+		}
+		for name := range strings.FieldsSeq(tt.neither) {
+			if p.Covers(name) || p.Leads(name) {
+				t.Errorf("%s should have nothing to do with %s", tt.pattern, name)
+			}
+		}
+	}
+}
+
+func TestWalkOfDirectoriesAndFiles(t *testing.T) {
+	root := tree(t, "a/x", "a/b/y", "c")
+	var got []string
+	err := Walk(root, parse(t, "a/*", "c"), Options{All: true}, func(f Found) error {
+		got = append(got, f.Name)
+		return nil
+	})
+	if want := []string{"a/b", "a/x", "c"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("found %q, %v, want %q", got, err, want)
+	}
+}
+
 func TestWalkEntersOnlyWhatCanMatch(t *testing.T) {
 	root := tree(t, "src/a.go", "node_modules/x/y.go")
 	asked := ""
@@ -140,7 +180,9 @@ func FuzzPattern(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p.Match(name)
+		if p.Match(name) && (!p.Covers(name) || strings.Contains(name, "/") && !p.Leads(path.Dir(name))) && path.Clean(name) == name {
+			t.Errorf("%q matches %q, but neither covers it nor leads there", text, name)
+		}
 		if lit, ok := p.Literal(); ok && !p.Match(lit) {
 			t.Errorf("%q does not match itself", text)
 		}

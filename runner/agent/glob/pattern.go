@@ -88,6 +88,26 @@ func (p Pattern) Match(name string) bool {
 	return p.done(at)
 }
 
+// Covers tells whether the pattern matches a slash-separated relative path or a directory above it.
+func (p Pattern) Covers(name string) bool {
+	at := p.start()
+	for segment := range strings.SplitSeq(name, "/") {
+		if at = p.step(at, segment); at == 0 || p.done(at) {
+			break
+		}
+	}
+	return p.done(at)
+}
+
+// Leads tells whether something below a directory, a slash-separated relative path, can match.
+func (p Pattern) Leads(name string) bool {
+	at := p.start()
+	for segment := range strings.SplitSeq(name, "/") {
+		at = p.step(at, segment)
+	}
+	return p.more(at)
+}
+
 // positions is a set: bit i says that the first i segments are matched.
 type positions uint64
 

@@ -21,6 +21,10 @@ type Options struct {
 	Exclude []Pattern
 	// Dirs asks for directories that match instead of files.
 	Dirs bool
+	// All asks for directories that match as well as files. It goes before Dirs.
+	All bool
+	// Tolerant passes over directories that cannot be read.
+	Tolerant bool
 	// Skip is asked before a directory is entered, with its relative name.
 	Skip func(dir string) bool
 }
@@ -63,7 +67,7 @@ func (w *walk) entries(rel string, at []positions) ([]fs.DirEntry, error) {
 	names, few := w.literals(at)
 	if !few {
 		entries, err := os.ReadDir(dir)
-		if err != nil && !os.IsNotExist(err) {
+		if err != nil && !os.IsNotExist(err) && !w.opts.Tolerant {
 			return nil, fmt.Errorf("listing files: %w", err)
 		}
 		return entries, nil
@@ -110,7 +114,7 @@ func (w *walk) entry(rel string, entry fs.DirEntry, at []positions) error {
 		}
 		more = more || p.more(next[i])
 	}
-	if len(matched) > 0 && entry.IsDir() == w.opts.Dirs && !w.excluded(rel) {
+	if len(matched) > 0 && (w.opts.All || entry.IsDir() == w.opts.Dirs) && !w.excluded(rel) {
 		if err := w.visit(Found{Name: rel, Type: entry.Type(), Patterns: matched}); err != nil {
 			return err
 		}
