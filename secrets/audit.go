@@ -93,7 +93,7 @@ func (s *Store) Audit(cursor string, limit int, name string) (page []Event, next
 	before := uint64(1<<64 - 1)
 	if cursor != "" {
 		if before, err = strconv.ParseUint(cursor, 10, 64); err != nil {
-			return nil, "", say(ErrInvalid, "%q is no cursor; pass on what the page before gave as next", shown(cursor))
+			return nil, "", badCursor(cursor)
 		}
 	}
 	db, err := s.file(false)

@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -45,29 +46,30 @@ func (r *row) secret() Secret {
 // List returns secrets by name, then project: at most limit of them, behind the cursor, which is "" for the first. name
 // narrows it to one name. next is the cursor of the page that follows, or empty.
 func (s *Store) List(cursor string, limit int, name string) (page []Secret, next string, err error) {
+	after, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return nil, "", badCursor(cursor)
+	}
 	db, err := s.file(false)
 	if err != nil || db == nil {
 		return nil, "", err
 	}
+	from, within := after, []byte(nil)
+	if name != "" {
+		within = secretKey(name, "")
+	}
+	if len(from) == 0 {
+		from = within
+	}
 	err = db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketSecrets).Cursor()
-		from := []byte(cursor)
-		if cursor == "" && name != "" {
-			from = []byte(name)
-		}
-		for k, v := c.Seek(from); k != nil; k, v = c.Next() {
-			if cursor != "" && bytes.Compare(k, []byte(cursor)) <= 0 {
-				continue
-			}
-			if key, _, _ := splitKey(k); name != "" && key != name {
-				if key > name {
-					break
-				}
+		for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, within); k, v = c.Next() {
+			if bytes.Equal(k, after) {
 				continue
 			}
 			if len(page) == limit {
 				last := page[limit-1]
-				next = string(secretKey(last.Name, last.Project))
+				next = base64.RawURLEncoding.EncodeToString(secretKey(last.Name, last.Project))
 				return nil
 			}
 			var r row
@@ -79,6 +81,10 @@ func (s *Store) List(cursor string, limit int, name string) (page []Secret, next
 		return nil
 	})
 	return page, next, err
+}
+
+func badCursor(cursor string) error {
+	return say(ErrInvalid, "%q is no cursor; pass on what the page before gave as next", shown(cursor))
 }
 
 // Remove removes a secret with all its versions. The error wraps ErrNotFound when there is none.

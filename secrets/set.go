@@ -200,7 +200,7 @@ func nextNumber(tx *bbolt.Tx, r *row) (string, error) {
 func sameRefs(a, b []string) bool { return strings.Join(a, " ") == strings.Join(b, " ") }
 
 func noSecret(name, project string) error {
-	return say(ErrNotFound, "there is no secret %s of %s; runner secret ls lists what there is", shown(name), projectShown(project))
+	return say(ErrNotFound, "there is no secret %s of %s", shown(name), projectShown(project))
 }
 
 func projectShown(project string) string {
