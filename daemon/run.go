@@ -16,6 +16,7 @@ import (
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source/worktree"
 )
 
@@ -26,11 +27,12 @@ type RunOptions struct {
 	Buildspec  string // path; empty: buildspec.yml
 	Image      string // instead of the buildspec's
 	Env        map[string]string
-	Submodules bool           // whether submodules are fetched
-	Base       *config.Config // registries, CA bundle, proxies, engines and limits; nil: the defaults
-	Engine     *config.Engine // in place of those of Base
-	Limits     config.Limits  // before those of Base
-	Slots      int            // 0: those of Base, the number of cores by default
+	Submodules bool              // whether submodules are fetched
+	Base       *config.Config    // registries, CA bundle, proxies, engines and limits; nil: the defaults
+	Engine     *config.Engine    // in place of those of Base
+	Limits     config.Limits     // before those of Base
+	Slots      int               // 0: those of Base, the number of cores by default
+	Secrets    map[string]string // by name: what parameter-store and secrets-manager resolve against
 	Logger     *slog.Logger
 	Cache      string // where mirrors and temporary state lie; empty: <user cache>/runner
 }
@@ -67,6 +69,7 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 		return err
 	}
 	defer p.dispose()
+	p.scheduler.UseVault(secrets.Memory{Values: o.Secrets, Hint: "runner run has the secrets of a file alone: give it with --secrets FILE, lines NAME=VALUE"})
 	if err := rememberEngines(data, cfg.Engines); err != nil {
 		return err
 	}

@@ -14,12 +14,13 @@ import (
 
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/daemon"
+	"github.com/runner-ci/runner/secrets"
 )
 
 func newRun(a *app) *cobra.Command {
 	var o daemon.RunOptions
 	var engine config.Engine
-	var settings, artifacts, memory, timeout string
+	var settings, artifacts, memory, timeout, secretFile string
 	cmd := &cobra.Command{
 		Use:   "run [DIR]",
 		Short: "Build a working tree here, with no daemon",
@@ -50,6 +51,12 @@ func newRun(a *app) *cobra.Command {
 				engine.ID = config.DefaultEngineID
 				o.Engine = &engine
 			}
+			if secretFile != "" {
+				var err error
+				if o.Secrets, err = secrets.ReadFile(secretFile); err != nil {
+					return err
+				}
+			}
 			o.Version = release()
 			o.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			return a.runLocal(cmd.Context(), o, artifacts)
@@ -59,6 +66,7 @@ func newRun(a *app) *cobra.Command {
 	f.StringVar(&o.Buildspec, "buildspec", "", "path of the buildspec (default buildspec.yml)")
 	f.StringVar(&o.Image, "image", "", "job image, in place of the buildspec's")
 	envFlag(cmd, &o.Env)
+	f.StringVar(&secretFile, "secrets", "", "`FILE` of secrets and parameters, lines NAME=VALUE, that nobody else can read")
 	f.StringVar(&artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&o.Submodules, "submodules", false, "fetch submodules")
 	f.StringVar(&settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, engines and limits")
