@@ -27,14 +27,16 @@ type RunOptions struct {
 	Buildspec  string // path; empty: buildspec.yml
 	Image      string // instead of the buildspec's
 	Env        map[string]string
-	Submodules bool              // whether submodules are fetched
-	Base       *config.Config    // registries, CA bundle, proxies, engines and limits; nil: the defaults
-	Engine     *config.Engine    // in place of those of Base
-	Limits     config.Limits     // before those of Base
-	Slots      int               // 0: those of Base, the number of cores by default
-	Secrets    map[string]string // by name: what parameter-store and secrets-manager resolve against
+	Submodules bool           // whether submodules are fetched
+	Base       *config.Config // registries, CA bundle, proxies, engines and limits; nil: the defaults
+	Engine     *config.Engine // in place of those of Base
+	Limits     config.Limits  // before those of Base
+	Slots      int            // 0: those of Base, the number of cores by default
 	Logger     *slog.Logger
 	Cache      string // where mirrors and temporary state lie; empty: <user cache>/runner
+
+	// Secrets are what parameter-store and secrets-manager resolve against, by name.
+	Secrets map[string]string
 }
 
 // Local is a daemon of one build, inside this process.
@@ -69,7 +71,7 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 		return err
 	}
 	defer p.dispose()
-	p.scheduler.UseVault(secrets.Memory{Values: o.Secrets, Hint: "runner run has the secrets of a file alone: give it with --secrets FILE, lines NAME=VALUE"})
+	p.scheduler.UseVault(secrets.Memory{Values: o.Secrets, Hint: localSecretHint})
 	if err := rememberEngines(data, cfg.Engines); err != nil {
 		return err
 	}
@@ -94,6 +96,8 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 	defer p.endBuild(build)
 	return follow(Local{Client: c, Build: build, Sent: sent})
 }
+
+const localSecretHint = "runner run keeps no secrets: give it with --secrets FILE (lines NAME=VALUE), or its variable with -e NAME=VALUE"
 
 // submit sends the tree through the path that `runner submit` uses.
 func (o *RunOptions) submit(ctx context.Context, c *client.Client, tree worktree.Tree, project string) (string, Sent, error) {

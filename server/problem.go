@@ -13,7 +13,6 @@ import (
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/scheduler"
-	"github.com/runner-ci/runner/secrets"
 )
 
 // Problem is an error as RFC 9457 has it, and what every route answers with when it fails. Package client reads it
@@ -81,14 +80,6 @@ func problemOf(err error) *Problem {
 		return fieldProblems(err)
 	case errors.As(err, &refused):
 		return problem(http.StatusUnprocessableEntity, refused.Reason, "")
-	case errors.Is(err, secrets.ErrLocked):
-		return problem(http.StatusServiceUnavailable, err.Error(), "docs/secrets.md says where the key may be; the daemon looks for it again at each call")
-	case errors.Is(err, secrets.ErrInvalid):
-		return problem(http.StatusUnprocessableEntity, err.Error(), "")
-	case errors.Is(err, secrets.ErrConflict):
-		return problem(http.StatusConflict, err.Error(), "choose another id for the version, or let the daemon number it")
-	case errors.Is(err, secrets.ErrNotFound):
-		return problem(http.StatusNotFound, err.Error(), "runner secret ls lists what there is")
 	case errors.Is(err, scheduler.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return problem(http.StatusNotFound, err.Error(), "")
 	case errors.Is(err, scheduler.ErrManagedByFile), errors.Is(err, scheduler.ErrEnded):

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,7 +65,7 @@ func (a *api) listSecrets(_ context.Context, in *SecretListInput) (*jsonOut[clie
 	}
 	rows, next, err := store.List(in.Cursor, in.Limit, in.Name)
 	if err != nil {
-		return nil, err
+		return nil, secretProblem(err)
 	}
 	page := client.Page[client.Secret]{Items: make([]client.Secret, len(rows)), Next: next}
 	for i, s := range rows {
@@ -90,7 +91,7 @@ func (a *api) putSecret(ctx context.Context, in *putSecretIn) (*jsonOut[client.S
 		Name: c.Name, Project: c.Project, Value: c.Value, Version: c.Version, Refs: c.Refs, By: callerOf(ctx),
 	})
 	if err != nil {
-		return nil, err
+		return nil, secretProblem(err)
 	}
 	if !out.Same {
 		a.Logger.Info("secret stored", "name", c.Name, "project", c.Project, "value", c.Value != nil, "scope", c.Refs != nil, "by", callerOf(ctx))
@@ -104,7 +105,7 @@ func (a *api) removeSecret(ctx context.Context, in *SecretInput) (*struct{}, err
 		return nil, err
 	}
 	if err := store.Remove(ctx, in.Name, in.Project, callerOf(ctx)); err != nil {
-		return nil, err
+		return nil, secretProblem(err)
 	}
 	a.Logger.Info("secret removed", "name", in.Name, "project", in.Project, "by", callerOf(ctx))
 	return nil, nil
@@ -117,13 +118,28 @@ func (a *api) auditSecrets(_ context.Context, in *SecretListInput) (*jsonOut[cli
 	}
 	rows, next, err := store.Audit(in.Cursor, in.Limit, in.Name)
 	if err != nil {
-		return nil, err
+		return nil, secretProblem(err)
 	}
 	page := client.Page[client.SecretEvent]{Items: make([]client.SecretEvent, len(rows)), Next: next}
 	for i, e := range rows {
 		page.Items[i] = client.SecretEvent(e)
 	}
 	return answer(page)
+}
+
+// secretProblem gives an error of the store its status.
+func secretProblem(err error) error {
+	switch {
+	case errors.Is(err, secrets.ErrLocked):
+		return problem(http.StatusServiceUnavailable, err.Error(), "docs/secrets.md says where the key may be; the daemon looks for it again at each call")
+	case errors.Is(err, secrets.ErrInvalid):
+		return problem(http.StatusUnprocessableEntity, err.Error(), "")
+	case errors.Is(err, secrets.ErrConflict):
+		return problem(http.StatusConflict, err.Error(), "choose another id for the version, or let the daemon number it")
+	case errors.Is(err, secrets.ErrNotFound):
+		return problem(http.StatusNotFound, err.Error(), "runner secret ls lists what there is")
+	}
+	return err
 }
 
 func showSecret(s secrets.Secret) client.Secret {
