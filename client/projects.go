@@ -15,8 +15,12 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 
 // all reads every page of a list.
 func all[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	return allOf[T](ctx, c, path, url.Values{})
+}
+
+// allOf is all for a list that a query narrows.
+func allOf[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
 	var items []T
-	query := url.Values{}
 	for {
 		var page Page[T]
 		if err := c.get(ctx, path, query, &page); err != nil {

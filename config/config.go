@@ -23,6 +23,7 @@ type Config struct {
 	Registries    []Registry  `yaml:"registries"`
 	AllowFileURLs bool        `yaml:"allow-file-urls"` // whether projects may name file:// repositories
 	Source        SourceLimit `yaml:"source"`
+	Secrets       SecretStore `yaml:"secrets"`
 	Projects      []Project   `yaml:"projects"`
 }
 
@@ -77,6 +78,11 @@ type Registry struct {
 type SourceLimit struct {
 	MemoryBytes int64         `yaml:"memory" unit:"bytes"`
 	Timeout     time.Duration `yaml:"timeout"`
+}
+
+// SecretStore is where parameters and secrets of builds are kept.
+type SecretStore struct {
+	KeyFile string `yaml:"key-file"` // age identity that opens them, outside the data directory; see secrets.FindKey
 }
 
 // Project is a repository and a buildspec path, with settings. The JSON form is stored in state.db for projects

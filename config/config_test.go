@@ -112,6 +112,7 @@ proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
 registries: [{server: ghcr.io, username: bot, password: "env:GHCR"}]
 allow-file-urls: true
 source: {memory: 512MiB, timeout: 5m}
+secrets: {key-file: key}
 projects:
   - name: api
     url: https://example.com/api.git

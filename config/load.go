@@ -133,6 +133,7 @@ func (c *Config) absolute(dir string) {
 	}
 	path(&c.Data)
 	path(&c.CABundle)
+	path(&c.Secrets.KeyFile)
 	for i := range c.Registries {
 		c.Registries[i].Password = c.Registries[i].Password.absolute(dir)
 	}

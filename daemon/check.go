@@ -12,9 +12,10 @@ import (
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/secrets"
 )
 
-// Check proves the invariants of both files of a stopped daemon and of its mirrors and snapshots, and compares the
+// Check proves the invariants of the files of a stopped daemon and of its mirrors and snapshots, and compares the
 // sandboxes that the state knows with what engines and disk hold. It changes nothing, and reports each thing that is
 // wrong.
 func Check(ctx context.Context, cfg *config.Config, report func(problem string)) error {
@@ -37,6 +38,7 @@ func Check(ctx context.Context, cfg *config.Config, report func(problem string))
 	return errors.Join(
 		part(l.state(), func() error { return checkState(ctx, cfg, l, report) }),
 		part(l.blobs(), func() error { return checkBlobs(ctx, l.blobs(), report) }),
+		part(l.secrets(), func() error { return secrets.Check(secretOptions(cfg, l, nil), report) }),
 		checkSource(ctx, cfg, l, report),
 	)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
 )
 
@@ -30,6 +31,7 @@ func serveLayout(cfg *config.Config) layout {
 
 func (l layout) state() string     { return filepath.Join(l.data, "state.db") }
 func (l layout) blobs() string     { return filepath.Join(l.data, "artifacts.db") }
+func (l layout) secrets() string   { return filepath.Join(l.data, "secrets.db") }
 func (l layout) sandboxes() string { return filepath.Join(l.data, "sandboxes") }
 func (l layout) token() string     { return filepath.Join(l.data, "token") }
 
@@ -40,6 +42,7 @@ type parts struct {
 	scheduler *scheduler.Scheduler
 	artifacts *artifacts.Store
 	source    *source.Store
+	secrets   *secrets.Store // nil in a daemon of one build
 	runner    *runner.Runner
 
 	unlock func()
@@ -147,6 +150,9 @@ func (p *parts) close() {
 		}
 		if p.artifacts != nil {
 			errs = append(errs, p.artifacts.Close())
+		}
+		if p.secrets != nil {
+			errs = append(errs, p.secrets.Close())
 		}
 		if err := errors.Join(errs...); err != nil {
 			p.log.Error("closing the stores", "error", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source/worktree"
 )
 
@@ -33,6 +34,9 @@ type RunOptions struct {
 	Slots      int            // 0: those of Base, the number of cores by default
 	Logger     *slog.Logger
 	Cache      string // where mirrors and temporary state lie; empty: <user cache>/runner
+
+	// Secrets are what parameter-store and secrets-manager resolve against, by name.
+	Secrets map[string]string
 }
 
 // Local is a daemon of one build, inside this process.
@@ -67,6 +71,7 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 		return err
 	}
 	defer p.dispose()
+	p.scheduler.UseVault(secrets.Memory{Values: o.Secrets, Hint: localSecretHint})
 	if err := rememberEngines(data, cfg.Engines); err != nil {
 		return err
 	}
@@ -91,6 +96,8 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 	defer p.endBuild(build)
 	return follow(Local{Client: c, Build: build, Sent: sent})
 }
+
+const localSecretHint = "runner run keeps no secrets: give it with --secrets FILE (lines NAME=VALUE), or its variable with -e NAME=VALUE"
 
 // submit sends the tree through the path that `runner submit` uses.
 func (o *RunOptions) submit(ctx context.Context, c *client.Client, tree worktree.Tree, project string) (string, Sent, error) {

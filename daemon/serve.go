@@ -35,6 +35,9 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 		return err
 	}
 	defer p.close()
+	if err := p.openSecrets(cfg); err != nil {
+		return err
+	}
 	token, created, err := server.EnsureToken(p.layout.token())
 	if err != nil {
 		return err
@@ -119,7 +122,7 @@ func (p *parts) reload(path string, current *atomic.Pointer[config.Config]) erro
 	for _, name := range needsRestart(old, next) {
 		p.log.Warn("a changed setting needs a restart (running builds survive it)", "setting", name)
 	}
-	next.Listen, next.Data, next.Engines, next.Source = old.Listen, old.Data, old.Engines, old.Source
+	next.Listen, next.Data, next.Engines, next.Source, next.Secrets = old.Listen, old.Data, old.Engines, old.Source, old.Secrets
 	if err := p.scheduler.Configure(next); err != nil {
 		return err
 	}
@@ -136,6 +139,7 @@ func needsRestart(old, next *config.Config) (names []string) {
 		"source":    old.Source == next.Source,
 		"ca-bundle": old.CABundle == next.CABundle,
 		"proxy":     old.Proxy == next.Proxy,
+		"secrets":   old.Secrets == next.Secrets,
 	} {
 		if !same {
 			names = append(names, name)

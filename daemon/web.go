@@ -21,8 +21,12 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) *ht
 	for _, e := range cfg().Engines {
 		engines = append(engines, e.ID)
 	}
+	var vault server.Secrets
+	if p.secrets != nil {
+		vault = p.secrets
+	}
 	handler := server.New(server.Options{
-		Scheduler: p.scheduler, Artifacts: p.artifacts, Source: mirrors{p.source},
+		Secrets: vault, Scheduler: p.scheduler, Artifacts: p.artifacts, Source: mirrors{p.source},
 		Forges:       []forge.Forge{forge.GitHub{}},
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },

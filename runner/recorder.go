@@ -30,6 +30,7 @@ type recorder struct {
 	cut      bool  // something was dropped
 	progress Progress
 	told     map[mark]bool // what was told of phases; each counts once
+	mask     remask
 
 	flushed time.Time
 	timer   *time.Timer
@@ -82,7 +83,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		if err := wire.Decode(f, &l); err != nil {
 			return nil, err
 		}
-		r.print(l.Data)
+		r.print(r.mask.output(l.Data))
 	case wire.KindPhaseBegan:
 		var b wire.PhaseBegan
 		if err := wire.Decode(f, &b); err != nil {
@@ -94,6 +95,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		if err := wire.Decode(f, &e); err != nil {
 			return nil, err
 		}
+		r.mask.phase(&e)
 		if known(e.Status) { // an empty one would say that it began
 			r.tell(mark{e.Phase, true}, e)
 		}
@@ -102,12 +104,14 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		if err := wire.Decode(f, &c); err != nil {
 			return nil, err
 		}
+		r.mask.command(&c)
 		r.progress.Command = &c
 	case wire.KindDone:
 		var d wire.Done
 		if err := wire.Decode(f, &d); err != nil {
 			return nil, err
 		}
+		r.mask.done(&d)
 		return &d, nil
 	}
 	return nil, nil
@@ -166,6 +170,7 @@ func (r *recorder) flush(ctx context.Context) error {
 	if r.frame == r.stored {
 		return nil
 	}
+	r.print(r.mask.rest())
 	// What was read must be stored even while the daemon is told to leave: it costs milliseconds, and spares the
 	// agent a resend.
 	ctx = context.WithoutCancel(ctx)

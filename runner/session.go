@@ -33,6 +33,7 @@ func (s *session) run(ctx context.Context) Result {
 		return s.storeFault(err)
 	}
 	s.rec = rec
+	s.rec.mask = newRemask(s.attempt.Job.Secrets)
 	res, ok := s.provision(ctx)
 	if !ok {
 		return s.finish(ctx, res)
@@ -142,7 +143,7 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 				return done, err
 			}
 		case <-s.rec.due():
-			if err := s.rec.flush(ctx); err != nil {
+			if err := s.rec.settle(ctx); err != nil {
 				return nil, err
 			}
 		case req := <-s.attempt.Stop:

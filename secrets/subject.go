@@ -10,6 +10,10 @@ var (
 	ErrForbidden = errors.New("not for this build")
 	// ErrLocked: the store has no identity to open values with.
 	ErrLocked = errors.New("the secret store has no key")
+	// ErrInvalid: a name, a value or a scope that no secret can have.
+	ErrInvalid = errors.New("not valid")
+	// ErrConflict: a version of that id holds another value.
+	ErrConflict = errors.New("there already")
 )
 
 // Subject is who asks for a secret: one build.

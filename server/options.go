@@ -9,6 +9,7 @@ import (
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/secrets"
 )
 
 // Scheduler is what the server needs of package scheduler.
@@ -45,7 +46,16 @@ type Artifacts interface {
 	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 }
 
+// Secrets is what the server needs of package secrets. It takes values in and never gives one out.
+type Secrets interface {
+	Set(ctx context.Context, c secrets.Change) (secrets.Changed, error)
+	List(cursor string, limit int, name string) (page []secrets.Secret, next string, err error)
+	Remove(ctx context.Context, name, project, by string) error
+	Audit(cursor string, limit int, name string) (page []secrets.Event, next string, err error)
+}
+
 var (
+	_ Secrets   = (*secrets.Store)(nil)
 	_ Scheduler = (*scheduler.Scheduler)(nil)
 	_ Artifacts = (*artifacts.Store)(nil)
 )
@@ -70,6 +80,7 @@ type Options struct {
 	Scheduler Scheduler
 	Artifacts Artifacts
 	Source    Source
+	Secrets   Secrets       // nil where none are kept, as in a daemon of one build
 	Forges    []forge.Forge // each gets a route /hooks/<name>
 	Tokens    []Token       // any of them opens every route; without one, none does
 

@@ -66,6 +66,7 @@ func New(o Options) http.Handler {
 	a.routeTriggers()
 	a.routeProjects()
 	a.routeSubmit()
+	a.routeSecrets()
 	a.routeHooks()
 	a.routeOpenAPI()
 	return a

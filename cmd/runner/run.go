@@ -14,12 +14,13 @@ import (
 
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/daemon"
+	"github.com/runner-ci/runner/secrets"
 )
 
 func newRun(a *app) *cobra.Command {
 	var o daemon.RunOptions
 	var engine config.Engine
-	var settings, artifacts, memory, timeout string
+	var settings, artifacts, memory, timeout, secretFile string
 	cmd := &cobra.Command{
 		Use:   "run [DIR]",
 		Short: "Build a working tree here, with no daemon",
@@ -50,6 +51,12 @@ func newRun(a *app) *cobra.Command {
 				engine.ID = config.DefaultEngineID
 				o.Engine = &engine
 			}
+			if secretFile != "" {
+				var err error
+				if o.Secrets, err = secrets.ReadFile(secretFile); err != nil {
+					return err
+				}
+			}
 			o.Version = release()
 			o.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			return a.runLocal(cmd.Context(), o, artifacts)
@@ -68,6 +75,7 @@ func newRun(a *app) *cobra.Command {
 	f.Float64Var(&o.Limits.CPUs, "cpus", 0, "cores of a job (default no limit)")
 	f.StringVar(&memory, "memory", "", "memory of a job, like 4GiB (default no limit)")
 	f.StringVar(&timeout, "timeout", "", "of each job (default 60m)")
+	f.StringVar(&secretFile, "secrets", "", "`FILE` of secrets and parameters, lines NAME=VALUE, that nobody else can read")
 	a.jsonFlag(cmd)
 	annotate(cmd, "environment", "DOCKER_HOST     the Docker engine\nXDG_CACHE_HOME  where mirrors and temporary state lie, in the folder runner")
 	return exits(cmd, exitBuilt, exitFailed, "2    trouble: wrong usage, no engine, no git working tree, a FAULT", "130  interrupted; the build was stopped")

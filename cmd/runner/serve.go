@@ -14,6 +14,7 @@ import (
 
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/daemon"
+	"github.com/runner-ci/runner/secrets"
 )
 
 // systemConfig is read when no file is named and this one exists.
@@ -21,12 +22,13 @@ const systemConfig = "/etc/runner/runner.yml"
 
 // settings are the flags by which serve and check find the daemon's configuration.
 type settings struct {
-	file, data string
+	file, data, key string
 }
 
 func (s *settings) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.file, "config", "", "configuration `FILE` (default "+systemConfig+" where there is one)")
 	cmd.Flags().StringVar(&s.data, "data", "", "data `DIR`, in place of the configuration's")
+	cmd.Flags().StringVar(&s.key, "key-file", "", "age identity `FILE` that secrets are sealed to, outside the data directory (default secrets.key-file, RUNNER_KEY_FILE, systemd's credential runner-key, or "+secrets.DefaultKey()+")")
 }
 
 // load reads the file that was named, or the system's, or none.
@@ -45,6 +47,9 @@ func (s *settings) load() (*config.Config, error) {
 	}
 	if s.data != "" {
 		cfg.Data = s.data
+	}
+	if s.key != "" {
+		cfg.Secrets.KeyFile = s.key
 	}
 	return cfg, nil
 }
@@ -80,7 +85,7 @@ func newServe(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&dockerHost, "docker-host", "", "Docker engine, like unix:///var/run/docker.sock, of a configuration with one engine")
 	cmd.Flags().StringVar(&format, "log-format", "text", "of the daemon's own log: text or json")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
-	annotate(cmd, "environment", "DOCKER_HOST     the Docker engine, where the configuration names none\nXDG_STATE_HOME  where the data directory is, for users other than root")
+	annotate(cmd, "environment", "DOCKER_HOST     the Docker engine, where the configuration names none\nRUNNER_KEY_FILE the key of the secret store, where neither flag nor configuration names one\nXDG_STATE_HOME  where the data directory is, for users other than root")
 	return exits(cmd, "0    ended by a signal; running builds go on", "2    trouble: the configuration, the address, the data directory, the engine")
 }
 

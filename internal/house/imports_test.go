@@ -29,7 +29,7 @@ var arrows = map[string]arrow{
 	"runner/wire":        {nil, "it is built into the agent, which must stay small"},
 	"runner/agent":       {[]string{"runner/wire", "runner/agent/..."}, "it runs in every sandbox: 1 ms and 1.5 MB, or 50 ms and 32 MB"},
 	"runner/agentbin":    {nil, "it carries bytes"},
-	"runner":             {[]string{"runner/wire", "buildspec", "source/...", "artifacts"}, "a job knows nothing of queues, projects or HTTP; it declares the interfaces it needs from above"},
+	"runner":             {[]string{"runner/wire", "runner/agent/mask", "buildspec", "source/...", "artifacts"}, "a job knows nothing of queues, projects or HTTP; it declares the interfaces it needs from above. What it is told is masked again, as the agent masks"},
 	"runner/docker":      {[]string{"runner", "runner/wire", "runner/agentbin"}, "an executor makes sandboxes; what runs in them is not its business"},
 	"runner/process":     {[]string{"runner", "runner/wire", "runner/agentbin", "runner/agent"}, "an executor makes sandboxes; what runs in them is not its business"},
 	"runner/conformance": {[]string{"runner", "runner/wire"}, "one suite for every executor can name none of them"},

@@ -78,6 +78,9 @@ func (s *Stream) Append(dst, data []byte) []byte {
 	return dst
 }
 
+// Holds tells whether something is held back.
+func (s *Stream) Holds() bool { return len(s.held) > 0 }
+
 // Flush appends what is held back: the output is over, so it begins no secret.
 func (s *Stream) Flush(dst []byte) []byte {
 	if s.m == nil {

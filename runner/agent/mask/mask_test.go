@@ -31,12 +31,15 @@ func TestSecretsAreHidden(t *testing.T) {
 		{"basic auth", "Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+token)), ""},
 		{"alignment 1", base64.StdEncoding.EncodeToString([]byte("x" + token + "yyy")), ""},
 		{"wrapped", wrap(base64.StdEncoding.EncodeToString([]byte(long))), "***\n***\n***\n***\n"},
+		{"in JSON", `{"key":"-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n}\n-----END KEY-----\n"}`, `{"key":"***"}`},
+		{"quotes in JSON", `"sa\"y <&>\""`, `"***"`},
+		{"quotes in JSON for HTML", `"sa\"y \u003c\u0026\u003e\""`, `"***"`},
 		{"overlapping", "abcdef!", "***!"},
 		{"the longer of two", "prefix-and-more", "***"},
 		{"the shorter of two", "prefix-and-mor", "***-and-mor"},
 		{"too short to mask", "ab", "ab"},
 	}
-	m := New([]string{token, key, long, "abcd", "cdef", "prefix", "prefix-and-more", "ab", ""})
+	m := New([]string{token, key, long, "abcd", "cdef", "prefix", "prefix-and-more", "ab", "", `sa"y <&>"`})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := m.String(tt.text)
@@ -70,6 +73,26 @@ func TestEveryAlignmentOfBase64IsHidden(t *testing.T) {
 			rest, _ := base64.StdEncoding.DecodeString(strings.ReplaceAll(got, stars, ""))
 			if !strings.Contains(got, stars) || strings.Contains(string(rest), "horse") {
 				t.Errorf("lead %d, tail %d: %s became %s", lead, tail, text, got)
+			}
+		}
+	}
+}
+
+// A token in a basic-auth header is what people pipe through base64, which breaks lines.
+func TestBase64BrokenAnywhereIsHidden(t *testing.T) {
+	const secret = "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij"
+	m := New([]string{secret})
+	for lead := range 120 {
+		text := wrap(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("~", lead) + secret + "~~~~")))
+		shown := strings.NewReplacer(stars, "\x00", "\n", "\x00").Replace(m.String(text))
+		for part := range strings.SplitSeq(shown, "\x00") {
+			for from := range 4 {
+				rest, _ := base64.RawStdEncoding.DecodeString(part[min(from, len(part)):])
+				for i := 0; i+8 <= len(rest); i++ {
+					if strings.Contains(secret, string(rest[i:i+8])) {
+						t.Fatalf("lead %d: %q shows in %q", lead, rest[i:i+8], m.String(text))
+					}
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package mask
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,10 @@ const (
 	minEncoded = 6
 	// wrapAt is where the base64 command breaks its lines.
 	wrapAt = 76
+	// minPiece is the shortest piece of a base64 form that is masked where a line was broken inside it.
+	minPiece = 8
+	// maxPieces bounds, in bytes, the values whose pieces are masked: tokens and passwords. Their number grows with the value.
+	maxPieces = 1 << 10
 )
 
 // patterns returns every text by which the secrets are to be known, longest first.
@@ -36,6 +41,7 @@ func patterns(secrets []string) []string {
 		for _, value := range []string{secret, trimmed, trimmed + "\n"} {
 			all = appendLong(all, minEncoded, encoded(value)...)
 			all = appendLong(all, minSecret, escaped(value)...)
+			all = appendLong(all, minSecret, quoted(value)...)
 		}
 	}
 	slices.SortFunc(all, func(a, b string) int {
@@ -71,7 +77,11 @@ func encoded(value string) []string {
 			}
 		}
 		for lead := range 3 {
-			forms = append(forms, aligned(alphabet, value, lead))
+			form := aligned(alphabet, value, lead)
+			forms = append(forms, form)
+			if len(value) <= maxPieces {
+				forms = append(forms, pieces(form)...)
+			}
 		}
 	}
 	return forms
@@ -89,6 +99,38 @@ func aligned(alphabet *base64.Encoding, value string, lead int) string {
 		return ""
 	}
 	return text[from:to]
+}
+
+// pieces returns what a line of broken base64 may hold of a form that stands inside something longer: its beginning, its
+// end, or a full line out of its middle.
+func pieces(form string) []string {
+	var out []string
+	for i := minPiece; i+minPiece <= len(form); i++ {
+		out = append(out, form[:i], form[i:])
+	}
+	for i := 1; i+wrapAt < len(form); i++ {
+		out = append(out, form[i:i+wrapAt])
+	}
+	return out
+}
+
+// quoted returns the value as JSON and most languages escape it, where that differs: with the signs that HTML minds
+// escaped too, and without.
+func quoted(value string) []string {
+	var forms []string
+	for _, html := range []bool{true, false} {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(html)
+		if e.Encode(value) != nil {
+			return nil
+		}
+		text := strings.TrimSuffix(b.String(), "\n")
+		if text = text[1 : len(text)-1]; text != value {
+			forms = append(forms, text)
+		}
+	}
+	return forms
 }
 
 // escaped returns the URL-encoded forms that differ from the value: with a space as %20 or as +, and with

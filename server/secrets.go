@@ -1,0 +1,151 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/secrets"
+)
+
+// SecretInput names one secret. It stands in the query, which is not logged, and not in the path: names have slashes.
+type SecretInput struct {
+	Name    string `query:"name" required:"true" maxLength:"512" example:"/prod/db/password"`
+	Project string `query:"project" required:"true" maxLength:"150" doc:"the project that may have it, or * for a secret of every project"`
+}
+
+// SecretListInput is a page of a list of secrets, or of what happened to them.
+type SecretListInput struct {
+	Cursor string `query:"cursor" maxLength:"1000" doc:"next of the page before"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"items a page"`
+	Name   string `query:"name" maxLength:"512" doc:"only of this name"`
+}
+
+type putSecretIn struct{ Body client.SecretChange }
+
+func (a *api) routeSecrets() {
+	tags := []string{"secrets"}
+	const path = "/api/v1/secrets"
+	add(a, huma.Operation{
+		OperationID: "list-secrets", Method: http.MethodGet, Path: path, Tags: tags,
+		Summary: "List secrets and parameters by name, with their scopes and versions. No route gives a value",
+		Errors:  []int{http.StatusUnprocessableEntity},
+	}, a.listSecrets)
+	add(a, huma.Operation{
+		OperationID: "put-secret", Method: http.MethodPut, Path: path, Tags: tags,
+		Summary: "Make a secret, or give it another value or scope. The same again changes nothing",
+		Errors:  []int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, a.putSecret)
+	add(a, huma.Operation{
+		OperationID: "remove-secret", Method: http.MethodDelete, Path: path, Tags: tags,
+		Summary: "Remove a secret with all its versions", DefaultStatus: http.StatusNoContent,
+	}, a.removeSecret)
+	add(a, huma.Operation{
+		OperationID: "audit-secrets", Method: http.MethodGet, Path: path + "/audit", Tags: tags,
+		Summary: "What was done to secrets, and which builds were given or refused one, newest first",
+		Errors:  []int{http.StatusUnprocessableEntity},
+	}, a.auditSecrets)
+}
+
+// store is the secret store, or why there is none.
+func (a *api) store() (Secrets, error) {
+	if a.Secrets == nil {
+		return nil, problem(http.StatusNotFound, "no secrets are kept here", "runner serve keeps secrets; runner run takes them from a file, with --secrets")
+	}
+	return a.Secrets, nil
+}
+
+func (a *api) listSecrets(_ context.Context, in *SecretListInput) (*jsonOut[client.Page[client.Secret]], error) {
+	store, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := store.List(in.Cursor, in.Limit, in.Name)
+	if err != nil {
+		return nil, secretProblem(err)
+	}
+	page := client.Page[client.Secret]{Items: make([]client.Secret, len(rows)), Next: next}
+	for i, s := range rows {
+		page.Items[i] = showSecret(s)
+	}
+	return answer(page)
+}
+
+// putSecret refuses a project that does not exist: a name with a slip of the finger would be found out by a failed
+// build, long after.
+func (a *api) putSecret(ctx context.Context, in *putSecretIn) (*jsonOut[client.SecretChanged], error) {
+	store, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	c := in.Body
+	if c.Project != secrets.AllProjects {
+		if _, err := a.Scheduler.Project(c.Project); err != nil {
+			return nil, err
+		}
+	}
+	out, err := store.Set(ctx, secrets.Change{
+		Name: c.Name, Project: c.Project, Value: c.Value, Version: c.Version, Refs: c.Refs, By: callerOf(ctx),
+	})
+	if err != nil {
+		return nil, secretProblem(err)
+	}
+	if !out.Same {
+		a.Logger.Info("secret stored", "name", c.Name, "project", c.Project, "value", c.Value != nil, "scope", c.Refs != nil, "by", callerOf(ctx))
+	}
+	return answer(client.SecretChanged{Secret: showSecret(out.Secret), Created: out.Created, Same: out.Same, KeyMade: out.KeyMade})
+}
+
+func (a *api) removeSecret(ctx context.Context, in *SecretInput) (*struct{}, error) {
+	store, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Remove(ctx, in.Name, in.Project, callerOf(ctx)); err != nil {
+		return nil, secretProblem(err)
+	}
+	a.Logger.Info("secret removed", "name", in.Name, "project", in.Project, "by", callerOf(ctx))
+	return nil, nil
+}
+
+func (a *api) auditSecrets(_ context.Context, in *SecretListInput) (*jsonOut[client.Page[client.SecretEvent]], error) {
+	store, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := store.Audit(in.Cursor, in.Limit, in.Name)
+	if err != nil {
+		return nil, secretProblem(err)
+	}
+	page := client.Page[client.SecretEvent]{Items: make([]client.SecretEvent, len(rows)), Next: next}
+	for i, e := range rows {
+		page.Items[i] = client.SecretEvent(e)
+	}
+	return answer(page)
+}
+
+// secretProblem gives an error of the store its status.
+func secretProblem(err error) error {
+	switch {
+	case errors.Is(err, secrets.ErrLocked):
+		return problem(http.StatusServiceUnavailable, err.Error(), "docs/secrets.md says where the key may be; the daemon looks for it again at each call")
+	case errors.Is(err, secrets.ErrInvalid):
+		return problem(http.StatusUnprocessableEntity, err.Error(), "")
+	case errors.Is(err, secrets.ErrConflict):
+		return problem(http.StatusConflict, err.Error(), "choose another id for the version, or let the daemon number it")
+	case errors.Is(err, secrets.ErrNotFound):
+		return problem(http.StatusNotFound, err.Error(), "runner secret ls lists what there is")
+	}
+	return err
+}
+
+func showSecret(s secrets.Secret) client.Secret {
+	out := client.Secret{Name: s.Name, Project: s.Project, Refs: s.Refs, Versions: make([]client.SecretVersion, len(s.Versions))}
+	for i, v := range s.Versions {
+		out.Versions[i] = client.SecretVersion(v)
+	}
+	return out
+}
