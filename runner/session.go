@@ -23,7 +23,8 @@ type session struct {
 	stopped time.Time
 	rereads int // of a spool that could not be read to its end
 	began   time.Time
-	decided bool // the result stands, whatever becomes of the context
+	notes   []string // our own lines for the end of the log
+	decided bool     // the result stands, whatever becomes of the context
 }
 
 func (s *session) run(ctx context.Context) Result {
