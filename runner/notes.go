@@ -34,7 +34,7 @@ func brief(text string, n int) string {
 func (s *session) closingNotes(ctx context.Context, res Result) {
 	ours := res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "artifacts" || res.Reason == "service"
 	if ours {
-		s.notes = append(s.notes, fmt.Sprintf("%s: %s", res.Status, res.Message))
+		s.notes = append(s.notes, fmt.Sprintf("%s: %s", res.Status, strings.TrimRight(res.Message, "\n")))
 	}
 	if err := s.rec.close(ctx, s.notes); err != nil {
 		s.log.Error("storing the last lines of a log", "error", err)
