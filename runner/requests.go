@@ -54,8 +54,8 @@ func (r *requests) take(q wire.Request) error {
 	done := make(chan struct{})
 	r.busy = done
 	go func() {
-		defer close(done)
 		a := r.s.answer(r.ctx, q)
+		close(done) // before the agent can know, and ask the next thing
 		if r.ctx.Err() != nil {
 			return
 		}
