@@ -17,12 +17,13 @@ const checkRows = 64
 
 // Check reads the whole store and reports, in a sentence each, where it is not as it must be: every set and log has
 // its generation; every file's chunks exist, are counted and long enough; every chunk has the bytes its hash names;
-// every log reads to its end; references and totals add up; nothing lies there that nothing names. It may run while
-// the store is used, and returns an error only when it could not do its work.
+// every log reads to its end; references and totals add up; every cache has the file that was stored for it; nothing
+// lies there that nothing names. It may run while the store is used, and returns an error only when it could not do
+// its work.
 func (s *Store) Check(ctx context.Context, report func(problem string)) error {
 	c := &checker{s: s, ctx: ctx, report: report}
 	return errors.Join(
-		c.generations(), c.headers(), c.logs(), c.chunks(), c.content(), c.accounts())
+		c.generations(), c.headers(), c.logs(), c.chunks(), c.content(), c.accounts(), c.caches())
 }
 
 type checker struct {

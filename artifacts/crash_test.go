@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		crashChild(path)
 		return
 	}
+	if path := os.Getenv(cacheCrashEnv); path != "" {
+		cacheCrashChild(path)
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -126,8 +130,14 @@ func TestKilledInTheMiddle(t *testing.T) {
 // killedChild lets a child report so many durable writes, waits a little, and kills it.
 func killedChild(t *testing.T, path string, lines int, after time.Duration) string {
 	t.Helper()
+	return killedChildOf(t, crashEnv, path, lines, after)
+}
+
+// killedChildOf does so with the child that the variable env makes.
+func killedChildOf(t *testing.T, env, path string, lines int, after time.Duration) string {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), crashEnv+"="+path)
+	cmd.Env = append(os.Environ(), env+"="+path)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

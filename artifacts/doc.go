@@ -1,5 +1,5 @@
 // Package artifacts keeps what builds leave, bytes in and bytes out, in one bbolt file: logs, and the sets of files
-// that jobs produce. It knows nothing of builds and projects; its callers name things by ids of their own.
+// that jobs produce; and, in plain files beside it, caches. It knows nothing of builds and projects; its callers name things by ids of their own.
 //
 // # Logs
 //
@@ -20,6 +20,12 @@
 // A set is written under a new generation and becomes visible, whole, in the one transaction that names it. What it
 // replaces, what is removed, and what a crash left half written is garbage, and Collect frees it.
 //
+// # Caches
+//
+// A cache is a tar that a sandbox packed and another one unpacks, so it is stored as it is, as one file: it is read as
+// a whole, soon or never, and a copy within the kernel is the fastest way to hand it out. Its name is a scope, a
+// digest of paths and a key. With a key the first stays; without, the last. The least recently used go first.
+//
 // # Layout
 //
 // Every number is a big-endian uint64.
@@ -34,6 +40,9 @@
 //	logs       id → header with the generation
 //	blocks     generation → offset → block
 //	age        time created, kind, id
+//	caches     id → row of a cache, whose bytes are <CacheDir>/<id>.tar
+//	cachenames scope, paths, key → when it was made, in numbers that grow; id
+//	doomedcaches  id of a file that may lie there and is no cache: being written, or to be removed
 //
 // Chunks of one transaction lie in a bucket of their own, their group. bbolt keeps at least two values in a leaf and
 // rewrites a leaf as a whole, so chunks under random keys, or at the growing end of one bucket, would be written

@@ -12,7 +12,7 @@ import (
 )
 
 // formatVersion is the layout this program writes; raise it with each change and add the step to migrations.
-const formatVersion = 1
+const formatVersion = 2
 
 // maxIDBytes bounds the ids of callers.
 const maxIDBytes = 512
@@ -21,7 +21,9 @@ const maxIDBytes = 512
 type migration func(tx *bolt.Tx) error
 
 // migrations holds, by the version it starts from, each step to the next.
-var migrations = map[uint64]migration{}
+var migrations = map[uint64]migration{
+	1: func(tx *bolt.Tx) error { return makeBuckets(tx, cachesBucket, cacheNamesBucket, doomedCachesBucket) },
+}
 
 var (
 	metaBucket      = []byte("meta")
@@ -35,8 +37,12 @@ var (
 	blocksBucket    = []byte("blocks")
 	ageBucket       = []byte("age")
 
+	cachesBucket       = []byte("caches")
+	cacheNamesBucket   = []byte("cachenames")
+	doomedCachesBucket = []byte("doomedcaches")
+
 	allBuckets = [][]byte{metaBucket, gensBucket, setsBucket, manifestsBucket, chunksBucket, hashesBucket, dataBucket,
-		logsBucket, blocksBucket, ageBucket}
+		logsBucket, blocksBucket, ageBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket}
 
 	filesKey   = []byte("files")
 	usesKey    = []byte("uses")
@@ -101,12 +107,19 @@ func readVersion(db *bolt.DB) (uint64, error) {
 }
 
 func create(tx *bolt.Tx, version uint64) error {
-	for _, name := range allBuckets {
+	if err := makeBuckets(tx, allBuckets...); err != nil {
+		return err
+	}
+	return tx.Bucket(metaBucket).Put(versionKey, key(version))
+}
+
+func makeBuckets(tx *bolt.Tx, names ...[]byte) error {
+	for _, name := range names {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return fmt.Errorf("making bucket %s: %w", name, err)
 		}
 	}
-	return tx.Bucket(metaBucket).Put(versionKey, key(version))
+	return nil
 }
 
 // migrate copies the file first, then takes all steps in one transaction.

@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -88,13 +89,13 @@ func TestUpgradeCopiesFirst(t *testing.T) {
 			return errors.Join(made, err)
 		}
 	}
-	if _, err := open(path, quiet(), 3, map[uint64]migration{1: bucket("two", nil), 2: bucket("three", broken)}); !errors.Is(err, broken) {
+	if _, err := open(path, quiet(), formatVersion+2, map[uint64]migration{formatVersion: bucket("two", nil), formatVersion + 1: bucket("three", broken)}); !errors.Is(err, broken) {
 		t.Fatalf("a failing step: %v", err)
 	}
-	if _, err := open(path, quiet(), 3, map[uint64]migration{1: bucket("two", nil)}); err == nil || !strings.Contains(err.Error(), "format 2") {
+	if _, err := open(path, quiet(), formatVersion+2, map[uint64]migration{formatVersion: bucket("two", nil)}); err == nil || !strings.Contains(err.Error(), fmt.Sprint("format ", formatVersion+1)) {
 		t.Fatalf("a missing step: %v", err)
 	}
-	s, err := open(path, quiet(), 3, map[uint64]migration{1: bucket("two", nil), 2: bucket("three", nil)})
+	s, err := open(path, quiet(), formatVersion+2, map[uint64]migration{formatVersion: bucket("two", nil), formatVersion + 1: bucket("three", nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func TestUpgradeCopiesFirst(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	old, err := Open(path+".v1.bak", quiet())
+	old, err := Open(fmt.Sprintf("%s.v%d.bak", path, formatVersion), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,4 +139,27 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	if _, err := Open(filepath.Join(dir, "x.db"), Options{ChunkBytes: 5}); err == nil {
 		t.Error("a chunk size of 5 was taken")
 	}
+}
+
+// TestAStoreWithoutCachesIsUpgraded opens a file of the first format, which had none.
+func TestAStoreWithoutCachesIsUpgraded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "artifacts.db")
+	s, _ := newStoreAt(t, path)
+	put(t, s, "set", text("a", "before"))
+	err := s.lane.write(t.Context(), func(tx *bolt.Tx) error {
+		return errors.Join(tx.DeleteBucket(cachesBucket), tx.DeleteBucket(cacheNamesBucket), tx.DeleteBucket(doomedCachesBucket),
+			tx.Bucket(metaBucket).Put(versionKey, key(1)))
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(path, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	putCache(t, s, CacheMeta{Scope: "api", Key: "k", Paths: "p"}, "after")
+	if got := content(t, s, "set", "a"); string(got) != "before" {
+		t.Errorf("a is %q", got)
+	}
+	clean(t, s)
 }

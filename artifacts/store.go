@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ const (
 type Options struct {
 	ChunkBytes  int              // size of a chunk, 64 KiB to 8 MiB; 0 is 1 MiB. May change between openings
 	LockTimeout time.Duration    // how long Open waits for another process to let go of the file; 0 is 2 s
+	CacheDir    string           // where caches lie; "" is the directory "caches" beside the file
 	ReadOnly    bool             // for Check alone: nothing is written, made or upgraded
 	Now         func() time.Time // default time.Now
 	Logger      *slog.Logger     // default slog.Default()
@@ -56,6 +58,10 @@ type Store struct {
 	slots   chan struct{} // taken by a put
 	overlap chan struct{} // taken by the put that fills a group while another is written
 
+	cacheDir string
+	writing  sync.Map              // ids of the caches that are being written
+	free     func() (int64, error) // bytes that the disk of cacheDir has left
+
 	collecting sync.Mutex
 	closeOnce  sync.Once
 	closed     chan struct{}
@@ -69,7 +75,7 @@ func Open(path string, opts Options) (*Store, error) {
 }
 
 func open(path string, opts Options, version uint64, steps map[uint64]migration) (*Store, error) {
-	opts, err := opts.withDefaults()
+	opts, err := opts.withDefaults(path)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +102,9 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 	s := &Store{
 		db: db, disk: file, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
 		slots: make(chan struct{}, putSlots), overlap: make(chan struct{}, 1), closed: make(chan struct{}),
+		cacheDir: opts.CacheDir,
 	}
+	s.free = s.freeBytes
 	if err := s.start(version, steps); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening artifact store %s: %w", path, err), db.Close())
 	}
@@ -112,10 +120,16 @@ func (s *Store) start(version uint64, steps map[uint64]migration) error {
 		return err
 	}
 	s.lane = newCommitter(s.db)
-	return nil
+	if err = s.sweepCaches(); err != nil {
+		s.lane.stop()
+	}
+	return err
 }
 
-func (o Options) withDefaults() (Options, error) {
+func (o Options) withDefaults(path string) (Options, error) {
+	if o.CacheDir == "" {
+		o.CacheDir = filepath.Join(filepath.Dir(path), "caches")
+	}
 	if o.ChunkBytes == 0 {
 		o.ChunkBytes = defaultChunkBytes
 	}

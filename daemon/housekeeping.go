@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"path"
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
@@ -17,6 +18,8 @@ const (
 	snapshotAge = 7 * 24 * time.Hour
 	// snapshotBytes bounds all unused snapshots; the least recently used go first.
 	snapshotBytes = 20 << 30
+	// cacheBytes bounds the caches of all projects together; the least recently used go first.
+	cacheBytes = 20 << 30
 )
 
 // housekeeping applies retention, evicts what no build needs and repacks mirrors, until ctx ends.
@@ -41,13 +44,16 @@ func (p *parts) housekeeping(ctx context.Context, cfg func() *config.Config) {
 func (p *parts) keep(ctx context.Context, r config.Retention) {
 	commits, blobs := p.scheduler.Active()
 	_, err := p.artifacts.Expire(ctx, artifacts.Policy{
-		MaxAge: r.Age, MaxBytes: r.Bytes, Pinned: func(id string) bool { return blobs[id] },
+		MaxAge: r.Age, MaxBytes: r.Bytes, Pinned: func(id string) bool { return pinned(blobs, id) },
 	})
 	if err != nil {
 		p.log.Warn("applying retention to logs and artifacts", "error", err)
 	}
 	if _, err := p.artifacts.Collect(ctx); err != nil {
 		p.log.Warn("collecting unreferenced chunks", "error", err)
+	}
+	if _, err := p.artifacts.EvictCaches(ctx, artifacts.CachePolicy{MaxBytes: cacheBytes, MaxAge: r.Age}); err != nil {
+		p.log.Warn("evicting caches", "error", err)
 	}
 	err = p.source.Evict(ctx, func(commit string) bool { return commits[commit] }, snapshotAge, snapshotBytes)
 	if err != nil {
@@ -60,3 +66,7 @@ func (p *parts) keep(ctx context.Context, r config.Retention) {
 		p.log.Warn("no space could be set aside for a full disk", "error", err)
 	}
 }
+
+// pinned tells whether a log or set is of a running build: its id, or that of the attempt whose secondary artifacts or
+// reports it holds.
+func pinned(blobs map[string]bool, id string) bool { return blobs[id] || blobs[path.Dir(id)] }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
@@ -31,14 +32,37 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 	if s.rec.gap > 0 {
 		res = damaged(res, s.rec.gap)
 	}
-	if d.Artifacts != nil {
-		set, err := s.takeArtifacts(ctx, *d.Artifacts)
-		if err != nil {
-			return s.withoutArtifacts(ctx, res, err)
-		}
-		res.Set = set
+	return s.left(ctx, d, res)
+}
+
+// left takes in the files that the job left, and what else it says of itself.
+func (s *session) left(ctx context.Context, d wire.Done, res Result) Result {
+	res.Retry = d.Retry && res.Status == wire.StatusFailed && res.Reason != "spool_damaged"
+	res.Exported = s.exported(d.Exported)
+	if d.Reports != nil {
+		res.Reports = s.takeReports(ctx, *d.Reports)
+	}
+	if d.Cache != nil {
+		s.takeCache(ctx, *d.Cache)
+	}
+	reports, exported := res.Reports, res.Exported
+	if err := s.takeArtifacts(ctx, d, &res); err != nil {
+		res = s.withoutArtifacts(res, err)
+		res.Reports, res.Exported = reports, exported
 	}
 	return res
+}
+
+// exported keeps the variables that the buildspec exports, each once.
+func (s *session) exported(vars []wire.Var) (kept []wire.Var) {
+	for _, v := range vars {
+		declared := slices.Contains(s.attempt.Job.Exported, v.Name)
+		twice := slices.ContainsFunc(kept, func(k wire.Var) bool { return k.Name == v.Name })
+		if declared && !twice {
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }
 
 // damaged is the result of a job whose record has gaps. A full disk makes them too, and every other end than the
@@ -69,17 +93,13 @@ func known(s wire.Status) bool {
 	return false
 }
 
-// finish seals the log, with our own sentence as its last line where the agent could not say it.
+// finish seals the log, with our own sentences as its last lines where the agent could not say them.
 func (s *session) finish(ctx context.Context, res Result) Result {
 	if ctx.Err() != nil {
 		return res
 	}
 	if s.rec != nil {
-		if res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "artifacts" {
-			if err := s.rec.note(ctx, fmt.Sprintf("%s: %s", res.Status, res.Message)); err != nil {
-				s.log.Error("storing the last line of a log", "error", err)
-			}
-		}
+		s.closingNotes(ctx, res)
 		if err := s.runner.Artifacts.SealLog(ctx, s.attempt.Log); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.log.Error("sealing a log", "error", err)
 		}

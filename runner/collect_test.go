@@ -112,7 +112,7 @@ func TestArtifactsThatCannotBeTakenIn(t *testing.T) {
 				if (res.Set != "") != (tt.message == "" || tt.message == "make failed") {
 					t.Errorf("the set is %q", res.Set)
 				}
-				if want := artifactsPatience; took > want || tt.stop && took > 15*time.Second {
+				if want := leftPatience; took > want || tt.stop && took > 15*time.Second {
 					t.Errorf("it took %s", took)
 				}
 			})

@@ -101,6 +101,7 @@ func (s *session) makeOnce(ctx context.Context) error {
 	spec := SandboxSpec{
 		ID: s.attempt.Sandbox, Image: s.attempt.Image, Dir: s.runner.dir(s.attempt.Sandbox), Tree: tree,
 		Limits: s.attempt.Limits, Env: s.runner.Env[s.ex.Engine()], Mounts: s.runner.Mounts[s.ex.Engine()],
+		Privileged: s.attempt.Privileged, Services: s.attempt.Services,
 	}
 	return s.ex.Create(ctx, spec)
 }
@@ -156,7 +157,13 @@ func (s *session) workspace(ctx context.Context) (tree string, release func(), e
 func (s *session) provisionFault(err error) Result {
 	var image *ImageError
 	var gone *UnavailableError
+	var service *ServiceError
 	switch {
+	case errors.As(err, &service):
+		return Result{
+			Status: wire.StatusFailed, Reason: "service", Phase: PhaseProvisioning,
+			Message: wire.Cut(service.Error()),
+		}
 	case errors.As(err, &image):
 		return fault("image", err.Error())
 	case errors.Is(err, syscall.ENOSPC):

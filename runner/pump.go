@@ -11,24 +11,31 @@ import (
 // pump turns one attached connection into a channel of frames, and our requests into lines.
 type pump struct {
 	conn   io.ReadWriteCloser
-	out    *wire.Writer
 	frames chan wire.Frame
+	out    chan wire.Body
 	quit   chan struct{}
 
 	welcomed bool // by the agent, on this connection; used by the session alone
 
 	mu   sync.Mutex
-	fail error
-	seq  uint64
+	fail error // the first thing that went wrong
 }
 
-// pumpDepth lets the reader run ahead while one flush is on its way to disk: by 4 MiB of full log frames, by twice
-// that where a job writes lines of its own.
-const pumpDepth = 64
+const (
+	// pumpDepth lets the reader run ahead while one flush is on its way to disk: by 4 MiB of full log frames, by twice
+	// that where a job writes lines of its own.
+	pumpDepth = 64
+	// pumpOut is how many of our lines may wait for an agent to read them. There are few, and an agent always reads:
+	// one that does not was stopped by its job.
+	pumpOut = 16
+)
 
 func startPump(conn io.ReadWriteCloser) *pump {
-	p := &pump{conn: conn, out: wire.NewWriter(conn), frames: make(chan wire.Frame, pumpDepth), quit: make(chan struct{})}
+	p := &pump{
+		conn: conn, frames: make(chan wire.Frame, pumpDepth), out: make(chan wire.Body, pumpOut), quit: make(chan struct{}),
+	}
 	go p.read()
+	go p.write()
 	return p
 }
 
@@ -38,9 +45,7 @@ func (p *pump) read() {
 	for {
 		f, err := rd.Read()
 		if err != nil {
-			p.mu.Lock()
-			p.fail = err
-			p.mu.Unlock()
+			p.failed(fmt.Errorf("reading from the agent: %w", err))
 			return
 		}
 		select {
@@ -51,10 +56,37 @@ func (p *pump) read() {
 	}
 }
 
+// write has a goroutine of its own, so that nothing that a job does to its agent keeps the session from its work.
+func (p *pump) write() {
+	w := wire.NewWriter(p.conn)
+	// A newline ends whatever half a line a dead predecessor left in the pipe.
+	err := w.Begin()
+	for seq := uint64(1); err == nil; seq++ {
+		select {
+		case body := <-p.out:
+			if err = w.Send(seq, body); err != nil {
+				err = fmt.Errorf("sending %s to the agent: %w", body.Kind(), err)
+			}
+		case <-p.quit:
+			return
+		}
+	}
+	p.failed(err)
+	p.conn.Close() // which ends the reading too
+}
+
+func (p *pump) failed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail == nil {
+		p.fail = err
+	}
+}
+
 func (p *pump) err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Errorf("reading from the agent: %w", p.fail)
+	return p.fail
 }
 
 func (p *pump) close() {
@@ -62,11 +94,7 @@ func (p *pump) close() {
 	p.conn.Close()
 }
 
-// hello begins with a newline, which ends whatever half a line a dead predecessor left in the pipe.
 func (p *pump) hello(epoch, last uint64) error {
-	if err := p.out.Begin(); err != nil {
-		return fmt.Errorf("greeting the agent: %w", err)
-	}
 	return p.send(wire.Hello{Protocol: wire.Protocol, Epoch: epoch, LastFrame: last})
 }
 
@@ -74,10 +102,12 @@ func (p *pump) stop(r StopRequest) error {
 	return p.send(wire.Stop{Status: r.Status, Reason: r.Reason, GraceMillis: stopGrace.Milliseconds()})
 }
 
+// send has something written after all that was sent before, unless the connection breaks: then the frames end.
 func (p *pump) send(body wire.Body) error {
-	p.seq++
-	if err := p.out.Send(p.seq, body); err != nil {
-		return fmt.Errorf("sending %s to the agent: %w", body.Kind(), err)
+	select {
+	case p.out <- body:
+		return nil
+	default:
+		return fmt.Errorf("sending %s to the agent: it does not read what was sent before", body.Kind())
 	}
-	return nil
 }

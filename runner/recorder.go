@@ -31,6 +31,8 @@ type recorder struct {
 	progress Progress
 	told     map[mark]bool // what was told of phases; each counts once
 	mask     remask
+	paused   *bool // whether the job waits at a breakpoint; nil is unknown
+	closed   bool  // a former daemon wrote the lines that follow the agent's last frame
 
 	flushed time.Time
 	timer   *time.Timer
@@ -71,6 +73,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 	if f.Seq <= r.frame && f.Kind != wire.KindDone {
 		return nil, nil // sent again after a re-attach; done is wanted even so, by a daemon that died with it in hand
 	}
+	r.closed = f.Seq < r.stored // known only of done, which nothing of the agent's follows
 	if f.Seq > r.frame+1 {
 		r.gap += f.Seq - r.frame - 1
 	}
@@ -106,6 +109,9 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		}
 		r.mask.command(&c)
 		r.progress.Command = &c
+	case wire.KindPaused, wire.KindResumed:
+		paused := f.Kind == wire.KindPaused
+		r.paused, r.progress.Paused = &paused, &paused
 	case wire.KindDone:
 		var d wire.Done
 		if err := wire.Decode(f, &d); err != nil {
@@ -174,7 +180,7 @@ func (r *recorder) flush(ctx context.Context) error {
 	// What was read must be stored even while the daemon is told to leave: it costs milliseconds, and spares the
 	// agent a resend.
 	ctx = context.WithoutCancel(ctx)
-	if len(r.progress.Phases) > 0 || r.progress.Command != nil {
+	if len(r.progress.Phases) > 0 || r.progress.Command != nil || r.progress.Paused != nil {
 		if err := r.events.Progress(ctx, r.progress); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
@@ -188,14 +194,18 @@ func (r *recorder) flush(ctx context.Context) error {
 	return nil
 }
 
-// note appends a line of our own after everything the agent said.
-func (r *recorder) note(ctx context.Context, line string) error {
-	if err := r.flush(ctx); err != nil {
+// close appends lines of our own after everything the agent said, once.
+func (r *recorder) close(ctx context.Context, lines []string) error {
+	if err := r.flush(ctx); err != nil || r.closed || len(lines) == 0 {
 		return err
+	}
+	var text []byte
+	for _, line := range lines {
+		text = append(text, ownLine(line)...)
 	}
 	r.frame++
 	r.stored = r.frame
-	return r.store.AppendLog(context.WithoutCancel(ctx), r.id, r.frame, ownLine(line))
+	return r.store.AppendLog(context.WithoutCancel(ctx), r.id, r.frame, text)
 }
 
 // ownLine is a line as the agent would write it.

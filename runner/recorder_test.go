@@ -143,7 +143,7 @@ func TestALogEndsNearItsLimitWhateverTheJobWrites(t *testing.T) {
 			t.Errorf("the log stands at frame %d (%v), want %d", st.LastFrame, err, r.last())
 		}
 	}
-	if err := r.note(t.Context(), "our own line"); err != nil || !strings.HasSuffix(readLog(t, s), "our own line\n") {
+	if err := r.close(t.Context(), []string{"our own line"}); err != nil || !strings.HasSuffix(readLog(t, s), "our own line\n") {
 		t.Errorf("the last line is missing: %v", err)
 	}
 }

@@ -36,6 +36,9 @@ type Runner struct {
 	Env       map[string][]string // by engine id: what the executor does not set itself, proxies for one
 	Mounts    map[string][]Mount  // by engine id
 	Logger    *slog.Logger
+
+	// Runtimes selects runtimes from the table that an image carries (wire.RuntimesFile); nil: no table is read.
+	Runtimes func(file []byte, want []wire.Var) ([]wire.Runtime, error)
 }
 
 // ErrDetached is returned by Run when its context ended: the sandbox goes on without us.
@@ -63,7 +66,7 @@ func (r *Runner) Run(ctx context.Context, engine string, a Attempt, ev Events) (
 	}
 	s := &session{
 		runner: r, ex: ex, attempt: a, events: ev,
-		log: r.Logger.With("attempt", a.ID, "sandbox", a.Sandbox),
+		log: r.Logger.With("attempt", a.ID, "sandbox", a.Sandbox), asked: make(map[uint64]bool),
 	}
 	res := s.run(ctx)
 	if ctx.Err() != nil && !s.decided {

@@ -18,12 +18,17 @@ type session struct {
 	events  Events
 	log     *slog.Logger
 
-	rec     *recorder
-	stop    *StopRequest // the request to end the attempt, if one came
-	stopped time.Time
-	rereads int // of a spool that could not be read to its end
-	began   time.Time
-	decided bool // the result stands, whatever becomes of the context
+	rec      *recorder
+	stop     *StopRequest // the request to end the attempt, if one came
+	stopped  time.Time
+	rereads  int // of a spool that could not be read to its end
+	began    time.Time
+	notes    []string        // our own lines for the end of the log
+	asked    map[uint64]bool // ids of what the agent asked
+	restores int             // caches that the job was given
+	asks     *requests       // of the connection
+	resume   *wire.Resume    // a request to go on, until the agent did
+	decided  bool            // the result stands, whatever becomes of the context
 }
 
 func (s *session) run(ctx context.Context) Result {
@@ -93,6 +98,8 @@ func (s *session) pause(ctx context.Context, d time.Duration, limit <-chan time.
 	case <-time.After(d):
 	case req := <-s.attempt.Stop:
 		s.stopWith(req)
+	case by, open := <-s.attempt.Resume:
+		s.resumeWith(by, open)
 	case <-s.stopDeadline():
 		return true
 	case <-limit:
@@ -125,6 +132,8 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 	defer conn.Close()
 	p := startPump(conn)
 	defer p.close()
+	s.asks = s.newRequests(ctx, p)
+	defer s.asks.close()
 
 	if err := p.hello(s.runner.Epoch, s.rec.last()); err != nil {
 		return nil, err
@@ -151,6 +160,12 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 			stopBackupC = s.stopDeadline()
 			if err := p.stop(req); err != nil {
 				return nil, err
+			}
+		case by, open := <-s.attempt.Resume:
+			if s.resumeWith(by, open); p.welcomed {
+				if err := s.tellAgain(p); err != nil {
+					return nil, err
+				}
 			}
 		case <-welcome.C:
 			return nil, fmt.Errorf("the agent did not answer within %s", welcomeWait)
@@ -196,10 +211,18 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 		// Still on its way to whoever was attached before us. The agent sends all that we lack after its welcome.
 		return nil, nil
 	}
+	if f.Kind == wire.KindRequest {
+		var q wire.Request
+		if wire.Decode(f, &q) != nil {
+			return nil, nil // no agent's
+		}
+		return nil, s.asks.take(q)
+	}
 	done, err := s.rec.take(f)
 	if err != nil {
 		return nil, err
 	}
+	s.resumed(f)
 	if done != nil || s.rec.full() {
 		if err := s.rec.flush(ctx); err != nil {
 			return nil, err
@@ -228,10 +251,12 @@ func (s *session) welcomed(ctx context.Context, p *pump, f wire.Frame) error {
 			return err
 		}
 	}
-	if s.stop != nil { // told once already, on a connection that broke
-		return p.stop(*s.stop)
+	if w.Request != nil {
+		if err := s.asks.take(*w.Request); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.tellAgain(p)
 }
 
 func (s *session) job() wire.Job {

@@ -4,66 +4,124 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"regexp"
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// artifactsPatience is for how long artifacts are asked for that cannot be read: an engine on its way up again takes
-// less.
-const artifactsPatience = 2 * time.Minute
+// leftPatience is for how long something is asked for that the job left and that cannot be read: an engine on its way
+// up again takes less.
+const leftPatience = 2 * time.Minute
 
-// takeArtifacts stores the packed files, and tries again while the engine lets nobody read them. A person who stops
-// the build ends that.
-func (s *session) takeArtifacts(ctx context.Context, a wire.Artifacts) (string, error) {
-	deadline := time.Now().Add(artifactsPatience)
+// patiently takes something in, and tries again while the engine lets nobody read it. A person who stops the build
+// ends that.
+func (s *session) patiently(ctx context.Context, what string, take func() error) error {
+	deadline := time.Now().Add(leftPatience)
 	for wait := 50 * time.Millisecond; ; wait = min(wait*2, 5*time.Second) {
-		set, err := s.putArtifacts(ctx, a)
+		err := take()
 		if !errors.Is(err, errUnread) || time.Until(deadline) < wait {
-			return set, err
+			return err
 		}
-		s.log.Info("the artifacts cannot be read, trying again", "error", err, "in", wait)
+		s.log.Info("what the job left cannot be read, trying again", "what", what, "error", err, "in", wait)
 		select {
 		case <-time.After(wait):
 		case <-s.attempt.Stop:
-			return "", err
+			return err
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
 
-// putArtifacts tries once. The agent's words about the files are for the log only: names are checked, content is
+// tree is a tar that a job left, on its way to a set of files.
+type tree struct {
+	what   string // "the artifacts"
+	file   string // in the spool
+	set    string
+	name   string
+	files  int // as announced
+	limits artifacts.Limits
+}
+
+// takeTree stores the packed files. The agent's words about them are for the log only: names are checked, content is
 // hashed and counted on our side.
-func (s *session) putArtifacts(ctx context.Context, a wire.Artifacts) (string, error) {
-	f, err := s.open(ctx, wire.ArtifactsFile)
+func (s *session) takeTree(ctx context.Context, t tree) error {
+	return s.patiently(ctx, t.what, func() error {
+		f, err := s.openLeft(ctx, t.file, t.files)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		// Taking in gigabytes must end when the daemon leaves; the next one starts it again.
+		set, err := s.runner.Artifacts.PutTar(ctx, t.set, artifacts.SetMeta{Name: t.name}, f, t.limits)
+		for _, note := range set.Notes {
+			s.say("Note on %s: %s", t.what, note)
+		}
+		return err
+	})
+}
+
+// openLeft opens a file that the agent said it left.
+func (s *session) openLeft(ctx context.Context, name string, files int) (io.ReadCloser, error) {
+	f, err := s.open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w: it announced %d files and left none", errDamaged, a.Files)
+		return nil, fmt.Errorf("%w: it announced %d files and left none", errDamaged, files)
 	}
-	if err != nil {
-		return "", err
+	return f, err
+}
+
+// secondaryID is what CodeBuild takes as the identifier of a secondary artifact.
+var secondaryID = regexp.MustCompile(`^[A-Za-z0-9_]{1,127}$`)
+
+// takeArtifacts takes in all artifacts of a job. The first that cannot be had decides.
+func (s *session) takeArtifacts(ctx context.Context, d wire.Done, res *Result) error {
+	limits := artifacts.Limits{Bytes: s.attempt.Job.Limits.ArtifactBytes}
+	if a := d.Artifacts; a != nil {
+		t := tree{"the artifacts", wire.ArtifactsFile, s.attempt.Set, a.Name, a.Files, limits}
+		if err := s.takeTree(ctx, t); err != nil {
+			return fmt.Errorf("the artifacts could not be taken in: %w", err)
+		}
+		res.Set = t.set
 	}
-	defer f.Close()
-	// Taking in gigabytes must end when the daemon leaves; the next one starts it again.
-	_, err = s.runner.Artifacts.PutTar(ctx, s.attempt.Set, artifacts.SetMeta{Name: a.Name}, f,
-		artifacts.Limits{Bytes: s.attempt.Job.Limits.ArtifactBytes})
-	if err != nil {
-		return "", err
+	for i, a := range d.Secondary {
+		what := fmt.Sprintf("the secondary artifacts %q", brief(a.ID, 100))
+		if _, twice := res.Secondary[a.ID]; twice || !secondaryID.MatchString(a.ID) {
+			return fmt.Errorf("%s could not be taken in: %w: want an identifier of letters, digits and underscores that comes once", what, errDamaged)
+		}
+		t := tree{what, secondaryFile(i, a.File), s.attempt.Set + "/" + a.ID, a.Name, a.Files, limits}
+		if err := s.takeTree(ctx, t); err != nil {
+			return fmt.Errorf("%s could not be taken in: %w", what, err)
+		}
+		if res.Secondary == nil {
+			res.Secondary = make(map[string]string)
+		}
+		res.Secondary[a.ID] = t.set
 	}
-	return s.attempt.Set, nil
+	return nil
+}
+
+// secondaryFile is the file of the i-th secondary artifact that a job left. The agent's word counts only where it is
+// one of the names that we give, for it may number the declared ones, of which some can be missing.
+func secondaryFile(i int, said string) string {
+	for n := range wire.MaxSecondary {
+		if name := wire.SecondaryFile(n); said == name {
+			return name
+		}
+	}
+	return wire.SecondaryFile(i)
 }
 
 // withoutArtifacts is the result of a job whose artifacts could not be had. A job that did not succeed ended for a
 // reason of its own, which stands.
-func (s *session) withoutArtifacts(ctx context.Context, res Result, err error) Result {
-	missing := "the artifacts could not be taken in: " + err.Error()
+func (s *session) withoutArtifacts(res Result, err error) Result {
+	missing := err.Error()
 	if res.Status != wire.StatusSucceeded {
 		res.Message = joined(res.Message, missing)
-		if nerr := s.rec.note(ctx, missing); nerr != nil {
-			s.log.Error("storing a line of a log", "error", nerr)
-		}
+		s.say("%s", missing)
 		return res
 	}
 	var input *artifacts.InputError

@@ -282,5 +282,6 @@ type Done struct {
 	Retry bool `json:"retry,omitempty"`
 }
 
-// MaxExported bounds the names and values of exported variables together, in bytes.
+// MaxExported bounds the names and values of exported variables together, in bytes of JSON. What does not fit is left
+// out whole.
 const MaxExported = 48 << 10

@@ -28,8 +28,14 @@ func word[T ~string](s T) T { return T(cut(string(s), maxWord)) }
 func bounded(body Body) Body {
 	switch b := body.(type) {
 	case Welcome:
-		b.Version, b.Attempt = Cut(b.Version), Cut(b.Attempt)
+		b.Version, b.Attempt = fit(b.Version, maxWord), fit(b.Attempt, maxWelcomed)
+		if b.Request != nil {
+			r := b.Request.bounded()
+			b.Request = &r
+		}
 		return b
+	case Request:
+		return b.bounded()
 	case Refused:
 		b.Reason = Cut(b.Reason)
 		return b
@@ -54,18 +60,7 @@ func bounded(body Body) Body {
 	case Artifacts:
 		return b.bounded()
 	case Done:
-		b.Status, b.Reason, b.Phase, b.Message = word(b.Status), word(b.Reason), word(b.Phase), Cut(b.Message)
-		if b.Artifacts != nil {
-			a := b.Artifacts.bounded()
-			b.Artifacts = &a
-		}
-		return b
+		return b.bounded()
 	}
 	return body
-}
-
-// bounded leaves a name that is too long for an artifact store too long, so that it is refused there with words.
-func (a Artifacts) bounded() Artifacts {
-	a.File, a.Name = word(a.File), Cut(a.Name)
-	return a
 }

@@ -35,6 +35,19 @@ var bodies = []Body{
 	CommandEnded{Phase: PhaseBuild, Index: 2, Exit: 137, Millis: 5},
 	Artifacts{File: ArtifactsFile, Files: 3, Bytes: 10, Name: "n"},
 	Done{Status: StatusFailed, Reason: "command_failed", Exit: 3},
+	Done{
+		Status: StatusFailed, Secondary: []Artifacts{{ID: "docs", File: SecondaryFile(0), Name: "<docs>"}}, Retry: true,
+		Reports: &Reports{File: ReportsFile, Groups: []ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 2, Discovered: true}}},
+		Cache:   &Cache{File: CacheFile, Key: "npm-ü", Paths: "d1", Files: 2, Bytes: 9}, Exported: []Var{{"A", "1\n2"}, {"B", ""}},
+	},
+	Answer{ID: 7, Error: "no", Cache: &CacheAnswer{Hit: true, Key: "k", File: RestoreFile, Bytes: 9}},
+	Answer{ID: 8, Runtimes: &RuntimesAnswer{Selected: []Runtime{{"go", "1.26", []string{"a", "b"}, []Var{{"VERSION", "1.26"}}}}}},
+	Resume{By: "anna"},
+	Request{ID: 7, Cache: &CacheRequest{Key: "k", Fallback: []string{"a", ""}, Paths: "d1"}},
+	Request{ID: 8, Runtimes: &RuntimesRequest{File: []byte("runtimes:\n"), Want: []Var{{"python", "3.10"}}}},
+	Welcome{Protocol: 1, Attempt: "a", Request: &Request{ID: 7, Cache: &CacheRequest{Paths: "d1"}}},
+	Paused{Phase: PhaseBuild, At: 3},
+	Resumed{Phase: PhaseBuild, At: 4},
 }
 
 func TestEveryBodyComesBackAsItWent(t *testing.T) {
@@ -94,6 +107,12 @@ func decodeAny(f Frame) (Body, error) {
 		return anyOf[CommandEnded](f)
 	case KindArtifacts:
 		return anyOf[Artifacts](f)
+	case KindAnswer:
+		return anyOf[Answer](f)
+	case KindResume:
+		return anyOf[Resume](f)
+	case KindRequest:
+		return anyOf[Request](f)
 	case KindPaused:
 		return anyOf[Paused](f)
 	case KindResumed:
@@ -274,9 +293,10 @@ func TestTextsOfAnAgentAreCutOnBothSides(t *testing.T) {
 		PhaseEnded{Phase: long, Status: Status(long), Code: long, Message: long},
 		CommandBegan{Phase: long, Text: long},
 		CommandEnded{Phase: long},
+		Artifacts{File: long, Name: long},
 		Paused{Phase: long},
 		Resumed{Phase: long},
-		Artifacts{File: long, Name: long},
+		Request{Cache: &CacheRequest{Key: long, Fallback: []string{long, long}, Paths: long}},
 		Done{Status: Status(long), Reason: long, Message: long, Phase: long, Artifacts: &Artifacts{File: long, Name: long}},
 	} {
 		t.Run(string(body.Kind()), func(t *testing.T) {

@@ -1,0 +1,132 @@
+package artifacts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// CacheFloor is the free space in bytes that caches leave on their disk.
+const CacheFloor = 1 << 30
+
+// CachePolicy says what EvictCaches keeps.
+type CachePolicy struct {
+	MaxBytes int64         // of all caches together; 0 is no bound
+	MaxAge   time.Duration // since the last use; 0 keeps for ever
+}
+
+// EvictedCaches is what EvictCaches removed.
+type EvictedCaches struct {
+	Caches int
+	Bytes  int64
+}
+
+// EvictCaches removes the caches that were not used for MaxAge, and then, the least recently used first, as many as
+// it takes to have no more than MaxBytes, and CacheFloor bytes of the disk free. A scope alone may have no more than
+// half of MaxBytes, so that the builds of one cannot take the caches of all others away: what it has beyond that goes
+// before anything else.
+func (s *Store) EvictCaches(ctx context.Context, p CachePolicy) (EvictedCaches, error) {
+	rows, err := s.cachesByUse(ctx)
+	if err != nil {
+		return EvictedCaches{}, err
+	}
+	free, err := s.free()
+	if err != nil {
+		return EvictedCaches{}, fmt.Errorf("asking for the free space below %s: %w", s.cacheDir, err)
+	}
+	going := p.choose(rows, s.now(), free)
+	return s.evict(ctx, going)
+}
+
+func (s *Store) cachesByUse(ctx context.Context) (rows []*cacheRow, err error) {
+	err = s.eachCache(ctx, func(row *cacheRow) error {
+		rows = append(rows, row)
+		return nil
+	})
+	slices.SortFunc(rows, func(a, b *cacheRow) int { return cmp.Compare(a.Turn, b.Turn) })
+	return rows, err
+}
+
+// choose returns the rows that are to go, of rows that are sorted by their last use.
+func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going []*cacheRow) {
+	var all int64
+	scopes := map[string]int64{}
+	for _, row := range rows {
+		all += row.Bytes
+		scopes[row.meta().Scope] += row.Bytes
+	}
+	gone := map[*cacheRow]bool{}
+	pass := func(must func(row *cacheRow) bool) {
+		for _, row := range rows {
+			if gone[row] || !must(row) {
+				continue
+			}
+			gone[row] = true
+			going = append(going, row)
+			all -= row.Bytes
+			scopes[row.meta().Scope] -= row.Bytes
+			free += row.Bytes
+		}
+	}
+	if p.MaxAge > 0 {
+		oldest := now.Add(-p.MaxAge).UnixNano()
+		pass(func(row *cacheRow) bool { return row.Used < oldest })
+	}
+	if p.MaxBytes > 0 {
+		pass(func(row *cacheRow) bool { return scopes[row.meta().Scope] > p.MaxBytes/2 })
+		pass(func(*cacheRow) bool { return all > p.MaxBytes })
+	}
+	pass(func(*cacheRow) bool { return free < CacheFloor })
+	return going
+}
+
+// evict removes some rows at a time.
+func (s *Store) evict(ctx context.Context, rows []*cacheRow) (out EvictedCaches, err error) {
+	for batch := range slices.Chunk(rows, collectRows) {
+		ids := make([]string, len(batch))
+		for i, row := range batch {
+			ids[i] = row.ID
+		}
+		if err := s.dropCaches(ctx, ids...); err != nil {
+			return out, fmt.Errorf("evicting caches: %w", err)
+		}
+		for _, row := range batch {
+			out.Caches++
+			out.Bytes += row.Bytes
+		}
+	}
+	return out, nil
+}
+
+// makeRoom evicts caches while the disk is short of space. That nothing is left to evict is an error.
+func (s *Store) makeRoom(ctx context.Context) error {
+	free, err := s.free()
+	if err != nil {
+		return fmt.Errorf("asking for the free space below %s: %w", s.cacheDir, err)
+	}
+	if free >= CacheFloor {
+		return nil
+	}
+	if _, err := s.EvictCaches(ctx, CachePolicy{}); err != nil {
+		return err
+	}
+	if free, err = s.free(); err == nil && free < CacheFloor {
+		err = fmt.Errorf("%d MiB are free below %s, and caches leave %d MiB: %w", free>>20, s.cacheDir, CacheFloor>>20, syscall.ENOSPC)
+	}
+	return err
+}
+
+func (s *Store) freeBytes() (int64, error) {
+	var st unix.Statfs_t
+	err := unix.Statfs(s.cacheDir, &st)
+	if errors.Is(err, unix.ENOENT) {
+		return CacheFloor, nil // nothing was stored yet
+	}
+	return int64(st.Bavail) * int64(st.Bsize), err
+}

@@ -1,0 +1,43 @@
+package runner
+
+import (
+	"context"
+	"errors"
+
+	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/runner/wire"
+)
+
+// takeCache stores the cache that the job left, in the one scope where it may. That it cannot be had is told in the
+// log, and is nobody's failure.
+func (s *session) takeCache(ctx context.Context, c wire.Cache) {
+	if s.attempt.Cache.Write == "" {
+		s.say("The cache was not stored: this build may not leave one")
+		return
+	}
+	meta := artifacts.CacheMeta{Scope: s.attempt.Cache.Write, Key: c.Key, Paths: c.Paths}
+	var info artifacts.CacheInfo
+	var stored bool
+	err := s.patiently(ctx, "the cache", func() error {
+		f, err := s.openLeft(ctx, wire.CacheFile, c.Files)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		info, stored, err = s.runner.Artifacts.PutCache(ctx, meta, f, s.attempt.Job.Limits.CacheBytes)
+		return err
+	})
+	switch {
+	case errors.Is(err, artifacts.ErrLimit):
+		s.say("The cache was not stored: %v; raise limits.cache of the project, or name fewer paths under cache", err)
+	case err != nil:
+		s.say("The cache was not stored: %v", err)
+		s.log.Warn("the cache of a job could not be stored", "error", err)
+	case !stored:
+		s.say("The cache was not stored: there is one with the key %q, and a cache with a key never changes", brief(info.Key, 200))
+	case info.Key != "":
+		s.say("Stored the cache, %d bytes, under the key %q", info.Bytes, brief(info.Key, 200))
+	default:
+		s.say("Stored the cache, %d bytes", info.Bytes)
+	}
+}

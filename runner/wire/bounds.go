@@ -1,0 +1,133 @@
+package wire
+
+import "slices"
+
+// Bounds on lists, and on the names that an agent may say many of. A name is bounded by what it takes as JSON, where a
+// control character takes six bytes, so that Done fits an agent's line whatever is in it.
+const (
+	// MaxSecondary is how many secondary artifacts are taken; CodeBuild has twelve.
+	MaxSecondary = 64
+	// MaxReportGroups is how many groups of reports are taken, declared and discovered ones together.
+	MaxReportGroups = 32
+	// MaxFallback is how many fallback keys are taken; CodeBuild has five.
+	MaxFallback = 16
+
+	maxWanted   = 16      // runtimes that are asked for at a time
+	maxKey      = 1 << 10 // of a key of a cache, which is more than is stored: it is refused there with words
+	maxGroup    = 256     // of the name of a report group
+	maxNickname = 192     // of the name of a secondary artifact
+	maxWelcomed = 4 << 10 // of the attempt that Welcome names
+	maxDoneText = 8 << 10 // of each text for people in Done
+)
+
+// fit returns the longest beginning of text that takes at most n bytes as JSON.
+func fit(text string, n int) string {
+	for i, r := range text {
+		if n -= encodedLen(r); n < 0 {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// encodedLen is what a character takes in JSON at most.
+func encodedLen(r rune) int {
+	switch {
+	case r == '"' || r == '\\':
+		return 2
+	case r < 0x20, r == '<', r == '>', r == '&', r == 0x2028, r == 0x2029, r == 0xFFFD: // the last is what no character is read as
+		return 6
+	}
+	return len(string(r))
+}
+
+func most[T any](list []T, n int) []T { return slices.Clip(list[:min(len(list), n)]) }
+
+// bounded leaves a name that is too long for an artifact store too long, so that it is refused there with words.
+func (a Artifacts) bounded() Artifacts {
+	a.ID, a.File, a.Name = fit(a.ID, maxWord), fit(a.File, maxWord), fit(Cut(a.Name), maxDoneText)
+	return a
+}
+
+func (d Done) bounded() Done {
+	d.Status, d.Reason, d.Phase = fitWord(d.Status), fitWord(d.Reason), fitWord(d.Phase)
+	d.Message = fit(Cut(d.Message), maxDoneText)
+	if d.Artifacts != nil {
+		a := d.Artifacts.bounded()
+		d.Artifacts = &a
+	}
+	if d.Secondary != nil {
+		d.Secondary = slices.Clone(most(d.Secondary, MaxSecondary))
+		for i, a := range d.Secondary {
+			d.Secondary[i] = a.bounded()
+			d.Secondary[i].Name = fit(a.Name, maxNickname)
+		}
+	}
+	if d.Reports != nil {
+		r := d.Reports.bounded()
+		d.Reports = &r
+	}
+	if d.Cache != nil {
+		c := d.Cache.bounded()
+		d.Cache = &c
+	}
+	d.Exported = boundedExports(d.Exported)
+	return d
+}
+
+func fitWord[T ~string](s T) T { return T(fit(string(s), maxWord)) }
+
+// boundedExports leaves out what does not fit, and no variable in part.
+func boundedExports(vars []Var) []Var {
+	if vars == nil {
+		return nil
+	}
+	kept, left := make([]Var, 0, len(vars)), MaxExported
+	for _, v := range vars {
+		need := len(`{"name":"","value":""},`)
+		for _, r := range v.Name + v.Value {
+			if need += encodedLen(r); need > left {
+				break
+			}
+		}
+		if need <= left {
+			kept, left = append(kept, v), left-need
+		}
+	}
+	return kept
+}
+
+func (r Reports) bounded() Reports {
+	r.File = fit(r.File, maxWord)
+	if r.Groups != nil {
+		r.Groups = slices.Clone(most(r.Groups, MaxReportGroups))
+		for i, g := range r.Groups {
+			r.Groups[i].Name, r.Groups[i].Format = fit(g.Name, maxGroup), fit(g.Format, maxWord/4)
+		}
+	}
+	return r
+}
+
+func (c Cache) bounded() Cache {
+	c.File, c.Key, c.Paths = fit(c.File, maxWord), fit(c.Key, maxKey), fit(c.Paths, 2*maxWord)
+	return c
+}
+
+// bounded leaves a table that is too long by one byte too long, so that it is refused with words.
+func (r Request) bounded() Request {
+	if r.Cache != nil {
+		c := CacheRequest{Key: fit(r.Cache.Key, maxKey), Paths: fit(r.Cache.Paths, 2*maxWord)}
+		for _, key := range most(r.Cache.Fallback, MaxFallback) {
+			c.Fallback = append(c.Fallback, fit(key, maxKey))
+		}
+		r.Cache = &c
+	}
+	if r.Runtimes != nil {
+		t := RuntimesRequest{File: most(r.Runtimes.File, MaxRuntimesFile+1)}
+		for _, v := range most(r.Runtimes.Want, maxWanted) {
+			t.Want = append(t.Want, Var{fit(v.Name, maxWord), fit(v.Value, maxWord)})
+		}
+		r.Runtimes = &t
+	}
+	return r
+}
