@@ -16,8 +16,8 @@ func abilityStories(abilities []Ability) []story {
 		ask     func(*box)
 		works   story
 	}{
-		{Services, askForService, story{"a service is there before the job, and reachable by name", serviceIsReachable}},
-		{Privileged, func(b *box) { b.spec.Privileged = true }, story{"a privileged job may mount, and has room for an engine", privilegedMay}},
+		{Services, askForService, story{"a service is there before the job and reachable by name", serviceIsReachable}},
+		{Privileged, func(b *box) { b.spec.Privileged = true }, story{"a privileged job may mount and has room for an engine", privilegedMay}},
 	}
 	var out []story
 	for _, a := range all {
@@ -84,4 +84,28 @@ func privilegedMay(t *testing.T, newExecutor New) {
 		"touch /var/lib/docker/mine && echo written"))
 	rec.wantStatus("SUCCEEDED")
 	rec.wantLog("\nmounted\n", "\n1\n", "\nwritten\n")
+}
+
+// EngineInside tells of a privileged job that starts an engine of its own, makes an image in it and runs that. It
+// needs an image with dockerd, docker and a static busybox.
+func EngineInside(t *testing.T, newExecutor New) {
+	ex, image := newExecutor(t)
+	b := prepareBox(t, ex, image)
+	b.spec.Privileged = true
+	if err := ex.Create(t.Context(), b.spec); err != nil {
+		t.Fatal(err)
+	}
+	rec := b.run(b.job(
+		"(dockerd >/tmp/dockerd.log 2>&1 &)",
+		"i=0; until docker info >/dev/null 2>&1; do i=$((i+1)); test $i -lt 100 || { tail /tmp/dockerd.log; exit 1; }; sleep 0.3; done",
+		"docker info -f 'storage {{.Driver}}'",
+		"mkdir -p /r/bin; cp /bin/busybox /r/bin/; ln -s busybox /r/bin/sh; tar -C /r -c . | docker import - made",
+		"docker run --rm -m 64m made /bin/sh -c 'echo hello from inside'",
+		`printf 'FROM made\nRUN echo built in there >/x\n' | DOCKER_BUILDKIT=0 docker build -q -t built -; docker run --rm built /bin/busybox cat /x`,
+	))
+	rec.wantStatus("SUCCEEDED")
+	rec.wantLog("\nstorage overlay2\n", "\nhello from inside\n", "\nbuilt in there\n")
+	if err := ex.Remove(t.Context(), b.spec.ID); err != nil {
+		t.Error(err)
+	}
 }

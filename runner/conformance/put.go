@@ -65,8 +65,8 @@ func putIsWhole(t *testing.T, newExecutor New) {
 		t.Errorf("put into an unknown sandbox: %v", err)
 	}
 	spool := b.ex.Paths(b.spec.ID).Spool
-	rec := b.run(b.job(fmt.Sprintf("cd %q; cat cut broken late .put-* 2>/dev/null | wc -c", spool)))
-	rec.wantLog("\n0\n")
+	rec := b.run(b.job(fmt.Sprintf("cd %q; cat cut broken late 2>/dev/null | wc -c; ls cut broken late 2>/dev/null || echo none is there", spool)))
+	rec.wantLog("\n0\n", "\nnone is there\n")
 }
 
 type failingReader struct{ err error }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -66,6 +67,7 @@ type Engine struct {
 	bridge  string // the network that is made on demand
 	agent   agentGate
 	boots   bootLog
+	caged   atomic.Bool // the engine itself lacks capabilities
 	mode    modeMemory
 
 	life context.Context // ends with Close; background work hangs on it
@@ -174,6 +176,7 @@ const (
 	objectsDir = Root + "/objects"
 	toolsDir   = Root + "/user/bin"
 	tempDir    = Root + "/output/tmp"
+	engineDir  = "/var/lib/docker" // of an engine in a privileged sandbox
 	caDir      = "/etc/runner"
 	caFile     = caDir + "/ca.pem"
 )
@@ -202,8 +205,11 @@ func containerName(id string) string { return "runner-" + id }
 // SandboxDir is a sandbox's directory on the daemon's host, <DataDir>/sandboxes/<id>.
 func (e *Engine) SandboxDir(id string) string { return filepath.Join(e.opts.DataDir, "sandboxes", id) }
 
+// labels are those of everything that belongs to a sandbox. Only what the workspace's kind matters to bears that.
 func (e *Engine) labels(id string, mode workspace) map[string]string {
-	return map[string]string{
-		LabelInstance: e.opts.Instance, LabelEngine: e.opts.Engine, LabelSandbox: id, LabelWorkspace: string(mode),
+	l := map[string]string{LabelInstance: e.opts.Instance, LabelEngine: e.opts.Engine, LabelSandbox: id}
+	if mode != "" {
+		l[LabelWorkspace] = string(mode)
 	}
+	return l
 }

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -17,8 +16,8 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
-// Put writes a file into a sandbox's spool: on our own disk where the spool is there, else through the engine. On our
-// disk a file that is cut short by an error is never seen; through the engine it ends up empty.
+// Put writes a file into a sandbox's spool: on our own disk where the spool is there, else through the engine. A file
+// that is cut short by an error is never seen under its name.
 func (e *Engine) Put(ctx context.Context, id, name string, content io.Reader, size int64) error {
 	if err := errors.Join(checkID(id), runner.CheckSpoolName(name)); err != nil {
 		return err
@@ -54,12 +53,6 @@ func (e *Engine) putRemote(ctx context.Context, id, name string, content io.Read
 	if err == nil {
 		return nil
 	}
-	// What was unpacked of it takes up space, and must not be taken for all of it.
-	again, cancelAgain := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
-	defer cancelAgain()
-	if cerr := e.sendFile(again, in.ID, name, strings.NewReader(""), 0); cerr != nil {
-		e.log.Debug("emptying a file that was cut short", "sandbox", id, "file", name, "error", cerr)
-	}
 	var cut contentError
 	switch {
 	case short.Err() != nil:
@@ -70,30 +63,47 @@ func (e *Engine) putRemote(ctx context.Context, id, name string, content io.Read
 	return e.fail(ctx, doing, err)
 }
 
-// sendFile sends an archive of one file. The engine removes what has its name, following no link, and unpacks it. No
-// goroutine is left behind, as long as content's Read returns.
+// sendFile sends an archive of one file. The engine removes what is in its place, following no link, and unpacks it: at
+// the root, because for a path below two mounts it looks at the rights of either. No goroutine is left behind, as long
+// as content's Read returns.
 func (e *Engine) sendFile(ctx context.Context, containerID, name string, content io.Reader, size int64) error {
 	r, w := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
-		tw := tar.NewWriter(w)
-		err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: time.Now(), Format: tar.FormatPAX})
-		if err == nil {
-			_, err = io.CopyN(tw, runner.Cancellable(ctx, content), size)
-		}
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err == nil {
-			err = tw.Close()
-		}
+		err := packPut(w, name, runner.Cancellable(ctx, content), size)
 		w.CloseWithError(err)
 		packed <- err
 	}()
-	err := e.api.CopyToContainer(ctx, containerID, spoolDir, r, container.CopyToContainerOptions{})
+	err := e.api.CopyToContainer(ctx, containerID, "/", r, container.CopyToContainerOptions{})
 	r.CloseWithError(errStopped)
 	if perr := <-packed; perr != nil && !errors.Is(perr, errStopped) {
 		return contentError{perr}
+	}
+	return err
+}
+
+// packPut is a tar of the file under another name, then of a hard link from its real name, which appears when all of it
+// is there, and at last of nothing in the place of the other name.
+func packPut(w io.Writer, name string, content io.Reader, size int64) error {
+	part, now := tarName(spoolDir, ".put-"+name), time.Now()
+	tw := tar.NewWriter(w)
+	err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: part, Size: size, Mode: 0o600, ModTime: now, Format: tar.FormatPAX})
+	if err == nil {
+		_, err = io.CopyN(tw, content, size)
+	}
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	for _, h := range []*tar.Header{
+		{Typeflag: tar.TypeLink, Name: tarName(spoolDir, name), Linkname: part, Mode: 0o600, ModTime: now},
+		{Typeflag: tar.TypeReg, Name: part, Mode: 0o600, ModTime: now},
+	} {
+		if err == nil {
+			err = tw.WriteHeader(h)
+		}
+	}
+	if err == nil {
+		err = tw.Close()
 	}
 	return err
 }
