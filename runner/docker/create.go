@@ -41,7 +41,8 @@ func (e *Engine) Create(ctx context.Context, spec runner.SandboxSpec) error {
 	return nil
 }
 
-// ready asks what the engine can do and makes the network, both at once. After the first time neither asks it.
+// ready asks what the engine can do, and makes the network and the rules that shut it in. After the first time it asks
+// nothing.
 func (e *Engine) ready(ctx context.Context) (facts, error) {
 	var f facts
 	if err := e.negotiate(ctx); err != nil {
@@ -49,7 +50,13 @@ func (e *Engine) ready(ctx context.Context) (facts, error) {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { f, err = e.engineFacts(gctx); return err })
-	g.Go(func() error { return e.ensureNetwork(gctx) })
+	g.Go(func() error {
+		if err := e.ensureNetwork(gctx); err != nil {
+			return err
+		}
+		e.raiseWall(gctx)
+		return nil
+	})
 	if err := g.Wait(); err != nil {
 		return f, e.fail(ctx, "preparing the engine", err)
 	}

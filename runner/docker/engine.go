@@ -41,6 +41,10 @@ type Options struct {
 	// sandbox reach another; "none" for no network; or the name of a network that exists.
 	Network string
 
+	// Firewall is "auto" (default) or "off". With auto, rules of the engine's host keep jobs on our own bridges from
+	// metadata services, the engine and this daemon, where this process can set them, and a warning tells where not.
+	Firewall string
+
 	CABundle string // PEM file that jobs trust besides the system's authorities; empty for none
 	Proxy    Proxy  // proxies for jobs
 
@@ -67,6 +71,7 @@ type Engine struct {
 	bridge  string // the network that is made on demand
 	agent   agentGate
 	boots   bootLog
+	wall    wall
 	caged   atomic.Bool // the engine itself lacks capabilities
 	mode    modeMemory
 
@@ -113,6 +118,9 @@ func (o *Options) check() error {
 	case o.Network == "host" || strings.HasPrefix(o.Network, "container:"):
 		return fmt.Errorf("engine %s: network %q would put jobs beside the machine's own services; "+
 			"leave it empty, or name a bridge network", o.Engine, o.Network)
+	}
+	if o.Firewall != "" && o.Firewall != firewallAuto && o.Firewall != firewallOff {
+		return fmt.Errorf("engine %s: firewall is %q, expected auto or off", o.Engine, o.Firewall)
 	}
 	switch o.Workspace {
 	case "", workspaceAuto, workspaceOverlay, workspaceCopy:

@@ -43,7 +43,7 @@ func TestServices(t *testing.T) {
 		bo.want("wget -q -O - http://db/", "other data")
 		ip := e.addressOf(t, serviceName(spec.ID, "db"), ownNetwork(spec.ID))
 		for _, b := range []*box{bo, bp} {
-			b.refused("wget -q -T 2 -O - http://" + ip + "/")
+			b.refused("timeout 2 wget -q -O - http://" + ip + "/")
 		}
 
 		if err := e.Create(ctx, spec); err != nil {
