@@ -259,6 +259,9 @@ func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, f fa
 		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
 	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
 		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + f.goarch}
+	case spec.Privileged && says(err, "incompatible with user namespaces"):
+		return fmt.Errorf("%s: engine %s maps root to another user (userns-remap), so it makes no privileged containers: "+
+			"run privileged jobs on an engine without it: %w", doing, e.opts.Engine, err)
 	case says(err, "minimum memory limit"):
 		return fmt.Errorf("%s: the memory limit of %d bytes is too small for a container: raise limits.memory: %w", doing, spec.Limits.MemoryBytes, err)
 	case says(err, "bind source path does not exist"):

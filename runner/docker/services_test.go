@@ -96,7 +96,7 @@ func TestServicesThatFail(t *testing.T) {
 		log    string
 	}{
 		"ends": {func(s *runner.Service) {
-			s.Command = []string{"echo to stdout; echo no password given >&2; exit 3"}
+			s.Command = []string{"echo to stdout; sleep 0.5; echo no password given >&2; exit 3"}
 		}, "ended with status 3 before it was ready", "to stdout\nno password given"},
 		"unhealthy": {func(s *runner.Service) {
 			s.Command = []string{"echo waiting; exec sleep 60"}
