@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/api/types/network"
@@ -32,11 +33,14 @@ const (
 // wall keeps jobs from what is not their business on the engine's host, by rules of its firewall. It can only do so
 // where this daemon is root beside the engine; elsewhere it says so, once.
 type wall struct {
+	raised atomic.Bool // looked at in this process
+
+	mending  sync.Mutex // held while the rules are looked at, which can take a while
+	families []*iptables
+
 	mu        sync.Mutex
 	listeners []netip.AddrPort
-	raised    bool // looked at in this process
 	trouble   error
-	families  []*iptables
 }
 
 // HideListener makes an address on which this daemon listens unreachable for jobs. It is called before Create; an
@@ -64,15 +68,18 @@ func (e *Engine) raiseWall(ctx context.Context) {
 		return
 	}
 	w := &e.wall
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.raised {
+	if w.raised.Load() {
+		return
+	}
+	w.mending.Lock()
+	defer w.mending.Unlock()
+	if w.raised.Load() {
 		return
 	}
 	if e.lookAtWall(ctx); ctx.Err() != nil {
 		return
 	}
-	w.raised = true
+	w.raised.Store(true)
 	e.jobs.Go(func() {
 		tick := time.NewTicker(wallEvery)
 		defer tick.Stop()
@@ -81,15 +88,15 @@ func (e *Engine) raiseWall(ctx context.Context) {
 			case <-e.life.Done():
 				return
 			case <-tick.C:
-				w.mu.Lock()
+				w.mending.Lock()
 				e.lookAtWall(e.life)
-				w.mu.Unlock()
+				w.mending.Unlock()
 			}
 		}
 	})
 }
 
-// lookAtWall mends the rules, and warns when that becomes impossible. The caller holds the lock.
+// lookAtWall mends the rules, and warns when that becomes impossible. The caller holds mending.
 func (e *Engine) lookAtWall(ctx context.Context) {
 	short, cancel := context.WithTimeout(ctx, wallTimeout)
 	defer cancel()
@@ -97,8 +104,10 @@ func (e *Engine) lookAtWall(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	e.wall.mu.Lock()
 	before := e.wall.trouble
 	e.wall.trouble = err
+	e.wall.mu.Unlock()
 	switch {
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		e.log.Warn("jobs can reach the cloud's metadata service and this machine's own services", "because", err, "hint",
@@ -121,9 +130,12 @@ func (e *Engine) mendWall(ctx context.Context) error {
 		}
 		w.families = slices.DeleteFunc([]*iptables{four, six}, func(t *iptables) bool { return t == nil })
 	}
+	w.mu.Lock()
+	listeners := append(e.engineListener(), w.listeners...)
+	w.mu.Unlock()
 	var errs []error
 	for _, t := range w.families {
-		rules := wallRules{six: t.six, instance: e.opts.Instance, listeners: append(e.engineListener(), w.listeners...)}
+		rules := wallRules{six: t.six, instance: e.opts.Instance, listeners: listeners}
 		err := t.mend(ctx, rules)
 		if err != nil && t.six {
 			e.log.Debug("setting rules for IPv6", "error", err) // our bridges have no IPv6, unless the engine gives it to all

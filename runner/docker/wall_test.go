@@ -110,9 +110,9 @@ func TestWall(t *testing.T) {
 	boxes[0].refusedAtOnce("timeout 30 wget -q -O - http://" + e.gateway(t) + ":" + portOf(daemon) + "/")
 	iptablesRun(t, e, "-F", ownChain(e.opts.Instance))
 	boxes[0].want("timeout 5 wget -q -O - http://"+e.gateway(t)+":"+portOf(daemon)+"/", "reached")
-	e.wall.mu.Lock()
+	e.wall.mending.Lock()
 	e.lookAtWall(t.Context())
-	e.wall.mu.Unlock()
+	e.wall.mending.Unlock()
 	boxes[0].refusedAtOnce("timeout 30 wget -q -O - http://" + e.gateway(t) + ":" + portOf(daemon) + "/")
 }
 
@@ -188,7 +188,7 @@ func TestWallIsOffOrElsewhere(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, func(o *Options) { o.Firewall = firewallOff })
 	start(t, e, newSpec(t, e, nil)).want("true", "")
-	if e.wall.raised || e.FirewallTrouble() != nil {
+	if e.wall.raised.Load() || e.FirewallTrouble() != nil {
 		t.Errorf("it is off, and was raised: %v", e.FirewallTrouble())
 	}
 	if _, err := New(Options{Engine: "e", Instance: "i", DataDir: t.TempDir(), Agent: standInSource, Firewall: "on"}); err == nil {
