@@ -161,4 +161,5 @@ type Daemon struct {
 	Queued   int      `json:"queued"`
 	Slots    int      `json:"slots"`
 	Engines  []string `json:"engines"`
+	Warnings []string `json:"warnings,omitempty"` // what its admin should look at, in sentences
 }

@@ -35,6 +35,7 @@ type Engine struct {
 	Network   string  `yaml:"network"`
 	Workspace string  `yaml:"workspace"` // "auto" (default), "overlay" or "copy"
 	Mounts    []Mount `yaml:"mounts"`    // always read-only
+	Firewall  string  `yaml:"firewall"`  // "auto" (default) or "off"
 }
 
 // Mount shows one path of the engine's host in every job, read-only.

@@ -118,6 +118,7 @@ func (c *Config) fill() {
 		e := &c.Engines[i]
 		e.Type = or(e.Type, "docker")
 		e.Workspace = or(e.Workspace, "auto")
+		e.Firewall = or(e.Firewall, "auto")
 	}
 	for i := range c.Projects {
 		c.Projects[i].Fill()

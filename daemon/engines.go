@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,10 +44,19 @@ func executor(cfg *config.Config, e config.Engine, l layout, instance string, lo
 	}
 	return docker.New(docker.Options{
 		Engine: e.ID, Host: e.Host, Instance: instance, DataDir: l.data, Agent: agentbin.Linux,
-		Workspace: e.Workspace, Network: e.Network, CABundle: cfg.CABundle,
+		Workspace: e.Workspace, Network: e.Network, Firewall: e.Firewall, CABundle: cfg.CABundle,
 		Proxy:  docker.Proxy{HTTP: cfg.Proxy.HTTP, HTTPS: cfg.Proxy.HTTPS, No: cfg.Proxy.No},
 		Logger: log,
 	})
+}
+
+// hideListener keeps jobs from what this daemon itself listens on.
+func (p *parts) hideListener(addr net.Addr) {
+	for _, ex := range p.runner.Executors {
+		if engine, ok := ex.(*docker.Engine); ok {
+			engine.HideListener(addr)
+		}
+	}
 }
 
 // hostAgent lays the agent out as a file for host processes, under its hash, so that one which still runs is never

@@ -46,6 +46,7 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
 	}
+	p.hideListener(ln.Addr())
 	current := new(atomic.Pointer[config.Config])
 	current.Store(cfg)
 	web := p.httpServer(current.Load, token, o.Version)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
+	"github.com/runner-ci/runner/runner/docker"
 	"github.com/runner-ci/runner/server"
 	"github.com/runner-ci/runner/source"
 )
@@ -31,6 +32,7 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) *ht
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
 		Ready:        p.ready,
+		Warnings:     p.warnings,
 		Version:      version, Instance: p.scheduler.Instance(), Slots: func() int { return cfg().Slots }, Engines: engines, Logger: p.log,
 	})
 	return server.NewHTTPServer(handler, p.log)
@@ -45,6 +47,20 @@ func (p *parts) ready(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// warnings are what an admin should look at although builds run.
+func (p *parts) warnings() (out []string) {
+	for _, id := range slices.Sorted(maps.Keys(p.runner.Executors)) {
+		engine, ok := p.runner.Executors[id].(*docker.Engine)
+		if !ok {
+			continue
+		}
+		if err := engine.FirewallTrouble(); err != nil {
+			out = append(out, fmt.Sprintf("jobs on engine %s can reach metadata services and the engine's host: %v", id, err))
+		}
+	}
+	return out
 }
 
 // mirrors speaks of projects where the source store speaks of URLs.

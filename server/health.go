@@ -83,6 +83,6 @@ func (a *api) routeDaemon() {
 func (a *api) daemon() client.Daemon {
 	return client.Daemon{
 		Version: a.Version, Instance: a.Instance, Slots: a.Slots(), Engines: a.Engines,
-		Draining: a.Scheduler.Draining(), Running: a.Scheduler.Running(), Queued: a.Scheduler.Queued(),
+		Draining: a.Scheduler.Draining(), Running: a.Scheduler.Running(), Queued: a.Scheduler.Queued(), Warnings: a.Warnings(),
 	}
 }

@@ -91,6 +91,9 @@ type Options struct {
 	// Ready tells why the daemon cannot do its work right now: state not open, no engine answers. Nil means ready.
 	Ready func(context.Context) error
 
+	// Warnings are sentences about what an admin should look at. Nil means there are none.
+	Warnings func() []string
+
 	Version  string
 	Instance string
 	Slots    func() int // jobs at once; a reload may change it. Nil means unknown
@@ -108,6 +111,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CheckProject == nil {
 		o.CheckProject = (*config.Project).Check
+	}
+	if o.Warnings == nil {
+		o.Warnings = func() []string { return nil }
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }

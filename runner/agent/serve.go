@@ -39,6 +39,7 @@ const termGrace = 5 * time.Second
 
 // serve lives one life and returns the exit status.
 func serve(opts options) int {
+	openCgroups()
 	// A broken pipe must end no more than the attach. Ignoring the signal would be inherited by every command.
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)

@@ -29,6 +29,16 @@ type box struct {
 // newBox makes a sandbox over a small snapshot, and removes it when the test ends.
 func newBox(t *testing.T, ex runner.Executor, ref string) *box {
 	t.Helper()
+	b := prepareBox(t, ex, ref)
+	if err := ex.Create(t.Context(), b.spec); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// prepareBox makes all that a sandbox needs, but not the sandbox.
+func prepareBox(t *testing.T, ex runner.Executor, ref string) *box {
+	t.Helper()
 	image, err := ex.Resolve(t.Context(), runner.ImageRequest{Ref: ref, Pull: "if-not-present"})
 	if err != nil {
 		t.Fatal(err)
@@ -49,9 +59,6 @@ func newBox(t *testing.T, ex runner.Executor, ref string) *box {
 			t.Errorf("something of sandbox %s was left behind: %v", id, err)
 		}
 	})
-	if err := ex.Create(t.Context(), b.spec); err != nil {
-		t.Fatal(err)
-	}
 	return b
 }
 

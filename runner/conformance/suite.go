@@ -17,12 +17,25 @@ import (
 // SandboxDir(id string) string; the suite then makes the directory there.
 type New func(t *testing.T) (ex runner.Executor, imageRef string)
 
-// Run tells every story to executors made by newExecutor. The stories run one after the other.
-func Run(t *testing.T, newExecutor func(t *testing.T) (runner.Executor, string)) {
-	stories := []struct {
-		name string
-		tell func(t *testing.T, newExecutor New)
-	}{
+// story is one test of the suite.
+type story struct {
+	name string
+	tell func(t *testing.T, newExecutor New)
+}
+
+// Ability is something that only some executors can do. The others must refuse it with an error that says so.
+type Ability string
+
+// The abilities.
+const (
+	Services   Ability = "services"   // containers beside the job
+	Privileged Ability = "privileged" // a sandbox in which an engine can run
+)
+
+// Run tells every story to executors made by newExecutor, which have these abilities and no others. The stories run
+// one after the other.
+func Run(t *testing.T, newExecutor func(t *testing.T) (runner.Executor, string), abilities ...Ability) {
+	stories := []story{
 		{"a job prints and succeeds", echo},
 		{"the snapshot is never written to", snapshotStaysWhole},
 		{"exit statuses are told as they are", exitStatuses},
@@ -42,7 +55,12 @@ func Run(t *testing.T, newExecutor func(t *testing.T) (runner.Executor, string))
 		{"creating and removing twice is doing it once", twiceIsOnce},
 		{"kill ends a sandbox and leaves its spool", killLeavesSpool},
 		{"an unknown sandbox is said to be unknown", unknownSandbox},
+		{"a file that is put into the spool is read by the job", putIsRead},
+		{"a file is put whole or not at all", putIsWhole},
+		{"what is put follows no link", putFollowsNoLink},
+		{"the machine's capacity is told", capacityIsTold},
 	}
+	stories = append(stories, abilityStories(abilities)...)
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) { s.tell(t, newExecutor) })
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 
 	"github.com/runner-ci/runner/internal/enginetest"
@@ -73,6 +74,13 @@ func leftovers(t testing.TB, e *Engine) string {
 	}
 	for _, v := range vs.Volumes {
 		names = append(names, "volume "+v.Name)
+	}
+	ns, err := e.api.NetworkList(ctx, network.ListOptions{Filters: label})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range ns {
+		names = append(names, "network "+n.Name)
 	}
 	return strings.Join(names, ", ")
 }

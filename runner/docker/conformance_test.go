@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 			conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
 				e := newEngine(t, mode, func(o *Options) { o.Agent = func(string) ([]byte, error) { return realAgent() } })
 				return e, enginetest.BusyboxRef
-			})
+			}, conformance.Services, conformance.Privileged)
 		})
 	}
 }

@@ -37,24 +37,28 @@ func (e *Engine) containerConfig(spec runner.SandboxSpec, mode workspace) *conta
 	}
 }
 
-// hostConfig is what the engine grants a sandbox. The default seccomp profile and masked paths apply. Privileges may
-// still be gained by setuid programs: builds use sudo.
+// hostConfig is what the engine grants a sandbox. The default seccomp profile and masked paths apply, except to a
+// privileged one. Privileges may still be gained by setuid programs: builds use sudo.
 func (e *Engine) hostConfig(spec runner.SandboxSpec, mode workspace, f facts, a *agentBinary) (*container.HostConfig, error) {
 	mounts, err := e.mounts(spec, mode, a)
 	if err != nil {
 		return nil, err
 	}
-	return &container.HostConfig{
+	host := &container.HostConfig{
 		Mounts:      mounts,
 		Tmpfs:       map[string]string{toolsDir: agentTmpfs, tempDir: agentTmpfs},
-		NetworkMode: container.NetworkMode(e.networkName()),
+		NetworkMode: container.NetworkMode(e.networkOf(spec)),
 		IpcMode:     container.IPCModePrivate,
 		LogConfig:   container.LogConfig{Type: "none"},
 		CapDrop:     []string{"NET_RAW"},
 		OomScoreAdj: oomScore,
 		ShmSize:     shmSize(spec.Limits.MemoryBytes),
 		Resources:   resources(spec.Limits, f),
-	}, nil
+	}
+	if spec.Privileged {
+		e.privileged(host)
+	}
+	return host, nil
 }
 
 // resources are the limits. That of open files is the engine's own: asking for another fails where the engine itself

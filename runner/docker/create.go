@@ -41,7 +41,8 @@ func (e *Engine) Create(ctx context.Context, spec runner.SandboxSpec) error {
 	return nil
 }
 
-// ready asks what the engine can do and makes the network, both at once. After the first time neither asks it.
+// ready asks what the engine can do, and makes the network and the rules that shut it in. After the first time it asks
+// nothing.
 func (e *Engine) ready(ctx context.Context) (facts, error) {
 	var f facts
 	if err := e.negotiate(ctx); err != nil {
@@ -49,7 +50,13 @@ func (e *Engine) ready(ctx context.Context) (facts, error) {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { f, err = e.engineFacts(gctx); return err })
-	g.Go(func() error { return e.ensureNetwork(gctx) })
+	g.Go(func() error {
+		if err := e.ensureNetwork(gctx); err != nil {
+			return err
+		}
+		e.raiseWall(gctx)
+		return nil
+	})
 	if err := g.Wait(); err != nil {
 		return f, e.fail(ctx, "preparing the engine", err)
 	}
@@ -67,8 +74,9 @@ type launch struct {
 }
 
 // launchTries is one try, and one more for each thing that may have been swept away behind our back: the container
-// of a former daemon's making, the network, the agent's volume, and our files, which the engine may not see.
-const launchTries = 5
+// of a former daemon's making, the networks, the agent's volume, and what the engine may turn out not to have: our files,
+// some capability.
+const launchTries = 6
 
 // run launches, and mends what the engine complains about once each.
 func (l *launch) run(ctx context.Context) error {
@@ -101,6 +109,13 @@ func (l *launch) mend(err error) (string, func(context.Context) error) {
 			l.mode, l.try = workspaceCopy, false
 			return e.Remove(ctx, l.spec.ID)
 		}
+	case l.spec.Privileged && !e.caged.Load() && says(err, "unable to apply caps", "unable to apply bounding set"):
+		return "the engine itself lacks capabilities", func(ctx context.Context) error {
+			e.caged.Store(true)
+			return e.Remove(ctx, l.spec.ID)
+		}
+	case len(l.spec.Services) > 0 && says(err, "network "+ownNetwork(l.spec.ID)+" not found"):
+		return "the network of its services is gone", func(ctx context.Context) error { return e.Remove(ctx, l.spec.ID) }
 	case says(err, "network "+e.networkName()+" not found"):
 		return "the network is gone", func(ctx context.Context) error {
 			e.network.forget()
@@ -117,27 +132,25 @@ func (l *launch) mend(err error) (string, func(context.Context) error) {
 
 // once walks through the steps of Create; doc.go has the list.
 func (l *launch) once(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, createTimeout)
-	defer cancel()
 	e, name := l.e, containerName(l.spec.ID)
-	err := l.create(ctx, name)
-	if cerrdefs.IsConflict(err) {
-		var started bool
-		if started, err = l.adopt(ctx, name, err); started {
+	if len(l.spec.Services) > 0 {
+		// Services of a job that has begun are not started again, whatever became of them.
+		if in, err := e.inspect(ctx, l.spec.ID); err == nil && (in.State.Running || in.State.Status == container.StateExited) {
 			return nil
 		}
-	}
-	if err != nil {
-		return err
-	}
-	if err := e.ensureAgent(ctx, l.agent, name, l.spec.Image.ID); err != nil {
-		return err
-	}
-	if l.mode == workspaceCopy {
-		if err := e.copyIn(ctx, l.spec); err != nil {
+		if err := e.ensureOwnNetwork(ctx, l.spec.ID); err != nil {
 			return err
 		}
 	}
+	var started bool
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.startServices(gctx) })
+	g.Go(func() (err error) { started, err = l.make(gctx, name); return err })
+	if err := g.Wait(); err != nil || started {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
 	e.boots.watch(ctx, e, l.spec.ID)
 	if err := e.api.ContainerStart(ctx, name, container.StartOptions{}); err != nil {
 		return fmt.Errorf("starting the container: %w", err)
@@ -146,6 +159,26 @@ func (l *launch) once(ctx context.Context) error {
 		e.mode.set(workspaceOverlay)
 	}
 	return nil
+}
+
+// make makes the container with all that is in it. It reports true when it found one that was started.
+func (l *launch) make(ctx context.Context, name string) (started bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	err = l.create(ctx, name)
+	if cerrdefs.IsConflict(err) {
+		started, err = l.adopt(ctx, name, err)
+	}
+	if err != nil || started {
+		return started, err
+	}
+	if err := l.e.ensureAgent(ctx, l.agent, name, l.spec.Image.ID); err != nil {
+		return false, err
+	}
+	if l.mode == workspaceCopy {
+		return false, l.e.copyIn(ctx, l.spec)
+	}
+	return false, nil
 }
 
 func (l *launch) create(ctx context.Context, name string) error {
@@ -160,7 +193,7 @@ func (l *launch) create(ctx context.Context, name string) error {
 	}
 	settled, cancel := settle(ctx)
 	defer cancel()
-	res, err := l.e.api.ContainerCreate(settled, l.e.containerConfig(l.spec, l.mode), host, nil, nil, name)
+	res, err := l.e.api.ContainerCreate(settled, l.e.containerConfig(l.spec, l.mode), host, jobEndpoint(l.spec), nil, name)
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
 	}
@@ -213,13 +246,22 @@ func (l *launch) adopt(ctx context.Context, name string, conflict error) (starte
 // createFailed puts the engine's refusals into words.
 func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, f facts, err error) error {
 	doing := "making sandbox " + spec.ID
+	var service *runner.ServiceError
+	var image *runner.ImageError
 	switch {
+	case errors.As(err, &service):
+		return service
+	case errors.As(err, &image):
+		return image
 	case unavailable(err) || ctx.Err() != nil:
 		return e.fail(ctx, doing, err)
 	case cerrdefs.IsNotFound(err) && says(err, "no such image"):
 		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
 	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
 		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + f.goarch}
+	case spec.Privileged && says(err, "incompatible with user namespaces"):
+		return fmt.Errorf("%s: engine %s maps root to another user (userns-remap), so it makes no privileged containers: "+
+			"run privileged jobs on an engine without it: %w", doing, e.opts.Engine, err)
 	case says(err, "minimum memory limit"):
 		return fmt.Errorf("%s: the memory limit of %d bytes is too small for a container: raise limits.memory: %w", doing, spec.Limits.MemoryBytes, err)
 	case says(err, "bind source path does not exist"):

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -40,6 +41,10 @@ type Options struct {
 	// sandbox reach another; "none" for no network; or the name of a network that exists.
 	Network string
 
+	// Firewall is "auto" (default) or "off". With auto, rules of the engine's host keep jobs on our own bridges from
+	// metadata services, the engine and this daemon, where this process can set them, and a warning tells where not.
+	Firewall string
+
 	CABundle string // PEM file that jobs trust besides the system's authorities; empty for none
 	Proxy    Proxy  // proxies for jobs
 
@@ -66,6 +71,8 @@ type Engine struct {
 	bridge  string // the network that is made on demand
 	agent   agentGate
 	boots   bootLog
+	wall    wall
+	caged   atomic.Bool // the engine itself lacks capabilities
 	mode    modeMemory
 	images  imageFiles
 
@@ -112,6 +119,9 @@ func (o *Options) check() error {
 	case o.Network == "host" || strings.HasPrefix(o.Network, "container:"):
 		return fmt.Errorf("engine %s: network %q would put jobs beside the machine's own services; "+
 			"leave it empty, or name a bridge network", o.Engine, o.Network)
+	}
+	if o.Firewall != "" && o.Firewall != firewallAuto && o.Firewall != firewallOff {
+		return fmt.Errorf("engine %s: firewall is %q, expected auto or off", o.Engine, o.Firewall)
 	}
 	switch o.Workspace {
 	case "", workspaceAuto, workspaceOverlay, workspaceCopy:
@@ -175,6 +185,7 @@ const (
 	objectsDir = Root + "/objects"
 	toolsDir   = Root + "/user/bin"
 	tempDir    = Root + "/output/tmp"
+	engineDir  = "/var/lib/docker" // of an engine in a privileged sandbox
 	caDir      = "/etc/runner"
 	caFile     = caDir + "/ca.pem"
 )
@@ -203,8 +214,11 @@ func containerName(id string) string { return "runner-" + id }
 // SandboxDir is a sandbox's directory on the daemon's host, <DataDir>/sandboxes/<id>.
 func (e *Engine) SandboxDir(id string) string { return filepath.Join(e.opts.DataDir, "sandboxes", id) }
 
+// labels are those of everything that belongs to a sandbox. Only what the workspace's kind matters to bears that.
 func (e *Engine) labels(id string, mode workspace) map[string]string {
-	return map[string]string{
-		LabelInstance: e.opts.Instance, LabelEngine: e.opts.Engine, LabelSandbox: id, LabelWorkspace: string(mode),
+	l := map[string]string{LabelInstance: e.opts.Instance, LabelEngine: e.opts.Engine, LabelSandbox: id}
+	if mode != "" {
+		l[LabelWorkspace] = string(mode)
 	}
+	return l
 }

@@ -26,6 +26,10 @@ func (e *Engine) mounts(spec runner.SandboxSpec, mode workspace, a *agentBinary)
 			e.volume(spec.ID, mode, "-spool", spoolDir, nil),
 			e.volume(spec.ID, mode, "-objects", objectsDir, nil))
 	}
+	if spec.Privileged {
+		// An engine's layers cannot lie on the container's own overlay.
+		all = append(all, e.volume(spec.ID, mode, "-engine", engineDir, nil))
+	}
 	if e.ca != nil && mode == workspaceOverlay {
 		file, err := e.caPath()
 		if err != nil {
@@ -66,9 +70,9 @@ func overlayOptions(spec runner.SandboxSpec) string {
 }
 
 // checkMounts refuses mounts that would undo the sandbox: over our own directories, or of the engine's socket.
-func (e *Engine) checkMounts(mounts []runner.Mount) error {
+func (e *Engine) checkMounts(spec runner.SandboxSpec) error {
 	seen := map[string]bool{}
-	for _, m := range mounts {
+	for _, m := range spec.Mounts {
 		target := path.Clean(m.Target)
 		switch {
 		case !path.IsAbs(m.Source) || !path.IsAbs(m.Target):
@@ -77,6 +81,8 @@ func (e *Engine) checkMounts(mounts []runner.Mount) error {
 			return fmt.Errorf("mount %s on %s: %s and %s belong to the sandbox; choose another target", m.Source, m.Target, Root, caDir)
 		case beneath(target, "/proc") || beneath(target, "/sys") || beneath(target, "/dev"):
 			return fmt.Errorf("mount %s on %s: the kernel's own directories cannot be covered; choose another target", m.Source, m.Target)
+		case spec.Privileged && beneath(engineDir, target):
+			return fmt.Errorf("mount %s on %s: in a privileged job %s belongs to the job's own engine; choose another target", m.Source, m.Target, engineDir)
 		case seen[target]:
 			return fmt.Errorf("mount %s on %s: another mount has that target", m.Source, m.Target)
 		}

@@ -10,6 +10,8 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
+
+	"github.com/runner-ci/runner/runner"
 )
 
 // DefaultNetwork is the bridge of all sandboxes of all instances on an engine.
@@ -25,6 +27,14 @@ func (e *Engine) networkName() string {
 		return e.bridge
 	}
 	return e.opts.Network
+}
+
+// networkOf is the network of one sandbox.
+func (e *Engine) networkOf(spec runner.SandboxSpec) string {
+	if len(spec.Services) > 0 {
+		return ownNetwork(spec.ID)
+	}
+	return e.networkName()
 }
 
 // ensureNetwork makes the default network when it is missing, and looks that a configured one is there.

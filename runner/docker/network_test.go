@@ -20,7 +20,7 @@ func TestNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	ip := in.NetworkSettings.Networks[DefaultNetwork].IPAddress
-	two.refused("wget -q -T 2 -O - http://" + ip + ":8080/index.html")
+	two.refused("timeout 2 wget -q -O - http://" + ip + ":8080/index.html")
 	two.want("grep -c '^nameserver 127.0.0.11' /etc/resolv.conf", "1")
 	if out, status := two.sh("nslookup " + containerName(two.spec.ID)); status != 0 || !strings.Contains(out, "127.0.0.11") {
 		t.Errorf("the engine's name server: %s", out)

@@ -9,71 +9,110 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/runner-ci/runner/runner"
 )
 
-// Put writes a file into a sandbox's spool: on our own disk where the spool is there, else through the engine.
+// Put writes a file into a sandbox's spool: on our own disk where the spool is there, else through the engine. A file
+// that is cut short by an error is never seen under its name.
 func (e *Engine) Put(ctx context.Context, id, name string, content io.Reader, size int64) error {
-	if err := checkID(id); err != nil {
+	if err := errors.Join(checkID(id), runner.CheckSpoolName(name)); err != nil {
 		return err
-	}
-	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
-		return fmt.Errorf("spool file %q: expected a name without directories", name)
 	}
 	doing := fmt.Sprintf("writing %s for sandbox %s", name, id)
-	_, err := os.Stat(e.work(id))
-	switch {
-	case err == nil:
-		if err := putBeneath(filepath.Join(e.SandboxDir(id), "spool"), name, content, size); err != nil {
-			return fmt.Errorf("%s: %w", doing, err)
-		}
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		return e.fail(ctx, doing, e.putRemote(ctx, id, name, content, size))
+	if size < 0 || size > e.opts.SpoolBytes {
+		return fmt.Errorf("%s: it has %d bytes, expected 0 to %d", doing, size, e.opts.SpoolBytes)
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	_, err := os.Stat(e.work(id))
+	if err == nil {
+		err = runner.PutBeneath(ctx, filepath.Join(e.SandboxDir(id), "spool"), name, content, size)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		return e.putRemote(ctx, id, name, content, size)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
 }
 
-// putBeneath writes a new file directly in dir. What has its name is removed first, so that nothing is followed.
-func putBeneath(dir, name string, content io.Reader, size int64) (err error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := root.RemoveAll(name); err != nil {
-		return err
-	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	n, err := io.Copy(f, io.LimitReader(content, size))
-	if err == nil && n < size {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
-}
+// putTime bounds what the engine needs to unpack a file of this size, at 1 MB/s and a minute.
+func putTime(size int64) time.Duration { return time.Minute + time.Duration(size)*time.Microsecond }
 
 func (e *Engine) putRemote(ctx context.Context, id, name string, content io.Reader, size int64) error {
+	in, err := e.inspect(ctx, id)
+	if err != nil {
+		return err
+	}
+	doing := fmt.Sprintf("writing %s for sandbox %s", name, id)
+	short, cancel := context.WithTimeout(ctx, putTime(size))
+	defer cancel()
+	err = e.sendFile(short, in.ID, name, content, size)
+	if err == nil {
+		return nil
+	}
+	var cut contentError
+	switch {
+	case short.Err() != nil:
+		return e.fail(ctx, doing, short.Err())
+	case errors.As(err, &cut):
+		return fmt.Errorf("%s: %w", doing, cut.error)
+	}
+	return e.fail(ctx, doing, err)
+}
+
+// sendFile sends an archive of one file. The engine removes what is in its place, following no link, and unpacks it: at
+// the root, because for a path below two mounts it looks at the rights of either. No goroutine is left behind, as long
+// as content's Read returns.
+func (e *Engine) sendFile(ctx context.Context, containerID, name string, content io.Reader, size int64) error {
 	r, w := io.Pipe()
+	packed := make(chan error, 1)
 	go func() {
-		tw := tar.NewWriter(w)
-		err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, Format: tar.FormatPAX})
-		if err == nil {
-			_, err = io.CopyN(tw, content, size)
-		}
-		w.CloseWithError(errors.Join(err, tw.Close()))
+		err := packPut(w, name, runner.Cancellable(ctx, content), size)
+		w.CloseWithError(err)
+		packed <- err
 	}()
-	err := e.api.CopyToContainer(ctx, containerName(id), spoolDir, r, container.CopyToContainerOptions{})
+	err := e.api.CopyToContainer(ctx, containerID, "/", r, container.CopyToContainerOptions{})
 	r.CloseWithError(errStopped)
+	if perr := <-packed; perr != nil && !errors.Is(perr, errStopped) {
+		return contentError{perr}
+	}
 	return err
 }
+
+// packPut is a tar of the file under another name, then of a hard link from its real name, which appears when all of it
+// is there, and at last of nothing in the place of the other name.
+func packPut(w io.Writer, name string, content io.Reader, size int64) error {
+	part, now := tarName(spoolDir, ".put-"+name), time.Now()
+	tw := tar.NewWriter(w)
+	err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: part, Size: size, Mode: 0o600, ModTime: now, Format: tar.FormatPAX})
+	if err == nil {
+		_, err = io.CopyN(tw, content, size)
+	}
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	for _, h := range []*tar.Header{
+		{Typeflag: tar.TypeLink, Name: tarName(spoolDir, name), Linkname: part, Mode: 0o600, ModTime: now},
+		{Typeflag: tar.TypeReg, Name: part, Mode: 0o600, ModTime: now},
+	} {
+		if err == nil {
+			err = tw.WriteHeader(h)
+		}
+	}
+	if err == nil {
+		err = tw.Close()
+	}
+	return err
+}
+
+// contentError is trouble with what was to be written, which says nothing of the engine.
+type contentError struct{ error }
+
+// Unwrap returns the reader's own error.
+func (c contentError) Unwrap() error { return c.error }
 
 // Capacity tells what the engine's machine has.
 func (e *Engine) Capacity(ctx context.Context) (runner.Capacity, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/runner-ci/runner/runner"
 )
@@ -18,16 +19,25 @@ import (
 // removal that somebody else began.
 const removePatience = 30 * time.Second
 
-// Remove destroys the container, its volumes, and what Create made in the sandbox's directory. The rest of that
-// directory is the caller's.
+// Remove destroys the containers of the sandbox and its services, their volumes and network, and what Create made in
+// the sandbox's directory. The rest of that directory is the caller's.
 func (e *Engine) Remove(ctx context.Context, id string) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
 	defer e.boots.forget(id)
-	err := e.removeContainer(ctx, id)
+	if err := e.negotiate(ctx); err != nil {
+		return err
+	}
+	// What a container uses can only be removed after it.
+	var containers, rest errgroup.Group
+	containers.Go(func() error { return e.removeContainer(ctx, id) })
+	containers.Go(func() error { return e.removeServices(ctx, id) })
+	err := containers.Wait()
 	if err == nil {
-		err = e.removeVolumes(ctx, id)
+		rest.Go(func() error { return e.removeVolumes(ctx, id) })
+		rest.Go(func() error { return e.removeOwnNetwork(ctx, id) })
+		err = rest.Wait()
 	}
 	if err != nil {
 		return e.fail(ctx, "removing sandbox "+id, err)
@@ -43,8 +53,12 @@ func (e *Engine) removeContainer(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	return e.removeByID(ctx, in.ID)
+}
+
+func (e *Engine) removeByID(ctx context.Context, containerID string) error {
 	return patiently(ctx, func(ctx context.Context) error {
-		return e.api.ContainerRemove(ctx, in.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		return e.api.ContainerRemove(ctx, containerID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	})
 }
 
@@ -89,5 +103,5 @@ func patiently(ctx context.Context, remove func(context.Context) error) error {
 }
 
 func busy(err error) bool {
-	return says(err, "already in progress", "resource busy", "volume is in use", "unable to remove filesystem", "driver failed to remove")
+	return says(err, "already in progress", "resource busy", "volume is in use", "active endpoints", "unable to remove filesystem", "driver failed to remove")
 }

@@ -78,30 +78,33 @@ func moment(text string) time.Time {
 	return t
 }
 
-// Kill ends every process in the sandbox, and returns when the engine has seen them end. Killing one that has ended
-// already succeeds.
+// Kill ends every process in the sandbox and of its services, and returns when the engine has seen them end. Killing
+// one that has ended already succeeds.
 func (e *Engine) Kill(ctx context.Context, id string) error {
 	in, err := e.inspect(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !in.State.Running {
+	if in.State.Running {
+		short, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		err = e.api.ContainerKill(short, in.ID, "KILL")
+		switch {
+		case cerrdefs.IsNotFound(err):
+			return noSandbox(id)
+		case cerrdefs.IsConflict(err): // it ended meanwhile
+		case err != nil:
+			return e.fail(ctx, "killing sandbox "+id, err)
+		}
+	}
+	if in.HostConfig == nil || in.HostConfig.NetworkMode != container.NetworkMode(ownNetwork(id)) {
 		return nil
 	}
-	short, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err = e.api.ContainerKill(short, in.ID, "KILL")
-	switch {
-	case cerrdefs.IsNotFound(err):
-		return noSandbox(id)
-	case cerrdefs.IsConflict(err): // it ended meanwhile
-		return nil
-	}
-	return e.fail(ctx, "killing sandbox "+id, err)
+	return e.fail(ctx, "killing the services of sandbox "+id, e.killServices(ctx, id))
 }
 
 // List returns the ids of all sandboxes that bear our instance id, sorted: those with a container, and those whose
-// container somebody removed while their volume is still there.
+// container somebody removed while a service, a volume or a network is still there.
 func (e *Engine) List(ctx context.Context) ([]string, error) {
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -120,10 +123,11 @@ func (e *Engine) List(ctx context.Context) ([]string, error) {
 		volumes, err = e.api.VolumeList(gctx, volume.ListOptions{Filters: mine})
 		return err
 	})
+	var ids []string
+	g.Go(func() (err error) { ids, err = e.networksOf(gctx); return err })
 	if err := g.Wait(); err != nil {
 		return nil, e.fail(ctx, "listing sandboxes", err)
 	}
-	var ids []string
 	for _, c := range containers {
 		ids = append(ids, c.Labels[LabelSandbox])
 	}

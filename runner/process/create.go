@@ -28,7 +28,7 @@ func (e *Executor) Create(_ context.Context, spec runner.SandboxSpec) error {
 	if filepath.Clean(spec.Dir) != dir {
 		return fmt.Errorf("creating sandbox %s: its directory is %s, expected %s", spec.ID, spec.Dir, dir)
 	}
-	if err := checkMounts(spec.Mounts); err != nil {
+	if err := checkSpec(spec); err != nil {
 		return fmt.Errorf("creating sandbox %s: %w", spec.ID, err)
 	}
 	st, err := e.load(spec.ID)
@@ -66,9 +66,17 @@ func (e *Executor) Create(_ context.Context, spec runner.SandboxSpec) error {
 	return nil
 }
 
-// checkMounts refuses what only an isolating executor can do.
-func checkMounts(mounts []runner.Mount) error {
-	for _, m := range mounts {
+// checkSpec refuses what only an isolating executor can do.
+func checkSpec(spec runner.SandboxSpec) error {
+	switch {
+	case spec.Privileged:
+		return errors.New("privileged jobs need a container of their own, and this engine runs jobs on the host itself: " +
+			"run the job on an engine of type docker, or leave privileged-mode out")
+	case len(spec.Services) > 0:
+		return fmt.Errorf("services (the first is %q) are containers, and this engine runs jobs on the host itself: "+
+			"run the job on an engine of type docker, or start the service in the job's commands", spec.Services[0].Name)
+	}
+	for _, m := range spec.Mounts {
 		if m.Source != m.Target {
 			return fmt.Errorf("the host's %s cannot be shown as %s to a job that runs on the host itself: make both paths the same, or run such jobs in Docker", m.Source, m.Target)
 		}

@@ -4,10 +4,8 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -16,29 +14,18 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
+// maxPut bounds one file that is written into a spool, in bytes.
+const maxPut = 64 << 30
+
 // Put writes a file into the sandbox's spool directory.
-func (e *Executor) Put(_ context.Context, id, name string, content io.Reader, size int64) (err error) {
-	root, err := os.OpenRoot(filepath.Join(e.SandboxDir(id), spoolDir))
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("sandbox %s: %w", id, runner.ErrNoSandbox)
+func (e *Executor) Put(ctx context.Context, id, name string, content io.Reader, size int64) error {
+	if _, err := e.load(id); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("opening the spool of sandbox %s: %w", id, err)
+	if size < 0 || size > maxPut {
+		return fmt.Errorf("writing %s for sandbox %s: it has %d bytes, expected 0 to %d", name, id, size, int64(maxPut))
 	}
-	defer root.Close()
-	if err := root.RemoveAll(name); err != nil {
-		return fmt.Errorf("writing %s for sandbox %s: %w", name, id, err)
-	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing %s for sandbox %s: %w", name, id, err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	n, err := io.Copy(f, io.LimitReader(content, size))
-	if err == nil && n < size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
+	if err := runner.PutBeneath(ctx, filepath.Join(e.SandboxDir(id), spoolDir), name, content, size); err != nil {
 		return fmt.Errorf("writing %s for sandbox %s: %w", name, id, err)
 	}
 	return nil
