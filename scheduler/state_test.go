@@ -382,11 +382,11 @@ func TestListsArePagedNewestFirst(t *testing.T) {
 			t.Errorf("the pages of project %q hold %v, want %v", project, got, want)
 		}
 	}
-	triggers, next, err := s.Triggers("", 5)
+	triggers, next, err := s.Triggers("", "", 5)
 	if err != nil || len(triggers) != 5 || next == "" {
 		t.Fatalf("%d triggers, next %q, %v", len(triggers), next, err)
 	}
-	rest, next, err := s.Triggers(next, 5)
+	rest, next, err := s.Triggers("", next, 5)
 	if err != nil || len(rest) != 2 || next != "" {
 		t.Errorf("the second page holds %d triggers, next %q, %v; want the last two", len(rest), next, err)
 	}

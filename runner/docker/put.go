@@ -78,5 +78,5 @@ func (e *Engine) putRemote(ctx context.Context, id, name string, content io.Read
 // Capacity tells what the engine's machine has.
 func (e *Engine) Capacity(ctx context.Context) (runner.Capacity, error) {
 	f, err := e.engineFacts(ctx)
-	return runner.Capacity{CPUs: f.cpus, MemoryBytes: f.memory}, err
+	return runner.Capacity{CPUs: f.cpus, MemoryBytes: f.memory, Arch: f.goarch}, err
 }
