@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -88,6 +89,18 @@ func waits(t *Trigger, projects []Project) bool {
 		}
 	}
 	return false
+}
+
+// stranger tells whether a build's commit may be anybody's. Of a ref that is neither branch nor tag and that a person
+// starts by hand, a pull request's for one, nobody can tell where it comes from.
+func stranger(t *Trigger) bool {
+	return t.Fork || (t.Kind == KindManual && !branchOrTag(t.Ref))
+}
+
+// branchOrTag is true of refs that only those can push who may push to the repository; without a ref the default branch
+// is meant.
+func branchOrTag(ref string) bool {
+	return ref == "" || strings.HasPrefix(ref, "refs/heads/") || strings.HasPrefix(ref, "refs/tags/")
 }
 
 // waitReason says what waits, and how it goes on.

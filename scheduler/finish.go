@@ -39,7 +39,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		now := time.Now()
 		endAttempt(a, res, now)
 		if again, pause = anotherAttempt(b, j, a, res); again {
-			j.State = JobQueued
+			j.State, j.Queued = JobQueued, now // the wait for its next slot begins now
 			return putJob(tx, key, e.index, j)
 		}
 		j.State, j.Status, j.Reason, j.Message, j.EndedAt, j.Why = JobEnded, a.Status, a.Reason, a.Message, now, ""

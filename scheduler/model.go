@@ -126,7 +126,6 @@ type Build struct {
 	Created   time.Time `json:"created"`
 	Started   time.Time `json:"started,omitzero"`
 	EndedAt   time.Time `json:"ended,omitzero"`
-	Jobs      []string  `json:"jobs"`             // ids, in the plan's order
 	Open      int       `json:"open,omitempty"`   // jobs that have not ended; 0 in rows of older versions, too
 	StopBy    string    `json:"stopBy,omitempty"` // who asked, while it is being stopped
 	StopCause string    `json:"stopCause,omitempty"`

@@ -86,7 +86,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 		for i := range projects {
 			b := Build{
 				Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
-				RetryOf: t.RetryOf, Fork: t.Fork, Status: InProgress, Phase: phaseSource, Created: t.Received,
+				RetryOf: t.RetryOf, Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
 				Phases: []Phase{
 					{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
 					{Name: phaseSource, Status: InProgress, Started: now},
@@ -190,9 +190,7 @@ func (s *Scheduler) queueBuild(b Build, jobs []Job) error {
 		endPhase(&b.Phases, phaseSource, Succeeded, now)
 		beginPhase(&b.Phases, phaseQueued, now)
 		b.Phase = phaseQueued
-		b.Jobs = nil
 		for i := range jobs {
-			b.Jobs = append(b.Jobs, jobs[i].ID)
 			if jobs[i].State != JobEnded {
 				jobs[i].Queued = now
 			}

@@ -125,7 +125,7 @@ func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 	}
 	switch t.Kind {
 	case KindManual:
-		return t.Ref == "" || strings.HasPrefix(t.Ref, "refs/heads/") || strings.HasPrefix(t.Ref, "refs/tags/")
+		return branchOrTag(t.Ref)
 	case KindPush, KindTag:
 	default:
 		return false

@@ -107,9 +107,9 @@ func (s *Scheduler) predecessor(t *Trigger) (old Build, results, ok bool) {
 	return Build{}, false, false
 }
 
-// planned tells whether planning came to its end: there are jobs, and an image for each.
+// planned tells whether planning came to its end: there is a plan, and an image for each of its jobs.
 func planned(b *Build) bool {
-	if b.Plan == nil || len(b.Jobs) == 0 {
+	if b.Plan == nil {
 		return false
 	}
 	for i := range b.Plan.Jobs {
