@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -415,4 +417,14 @@ func TestTheStateChecksClean(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// holds tells whether a file has these bytes in it.
+func holds(t *testing.T, path, text string) bool {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(data), text)
 }
