@@ -11,6 +11,7 @@ import (
 type ListOptions struct {
 	Project string // only of this project (builds)
 	Status  string // only with this status, like FAILED (builds)
+	Outcome string // only with this outcome, like waiting (triggers)
 	Cursor  string // Page.Next of the page before
 	Limit   int    // items a page; 0 leaves it to the daemon
 }
@@ -24,6 +25,7 @@ func (o ListOptions) query() url.Values {
 	}
 	set("project", o.Project)
 	set("status", o.Status)
+	set("outcome", o.Outcome)
 	set("cursor", o.Cursor)
 	if o.Limit > 0 {
 		q.Set("limit", strconv.Itoa(o.Limit))
@@ -51,6 +53,7 @@ func (c *Client) Drain(ctx context.Context, on bool) (Daemon, error) {
 // Builds lists builds, newest first, without their jobs.
 func (c *Client) Builds(ctx context.Context, opts ListOptions) (Page[Build], error) {
 	var out Page[Build]
+	opts.Outcome = "" // builds have none
 	err := c.get(ctx, "/api/v1/builds", opts.query(), &out)
 	return out, err
 }
@@ -73,6 +76,23 @@ func (c *Client) Stop(ctx context.Context, id string) (Build, error) {
 		err = c.call(ctx, request{method: http.MethodPost, path: path}, nil, &out)
 	}
 	return out, err
+}
+
+// Resume lets the jobs of a build go on that wait at a breakpoint: one of them, or with job "" all. It returns the ids
+// of those that were told.
+func (c *Client) Resume(ctx context.Context, id, job string) ([]string, error) {
+	var out struct {
+		Jobs []string `json:"jobs"`
+	}
+	path, err := buildPath(id, "/resume")
+	if err == nil {
+		query := url.Values{}
+		if job != "" {
+			query.Set("job", job)
+		}
+		err = c.call(ctx, request{method: http.MethodPost, path: path, query: query}, nil, &out)
+	}
+	return out.Jobs, err
 }
 
 // Retry asks for a new build of the same commit and plan. With failedOnly it takes over the results of the jobs that

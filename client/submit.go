@@ -40,6 +40,9 @@ func (c *Client) Submit(ctx context.Context, project string, s Submission, pack 
 			query.Set(name, value)
 		}
 	}
+	if s.Debug {
+		query.Set("debug", "true")
+	}
 	header := http.Header{"Content-Type": {PackType}, idempotencyHeader: {newKey()}}
 	if len(s.Env) > 0 {
 		text, err := json.Marshal(s.Env)

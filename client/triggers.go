@@ -37,6 +37,17 @@ func (c *Client) Triggers(ctx context.Context, opts ListOptions) (Page[Trigger],
 	return out, err
 }
 
+// Approve lets the commit of a pull request that waits be built. With a commit, the trigger must be for that one.
+func (c *Client) Approve(ctx context.Context, id, commit string) (Trigger, error) {
+	var out Trigger
+	query := url.Values{}
+	if commit != "" {
+		query.Set("commit", commit)
+	}
+	err := c.call(ctx, request{method: http.MethodPost, path: "/api/v1/triggers/" + url.PathEscape(id) + "/approve", query: query}, nil, &out)
+	return out, err
+}
+
 // WaitTrigger returns the trigger once its outcome is decided. It reconnects when the daemon restarts meanwhile, and
 // fails when ctx ends.
 func (c *Client) WaitTrigger(ctx context.Context, id string) (Trigger, error) {

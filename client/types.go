@@ -58,7 +58,27 @@ type Job struct {
 	Phases   []Phase   `json:"phases,omitempty"`
 	LogBytes int64     `json:"logBytes"`
 
+	Paused    time.Time     `json:"paused,omitzero"` // since when it is held at a breakpoint; Resume lets it go on
+	Exported  []Variable    `json:"exported,omitempty"`
+	Secondary []string      `json:"secondary,omitempty"` // ids of the secondary artifacts that it left
+	Reports   []ReportGroup `json:"reports,omitempty"`
+
 	TakenFrom string `json:"takenFrom,omitempty"` // id of the build whose result, log and artifacts these are
+}
+
+// Variable is one exported variable with its last value.
+type Variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// ReportGroup is one group of report files that a job left. They lie below Folder in its set of reports.
+type ReportGroup struct {
+	Name       string `json:"name"`
+	Format     string `json:"format"` // JUNITXML, …
+	Files      int    `json:"files"`
+	Folder     string `json:"folder"`               // "0/"
+	Discovered bool   `json:"discovered,omitempty"` // found by looking, not declared
 }
 
 // Phase is one phase's record.
@@ -85,6 +105,11 @@ type Trigger struct {
 	Outcome  string    `json:"outcome"`
 	Reason   string    `json:"reason,omitempty"`
 	Builds   []string  `json:"builds,omitempty"`
+
+	PullRequest int       `json:"pullRequest,omitempty"`
+	Fork        bool      `json:"fork,omitempty"` // of a pull request from another repository
+	ApprovedBy  string    `json:"approvedBy,omitempty"`
+	ApprovedAt  time.Time `json:"approvedAt,omitzero"`
 }
 
 // Project is a repository and a buildspec path, with settings. Secret settings are references ("env:NAME",
@@ -97,6 +122,8 @@ type Project struct {
 	Image         string            `json:"image,omitempty"`
 	Pull          string            `json:"pull,omitempty"`
 	Env           map[string]string `json:"env,omitempty"`
+	Parameters    map[string]string `json:"parameters,omitempty"` // variables by name: a parameter of the secret store
+	Secrets       map[string]string `json:"secrets,omitempty"`    // variables by name: id[:key[:stage[:version]]]
 	WebhookSecret string            `json:"webhookSecret,omitempty"`
 	Username      string            `json:"username,omitempty"`
 	Token         string            `json:"token,omitempty"`
@@ -105,6 +132,8 @@ type Project struct {
 	Depth         int               `json:"depth,omitempty"`
 	Submodules    bool              `json:"submodules,omitempty"`
 	Protected     []string          `json:"protected,omitempty"`
+	Approval      string            `json:"approval,omitempty"`   // which pull requests wait: forks, all, none
+	Privileged    bool              `json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
 	CPUs          float64           `json:"cpus,omitempty"`
 	MemoryBytes   int64             `json:"memoryBytes,omitempty"`
 	PIDs          int64             `json:"pids,omitempty"`
@@ -116,13 +145,26 @@ type Project struct {
 	Managed       string            `json:"managed,omitempty"` // "file" (read-only here) or "api"
 }
 
-// ArtifactSet is the files that one job left.
+// ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its
+// report files.
 type ArtifactSet struct {
-	Job   string         `json:"job"`
-	Name  string         `json:"name,omitempty"`
-	Bytes int64          `json:"bytes"`
-	Files []ArtifactFile `json:"files"`
+	Job      string         `json:"job"`
+	Artifact string         `json:"artifact,omitempty"` // id of a secondary artifact
+	Reports  bool           `json:"reports,omitempty"`  // the files of its report groups
+	Name     string         `json:"name,omitempty"`     // artifacts.name, as the job's shell expanded it
+	Bytes    int64          `json:"bytes"`
+	Files    []ArtifactFile `json:"files"`
 }
+
+// Choice narrows what of a build's artifacts is meant. The zero value is all of them but for report files.
+type Choice struct {
+	Job      string // id; "" is every job
+	Artifact string // id of a secondary artifact; "" is every artifact, PrimaryArtifact the one without an id
+	Reports  bool   // report files, and nothing else
+}
+
+// PrimaryArtifact stands for the artifact that has no id, in Choice.
+const PrimaryArtifact = "-"
 
 // ArtifactFile is one file of a set.
 type ArtifactFile struct {
@@ -140,6 +182,7 @@ type Start struct {
 	Commit  string            `json:"commit,omitempty"` // full id
 	Image   string            `json:"image,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
+	Debug   bool              `json:"debug,omitempty"` // codebuild-breakpoint holds the jobs
 }
 
 // Submission describes the pack that a laptop sends.
@@ -149,6 +192,7 @@ type Submission struct {
 	Image     string            // override
 	Buildspec string            // override: a path
 	Env       map[string]string // override
+	Debug     bool              // codebuild-breakpoint holds the jobs
 	PackBytes int64             // -1 when unknown
 }
 

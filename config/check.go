@@ -64,6 +64,7 @@ func (c *Config) check() faults {
 	}
 	f = append(f, c.Limits.check().prefixed("limits")...)
 	f.atLeast("retention.age", int64(c.Retention.Age), 0)
+	f.atLeast("retention.caches", c.Retention.CacheBytes, 0)
 	if age := c.Retention.Age; age > 0 && age < time.Minute {
 		f.add("retention.age", "write 30d, or 0 to keep for ever", "%v is less than a minute", age)
 	}
@@ -271,5 +272,7 @@ func (l Limits) check() faults {
 	}
 	f.atLeast("log", l.LogBytes, 0)
 	f.atLeast("artifacts", l.ArtifactBytes, 0)
+	f.atLeast("cache", l.CacheBytes, 0)
+	f.atLeast("reports", l.ReportBytes, 0)
 	return f
 }

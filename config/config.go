@@ -52,13 +52,17 @@ type Limits struct {
 	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty"`            // of each attempt at a job; default 60m
 	QueueTimeout  time.Duration `yaml:"queue-timeout" json:"queueTimeout,omitempty"` // default 60m
 	LogBytes      int64         `yaml:"log" unit:"bytes" json:"logBytes,omitempty"`
-	ArtifactBytes int64         `yaml:"artifacts" unit:"bytes" json:"artifactBytes,omitempty"`
+	ArtifactBytes int64         `yaml:"artifacts" unit:"bytes" json:"artifactBytes,omitempty"` // of each artifact
+	CacheBytes    int64         `yaml:"cache" unit:"bytes" json:"cacheBytes,omitempty"`        // that one job leaves
+	ReportBytes   int64         `yaml:"reports" unit:"bytes" json:"reportBytes,omitempty"`     // of one job, together
 }
 
 // Retention says how long what builds leave is kept. Zero keeps for ever.
 type Retention struct {
 	Age   time.Duration `yaml:"age"`                // of logs and artifacts
 	Bytes int64         `yaml:"bytes" unit:"bytes"` // of logs and artifacts together; the oldest go first
+	// CacheBytes bounds the caches of all projects together; those that were used longest ago go first.
+	CacheBytes int64 `yaml:"caches" unit:"bytes"`
 }
 
 // Proxy settings reach the daemon and every job.
@@ -92,10 +96,12 @@ type Project struct {
 	Name          string            `yaml:"name" json:"name"` // 2–150 characters: letters, digits, - and _
 	URL           string            `yaml:"url" json:"url"`
 	Branch        string            `yaml:"branch" json:"branch,omitempty"` // default branch; empty: the remote's HEAD
-	Buildspec     string            `yaml:"buildspec" json:"buildspec"`     // default buildspec.yml
+	Buildspec     string            `yaml:"buildspec" json:"buildspec"`     // path, default buildspec.yml; or the YAML itself
 	Image         string            `yaml:"image" json:"image,omitempty"`   // for buildspecs that name none
 	Pull          string            `yaml:"pull" json:"pull"`               // always, if-not-present (default), never
 	Env           map[string]string `yaml:"env" json:"env,omitempty"`
+	Parameters    map[string]string `yaml:"parameter-store" json:"parameters,omitempty"` // variables by name: parameter
+	Secrets       map[string]string `yaml:"secrets-manager" json:"secrets,omitempty"`    // variables by name: id[:key[:stage[:version]]]
 	WebhookSecret Secret            `yaml:"webhook-secret" json:"webhookSecret,omitempty"`
 	Username      string            `yaml:"username" json:"username,omitempty"`
 	Token         Secret            `yaml:"token" json:"token,omitempty"`
@@ -103,7 +109,9 @@ type Project struct {
 	KnownHosts    Secret            `yaml:"known-hosts" json:"knownHosts,omitempty"`
 	Depth         int               `yaml:"depth" json:"depth,omitempty"` // of the job's .git; 0 is full history
 	Submodules    bool              `yaml:"submodules" json:"submodules,omitempty"`
-	Protected     []string          `yaml:"protected" json:"protected,omitempty"` // ref patterns that are trusted; default: the default branch
+	Protected     []string          `yaml:"protected" json:"protected,omitempty"`   // ref patterns that are trusted; default: the default branch
+	Approval      string            `yaml:"approval" json:"approval,omitempty"`     // which pull requests wait: forks (default), all, none
+	Privileged    bool              `yaml:"privileged" json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
 	Limits        Limits            `yaml:"limits" json:"limits"`
 	MaxJobs       int               `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority      int               `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100

@@ -23,7 +23,7 @@ func TestDefaultsStandWithoutAFile(t *testing.T) {
 	if len(c.Engines) != 1 || c.Engines[0].ID != "local" || c.Engines[0].Type != "docker" || c.Engines[0].Workspace != "auto" {
 		t.Fatalf("engines %+v", c.Engines)
 	}
-	want := Limits{PIDs: 4096, Timeout: time.Hour, QueueTimeout: time.Hour, LogBytes: 1 << 30, ArtifactBytes: 8 << 30}
+	want := Limits{PIDs: 4096, Timeout: time.Hour, QueueTimeout: time.Hour, LogBytes: 1 << 30, ArtifactBytes: 8 << 30, CacheBytes: 10 << 30, ReportBytes: 256 << 20}
 	if c.Limits != want {
 		t.Errorf("limits %+v", c.Limits)
 	}
@@ -47,7 +47,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if site.Limits.MemoryBytes != 2<<30 || site.Limits.Or(c.Limits).Timeout != 30*time.Minute {
 		t.Errorf("website inherits wrongly: %+v", site.Limits.Or(c.Limits))
 	}
-	if c.Retention != (Retention{Age: 30 * 24 * time.Hour, Bytes: 50 << 30}) {
+	if c.Retention != (Retention{Age: 30 * 24 * time.Hour, Bytes: 50 << 30, CacheBytes: 20 << 30}) {
 		t.Errorf("retention %+v", c.Retention)
 	}
 }
@@ -105,8 +105,8 @@ data: state
 slots: 3
 engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
-limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g}
-retention: {age: 7d, bytes: 10GiB}
+limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB}
+retention: {age: 7d, bytes: 10GiB, caches: 5GiB}
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
 registries: [{server: ghcr.io, username: bot, password: "env:GHCR"}]
@@ -121,12 +121,16 @@ projects:
     image: golang:1.26
     pull: always
     env: {PYTHON: 3.10, DEBUG: yes, EMPTY: ""}
+    parameter-store: {DB: /app/db}
+    secrets-manager: {TOKEN: "app/npm:token"}
     webhook-secret: file:hook
     username: git
     token: env:TOKEN
     depth: 5
     submodules: true
     protected: [main, "release/*"]
+    approval: all
+    privileged: true
     limits: *limits
     max-jobs: 2
     priority: -5
@@ -208,5 +212,41 @@ func TestProjectCheckNamesFields(t *testing.T) {
 	good.Engine = "locl"
 	if err := c.CheckProject(&good); err == nil || !strings.Contains(err.Error(), `did you mean "local"?`) {
 		t.Errorf("unknown engine: %v", err)
+	}
+}
+
+func TestABuildspecMayStandInTheSettings(t *testing.T) {
+	c, err := Parse("runner.yml", []byte("projects:\n  - name: api\n    url: https://example.com/api.git\n    buildspec: |\n      version: 0.2\n      phases: {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.Projects[0]; !p.InlineBuildspec() || p.Buildspec != "version: 0.2\nphases: {}\n" {
+		t.Errorf("the buildspec is %q", p.Buildspec)
+	}
+}
+
+func TestVariablesFromTheSecretStoreAreChecked(t *testing.T) {
+	p := Project{
+		Name: "api", URL: "https://example.com/api.git", Approval: "fork",
+		Parameters: map[string]string{"CODEBUILD_X": "/a", "EMPTY": " ", "TWICE": "/a"},
+		Secrets:    map[string]string{"TWICE": "app/db", "BAD": "app/db:key:AWSCURRENT:v1", "1X": "app"},
+	}
+	err := p.Check()
+	for _, want := range []string{
+		"parameter-store.CODEBUILD_X", "parameter-store.EMPTY", "secrets-manager.TWICE", "secrets-manager.BAD", "secrets-manager.1X",
+		`did you mean "forks"?`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in: %v", want, err)
+		}
+	}
+}
+
+func TestPullRequestsThatWait(t *testing.T) {
+	for policy, want := range map[string][2]bool{"": {false, true}, ApproveForks: {false, true}, ApproveAll: {true, true}, ApproveNone: {false, false}} {
+		p := Project{Approval: policy}
+		if got := [2]bool{p.NeedsApproval(false), p.NeedsApproval(true)}; got != want {
+			t.Errorf("approval %q: own and fork wait: %v, want %v", policy, got, want)
+		}
 	}
 }

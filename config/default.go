@@ -23,6 +23,12 @@ const (
 	DefaultLogBytes = 1 << 30
 	// DefaultArtifactBytes of one job: a few container images or installers.
 	DefaultArtifactBytes = 8 << 30
+	// DefaultCacheBytes of one job's cache: a monorepo's packages, compressed by nobody.
+	DefaultCacheBytes = 10 << 30
+	// DefaultReportBytes of one job's reports: JUnit files of a hundred thousand tests are well below it.
+	DefaultReportBytes = 256 << 20
+	// DefaultRetentionCaches bounds the caches of all projects together.
+	DefaultRetentionCaches = 20 << 30
 	// DefaultRetention of logs and artifacts.
 	DefaultRetention = 30 * 24 * time.Hour
 	// DefaultSourceMemory bounds the process that unpacks repositories: go-git holds the largest file and a
@@ -34,6 +40,8 @@ const (
 	DefaultBuildspec = "buildspec.yml"
 	// DefaultPull spares the registry a question per build; images are pinned by digest per build anyway.
 	DefaultPull = "if-not-present"
+	// DefaultApproval lets nobody's fork run a line here before a person has looked at it.
+	DefaultApproval = ApproveForks
 	// DefaultEngineID names the engine of a configuration that lists none.
 	DefaultEngineID = "local"
 )
@@ -45,6 +53,8 @@ var defaultLimits = Limits{
 	QueueTimeout:  DefaultQueueTimeout,
 	LogBytes:      DefaultLogBytes,
 	ArtifactBytes: DefaultArtifactBytes,
+	CacheBytes:    DefaultCacheBytes,
+	ReportBytes:   DefaultReportBytes,
 }
 
 // Default returns the settings of a daemon without a configuration file. CPU and memory of jobs are unlimited
@@ -55,7 +65,7 @@ func Default() *Config {
 		Data:      DefaultData(),
 		Slots:     runtime.NumCPU(),
 		Limits:    defaultLimits,
-		Retention: Retention{Age: DefaultRetention},
+		Retention: Retention{Age: DefaultRetention, CacheBytes: DefaultRetentionCaches},
 		Source:    SourceLimit{MemoryBytes: DefaultSourceMemory, Timeout: DefaultSourceTimeout},
 	}
 	c.fill()
@@ -86,6 +96,9 @@ func (p *Project) Fill() {
 	if p.Pull == "" {
 		p.Pull = DefaultPull
 	}
+	if p.Approval == "" {
+		p.Approval = DefaultApproval
+	}
 }
 
 // Or returns the limits with every zero replaced by the other's: project.Limits.Or(daemon.Limits).
@@ -98,6 +111,8 @@ func (l Limits) Or(other Limits) Limits {
 		QueueTimeout:  or(l.QueueTimeout, other.QueueTimeout),
 		LogBytes:      or(l.LogBytes, other.LogBytes),
 		ArtifactBytes: or(l.ArtifactBytes, other.ArtifactBytes),
+		CacheBytes:    or(l.CacheBytes, other.CacheBytes),
+		ReportBytes:   or(l.ReportBytes, other.ReportBytes),
 	}
 }
 

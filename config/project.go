@@ -30,16 +30,23 @@ func (p *Project) faults(allowFile bool) faults {
 		}
 		f.err("url", hint, err)
 	}
-	if p.Buildspec != "" && !relative(p.Buildspec) {
+	if p.Buildspec != "" && !p.InlineBuildspec() && !relative(p.Buildspec) {
 		f.add("buildspec", "write it from the repository's root, ci/buildspec.yml", "%q leads out of the repository", clip(p.Buildspec))
 	}
 	if p.Pull != "" {
 		f.oneOf("pull", p.Pull, "always", "if-not-present", "never")
 	}
+	if len(p.Buildspec) > maxInline {
+		f.add("buildspec", "keep it in a file of the repository", "the buildspec has %d bytes, and at most %d are taken here", len(p.Buildspec), maxInline)
+	}
+	if p.Approval != "" {
+		f.oneOf("approval", p.Approval, ApproveForks, ApproveAll, ApproveNone)
+	}
 	if strings.ContainsAny(p.Image, " \t\n") || strings.HasPrefix(p.Image, "-") {
 		f.add("image", "write name:tag or name@sha256:…", "%q is no image", clip(p.Image))
 	}
 	p.checkEnv(&f)
+	p.checkSealed(&f)
 	p.checkAccess(&f)
 	p.checkRefs(&f)
 	f.atLeast("depth", int64(p.Depth), 0)
@@ -58,13 +65,41 @@ func relative(p string) bool {
 
 func (p *Project) checkEnv(f *faults) {
 	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
-		switch {
-		case !envName.MatchString(name):
-			f.add("env."+clip(name), "letters, digits and _, not beginning with a digit", "this is no name of an environment variable")
-		case strings.HasPrefix(name, "CODEBUILD_"):
-			f.add("env."+name, "choose another name", "names with CODEBUILD_ are reserved")
-		case strings.Contains(p.Env[name], "\x00"):
+		if checkName(f, "env", name) && strings.Contains(p.Env[name], "\x00") {
 			f.add("env."+name, "", "the value has a zero byte, which no process can be given")
+		}
+	}
+}
+
+// checkName checks the name of a variable below a setting, and tells whether it can be one.
+func checkName(f *faults, setting, name string) bool {
+	switch {
+	case !envName.MatchString(name):
+		f.add(setting+"."+clip(name), "letters, digits and _, not beginning with a digit", "this is no name of an environment variable")
+	case strings.HasPrefix(name, "CODEBUILD_"):
+		f.add(setting+"."+name, "choose another name", "names with CODEBUILD_ are reserved")
+	default:
+		return true
+	}
+	return false
+}
+
+// checkSealed checks the variables whose values the secret store holds.
+func (p *Project) checkSealed(f *faults) {
+	for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
+		switch {
+		case !checkName(f, "parameter-store", name):
+		case strings.TrimSpace(p.Parameters[name]) == "":
+			f.add("parameter-store."+name, "write /app/db-password", "this names no parameter")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
+		if checkName(f, "secrets-manager", name) {
+			_, err := ParseSecretRef(p.Secrets[name])
+			f.err("secrets-manager."+name, "write app/db, app/db:password, app/db:password:AWSPREVIOUS", err)
+		}
+		if _, twice := p.Parameters[name]; twice {
+			f.add("secrets-manager."+name, "keep one of the two", "%s stands under parameter-store, too", name)
 		}
 	}
 }

@@ -27,6 +27,8 @@ type RunOptions struct {
 	Buildspec  string // path; empty: buildspec.yml
 	Image      string // instead of the buildspec's
 	Env        map[string]string
+	Debug      bool           // codebuild-breakpoint holds the build
+	Privileged bool           // whether jobs may ask for privileged-mode
 	Submodules bool           // whether submodules are fetched
 	Base       *config.Config // registries, CA bundle, proxies, engines and limits; nil: the defaults
 	Engine     *config.Engine // in place of those of Base
@@ -102,7 +104,7 @@ const localSecretHint = "runner run keeps no secrets: give it with --secrets FIL
 // submit sends the tree through the path that `runner submit` uses.
 func (o *RunOptions) submit(ctx context.Context, c *client.Client, tree worktree.Tree, project string) (string, Sent, error) {
 	t, sent, err := Submit(ctx, c, tree, project, client.Submission{
-		Title: "working tree", Image: o.Image, Buildspec: o.Buildspec, Env: o.Env,
+		Title: "working tree", Image: o.Image, Buildspec: o.Buildspec, Env: o.Env, Debug: o.Debug,
 	})
 	if err != nil {
 		return "", sent, err
@@ -137,7 +139,8 @@ func (o *RunOptions) config(tree worktree.Tree) *config.Config {
 	if len(name) < 2 {
 		name = "build"
 	}
-	p := config.Project{Name: name, URL: "file://" + tree.Root, Submodules: o.Submodules}
+	p := config.Project{Name: name, URL: "file://" + tree.Root, Submodules: o.Submodules, Privileged: o.Privileged}
+	p.Env = map[string]string{"CODEBUILD_LOCAL_BUILD": "true"} // as CodeBuild's own local agent has it
 	p.Fill()
 	cfg.Projects = []config.Project{p}
 	return cfg

@@ -62,6 +62,7 @@ type Executor interface {
 type Capacity struct {
 	CPUs        int
 	MemoryBytes int64
+	Arch        string // as Go calls it: "amd64"
 }
 
 // ServiceError tells that a service beside the job did not start or did not become ready. It is the buildspec's

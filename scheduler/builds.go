@@ -30,7 +30,7 @@ func (s *Scheduler) Build(id string) (Build, error) {
 	}
 	var b *Build
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		b, err = getBuild(tx, key)
+		b, err = s.load(tx, key)
 		return err
 	})
 	if err != nil {
@@ -196,18 +196,16 @@ func putJob(tx *bbolt.Tx, build []byte, index int, j *Job) error {
 	return put(tx, bucketJobs, jobKey(build, index), j)
 }
 
-// findJob returns a job's row and its place in the plan.
-func findJob(tx *bbolt.Tx, build []byte, id string) (*Job, int, error) {
-	jobs, err := jobsOf(tx, build)
+// findJob returns the row of a job whose place in the plan is known.
+func findJob(tx *bbolt.Tx, build []byte, index int, id string) (*Job, error) {
+	j, err := get[Job](tx, bucketJobs, jobKey(build, index))
+	if err == nil && j.ID != id {
+		err = fmt.Errorf("its place holds job %s: %w", j.ID, ErrNotFound)
+	}
 	if err != nil {
-		return nil, 0, err
+		return nil, fmt.Errorf("job %s: %w", id, err)
 	}
-	for i := range jobs {
-		if jobs[i].ID == id {
-			return &jobs[i], i, nil
-		}
-	}
-	return nil, 0, fmt.Errorf("job %s: %w", id, ErrNotFound)
+	return j, nil
 }
 
 func decodeNumber(v []byte) uint64 {

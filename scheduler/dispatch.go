@@ -114,11 +114,11 @@ func (s *Scheduler) lease(e *entry) (leased, error) {
 	}
 	var l leased
 	err = s.db.Update(func(tx *bbolt.Tx) error {
-		b, err := getBuild(tx, key)
+		b, err := s.load(tx, key)
 		if err != nil {
 			return err
 		}
-		j, index, err := findJob(tx, key, e.job)
+		j, err := findJob(tx, key, e.index, e.job)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (s *Scheduler) lease(e *entry) (leased, error) {
 		if l, err = s.bind(tx, b, j, engine, time.Now()); err != nil {
 			return err
 		}
-		return putJob(tx, key, index, j)
+		return putJob(tx, key, e.index, j)
 	})
 	if err == nil {
 		s.hub.tell(e.build)
@@ -180,45 +180,17 @@ type sandboxRow struct {
 	Created time.Time `json:"created"`
 }
 
-// attempt puts together what package runner needs.
-func (s *Scheduler) attempt(l leased, stop <-chan runner.StopRequest) (runner.Attempt, error) {
-	b, a := l.build, l.attempt
-	p, err := s.Project(b.Project)
-	if err != nil && !a.Sent {
-		return runner.Attempt{}, err
-	}
-	remote, err := s.remote(&p)
-	if err != nil && !a.Sent { // a running sandbox needs no credentials any more
-		return runner.Attempt{}, err
-	}
-	pj, err := planJob(b, l.job.ID)
-	if err != nil {
-		return runner.Attempt{}, err
-	}
-	lim := s.limitsOf(&p)
-	job := wireJob(pj)
-	job.Env = s.environment(&p, l, pj)
-	job.Limits = wire.Limits{LogBytes: lim.LogBytes, ArtifactBytes: lim.ArtifactBytes}
-	return runner.Attempt{
-		ID: fmt.Sprintf("%s/%s@%d", b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent,
-		Image: b.Images[pj.Image], Job: job,
-		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules},
-		Limits: runner.Limits{CPUs: lim.CPUs, MemoryBytes: lim.MemoryBytes, PIDs: lim.PIDs},
-		Log:    a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: stop,
-	}, nil
-}
-
 // runLease runs one attempt to its result, commits that, and destroys the sandbox.
 func (s *Scheduler) runLease(ctx context.Context, e *entry, l leased) {
 	engine, sandbox := l.attempt.Engine, l.attempt.Sandbox
 	s.take(sandbox, true)
 	defer s.take(sandbox, false)
 	var res runner.Result
-	a, err := s.attempt(l, e.stop)
+	a, err := s.attempt(ctx, e, l)
 	if err != nil {
-		res = runner.Result{Status: wire.StatusFault, Reason: "settings", Message: err.Error()}
+		res = runner.Result{Status: wire.StatusFault, Reason: faultReason(err), Message: err.Error()}
 	} else {
-		ev := &attemptEvents{s: s, build: e.build, job: e.job, token: l.attempt.Token}
+		ev := &attemptEvents{s: s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token}
 		res, err = s.runner.Run(ctx, engine, a, ev)
 		if errors.Is(err, runner.ErrDetached) {
 			return // the next daemon adopts it

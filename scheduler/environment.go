@@ -3,8 +3,6 @@ package scheduler
 import (
 	"crypto/sha1"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -12,56 +10,58 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// environment builds a job's variables. Later ones win: CodeBuild's own, then the buildspec's, the project's, the
-// trigger's (https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html). The image's
-// variables lie below all of them.
-func (s *Scheduler) environment(p *Project, l leased, pj *buildspec.Job) []wire.Var {
-	t, _ := s.Trigger(l.build.Trigger)
-	env := s.builtins(p, l, pj, &t)
-	for _, v := range pj.Env {
-		env = append(env, wire.Var{Name: v.Name, Value: v.Value})
-	}
-	for _, layer := range []map[string]string{p.Env, t.Override.Env} {
-		for _, name := range slices.Sorted(maps.Keys(layer)) {
-			env = append(env, wire.Var{Name: name, Value: layer[name]})
-		}
-	}
-	return env
-}
-
+// builtins are CodeBuild's own variables. All others are laid over them; the image's lie below
+// (https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html).
 func (s *Scheduler) builtins(p *Project, l leased, pj *buildspec.Job, t *Trigger) []wire.Var {
-	b := l.build
 	src := ""
 	if ex, ok := s.runner.Executors[l.attempt.Engine]; ok {
 		src = ex.Paths(l.attempt.Sandbox).Source
 	}
-	id := b.Project + ":" + s.buildUUID(b, l.job.ID)
-	env := []wire.Var{
-		{Name: "CI", Value: "true"},
-		{Name: "CODEBUILD_CI", Value: "true"},
-		{Name: "CODEBUILD_BUILD_ID", Value: id},
-		{Name: "CODEBUILD_BUILD_ARN", Value: "arn:aws:codebuild:local:000000000000:build/" + id},
-		{Name: "CODEBUILD_PROJECT_ARN", Value: "arn:aws:codebuild:local:000000000000:project/" + b.Project},
-		{Name: "CODEBUILD_BUILD_IMAGE", Value: pj.Image},
-		{Name: "CODEBUILD_BUILD_NUMBER", Value: strconv.Itoa(b.Number)},
-		{Name: "CODEBUILD_BUILD_SUCCEEDING", Value: "1"},
-		{Name: "CODEBUILD_BUILD_URL", Value: fmt.Sprintf("%s/api/v1/builds/%s/%d", strings.TrimSuffix(s.config().URL, "/"), b.Project, b.Number)},
-		{Name: "CODEBUILD_INITIATOR", Value: initiator(t)},
-		{Name: "CODEBUILD_LOG_PATH", Value: l.attempt.Log},
-		{Name: "CODEBUILD_RESOLVED_SOURCE_VERSION", Value: b.Commit},
-		{Name: "CODEBUILD_SOURCE_REPO_URL", Value: p.URL},
-		{Name: "CODEBUILD_SOURCE_VERSION", Value: sourceVersion(b, t)},
-		{Name: "CODEBUILD_SRC_DIR", Value: src},
-		{Name: "CODEBUILD_START_TIME", Value: strconv.FormatInt(b.Started.UnixMilli(), 10)},
+	began := l.build.Started
+	if !l.job.Started.IsZero() {
+		began = l.job.Started
+	}
+	var env []wire.Var
+	for _, v := range s.steadyBuiltins(p, l.build, t, pj) {
+		env = append(env, wire.Var{Name: v.name, Value: v.value})
+	}
+	return append(env,
+		wire.Var{Name: "CODEBUILD_LOG_PATH", Value: l.attempt.Log},
+		wire.Var{Name: "CODEBUILD_SRC_DIR", Value: src},
+		wire.Var{Name: "CODEBUILD_START_TIME", Value: strconv.FormatInt(began.UnixMilli(), 10)},
 		// The tree belongs to root and the job may run as anybody; git asks to be told that this is meant.
-		{Name: "GIT_CONFIG_COUNT", Value: "1"},
-		{Name: "GIT_CONFIG_KEY_0", Value: "safe.directory"},
-		{Name: "GIT_CONFIG_VALUE_0", Value: "*"},
+		wire.Var{Name: "GIT_CONFIG_COUNT", Value: "1"},
+		wire.Var{Name: "GIT_CONFIG_KEY_0", Value: "safe.directory"},
+		wire.Var{Name: "GIT_CONFIG_VALUE_0", Value: "*"},
+	)
+}
+
+// steadyBuiltins are those that are known before the build begins and the same in each attempt.
+func (s *Scheduler) steadyBuiltins(p *Project, b *Build, t *Trigger, pj *buildspec.Job) []variable {
+	id := b.Project + ":" + s.buildUUID(b, pj.ID)
+	url := fmt.Sprintf("%s/api/v1/builds/%s/%d", strings.TrimSuffix(s.config().URL, "/"), b.Project, b.Number)
+	env := []variable{
+		{name: "CI", value: "true"},
+		{name: "CODEBUILD_CI", value: "true"},
+		{name: "CODEBUILD_BUILD_ID", value: id},
+		{name: "CODEBUILD_BUILD_ARN", value: "arn:aws:codebuild:local:000000000000:build/" + id},
+		{name: "CODEBUILD_PROJECT_ARN", value: "arn:aws:codebuild:local:000000000000:project/" + b.Project},
+		{name: "CODEBUILD_BUILD_IMAGE", value: pj.Image},
+		{name: "CODEBUILD_BUILD_NUMBER", value: strconv.Itoa(b.Number)},
+		{name: "CODEBUILD_BUILD_SUCCEEDING", value: "1"},
+		{name: "CODEBUILD_BUILD_URL", value: url},
+		{name: "CODEBUILD_INITIATOR", value: initiator(t)},
+		{name: "CODEBUILD_RESOLVED_SOURCE_VERSION", value: b.Commit},
+		{name: "CODEBUILD_SOURCE_REPO_URL", value: p.URL},
+		{name: "CODEBUILD_SOURCE_VERSION", value: sourceVersion(b, t)},
 	}
 	if pj.Identifier != "" {
-		env = append(env, wire.Var{Name: "CODEBUILD_BATCH_BUILD_IDENTIFIER", Value: pj.Identifier})
+		env = append(env, variable{name: "CODEBUILD_BATCH_BUILD_IDENTIFIER", value: pj.Identifier})
 	}
-	return append(env, webhookVars(t)...)
+	for _, v := range webhookVars(t) {
+		env = append(env, variable{name: v.Name, value: v.Value})
+	}
+	return env
 }
 
 // webhookVars are set for builds that an event of a forge made, with CodeBuild's forms of their values.
@@ -102,9 +102,12 @@ func initiator(t *Trigger) string {
 	return string(t.Kind)
 }
 
-// sourceVersion is what was asked for: pr/N for pull requests, the commit for pushes, the ref otherwise.
+// sourceVersion is what was asked for: pr/N for pull requests, the commit for pushes, the ref otherwise. Of a retry it
+// is what the first build was asked for.
 func sourceVersion(b *Build, t *Trigger) string {
 	switch {
+	case t.SourceVersion != "":
+		return t.SourceVersion
 	case t.PullRequest > 0:
 		return "pr/" + strconv.Itoa(t.PullRequest)
 	case t.Commit != "":

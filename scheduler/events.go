@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -14,20 +15,21 @@ import (
 type attemptEvents struct {
 	s          *Scheduler
 	build, job string
+	index      int // of the job in the plan
 	token      uint64
 }
 
 var _ runner.Events = (*attemptEvents)(nil)
 
 func (ev *attemptEvents) Sent(ctx context.Context) error {
-	return ev.update(func(_ *Build, a *Attempt) (buildChanged bool) {
+	return ev.update(func(_ *Build, _ *Job, a *Attempt) (buildChanged bool) {
 		a.Sent = true
 		return false
 	})
 }
 
 func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error {
-	return ev.update(func(b *Build, a *Attempt) (buildChanged bool) {
+	return ev.update(func(b *Build, j *Job, a *Attempt) (buildChanged bool) {
 		if p.Frame != 0 && p.Frame <= a.Frame {
 			return false
 		}
@@ -38,6 +40,13 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 		if p.Command != nil {
 			a.Command = p.Command.Text
 		}
+		if p.Paused != nil {
+			a.Paused, j.Why = time.Time{}, ""
+			if *p.Paused {
+				a.Paused = time.Now()
+				j.Why = pausedWhy(ev.build, a.Paused)
+			}
+		}
 		if phaseRank(a.Phase) <= phaseRank(b.Phase) {
 			return false
 		}
@@ -46,7 +55,7 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 	})
 }
 
-func (ev *attemptEvents) update(change func(*Build, *Attempt) (buildChanged bool)) error {
+func (ev *attemptEvents) update(change func(*Build, *Job, *Attempt) (buildChanged bool)) error {
 	key, err := keyOf(ev.build)
 	if err != nil {
 		return err
@@ -56,16 +65,16 @@ func (ev *attemptEvents) update(change func(*Build, *Attempt) (buildChanged bool
 		if err != nil {
 			return err
 		}
-		j, index, a, err := holder(tx, key, ev.job, ev.token)
+		j, a, err := holder(tx, key, ev.index, ev.job, ev.token)
 		if err != nil {
 			return err
 		}
-		if change(b, a) {
+		if change(b, j, a) {
 			if err := putBuild(tx, b); err != nil {
 				return err
 			}
 		}
-		return putJob(tx, key, index, j)
+		return putJob(tx, key, ev.index, j)
 	})
 	if err == nil {
 		ev.s.hub.tell(ev.build)
@@ -74,19 +83,19 @@ func (ev *attemptEvents) update(change func(*Build, *Attempt) (buildChanged bool
 }
 
 // holder returns the attempt that holds a job's lease, if the token is its token.
-func holder(tx *bbolt.Tx, build []byte, job string, token uint64) (*Job, int, *Attempt, error) {
-	j, index, err := findJob(tx, build, job)
+func holder(tx *bbolt.Tx, build []byte, index int, job string, token uint64) (*Job, *Attempt, error) {
+	j, err := findJob(tx, build, index, job)
 	if err != nil {
-		return nil, 0, nil, err
+		return nil, nil, err
 	}
 	if len(j.Attempts) == 0 || j.State != JobLeased {
-		return nil, 0, nil, fmt.Errorf("job %s: %w", job, ErrFenced)
+		return nil, nil, fmt.Errorf("job %s: %w", job, ErrFenced)
 	}
 	a := &j.Attempts[len(j.Attempts)-1]
 	if a.Token != token {
-		return nil, 0, nil, fmt.Errorf("job %s: %w", job, ErrFenced)
+		return nil, nil, fmt.Errorf("job %s: %w", job, ErrFenced)
 	}
-	return j, index, a, nil
+	return j, a, nil
 }
 
 // phaseOrder is CodeBuild's, with a job's own source step inside PROVISIONING.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -38,18 +39,24 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := s.resolveCommit(ctx, &p, &t, remote, b); f != nil {
 		return nil, f
 	}
-	images := func(ctx context.Context) *planFailure { return s.resolveImages(ctx, &p, b) }
+	images := s.resolveImages
 	jobs, taken := s.takeOver(&t, b)
 	if taken {
-		images = func(ctx context.Context) *planFailure { return s.renewImages(ctx, &p, b, jobs) }
+		images = s.renewImages
 	} else if f := s.readPlan(ctx, &p, &t, remote, b); f != nil {
 		return nil, f
 	} else {
 		jobs = newJobs(b)
 	}
+	if f := s.judgeJobs(ctx, &p, b, jobs); f != nil {
+		return nil, f
+	}
+	if f := s.checkSecrets(ctx, &p, &t, b, jobs); f != nil {
+		return nil, f
+	}
 	group, gctx := errgroup.WithContext(ctx)
 	var imageFailure, snapFailure *planFailure
-	group.Go(func() error { imageFailure = images(gctx); return nil })
+	group.Go(func() error { imageFailure = images(gctx, &p, b, jobs); return nil })
 	group.Go(func() error { snapFailure = s.snapshot(gctx, &p, remote, b); return nil })
 	_ = group.Wait()
 	if f := cmp.Or(snapFailure, imageFailure); f != nil {
@@ -91,31 +98,56 @@ func sourceFailure(err error) *planFailure {
 }
 
 func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote source.Remote, b *Build) *planFailure {
-	path := cmp.Or(t.Override.Buildspec, p.Buildspec, buildspec.DefaultFile)
-	data, err := s.source.ReadFile(ctx, remote.URL, b.Commit, path, maxBuildspec)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &planFailure{Failed, "buildspec_missing", fmt.Sprintf("the commit has no %s: %v; add it, or name another with the project's buildspec setting", path, err)}
-	case err != nil:
-		return &planFailure{Fault, "source", fmt.Sprintf("reading %s: %v", path, err)}
+	name, data, f := s.readBuildspec(ctx, p, t, remote, b)
+	if f != nil {
+		return f
 	}
-	spec, err := buildspec.Parse(path, data)
+	spec, err := buildspec.Parse(name, data)
 	if err != nil {
 		return &planFailure{Failed, "buildspec", err.Error()}
 	}
-	plan, err := spec.Plan(buildspec.Options{Image: p.Image})
-	if err != nil {
+	var trouble error // of the mirror, which is nobody's buildspec's
+	plan, err := spec.Plan(buildspec.Options{Image: p.Image, Read: func(path string) ([]byte, error) {
+		data, err := s.source.ReadFile(ctx, remote.URL, b.Commit, path, maxBuildspec)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && sourceFailure(err).status == Fault {
+			trouble = err
+		}
+		return data, err
+	}})
+	switch {
+	case err != nil && trouble != nil:
+		return &planFailure{Fault, "source", fmt.Sprintf("reading the buildspecs that %s names: %v", name, trouble)}
+	case err != nil:
 		return &planFailure{Failed, "buildspec", err.Error()}
 	}
 	for i := range plan.Jobs {
 		j := &plan.Jobs[i]
 		j.Image = cmp.Or(t.Override.Image, j.Image)
 		if j.Image == "" && !s.needsNoImage(p) {
-			return &planFailure{Failed, "no_image", fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, path)}
+			return &planFailure{Failed, "no_image", fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, name)}
 		}
 	}
 	b.Plan, b.Warnings = plan, planWarnings(plan)
 	return nil
+}
+
+// inlineName is what a buildspec is called that stands in a project's settings.
+const inlineName = "buildspec"
+
+// readBuildspec returns the text of the build's own buildspec: the one that the trigger names, else the project's.
+func (s *Scheduler) readBuildspec(ctx context.Context, p *Project, t *Trigger, remote source.Remote, b *Build) (name string, data []byte, f *planFailure) {
+	name = cmp.Or(t.Override.Buildspec, p.Buildspec, buildspec.DefaultFile)
+	if t.Override.Buildspec == "" && p.InlineBuildspec() {
+		return inlineName, []byte(p.Buildspec), nil
+	}
+	data, err := s.source.ReadFile(ctx, remote.URL, b.Commit, name, maxBuildspec)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return name, nil, &planFailure{Failed, "buildspec_missing", fmt.Sprintf("the commit has no %s: %v; add it, or name another with the project's buildspec setting", name, err)}
+	case err != nil:
+		return name, nil, &planFailure{Fault, "source", fmt.Sprintf("reading %s: %v", name, err)}
+	}
+	return name, data, nil
 }
 
 func planWarnings(plan *buildspec.Plan) (out []string) {
@@ -144,22 +176,29 @@ func (s *Scheduler) executor(p *Project) (runner.Executor, *planFailure) {
 	return ex, nil
 }
 
-func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build) *planFailure {
+// resolveImages pins the images of all jobs that will run, and of their services. Those of jobs that were refused are
+// noted without a pin, so that a retry knows that they are wanted.
+func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, jobs []Job) *planFailure {
 	ex, f := s.executor(p)
 	if f != nil {
 		return f
 	}
 	b.Images = make(map[string]runner.Image)
-	for i := range b.Plan.Jobs {
-		ref := b.Plan.Jobs[i].Image
-		if _, done := b.Images[ref]; done {
-			continue
+	for i := range jobs {
+		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
+			known, seen := b.Images[ref]
+			switch {
+			case seen && (known.ID != "" || ref == ""):
+			case jobs[i].State == JobEnded:
+				b.Images[ref] = runner.Image{Ref: ref}
+			default:
+				img, f := s.askForImage(ctx, ex, p, ref)
+				if f != nil {
+					return f
+				}
+				b.Images[ref] = img
+			}
 		}
-		img, f := s.askForImage(ctx, ex, p, ref)
-		if f != nil {
-			return f
-		}
-		b.Images[ref] = img
 	}
 	return nil
 }
@@ -202,15 +241,36 @@ func (s *Scheduler) snapshot(ctx context.Context, p *Project, remote source.Remo
 	return nil
 }
 
+// newJobs makes the rows of a plan's jobs, in its order.
 func newJobs(b *Build) []Job {
-	var jobs []Job
+	jobs := make([]Job, 0, len(b.Plan.Jobs))
+	names := make(map[string]string, len(b.Plan.Jobs))
+	for i := range b.Plan.Jobs {
+		names[b.Plan.Jobs[i].ID] = b.Plan.Jobs[i].Name
+	}
 	for i := range b.Plan.Jobs {
 		pj := &b.Plan.Jobs[i]
-		j := Job{Build: b.ID(), ID: pj.ID, Name: pj.Name, Shard: pj.Shard, Shards: pj.Shards, State: JobQueued, Status: InProgress, Why: "waits for a slot"}
+		j := Job{Build: b.ID(), ID: pj.ID, Name: pj.Name, Shard: pj.Shard, Shards: pj.Shards, State: JobQueued, Status: InProgress, Why: waitsForSlot}
 		if len(pj.DependsOn) > 0 {
-			j.State, j.Why = JobBlocked, "waits for other jobs"
+			var on []string
+			for _, id := range pj.DependsOn {
+				on = append(on, cmp.Or(names[id], id))
+			}
+			j.State, j.Why = JobBlocked, waitsFor(on)
 		}
 		jobs = append(jobs, j)
 	}
 	return jobs
+}
+
+// waitsForSlot is what a job that could run waits for.
+const waitsForSlot = "waits for a slot"
+
+// waitsFor names the jobs that a blocked one waits for, the first few of them.
+func waitsFor(jobs []string) string {
+	const most = 4
+	if len(jobs) > most {
+		return fmt.Sprintf("waits for %s and %d more", strings.Join(jobs[:most], ", "), len(jobs)-most)
+	}
+	return "waits for " + strings.Join(jobs, ", ")
 }

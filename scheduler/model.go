@@ -6,6 +6,7 @@ import (
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // Status is CodeBuild's word for how far a build, job, attempt or phase has come.
@@ -61,6 +62,9 @@ type Trigger struct {
 	Override    Override `json:"override"`
 	RetryOf     string   `json:"retryOf,omitempty"` // build id
 	FailedOnly  bool     `json:"failedOnly,omitempty"`
+	// SourceVersion is what the build was asked for that a retry retries: its own Commit says only what came of it.
+	SourceVersion string    `json:"sourceVersion,omitempty"`
+	Approved      *Approval `json:"approved,omitempty"` // of a pull request that had to wait
 
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`
@@ -72,6 +76,14 @@ type Override struct {
 	Image     string            `json:"image,omitempty"`
 	Buildspec string            `json:"buildspec,omitempty"` // path
 	Env       map[string]string `json:"env,omitempty"`
+	Debug     bool              `json:"debug,omitempty"` // codebuild-breakpoint holds the jobs
+}
+
+// Approval is a person's word that one commit of a pull request may be built. It makes nothing trusted.
+type Approval struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Commit string    `json:"commit"`
 }
 
 // Outcome is what became of a trigger.
@@ -82,7 +94,7 @@ const (
 	OutcomePending Outcome = "pending" // accepted, its builds are being made
 	OutcomeBuilt   Outcome = "built"
 	OutcomeSkipped Outcome = "skipped" // with a reason
-	OutcomeWaiting Outcome = "waiting" // for approval: a fork's pull request
+	OutcomeWaiting Outcome = "waiting" // a pull request, for approval
 )
 
 // Build is one commit, one project, one plan, one result.
@@ -104,6 +116,7 @@ type Build struct {
 	Reason  string `json:"reason,omitempty"`  // a word
 	Message string `json:"message,omitempty"` // a sentence that says what to do
 	Trusted bool   `json:"trusted"`
+	Fork    bool   `json:"fork,omitempty"` // of a stranger's pull request, which gets nothing
 
 	Plan     *buildspec.Plan         `json:"plan,omitempty"`
 	Images   map[string]runner.Image `json:"images,omitempty"` // by reference as written
@@ -113,9 +126,11 @@ type Build struct {
 	Created   time.Time `json:"created"`
 	Started   time.Time `json:"started,omitzero"`
 	EndedAt   time.Time `json:"ended,omitzero"`
-	Jobs      []string  `json:"jobs"`             // ids, in the plan's order
+	Open      int       `json:"open,omitempty"`   // jobs that have not ended; 0 in rows of older versions, too
 	StopBy    string    `json:"stopBy,omitempty"` // who asked, while it is being stopped
 	StopCause string    `json:"stopCause,omitempty"`
+
+	index *planIndex // of Plan
 }
 
 // ID is the build's name for people: "api#142".
@@ -130,7 +145,7 @@ type Job struct {
 	Shards    int       `json:"shards"`
 	Status    Status    `json:"status"`
 	State     JobState  `json:"state"`
-	Why       string    `json:"why,omitempty"` // what a queued job waits for
+	Why       string    `json:"why,omitempty"` // what a job waits for: other jobs, a slot, a person at a breakpoint
 	Reason    string    `json:"reason,omitempty"`
 	Message   string    `json:"message,omitempty"`
 	Queued    time.Time `json:"queued,omitzero"`
@@ -170,6 +185,12 @@ type Attempt struct {
 	Started time.Time `json:"started"`
 	EndedAt time.Time `json:"ended,omitzero"`
 	Frame   uint64    `json:"frame"` // newest frame of the agent that this row reflects
+
+	Paused    time.Time         `json:"paused,omitzero"`     // since when it is held at a breakpoint
+	Retry     bool              `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
+	Secondary map[string]string `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
+	Reports   *runner.Reports   `json:"reports,omitempty"`
+	Exported  []wire.Var        `json:"exported,omitempty"`
 }
 
 // Phase is one phase's record.

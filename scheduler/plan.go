@@ -62,9 +62,6 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	if t.Skip != "" {
 		return nil, s.endTrigger(t, OutcomeSkipped, t.Skip)
 	}
-	if t.Fork {
-		return nil, s.endTrigger(t, OutcomeWaiting, "a pull request from a fork waits: nothing of it runs, and this release cannot approve it; push its commit to a branch here to build it")
-	}
 	var projects []Project
 	for _, name := range t.Projects {
 		p, err := s.Project(name)
@@ -79,6 +76,9 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	if len(projects) == 0 {
 		return nil, s.endTrigger(t, OutcomeSkipped, "its project was removed")
 	}
+	if waits(t, projects) {
+		return nil, s.endTrigger(t, OutcomeWaiting, waitReason(t))
+	}
 	var builds []Build
 	now := time.Now()
 	err := s.db.Update(func(tx *bbolt.Tx) error {
@@ -86,7 +86,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 		for i := range projects {
 			b := Build{
 				Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
-				RetryOf: t.RetryOf, Status: InProgress, Phase: phaseSource, Created: t.Received,
+				RetryOf: t.RetryOf, Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
 				Phases: []Phase{
 					{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
 					{Name: phaseSource, Status: InProgress, Started: now},
@@ -157,7 +157,7 @@ func (f *planFailure) phase() string {
 func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 	now := time.Now()
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		cur, err := getBuild(tx, buildKey(b.Project, b.Number))
+		cur, err := s.load(tx, buildKey(b.Project, b.Number))
 		if err != nil || cur.Status.Ended() {
 			return err
 		}
@@ -180,7 +180,7 @@ func (s *Scheduler) queueBuild(b Build, jobs []Job) error {
 	key := buildKey(b.Project, b.Number)
 	var after *aftermath
 	err := s.db.Update(func(tx *bbolt.Tx) error {
-		cur, err := getBuild(tx, key)
+		cur, err := s.load(tx, key)
 		if err != nil || cur.Status.Ended() || cur.Plan != nil {
 			return err
 		}
@@ -190,9 +190,7 @@ func (s *Scheduler) queueBuild(b Build, jobs []Job) error {
 		endPhase(&b.Phases, phaseSource, Succeeded, now)
 		beginPhase(&b.Phases, phaseQueued, now)
 		b.Phase = phaseQueued
-		b.Jobs = nil
 		for i := range jobs {
-			b.Jobs = append(b.Jobs, jobs[i].ID)
 			if jobs[i].State != JobEnded {
 				jobs[i].Queued = now
 			}

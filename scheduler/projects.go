@@ -117,12 +117,15 @@ func (s *Scheduler) checkNames(cfg *config.Config) error {
 }
 
 // trusted tells whether a trigger may be given what strangers must not have: a push or tag on a ref that the
-// project lists as protected, or a manual trigger by an admin. Submits and pull requests never are. The default branch
-// is a full ref, or empty.
+// project lists as protected, or a manual trigger by an admin of a branch or tag. Submits and pull requests never are,
+// also not when an admin starts a pull request's ref by hand. The default branch is a full ref, or empty.
 func trusted(p *Project, t *Trigger, defaultBranch string) bool {
+	if t.Fork || t.PullRequest > 0 {
+		return false
+	}
 	switch t.Kind {
 	case KindManual:
-		return true
+		return branchOrTag(t.Ref)
 	case KindPush, KindTag:
 	default:
 		return false

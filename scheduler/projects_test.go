@@ -49,6 +49,10 @@ func TestWhoIsTrusted(t *testing.T) {
 		{"a submit of the default branch", &main, Trigger{Kind: KindSubmit, Ref: "refs/heads/main"}, false},
 		{"a pull request", &main, Trigger{Kind: KindPullRequest, Ref: "refs/pull/1/head"}, false},
 		{"a manual trigger by an admin", &main, Trigger{Kind: KindManual, Ref: "refs/heads/topic"}, true},
+		{"a manual trigger of the default branch", &main, Trigger{Kind: KindManual}, true},
+		{"a manual trigger of a pull request's ref", &main, Trigger{Kind: KindManual, Ref: "refs/pull/1/head"}, false},
+		{"a pull request that was approved", &main, Trigger{Kind: KindPullRequest, Ref: "refs/pull/1/head", Approved: &Approval{By: "ada"}}, false},
+		{"a push that says it is of a fork", &main, Trigger{Kind: KindPush, Ref: "refs/heads/main", Fork: true}, false},
 	}
 	for _, tt := range tests {
 		if got := trusted(tt.project, &tt.trigger, "refs/heads/main"); got != tt.want {

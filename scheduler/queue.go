@@ -19,6 +19,15 @@ type entry struct {
 	queued     time.Time
 	notBefore  time.Time // a second attempt waits a little
 	stop       chan runner.StopRequest
+	resume     chan string // by whom a job at a breakpoint was told to go on
+}
+
+// tellStop asks for the end of the attempt that holds the job, unless that was done already.
+func (e *entry) tellStop(req runner.StopRequest) {
+	select {
+	case e.stop <- req:
+	default:
+	}
 }
 
 func entryKey(build, job string) string { return build + "\x00" + job }

@@ -15,7 +15,7 @@ import (
 func (s *Scheduler) recover() (unplanned []Build, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketActive).ForEach(func(key, _ []byte) error {
-			b, err := getBuild(tx, key)
+			b, err := s.load(tx, key)
 			if err != nil {
 				return err
 			}
@@ -40,6 +40,10 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 	if p, err := s.Project(b.Project); err == nil {
 		priority = p.Priority
 	}
+	stop, due := fastFail(b, jobs) // asked for before a restart, perhaps, and not obeyed yet
+	if b.StopBy != "" {
+		stop, due = runner.StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by " + b.StopBy}, true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range jobs {
@@ -48,10 +52,10 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 		}
 		e := &entry{
 			build: b.ID(), job: jobs[i].ID, project: b.Project, index: i, seq: b.Seq, priority: priority,
-			state: jobs[i].State, queued: jobs[i].Queued, stop: make(chan runner.StopRequest, 1),
+			state: jobs[i].State, queued: jobs[i].Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan string, 1),
 		}
-		if b.StopBy != "" {
-			e.stop <- runner.StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by " + b.StopBy}
+		if due {
+			e.tellStop(stop)
 		}
 		s.queue[entryKey(e.build, e.job)] = e
 	}
@@ -90,10 +94,10 @@ func (s *Scheduler) held(e *entry) (leased, error) {
 	}
 	var l leased
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		if l.build, err = getBuild(tx, key); err != nil {
+		if l.build, err = s.load(tx, key); err != nil {
 			return err
 		}
-		if l.job, _, err = findJob(tx, key, e.job); err != nil {
+		if l.job, err = findJob(tx, key, e.index, e.job); err != nil {
 			return err
 		}
 		if len(l.job.Attempts) == 0 {
@@ -217,14 +221,31 @@ func (s *Scheduler) Active() (commits, blobs map[string]bool) {
 			commits[b.Commit] = true
 			jobs, err := jobsOf(tx, key)
 			for _, j := range jobs {
-				for _, a := range j.Attempts {
-					blobs[a.Log] = true
+				for i := range j.Attempts {
+					for _, id := range j.Attempts[i].blobs() {
+						blobs[id] = true
+					}
 				}
 			}
 			return err
 		})
 	})
 	return commits, blobs
+}
+
+// blobs are the ids of what an attempt left in the artifact store.
+func (a *Attempt) blobs() []string {
+	ids := []string{a.Log}
+	if a.Set != "" {
+		ids = append(ids, a.Set)
+	}
+	for _, id := range a.Secondary {
+		ids = append(ids, id)
+	}
+	if a.Reports != nil {
+		ids = append(ids, a.Reports.Set)
+	}
+	return ids
 }
 
 // RemoveAll removes every sandbox of this instance, whatever needs it: for a state that is about to be thrown away.

@@ -18,19 +18,21 @@ func (s *Scheduler) fillRetry(t *Trigger) error {
 		return err
 	}
 	if !old.Status.Ended() {
-		return fmt.Errorf("build %s still runs; stop it first, or wait for its end", old.ID())
+		return &ConflictError{"build " + old.ID() + " still runs", "stop it first, or wait for its end"}
 	}
 	asked, err := s.Trigger(old.Trigger)
 	if err != nil {
 		return fmt.Errorf("what build %s was asked for: %w", old.ID(), err)
 	}
 	if t.FailedOnly && old.Status == Succeeded {
-		return fmt.Errorf("nothing failed in build %s; retry all of it, without asking for the failed jobs alone", old.ID())
+		return &ConflictError{"nothing failed in build " + old.ID(), "retry all of it, without --failed"}
 	}
 	t.Projects, t.Ref, t.Commit, t.Title = []string{old.Project}, old.Ref, old.Commit, old.Title
 	t.Event, t.ActorID, t.Before = asked.Event, asked.ActorID, asked.Before
 	t.PullRequest, t.HeadRef, t.BaseRef = asked.PullRequest, asked.HeadRef, asked.BaseRef
 	t.Override = asked.Override
+	t.Fork = asked.Fork || old.Fork
+	t.SourceVersion = sourceVersion(&old, &asked)
 	return nil
 }
 
@@ -105,14 +107,16 @@ func (s *Scheduler) predecessor(t *Trigger) (old Build, results, ok bool) {
 	return Build{}, false, false
 }
 
-// planned tells whether planning came to its end: there are jobs, and an image for each.
+// planned tells whether planning came to its end: there is a plan, and an image for each of its jobs.
 func planned(b *Build) bool {
-	if b.Plan == nil || len(b.Jobs) == 0 {
+	if b.Plan == nil {
 		return false
 	}
 	for i := range b.Plan.Jobs {
-		if _, ok := b.Images[b.Plan.Jobs[i].Image]; !ok {
-			return false
+		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
+			if _, ok := b.Images[ref]; !ok {
+				return false
+			}
 		}
 	}
 	return true
@@ -127,22 +131,26 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 	}
 	images, seen := maps.Clone(b.Images), make(map[string]bool)
 	for i := range jobs {
-		ref := b.Plan.Jobs[i].Image
-		if jobs[i].State == JobEnded || seen[ref] {
+		if jobs[i].State == JobEnded {
 			continue
 		}
-		seen[ref] = true
-		old := images[ref]
-		img, f := s.renewImage(ctx, ex, p, old)
-		if f != nil {
-			return f
+		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
+			if seen[ref] {
+				continue
+			}
+			seen[ref] = true
+			old := images[ref]
+			img, f := s.renewImage(ctx, ex, p, old)
+			if f != nil {
+				return f
+			}
+			if old.ID != "" && img.ID != old.ID && (old.Digest == "" || img.Digest != old.Digest) {
+				b.Warnings = append(b.Warnings, fmt.Sprintf(
+					"image %q may differ from the one of the build that this one retries: %s is gone from engine %s and cannot be pulled again, so %s is used, which has the name now",
+					ref, old.ID, ex.Engine(), img.ID))
+			}
+			images[ref] = img
 		}
-		if img.ID != old.ID && (old.Digest == "" || img.Digest != old.Digest) {
-			b.Warnings = append(b.Warnings, fmt.Sprintf(
-				"image %q may differ from the one of the build that this one retries: %s is gone from engine %s and cannot be pulled again, so %s is used, which has the name now",
-				ref, old.ID, ex.Engine(), img.ID))
-		}
-		images[ref] = img
 	}
 	b.Images = images
 	return nil
@@ -150,6 +158,9 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 
 // renewImage returns the same image where that can be had, else the one that has its name now.
 func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, old runner.Image) (runner.Image, *planFailure) {
+	if old.ID == "" { // of a job that was refused, or an engine that has no images
+		return s.askForImage(ctx, ex, p, old.Ref)
+	}
 	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: old.ID, Pull: "never"})
 	if f != nil && f.reason == imageMissing && old.Digest != "" {
 		img, f = s.askForImage(ctx, ex, p, old.Pinned())

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"testing"
@@ -188,6 +189,38 @@ func TestARetryIsTrustedAsItsBuildWas(t *testing.T) {
 		tr, _ := retryOf(t, s, old.ID(), false)
 		if got := s.judgeTrust(&p, &tr, "main"); got != tt.want {
 			t.Errorf("the retry of %s is trusted: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestARetryKeepsTheSourceVersionThatWasAskedFor(t *testing.T) {
+	const commit = "c0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ff"
+	resolved := func(b *Build) { b.Commit, b.Tree, b.Ref = commit, "7ee", cmp.Or(b.Ref, "refs/heads/main") }
+	tests := []struct {
+		asks Trigger
+		want string
+	}{
+		{Trigger{Kind: KindManual, Ref: "refs/heads/topic"}, "topic"},
+		{Trigger{Kind: KindManual, Ref: "refs/tags/v1"}, "v1"},
+		{Trigger{Kind: KindManual}, "main"},
+		{Trigger{Kind: KindManual, Commit: commit}, commit},
+		{Trigger{Kind: KindPush, Ref: "refs/heads/main", Commit: commit}, commit},
+		{Trigger{Kind: KindPullRequest, Ref: "refs/pull/7/head", Commit: commit, PullRequest: 7}, "pr/7"},
+	}
+	for _, tt := range tests {
+		s := open(t, statePath(t))
+		tt.asks.Projects = []string{"api"}
+		first := failed(t, s, tt.asks, resolved)
+		id := first.ID()
+		for range 2 { // the retry of a retry, too
+			tr, b := retryOf(t, s, id, false)
+			if got := sourceVersion(&b, &tr); got != tt.want {
+				t.Errorf("the retry of %s %q has the source version %s, want %s", tt.asks.Kind, tt.asks.Ref, got, tt.want)
+			}
+			if err := s.failBuild(b, &planFailure{Fault, "image", "no such image"}); err != nil {
+				t.Fatal(err)
+			}
+			id = b.ID()
 		}
 	}
 }

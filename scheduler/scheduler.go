@@ -23,6 +23,7 @@ type Scheduler struct {
 	epoch    uint64
 	log      *slog.Logger
 	hub      hub
+	plans    plans
 	cfg      atomic.Pointer[config.Config]
 
 	runner *runner.Runner

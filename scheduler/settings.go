@@ -3,10 +3,8 @@ package scheduler
 import (
 	"fmt"
 
-	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
-	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/source"
 )
 
@@ -54,38 +52,4 @@ func (s *Scheduler) registryAuth(image string) (*runner.RegistryAuth, error) {
 		return &runner.RegistryAuth{Server: r.Server, Username: r.Username, Password: string(pw)}, nil
 	}
 	return nil, nil
-}
-
-// planJob finds a job in a build's plan.
-func planJob(b *Build, id string) (*buildspec.Job, error) {
-	if b.Plan != nil {
-		for i := range b.Plan.Jobs {
-			if b.Plan.Jobs[i].ID == id {
-				return &b.Plan.Jobs[i], nil
-			}
-		}
-	}
-	return nil, fmt.Errorf("job %s of build %s is not in its plan", id, b.ID())
-}
-
-// wireJob translates a planned job into what the agent reads.
-func wireJob(j *buildspec.Job) wire.Job {
-	out := wire.Job{Shell: j.Shell, Shard: wire.Shard{Index: j.Shard, Count: j.Shards}}
-	for _, p := range j.Phases {
-		wp := wire.Phase{Name: p.Name, OnFailure: p.OnFailure}
-		for _, c := range p.Commands {
-			wp.Commands = append(wp.Commands, c.Text)
-		}
-		for _, c := range p.Finally {
-			wp.Finally = append(wp.Finally, c.Text)
-		}
-		out.Phases = append(out.Phases, wp)
-	}
-	if a := j.Artifacts; a != nil {
-		out.Artifacts = &wire.ArtifactSpec{
-			Files: a.Files, Name: a.Name, BaseDirectory: a.BaseDirectory, ExcludePaths: a.ExcludePaths,
-			DiscardPaths: a.DiscardPaths, EnableSymlinks: a.EnableSymlinks,
-		}
-	}
-	return out
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ import (
 
 // open makes a scheduler on a real state file, with the project api in its configuration. Nothing runs: the tests
 // take the steps themselves, as the loops would.
-func open(t *testing.T, path string) *Scheduler {
+func open(t testing.TB, path string) *Scheduler {
 	t.Helper()
 	cfg := config.Default()
 	p := config.Project{Name: "api", URL: "https://example.com/api.git", Branch: "main"}
@@ -34,7 +36,7 @@ func open(t *testing.T, path string) *Scheduler {
 
 func statePath(t *testing.T) string { return filepath.Join(t.TempDir(), "state.db") }
 
-func accept(t *testing.T, s *Scheduler, tr Trigger) Trigger {
+func accept(t testing.TB, s *Scheduler, tr Trigger) Trigger {
 	t.Helper()
 	stored, _, err := s.Accept(t.Context(), tr)
 	if err != nil {
@@ -44,13 +46,13 @@ func accept(t *testing.T, s *Scheduler, tr Trigger) Trigger {
 }
 
 // queued brings a build of the given jobs to the point where the dispatcher takes over.
-func queued(t *testing.T, s *Scheduler, plan buildspec.Plan) Build {
+func queued(t testing.TB, s *Scheduler, plan buildspec.Plan) Build {
 	t.Helper()
 	return queuedIn(t, s, plan, nil)
 }
 
 // queuedIn is queued, with images.
-func queuedIn(t *testing.T, s *Scheduler, plan buildspec.Plan, images map[string]runner.Image) Build {
+func queuedIn(t testing.TB, s *Scheduler, plan buildspec.Plan, images map[string]runner.Image) Build {
 	t.Helper()
 	tr := accept(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"})
 	builds, err := s.planTrigger(&tr)
@@ -382,11 +384,11 @@ func TestListsArePagedNewestFirst(t *testing.T) {
 			t.Errorf("the pages of project %q hold %v, want %v", project, got, want)
 		}
 	}
-	triggers, next, err := s.Triggers("", 5)
+	triggers, next, err := s.Triggers("", "", 5)
 	if err != nil || len(triggers) != 5 || next == "" {
 		t.Fatalf("%d triggers, next %q, %v", len(triggers), next, err)
 	}
-	rest, next, err := s.Triggers(next, 5)
+	rest, next, err := s.Triggers("", next, 5)
 	if err != nil || len(rest) != 2 || next != "" {
 		t.Errorf("the second page holds %d triggers, next %q, %v; want the last two", len(rest), next, err)
 	}
@@ -415,4 +417,14 @@ func TestTheStateChecksClean(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// holds tells whether a file has these bytes in it.
+func holds(t *testing.T, path, text string) bool {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(data), text)
 }

@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // Stop ends a build: what waits never begins, what runs is told to end. It is idempotent while the build runs, and
@@ -20,7 +21,7 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 	var b *Build
 	after := &aftermath{stop: make(map[string]runner.StopRequest)}
 	err = s.db.Update(func(tx *bbolt.Tx) error {
-		if b, err = getBuild(tx, key); err != nil {
+		if b, err = s.load(tx, key); err != nil {
 			return fmt.Errorf("build %s: %w", id, err)
 		}
 		if b.Status.Ended() {
@@ -35,7 +36,7 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 		if err != nil || len(jobs) == 0 {
 			return err // still being planned: the planner sees StopBy
 		}
-		stopJobs(jobs, "stopped", "stopped by "+by, now, after)
+		stopJobs(jobs, runner.StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by " + by}, now, after)
 		for i := range jobs {
 			if err := putJob(tx, key, i, &jobs[i]); err != nil {
 				return err
@@ -71,12 +72,15 @@ func (s *Scheduler) sweepQueue(now time.Time) {
 		}
 	}
 	s.mu.Unlock()
+	limits := make(map[string]time.Duration) // a batch can have ten thousand jobs of one project
 	for _, e := range waiting {
-		p, err := s.Project(e.project)
-		if err != nil {
-			continue
+		limit, known := limits[e.project]
+		if !known {
+			if p, err := s.Project(e.project); err == nil {
+				limit = s.limitsOf(&p).QueueTimeout
+			}
+			limits[e.project] = limit
 		}
-		limit := s.limitsOf(&p).QueueTimeout
 		if limit <= 0 || now.Sub(e.queued) < limit {
 			continue
 		}
@@ -95,11 +99,11 @@ func (s *Scheduler) endQueued(e *entry, status Status, reason, message string) e
 	}
 	var after *aftermath
 	err = s.db.Update(func(tx *bbolt.Tx) error {
-		b, err := getBuild(tx, key)
+		b, err := s.load(tx, key)
 		if err != nil {
 			return err
 		}
-		j, index, err := findJob(tx, key, e.job)
+		j, err := findJob(tx, key, e.index, e.job)
 		if err != nil {
 			return err
 		}
@@ -107,11 +111,11 @@ func (s *Scheduler) endQueued(e *entry, status Status, reason, message string) e
 			return nil // leased in the meantime
 		}
 		now := time.Now()
-		j.State, j.Status, j.Reason, j.Message, j.EndedAt = JobEnded, status, reason, message, now
-		if err := putJob(tx, key, index, j); err != nil {
+		j.State, j.Status, j.Reason, j.Message, j.EndedAt, j.Why = JobEnded, status, reason, message, now, ""
+		if err := putJob(tx, key, e.index, j); err != nil {
 			return err
 		}
-		after, err = s.settle(tx, b, now)
+		after, err = s.settleOne(tx, b, e.index, j, now)
 		return err
 	})
 	if err != nil {

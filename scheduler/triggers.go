@@ -91,8 +91,9 @@ func (s *Scheduler) Trigger(id string) (Trigger, error) {
 	return *t, nil
 }
 
-// Triggers returns a page of triggers, newest first, and the cursor of the next page ("" after the last).
-func (s *Scheduler) Triggers(cursor string, limit int) (page []Trigger, next string, err error) {
+// Triggers returns a page of triggers, newest first, and the cursor of the next page ("" after the last). An outcome
+// chooses those that had it; "" chooses all.
+func (s *Scheduler) Triggers(outcome Outcome, cursor string, limit int) (page []Trigger, next string, err error) {
 	before := ^uint64(0)
 	if cursor != "" {
 		if before, err = triggerSeq(cursor); err != nil {
@@ -102,13 +103,16 @@ func (s *Scheduler) Triggers(cursor string, limit int) (page []Trigger, next str
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketTriggers).Cursor()
 		for k, _ := seekBefore(c, number(before)); k != nil; k, _ = c.Prev() {
-			if len(page) == limit {
-				next = page[limit-1].ID
-				return nil
-			}
 			t, err := get[Trigger](tx, bucketTriggers, k)
 			if err != nil {
 				return err
+			}
+			if outcome != "" && t.Outcome != outcome {
+				continue
+			}
+			if len(page) == limit {
+				next = page[limit-1].ID
+				return nil
 			}
 			page = append(page, *t)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -190,9 +191,6 @@ func TestBuildsAreShownStoppedAndRetried(t *testing.T) {
 	if err != nil || len(page.Items) != 1 || page.Items[0].Jobs != nil {
 		t.Errorf("Builds = %+v, %v", page, err)
 	}
-	if _, err := c.Retry(t.Context(), "api#1", false); asProblem(t, err).Status != http.StatusConflict {
-		t.Errorf("retry of a running build: %v", err)
-	}
 	b, err = c.Stop(t.Context(), "api#1")
 	if err != nil || b.Status != "STOPPED" {
 		t.Errorf("Stop = %+v, %v", b, err)
@@ -202,6 +200,43 @@ func TestBuildsAreShownStoppedAndRetried(t *testing.T) {
 	}
 	if _, err := c.Build(t.Context(), "api"); err == nil || !strings.Contains(err.Error(), "PROJECT#NUMBER") {
 		t.Errorf("an id without a number: %v", err)
+	}
+}
+
+func TestWhatDoesNotFitHowThingsStandIsAConflict(t *testing.T) {
+	p := problemOf(fmt.Errorf("retrying: %w", &scheduler.ConflictError{What: "build api#1 still runs", Hint: "stop it first, or wait for its end"}))
+	if p.Status != http.StatusConflict || p.Detail != "build api#1 still runs" || p.Hint != "stop it first, or wait for its end" {
+		t.Errorf("%+v", p)
+	}
+	d := newDaemon(t, project("api", apiURL))
+	c := d.client()
+	tr, err := c.Start(t.Context(), client.Start{Project: "api", Debug: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored, err := d.state.Scheduler.Trigger(tr.ID); err != nil || !stored.Override.Debug {
+		t.Errorf("stored: %+v, %v", stored, err)
+	}
+	if _, err := c.Approve(t.Context(), tr.ID, ""); asProblem(t, err).Status != http.StatusConflict {
+		t.Errorf("approving what does not wait: %v", err)
+	}
+	if _, err := c.Approve(t.Context(), tr.ID, "main"); asProblem(t, err).Status != http.StatusUnprocessableEntity {
+		t.Errorf("approving a branch: %v", err)
+	}
+	for what, err := range map[string]error{
+		"trigger": second(c.Approve(t.Context(), "t9999", "")), "build": second(c.Resume(t.Context(), "api#9", "")),
+		"retried build": second(c.Retry(t.Context(), "api#9", false)),
+	} {
+		if asProblem(t, err).Status != http.StatusNotFound {
+			t.Errorf("no such %s: %v", what, err)
+		}
+	}
+	page, err := c.Triggers(t.Context(), client.ListOptions{Outcome: "waiting"})
+	if err != nil || len(page.Items) != 0 {
+		t.Errorf("waiting: %+v, %v", page, err)
+	}
+	if page, err = c.Triggers(t.Context(), client.ListOptions{Outcome: "pending"}); err != nil || len(page.Items) != 1 {
+		t.Errorf("pending: %+v, %v", page, err)
 	}
 }
 

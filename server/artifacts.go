@@ -6,10 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,45 +28,71 @@ type setsIn struct {
 	PageInput
 }
 
+// ChoiceInput narrows which sets are meant.
+type ChoiceInput struct {
+	Job      string `query:"job" maxLength:"200" doc:"only of this job"`
+	Artifact string `query:"artifact" maxLength:"128" doc:"only this secondary artifact; - is the one that is none"`
+	Reports  bool   `query:"reports" doc:"the report files, and nothing else"`
+}
+
 type fileIn struct {
 	BuildInput
-	Job  string `query:"job" maxLength:"200" doc:"id of the job; default: the first that left files"`
+	ChoiceInput
 	Path string `query:"path" required:"true" maxLength:"8192" doc:"as the list has it"`
 }
 
 type archiveIn struct {
 	BuildInput
-	Job    string `query:"job" maxLength:"200" doc:"only of this job; default: all, each below a folder named by its id"`
+	ChoiceInput
 	Format string `query:"format" enum:"zip,tar.zst" default:"zip"`
 }
 
 func (a *api) routeArtifacts() {
 	tags := []string{"artifacts"}
-	add(a, huma.Operation{
-		OperationID: "list-artifacts", Method: http.MethodGet, Path: buildPath + "/artifacts", Tags: tags,
-		Summary: "The files that a build's jobs left, a set for each job that left any",
-	}, a.listArtifacts)
+	list := func(id, path, summary string, choice ChoiceInput) {
+		add(a, huma.Operation{
+			OperationID: id, Method: http.MethodGet, Path: buildPath + path, Tags: tags, Summary: summary,
+		}, func(_ context.Context, in *setsIn) (*jsonOut[client.Page[client.ArtifactSet]], error) {
+			return a.listSets(in, choice)
+		})
+	}
+	list("list-artifacts", "/artifacts", "The files that a build's jobs left, a set for each artifact", ChoiceInput{})
+	list("list-reports", "/reports", "The report files that a build's jobs left, a set for each job", ChoiceInput{Reports: true})
 	add(a, huma.Operation{
 		OperationID: "read-artifact", Method: http.MethodGet, Path: buildPath + "/artifacts/file", Tags: tags,
-		Summary: "One file", Responses: streamed("application/octet-stream"),
+		Summary: "One file: the first of that path", Responses: streamed("application/octet-stream"),
 	}, a.readArtifact)
 	add(a, huma.Operation{
 		OperationID: "read-archive", Method: http.MethodGet, Path: buildPath + "/artifacts/archive", Tags: tags,
-		Summary: "An archive of one job's files, or of all", Responses: streamed("application/zip", "application/zstd"),
+		Summary:     "An archive of what is chosen",
+		Description: "The one set of one job lies in it as it is; otherwise each lies below a folder named by its job, and its artifact.",
+		Responses:   streamed("application/zip", "application/zstd"),
 	}, a.readArchive)
 }
 
-// jobSet is the set of files of one job.
-type jobSet struct{ job, id string }
+// jobSet is a set of files that one job left.
+type jobSet struct {
+	job, artifact string // the artifact's id is empty unless it is a secondary one
+	reports       bool
+	id            string
+}
 
-// sets finds the sets of a build's jobs, or of one job. Each job's newest attempt counts.
-func (a *api) sets(build, job string) ([]jobSet, error) {
+// folder is where a set lies in an archive of several.
+func (s jobSet) folder() string {
+	if s.artifact == "" {
+		return s.job
+	}
+	return s.job + "_" + s.artifact
+}
+
+// sets finds the sets of a build's jobs that are chosen. Each job's newest attempt counts.
+func (a *api) sets(build string, choice ChoiceInput) ([]jobSet, error) {
 	jobs, err := a.Scheduler.Jobs(build)
 	if err != nil {
 		return nil, err
 	}
-	if job != "" {
-		j, err := findJob(build, jobs, job)
+	if choice.Job != "" {
+		j, err := findJob(build, jobs, choice.Job)
 		if err != nil {
 			return nil, err
 		}
@@ -71,22 +100,46 @@ func (a *api) sets(build, job string) ([]jobSet, error) {
 	}
 	var out []jobSet
 	for i := range jobs {
-		if at := newest(&jobs[i]); at != nil && at.Set != "" {
-			out = append(out, jobSet{jobs[i].ID, at.Set})
+		if at := newest(&jobs[i]); at != nil {
+			out = append(out, setsOf(jobs[i].ID, at, choice)...)
 		}
 	}
 	return out, nil
 }
 
-// someSets is sets where having none is an error.
-func (a *api) someSets(build, job string) ([]jobSet, error) {
-	sets, err := a.sets(build, job)
-	if err == nil && len(sets) == 0 {
-		who := "build " + build
-		if job != "" {
-			who = "job " + job + " of " + build
+func setsOf(job string, at *scheduler.Attempt, choice ChoiceInput) (out []jobSet) {
+	if choice.Reports {
+		if at.Reports != nil && at.Reports.Set != "" {
+			out = append(out, jobSet{job: job, reports: true, id: at.Reports.Set})
 		}
-		err = problem(http.StatusNotFound, who+" has no artifacts", "they are there when its UPLOAD_ARTIFACTS phase has ended; a buildspec names them under artifacts.files")
+		return out
+	}
+	if at.Set != "" && (choice.Artifact == "" || choice.Artifact == client.PrimaryArtifact) {
+		out = append(out, jobSet{job: job, id: at.Set})
+	}
+	for _, id := range slices.Sorted(maps.Keys(at.Secondary)) {
+		if choice.Artifact == "" || choice.Artifact == id {
+			out = append(out, jobSet{job: job, artifact: id, id: at.Secondary[id]})
+		}
+	}
+	return out
+}
+
+// someSets is sets where having none is an error.
+func (a *api) someSets(build string, choice ChoiceInput) ([]jobSet, error) {
+	sets, err := a.sets(build, choice)
+	if err == nil && len(sets) == 0 {
+		who, what := "build "+build, "artifacts"
+		if choice.Job != "" {
+			who = "job " + choice.Job + " of " + build
+		}
+		switch {
+		case choice.Reports:
+			what = "reports"
+		case choice.Artifact != "" && choice.Artifact != client.PrimaryArtifact:
+			what = "secondary artifact " + clip(choice.Artifact, 128)
+		}
+		err = problem(http.StatusNotFound, who+" has no "+what, "they are there when its UPLOAD_ARTIFACTS phase has ended; a buildspec names them under artifacts and reports")
 	}
 	return sets, err
 }
@@ -114,13 +167,13 @@ func parsePlace(cursor string) (p place, err error) {
 	return p, nil
 }
 
-// listArtifacts pages through the files of the sets. A set that goes on over several pages is on each of them, with
-// other files.
-func (a *api) listArtifacts(_ context.Context, in *setsIn) (*jsonOut[client.Page[client.ArtifactSet]], error) {
+// listSets pages through the files of the sets. A set that goes on over several pages is on each of them, with other
+// files.
+func (a *api) listSets(in *setsIn, choice ChoiceInput) (*jsonOut[client.Page[client.ArtifactSet]], error) {
 	if _, err := a.Scheduler.Build(in.id()); err != nil {
 		return nil, err
 	}
-	sets, err := a.sets(in.id(), "")
+	sets, err := a.sets(in.id(), choice)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +196,7 @@ func (a *api) listArtifacts(_ context.Context, in *setsIn) (*jsonOut[client.Page
 		if more {
 			files = files[:room]
 		}
-		page.Items = append(page.Items, showSet(sets[at.set].job, set, files))
+		page.Items = append(page.Items, showSet(sets[at.set], set, files))
 		room -= len(files)
 		if more {
 			at.file += len(files)
@@ -157,8 +210,11 @@ func (a *api) listArtifacts(_ context.Context, in *setsIn) (*jsonOut[client.Page
 	return answer(page)
 }
 
-func showSet(job string, set artifacts.Set, files []artifacts.File) client.ArtifactSet {
-	out := client.ArtifactSet{Job: job, Name: set.Name, Bytes: set.Bytes, Files: make([]client.ArtifactFile, len(files))}
+func showSet(of jobSet, set artifacts.Set, files []artifacts.File) client.ArtifactSet {
+	out := client.ArtifactSet{
+		Job: of.job, Artifact: of.artifact, Reports: of.reports, Name: set.Name, Bytes: set.Bytes,
+		Files: make([]client.ArtifactFile, len(files)),
+	}
 	for i, f := range files {
 		out.Files[i] = client.ArtifactFile{Path: f.Path, Size: f.Size, Mode: uint32(f.Mode), SHA256: f.SHA256, Link: f.Link}
 	}
@@ -166,16 +222,12 @@ func showSet(job string, set artifacts.Set, files []artifacts.File) client.Artif
 }
 
 func (a *api) readArtifact(ctx context.Context, in *fileIn) (*huma.StreamResponse, error) {
-	sets, err := a.someSets(in.id(), in.Job)
-	if err != nil {
-		return nil, err
-	}
-	r, file, err := a.Artifacts.OpenFile(ctx, sets[0].id, in.Path)
+	r, file, err := a.openFile(ctx, in)
 	switch {
 	case errors.Is(err, fs.ErrInvalid):
 		return nil, problem(http.StatusConflict, fmt.Sprintf("%q is no regular file", in.Path), "an archive has folders and links as they are")
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, problem(http.StatusNotFound, fmt.Sprintf("job %s of %s left no file %q, or it is no longer kept", sets[0].job, in.id(), in.Path),
+		return nil, problem(http.StatusNotFound, fmt.Sprintf("%s left no file %q there, or it is no longer kept", in.id(), in.Path),
 			"the list of artifacts has the paths")
 	case err != nil:
 		return nil, err
@@ -201,19 +253,35 @@ func (a *api) readArtifact(ctx context.Context, in *fileIn) (*huma.StreamRespons
 	}}, nil
 }
 
+// openFile opens the first file of that path among the chosen sets.
+func (a *api) openFile(ctx context.Context, in *fileIn) (r io.ReadCloser, file artifacts.File, err error) {
+	sets, err := a.someSets(in.id(), in.ChoiceInput)
+	if err != nil {
+		return nil, file, err
+	}
+	for _, set := range sets {
+		if r, file, err = a.Artifacts.OpenFile(ctx, set.id, in.Path); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return r, file, err
+}
+
 func (a *api) readArchive(ctx context.Context, in *archiveIn) (*huma.StreamResponse, error) {
-	found, err := a.someSets(in.id(), in.Job)
+	found, err := a.someSets(in.id(), in.ChoiceInput)
 	if err != nil {
 		return nil, err
 	}
 	named := make([]artifacts.NamedSet, 0, len(found))
+	own := "" // the name that its buildspec gives the only set
 	for _, s := range found {
-		if _, err := a.Artifacts.Set(s.id); errors.Is(err, fs.ErrNotExist) {
+		set, err := a.Artifacts.Set(s.id)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue // retention removed this one; the others are still worth having
 		}
-		prefix := s.job
-		if in.Job != "" {
-			prefix = ""
+		prefix := s.folder()
+		if in.Job != "" && len(found) == 1 {
+			prefix, own = "", set.Name
 		}
 		named = append(named, artifacts.NamedSet{Prefix: prefix, ID: s.id})
 	}
@@ -224,10 +292,7 @@ func (a *api) readArchive(ctx context.Context, in *archiveIn) (*huma.StreamRespo
 	if in.Format == "tar.zst" {
 		write, kind = a.Artifacts.WriteTarZst, "application/zstd"
 	}
-	name := fmt.Sprintf("%s-%d.%s", in.Project, in.Number, in.Format)
-	if in.Job != "" {
-		name = fmt.Sprintf("%s-%d-%s.%s", in.Project, in.Number, in.Job, in.Format)
-	}
+	name := archiveName(in, own)
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		hctx.SetHeader("Content-Type", kind)
 		hctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
@@ -242,4 +307,21 @@ func (a *api) readArchive(ctx context.Context, in *archiveIn) (*huma.StreamRespo
 			breakOff()
 		}
 	}}, nil
+}
+
+// archiveName is what a browser calls an archive: what the buildspec does, or else the build, job and artifact.
+func archiveName(in *archiveIn, own string) string {
+	if base := path.Base(strings.TrimSuffix(own, ".zip")); own != "" && base != "/" && base != "." && base != ".." {
+		return base + "." + in.Format
+	}
+	parts := []string{in.Project, strconv.Itoa(in.Number)}
+	for _, part := range []string{in.Job, strings.Trim(in.Artifact, client.PrimaryArtifact)} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if in.Reports {
+		parts = append(parts, "reports")
+	}
+	return strings.Join(parts, "-") + "." + in.Format
 }

@@ -70,6 +70,10 @@ func (a *api) routeBuilds() {
 		Summary:       "Ask for a new build of the same commit and plan",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusConflict, http.StatusServiceUnavailable},
 	}, a.retryBuild)
+	add(a, huma.Operation{
+		OperationID: "resume-build", Method: http.MethodPost, Path: buildPath + "/resume", Tags: tags,
+		Summary: "Let jobs go on that wait at a breakpoint", Errors: []int{http.StatusConflict},
+	}, a.resumeBuild)
 	a.routeEvents()
 }
 
@@ -123,19 +127,27 @@ type retryIn struct {
 }
 
 func (a *api) retryBuild(ctx context.Context, in *retryIn) (*jsonOut[client.Trigger], error) {
-	old, err := a.Scheduler.Build(in.id())
+	return a.accept(ctx, in.KeyInput, scheduler.Trigger{
+		Kind: scheduler.KindRetry, RetryOf: in.id(), FailedOnly: in.Failed, Projects: []string{in.Project},
+	})
+}
+
+type resumeIn struct {
+	BuildInput
+	Job string `query:"job" maxLength:"200" doc:"id of the job; default: every one that waits at a breakpoint"`
+}
+
+// resumed tells which jobs were told to go on.
+type resumed struct {
+	Jobs []string `json:"jobs"`
+}
+
+func (a *api) resumeBuild(ctx context.Context, in *resumeIn) (*jsonOut[resumed], error) {
+	jobs, err := a.Scheduler.Resume(ctx, in.id(), in.Job, callerOf(ctx))
 	if err != nil {
 		return nil, err
 	}
-	if !old.Status.Ended() {
-		return nil, problem(http.StatusConflict, "build "+old.ID()+" still runs", "stop it first, or wait for its end")
-	}
-	if in.Failed && old.Status == scheduler.Succeeded {
-		return nil, problem(http.StatusConflict, "nothing failed in build "+old.ID(), "retry all of it, without --failed")
-	}
-	return a.accept(ctx, in.KeyInput, scheduler.Trigger{
-		Kind: scheduler.KindRetry, RetryOf: old.ID(), FailedOnly: in.Failed, Projects: []string{old.Project},
-	})
+	return answer(resumed{jobs})
 }
 
 // KeyInput carries the key by which a request that was sent twice is known.

@@ -2,6 +2,9 @@ package server
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/runner-ci/runner/client"
@@ -54,7 +57,18 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	}
 	out.Attempt, out.Phase, out.Command, out.Exit = at.Number, at.Phase, at.Command, at.Exit
 	out.Reason, out.Message = cmp.Or(j.Reason, at.Reason), cmp.Or(j.Message, at.Message)
-	out.Phases = showPhases(at.Phases)
+	out.Phases, out.Paused = showPhases(at.Phases), at.Paused
+	out.Secondary = slices.Sorted(maps.Keys(at.Secondary))
+	for _, v := range at.Exported {
+		out.Exported = append(out.Exported, client.Variable{Name: v.Name, Value: v.Value})
+	}
+	if at.Reports != nil {
+		for i, g := range at.Reports.Groups {
+			out.Reports = append(out.Reports, client.ReportGroup{
+				Name: g.Name, Format: g.Format, Files: g.Files, Folder: fmt.Sprintf("%d/", i), Discovered: g.Discovered,
+			})
+		}
+	}
 	if state, err := a.Artifacts.LogState(at.Log); err == nil {
 		out.LogBytes = state.Bytes
 	}
@@ -92,16 +106,22 @@ func seconds(began, ended time.Time) float64 {
 }
 
 func showTrigger(t scheduler.Trigger) client.Trigger {
-	return client.Trigger{
+	out := client.Trigger{
 		ID: t.ID, Kind: string(t.Kind), Projects: t.Projects, Delivery: t.Delivery, Received: t.Received,
 		Ref: t.Ref, Commit: t.Commit, Title: t.Title, Actor: t.Actor,
 		Outcome: string(t.Outcome), Reason: t.Reason, Builds: t.Builds,
+		PullRequest: t.PullRequest, Fork: t.Fork,
 	}
+	if t.Approved != nil {
+		out.ApprovedBy, out.ApprovedAt = t.Approved.By, t.Approved.At
+	}
+	return out
 }
 
 func showProject(p scheduler.Project) client.Project {
 	return client.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
+		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, Privileged: p.Privileged,
 		WebhookSecret: string(p.WebhookSecret), Username: p.Username, Token: string(p.Token),
 		SSHKey: string(p.SSHKey), KnownHosts: string(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, CPUs: p.Limits.CPUs, MemoryBytes: p.Limits.MemoryBytes, PIDs: p.Limits.PIDs,
@@ -117,6 +137,7 @@ func readProject(p client.Project, was config.Limits) config.Project {
 	limits.Timeout, limits.QueueTimeout = asDuration(p.TimeoutSec), asDuration(p.QueueSec)
 	return config.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
+		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, Privileged: p.Privileged,
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,

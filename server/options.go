@@ -16,13 +16,15 @@ import (
 type Scheduler interface {
 	Accept(ctx context.Context, t scheduler.Trigger) (stored scheduler.Trigger, created bool, err error)
 	Trigger(id string) (scheduler.Trigger, error)
-	Triggers(cursor string, limit int) (page []scheduler.Trigger, next string, err error)
+	Triggers(outcome scheduler.Outcome, cursor string, limit int) (page []scheduler.Trigger, next string, err error)
+	Approve(ctx context.Context, id, commit, by string) (scheduler.Trigger, error)
 	WatchTrigger(ctx context.Context, id string) <-chan struct{}
 
 	Build(id string) (scheduler.Build, error)
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
+	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
 
 	Projects() ([]scheduler.Project, error)

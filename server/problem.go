@@ -73,6 +73,7 @@ func problemOf(err error) *Problem {
 	var known *Problem
 	var field *config.FieldError
 	var refused *RefusedError
+	var conflict *scheduler.ConflictError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -80,6 +81,8 @@ func problemOf(err error) *Problem {
 		return fieldProblems(err)
 	case errors.As(err, &refused):
 		return problem(http.StatusUnprocessableEntity, refused.Reason, "")
+	case errors.As(err, &conflict):
+		return problem(http.StatusConflict, conflict.What, conflict.Hint)
 	case errors.Is(err, scheduler.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return problem(http.StatusNotFound, err.Error(), "")
 	case errors.Is(err, scheduler.ErrManagedByFile), errors.Is(err, scheduler.ErrEnded):
@@ -119,6 +122,7 @@ func fieldProblems(err error) *Problem {
 // apiFields are the settings that the API calls something else than runner.yml does.
 var apiFields = map[string]string{
 	"webhook-secret": "webhookSecret", "ssh-key": "sshKey", "known-hosts": "knownHosts", "max-jobs": "maxJobs",
+	"parameter-store": "parameters", "secrets-manager": "secrets",
 	"limits.cpus": "cpus", "limits.memory": "memoryBytes", "limits.pids": "pids",
 	"limits.timeout": "timeoutSeconds", "limits.queue-timeout": "queueTimeoutSeconds",
 }
@@ -126,6 +130,9 @@ var apiFields = map[string]string{
 func apiField(field string) string {
 	if name, ok := apiFields[field]; ok {
 		return name
+	}
+	if setting, name, below := strings.Cut(field, "."); below && apiFields[setting] != "" {
+		return apiFields[setting] + "." + name
 	}
 	return strings.TrimPrefix(field, "project.")
 }

@@ -39,6 +39,7 @@ type submitIn struct {
 	Title     string `query:"title" maxLength:"1000" doc:"for people"`
 	Image     string `query:"image" maxLength:"500" doc:"instead of the project's"`
 	Buildspec string `query:"buildspec" maxLength:"1000" doc:"path, instead of the project's"`
+	Debug     bool   `query:"debug" doc:"codebuild-breakpoint holds the jobs"`
 	Env       string `header:"Runner-Env" doc:"variables: base64 of a JSON object of strings"`
 	Type      string `header:"Content-Type"`
 
@@ -141,7 +142,7 @@ func (a *api) checkSubmit(in *submitIn) (over scheduler.Override, err error) {
 			return over, problem(http.StatusUnprocessableEntity, "the buildspec's path leads out of the repository", "write it from the repository's root")
 		}
 	}
-	over = scheduler.Override{Image: in.Image, Buildspec: in.Buildspec}
+	over = scheduler.Override{Image: in.Image, Buildspec: in.Buildspec, Debug: in.Debug}
 	if in.Env != "" {
 		text, err := base64.StdEncoding.DecodeString(in.Env)
 		if err == nil {

@@ -20,6 +20,16 @@ type triggerIn struct {
 	Wait int    `query:"wait" minimum:"0" maximum:"30" doc:"seconds to hold the answer back while the outcome is pending"`
 }
 
+type triggersIn struct {
+	PageInput
+	Outcome string `query:"outcome" enum:"pending,built,skipped,waiting" doc:"only with this outcome"`
+}
+
+type approveIn struct {
+	ID     string `path:"id" maxLength:"200"`
+	Commit string `query:"commit" maxLength:"64" doc:"full id: refuse when the trigger is for another one"`
+}
+
 type startIn struct {
 	KeyInput
 	Body client.Start
@@ -36,13 +46,19 @@ func (a *api) routeTriggers() {
 		Summary: "One trigger and what became of it",
 	}, a.showTrigger)
 	add(a, huma.Operation{
+		OperationID: "approve", Method: http.MethodPost, Path: "/api/v1/triggers/{id}/approve", Tags: tags,
+		Summary:     "Let the commit of a pull request that waits be built",
+		Description: "The approval is for that commit alone, and makes nothing trusted.",
+		Errors:      []int{http.StatusConflict, http.StatusUnprocessableEntity},
+	}, a.approve)
+	add(a, huma.Operation{
 		OperationID: "start", Method: http.MethodPost, Path: "/api/v1/triggers", Tags: tags,
 		Summary: "Ask for a build", DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusServiceUnavailable},
 	}, a.start)
 }
 
-func (a *api) listTriggers(_ context.Context, in *PageInput) (*jsonOut[client.Page[client.Trigger]], error) {
-	rows, next, err := a.Scheduler.Triggers(in.Cursor, in.Limit)
+func (a *api) listTriggers(_ context.Context, in *triggersIn) (*jsonOut[client.Page[client.Trigger]], error) {
+	rows, next, err := a.Scheduler.Triggers(scheduler.Outcome(in.Outcome), in.Cursor, in.Limit)
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)
 	}
@@ -66,6 +82,17 @@ func (a *api) showTrigger(ctx context.Context, in *triggerIn) (*jsonOut[client.T
 			return answer(showTrigger(t))
 		}
 	}
+}
+
+func (a *api) approve(ctx context.Context, in *approveIn) (*jsonOut[client.Trigger], error) {
+	if err := badCommit(in.Commit); err != nil {
+		return nil, err
+	}
+	t, err := a.Scheduler.Approve(ctx, in.ID, in.Commit, callerOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return answer(showTrigger(t))
 }
 
 // fullID is a commit's full id.
@@ -97,7 +124,7 @@ func (a *api) start(ctx context.Context, in *startIn) (*jsonOut[client.Trigger],
 	}
 	return a.accept(ctx, in.KeyInput, scheduler.Trigger{
 		Kind: scheduler.KindManual, Projects: []string{s.Project}, Ref: ref, Commit: s.Commit,
-		Override: scheduler.Override{Image: s.Image, Env: s.Env},
+		Override: scheduler.Override{Image: s.Image, Env: s.Env, Debug: s.Debug},
 	})
 }
 

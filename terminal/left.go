@@ -14,7 +14,54 @@ func artifactTable(o *Output, sets []client.ArtifactSet) []string {
 	}
 	t := Table{Head: []string{"artifacts", "name", "files", "size"}, Right: map[int]bool{2: true, 3: true}}
 	for _, set := range sets {
-		t.Row(oneLine(set.Job), oneLine(set.Name), Number(len(set.Files)), Size(set.Bytes))
+		t.Row(setName(set), oneLine(set.Name), Number(len(set.Files)), Size(set.Bytes))
+	}
+	return t.lines(o)
+}
+
+// setName is a set's job, with the id of a secondary artifact.
+func setName(set client.ArtifactSet) string {
+	if set.Artifact == "" {
+		return oneLine(set.Job)
+	}
+	return oneLine(set.Job) + " · " + oneLine(set.Artifact)
+}
+
+// reportTable lists the report groups of the jobs.
+func reportTable(o *Output, b client.Build) []string {
+	t := Table{Head: []string{"reports", "group", "format", "files"}, Right: map[int]bool{3: true}}
+	for _, job := range b.Jobs {
+		for _, g := range job.Reports {
+			name := oneLine(g.Name)
+			if g.Discovered {
+				name += " (found)"
+			}
+			t.Row(oneLine(job.Name), name, oneLine(g.Format), Number(g.Files))
+		}
+	}
+	if t.Len() == 0 {
+		return nil
+	}
+	return t.lines(o)
+}
+
+// maxExported is where the value of an exported variable is cut in the summary, in runes; --json has all of it.
+const maxExported = 80
+
+// exportedTable lists the exported variables of the jobs.
+func exportedTable(o *Output, b client.Build) []string {
+	t := Table{Head: []string{"exported", "name", "value"}}
+	for _, job := range b.Jobs {
+		for _, v := range job.Exported {
+			value := []rune(oneLine(v.Value))
+			if len(value) > maxExported {
+				value = append(value[:maxExported-1], '…')
+			}
+			t.Row(oneLine(job.Name), oneLine(v.Name), string(value))
+		}
+	}
+	if t.Len() == 0 {
+		return nil
 	}
 	return t.lines(o)
 }
@@ -29,7 +76,7 @@ func Files(o *Output, sets []client.ArtifactSet) {
 			if f.Link != "" {
 				path += " -> " + oneLine(f.Link)
 			}
-			t.Row(oneLine(set.Job), fmt.Sprintf("%04o", f.Mode&0o7777), Size(f.Size), path)
+			t.Row(setName(set), fmt.Sprintf("%04o", f.Mode&0o7777), Size(f.Size), path)
 		}
 	}
 	t.Print(o)
@@ -56,6 +103,12 @@ func next(o *Output, b client.Build, sets []client.ArtifactSet) []string {
 	}
 	switch b.Status {
 	case inProgress:
+		for _, job := range b.Jobs {
+			if !job.Paused.IsZero() {
+				t.Row("go on", "runner resume "+b.ID)
+				break
+			}
+		}
 		t.Row("follow", "runner logs "+b.ID+" -f")
 		t.Row("stop", "runner stop "+b.ID)
 	case failed, fault, timedOut, stopped:

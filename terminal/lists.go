@@ -39,6 +39,9 @@ func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 	t := Table{Head: []string{"trigger", "received", "kind", "ref", "commit", "outcome", "builds or reason"}}
 	for _, x := range triggers {
 		fate := strings.Join(x.Builds, " ")
+		if fate != "" && x.ApprovedBy != "" {
+			fate += " (approved by " + oneLine(x.ApprovedBy) + ")"
+		}
 		if fate == "" {
 			fate = oneLine(x.Reason)
 		}
@@ -78,6 +81,14 @@ func Project(o *Output, p client.Project) {
 	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 		t.Row("env", oneLine(name+"="+p.Env[name]))
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.Parameters)) {
+		t.Row("parameter-store", oneLine(name+"="+p.Parameters[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
+		t.Row("secrets-manager", oneLine(name+"="+p.Secrets[name]))
+	}
+	set("approval", p.Approval)
+	set("privileged", strconv.FormatBool(p.Privileged))
 	set("depth", strconv.Itoa(p.Depth))
 	set("submodules", strconv.FormatBool(p.Submodules))
 	set("protected", strings.Join(p.Protected, " "))

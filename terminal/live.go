@@ -1,7 +1,9 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,8 +134,16 @@ func (v *liveView) rows() []string {
 		t.Row(o.sign(v.build.Status)+" "+v.build.ID, v.build.Phase, v.elapsed(v.build.Seconds, passed), oneLine(v.build.Message))
 		return t.lines(o)
 	}
-	for _, job := range v.build.Jobs {
+	jobs := v.build.Jobs
+	if most := o.rows(); len(jobs) > most {
+		jobs = liveFirst(jobs) // what moves stays in sight
+	}
+	for _, job := range jobs {
 		name := o.sign(signOf(job)) + " " + oneLine(job.Name)
+		if !job.Paused.IsZero() {
+			t.Row(name, steady("PAUSED"), v.elapsed(job.Seconds, passed), oneLine(job.Why))
+			continue
+		}
 		switch job.State {
 		case "ended":
 			t.Row(name, steady(job.Status), v.elapsed(job.Seconds, 0), cause(job))
@@ -144,6 +154,26 @@ func (v *liveView) rows() []string {
 		}
 	}
 	return t.lines(o)
+}
+
+// liveFirst orders jobs for a screen that is too small for all: those that run, then those that failed, then the others.
+func liveFirst(jobs []client.Job) []client.Job {
+	rank := func(job client.Job) int {
+		switch {
+		case job.State == "leased":
+			return 0
+		case tells(job):
+			return 1
+		case job.State == "queued":
+			return 2
+		case job.State == "blocked":
+			return 3
+		}
+		return 4
+	}
+	jobs = slices.Clone(jobs)
+	slices.SortStableFunc(jobs, func(a, b client.Job) int { return cmp.Compare(rank(a), rank(b)) })
+	return jobs
 }
 
 // steady gives phases, statuses and states one width, so that rows do not jump as a build goes on.

@@ -44,7 +44,7 @@ func (v *plainView) update(b client.Build) {
 // tick says what waiting jobs wait for, once it is longer than a moment.
 func (v *plainView) tick() {
 	for _, job := range v.build.Jobs {
-		waits := job.Why != "" && (job.State == "queued" || job.State == "blocked")
+		waits := job.Why != "" && (job.State == "queued" || job.State == "blocked" || !job.Paused.IsZero())
 		if !waits {
 			delete(v.since, job.ID)
 			continue

@@ -53,10 +53,10 @@ func Verdict(b client.Build) string {
 	return fmt.Sprintf("%s %s in %s", b.ID, b.Status, Seconds(b.Seconds))
 }
 
-// Summary writes what a build came to: what went wrong first, then jobs, phases and artifacts with their
-// durations and sizes. It writes neither the verdict nor Next.
+// Summary writes what a build came to: what went wrong first, then jobs, phases, exported variables, reports and
+// artifacts with their durations and sizes. It writes neither the verdict nor Next.
 func Summary(o *Output, b client.Build, sets []client.ArtifactSet) {
-	for _, lines := range [][]string{causes(o, b), jobTable(o, b), phaseTable(o, b), artifactTable(o, sets)} {
+	for _, lines := range [][]string{causes(o, b), jobTable(o, b), phaseTable(o, b), exportedTable(o, b), reportTable(o, b), artifactTable(o, sets)} {
 		if len(lines) > 0 {
 			o.Lines(append(lines, "")...)
 		}
@@ -74,9 +74,12 @@ func causes(o *Output, b client.Build) []string {
 		lines = append(lines, o.sign(b.Status)+" "+message+reason(b.Reason))
 	}
 	if len(b.Jobs) == 1 && b.Status == inProgress && b.Jobs[0].Why != "" {
-		lines = append(lines, "waits: "+oneLine(b.Jobs[0].Why))
+		lines = append(lines, waits(b.Jobs[0])+oneLine(b.Jobs[0].Why))
 	}
 	for _, job := range b.Jobs {
+		if job.Reason == "dependency_failed" {
+			continue // the job that it depends on is the cause
+		}
 		if job.State != "ended" || job.Status == succeeded || (len(b.Jobs) == 1 && b.Message != "") {
 			continue // of an only job, the build's message says it all
 		}
@@ -92,6 +95,14 @@ func causes(o *Output, b client.Build) []string {
 		lines = append(lines, warning(w))
 	}
 	return lines
+}
+
+// waits introduces what a job waits for; of one at a breakpoint the reason says it all.
+func waits(job client.Job) string {
+	if !job.Paused.IsZero() {
+		return ""
+	}
+	return "waits: "
 }
 
 // warning is one of the buildspec's, which name their place and themselves, or another.
@@ -157,9 +168,12 @@ func jobTable(o *Output, b client.Build) []string {
 		return nil
 	}
 	t := Table{Head: []string{"jobs", "status", "time", ""}, Right: map[int]bool{2: true}}
-	for _, job := range b.Jobs {
+	jobs, left := tableJobs(b.Jobs)
+	for _, job := range jobs {
 		status, note := job.Status, ""
 		switch {
+		case !job.Paused.IsZero():
+			status, note = "PAUSED", oneLine(job.Why)
 		case job.State == "leased":
 			status, note = job.Phase, oneLine(job.Command)
 		case job.State != "ended":
@@ -171,7 +185,58 @@ func jobTable(o *Output, b client.Build) []string {
 		}
 		t.Row(o.sign(signOf(job))+" "+oneLine(job.Name), status, Seconds(job.Seconds), note)
 	}
-	return t.lines(o)
+	lines := t.lines(o)
+	if left != "" {
+		lines = append(lines, left)
+	}
+	return lines
+}
+
+// manyJobs is how many jobs are listed one by one. Of more, the first that say something are, and the others are counted.
+const manyJobs = 60
+
+// tableJobs chooses the jobs that are listed, in the plan's order: those that failed, run or wait for a person before
+// those that succeeded or have not begun. The line counts the others by what became of them.
+func tableJobs(jobs []client.Job) (some []client.Job, left string) {
+	if len(jobs) <= manyJobs {
+		return jobs, ""
+	}
+	telling := 0
+	for _, job := range jobs {
+		if tells(job) {
+			telling++
+		}
+	}
+	quiet := max(0, manyJobs-telling)
+	counts, words := map[string]int{}, []string{}
+	for _, job := range jobs {
+		if tells(job) && len(some) < manyJobs {
+			some = append(some, job)
+			continue
+		}
+		if !tells(job) && quiet > 0 {
+			quiet--
+			some = append(some, job)
+			continue
+		}
+		word := job.State
+		if word == "ended" {
+			word = job.Status
+		}
+		if counts[word] == 0 {
+			words = append(words, word)
+		}
+		counts[word]++
+	}
+	for i, word := range words {
+		words[i] = Number(counts[word]) + " " + word
+	}
+	return some, "… and " + strings.Join(words, ", ")
+}
+
+// tells is true of jobs that somebody looks for in a long list.
+func tells(job client.Job) bool {
+	return job.State == "leased" || (job.State == "ended" && job.Status != succeeded && job.Reason != "dependency_failed")
 }
 
 // wideJobs is how many jobs' phases stand side by side; of more, only the slowest of each phase is shown.

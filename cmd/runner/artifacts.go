@@ -16,33 +16,38 @@ import (
 )
 
 func newArtifacts(a *app) *cobra.Command {
-	var out, zip, tar, job string
+	var out, zip, tar string
+	var of client.Choice
 	cmd := &cobra.Command{
 		Use:   "artifacts BUILD [ls]",
 		Short: "List or fetch the files that a build left",
 		Long: "Lists the files that a build's jobs left, or fetches them: unpacked, as a zip, or as a tar.zst. Of several jobs,\n" +
-			"each one's files are below a folder of its id. FILE may be - for standard output.\n\n" + buildArg,
-		Example: "  runner artifacts api#142\n  runner artifacts api#142 --out dist\n  runner artifacts api --tar - | tar --zstd -t",
-		Args:    cobra.MatchAll(cobra.RangeArgs(1, 2), onlyLs),
+			"each one's files are below a folder of its id; those of its secondary artifacts in one of job and artifact. FILE may\n" +
+			"be - for standard output.\n\n" + buildArg,
+		Example: "  runner artifacts api#142\n  runner artifacts api#142 --out dist\n  runner artifacts api#142 --artifact symbols --zip symbols.zip\n" +
+			"  runner artifacts api#142 --reports --out reports\n  runner artifacts api --tar - | tar --zstd -t",
+		Args: cobra.MatchAll(cobra.RangeArgs(1, 2), onlyLs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onBuild(cmd.Context(), args[0], func(c *client.Client, id string) error {
-				sets, err := c.Artifacts(cmd.Context(), id)
+				list := c.Artifacts
+				if of.Reports {
+					list = c.Reports
+				}
+				sets, err := list(cmd.Context(), id)
 				if err != nil {
 					return err
 				}
-				if sets, err = ofJob(sets, id, job); err != nil {
+				if sets, err = chosen(sets, id, of); err != nil {
 					return err
 				}
-				if len(sets) == 1 {
-					job = sets[0].Job // its files are not below a folder of its name
-				}
+				of = only(sets, of)
 				switch {
 				case zip != "":
-					return a.archive(cmd.Context(), c, id, job, "zip", zip)
+					return a.archive(cmd.Context(), c, id, of, "zip", zip)
 				case tar != "":
-					return a.archive(cmd.Context(), c, id, job, "tar.zst", tar)
+					return a.archive(cmd.Context(), c, id, of, "tar.zst", tar)
 				case out != "":
-					return a.fetch(cmd.Context(), c, id, sets, out)
+					return a.fetch(cmd.Context(), c, id, of, out)
 				case a.json:
 					return terminal.JSON(a.out, sets)
 				}
@@ -54,8 +59,11 @@ func newArtifacts(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "unpack into this `DIR`")
 	cmd.Flags().StringVar(&zip, "zip", "", "write a zip to this `FILE`")
 	cmd.Flags().StringVar(&tar, "tar", "", "write a tar.zst to this `FILE`")
-	cmd.Flags().StringVar(&job, "job", "", "only of this job")
+	cmd.Flags().StringVar(&of.Job, "job", "", "only of this job")
+	cmd.Flags().StringVar(&of.Artifact, "artifact", "", "only the secondary artifact of this `ID`; - is the one that is none")
+	cmd.Flags().BoolVar(&of.Reports, "reports", false, "report files instead of artifacts")
 	a.jsonFlag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("artifact", "reports")
 	cmd.MarkFlagsMutuallyExclusive("out", "zip", "tar", "json")
 	return exits(a.remote(cmd), exitDone, exitTrouble+", or there are no artifacts")
 }
@@ -67,26 +75,49 @@ func onlyLs(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// ofJob returns the sets of one job, or all.
-func ofJob(sets []client.ArtifactSet, id, job string) ([]client.ArtifactSet, error) {
+// chosen returns the sets that a choice means. Having none is an error.
+func chosen(sets []client.ArtifactSet, id string, of client.Choice) ([]client.ArtifactSet, error) {
 	var some []client.ArtifactSet
 	for _, s := range sets {
-		if job == "" || s.Job == job {
+		artifact := of.Artifact == "" || of.Artifact == s.Artifact || (of.Artifact == client.PrimaryArtifact && s.Artifact == "")
+		if artifact && (of.Job == "" || s.Job == of.Job) {
 			some = append(some, s)
 		}
 	}
-	if len(some) == 0 && job != "" {
-		return nil, hinted(fmt.Errorf("job %q of %s left no artifacts", job, id), "runner artifacts %s lists what there is", id)
+	if len(some) > 0 {
+		return some, nil
 	}
-	if len(some) == 0 {
-		return nil, hinted(fmt.Errorf("%s left no artifacts", id), "the artifacts section of buildspec.yml names what is kept")
+	what := "artifacts"
+	switch {
+	case of.Reports:
+		what = "reports"
+	case of.Artifact != "" && of.Artifact != client.PrimaryArtifact:
+		what = fmt.Sprintf("artifact %q", of.Artifact)
 	}
-	return some, nil
+	switch {
+	case of.Job != "":
+		return nil, hinted(fmt.Errorf("job %q of %s left no %s", of.Job, id, what), "runner artifacts %s lists what there is", id)
+	case len(sets) > 0:
+		return nil, hinted(fmt.Errorf("%s left no %s", id, what), "runner artifacts %s lists what there is", id)
+	}
+	return nil, hinted(fmt.Errorf("%s left no %s", id, what), "the sections artifacts and reports of buildspec.yml name what is kept")
+}
+
+// only narrows a choice to the one set that it means, whose files are then not below a folder of its name.
+func only(sets []client.ArtifactSet, of client.Choice) client.Choice {
+	if len(sets) != 1 {
+		return of
+	}
+	of.Job, of.Artifact, of.Reports = sets[0].Job, sets[0].Artifact, sets[0].Reports
+	if of.Artifact == "" && !of.Reports {
+		of.Artifact = client.PrimaryArtifact
+	}
+	return of
 }
 
 // archive writes an archive to a file, whole or not at all, or to standard output.
-func (a *app) archive(ctx context.Context, c *client.Client, id, job, format, file string) error {
-	r, err := c.Archive(ctx, id, job, format)
+func (a *app) archive(ctx context.Context, c *client.Client, id string, of client.Choice, format, file string) error {
+	r, err := c.ArchiveOf(ctx, id, of, format)
 	if err != nil {
 		return err
 	}

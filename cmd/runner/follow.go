@@ -75,7 +75,7 @@ func (f *following) follow(ctx context.Context) error {
 		}
 	}
 	if f.artifacts != "" && len(sets) > 0 {
-		if err := f.app.fetch(ctx, f.client, f.build, sets, f.artifacts); err != nil {
+		if err := f.app.fetch(ctx, f.client, f.build, only(sets, client.Choice{}), f.artifacts); err != nil {
 			return err
 		}
 	}
@@ -102,13 +102,9 @@ func (f *following) verdict(b client.Build, sets []client.ArtifactSet) error {
 	return statusError(statusFailed)
 }
 
-// fetch unpacks a build's artifacts into a directory and says what came.
-func (a *app) fetch(ctx context.Context, c *client.Client, id string, sets []client.ArtifactSet, dir string) error {
-	job := ""
-	if len(sets) == 1 {
-		job = sets[0].Job // its files directly in the directory, not below a folder of the job's name
-	}
-	archive, err := c.Archive(ctx, id, job, "tar.zst")
+// fetch unpacks what is chosen of a build's artifacts into a directory and says what came.
+func (a *app) fetch(ctx context.Context, c *client.Client, id string, of client.Choice, dir string) error {
+	archive, err := c.ArchiveOf(ctx, id, of, "tar.zst")
 	if err != nil {
 		return err
 	}

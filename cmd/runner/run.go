@@ -66,6 +66,8 @@ func newRun(a *app) *cobra.Command {
 	f.StringVar(&o.Buildspec, "buildspec", "", "path of the buildspec (default buildspec.yml)")
 	f.StringVar(&o.Image, "image", "", "job image, in place of the buildspec's")
 	envFlag(cmd, &o.Env)
+	debugFlag(cmd, &o.Debug)
+	f.BoolVar(&o.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on this machine")
 	f.StringVar(&artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&o.Submodules, "submodules", false, "fetch submodules")
 	f.StringVar(&settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, engines and limits")
@@ -79,6 +81,11 @@ func newRun(a *app) *cobra.Command {
 	a.jsonFlag(cmd)
 	annotate(cmd, "environment", "DOCKER_HOST     the Docker engine\nXDG_CACHE_HOME  where mirrors and temporary state lie, in the folder runner")
 	return exits(cmd, exitBuilt, exitFailed, "2    trouble: wrong usage, no engine, no git working tree, a FAULT", "130  interrupted; the build was stopped")
+}
+
+// debugFlag adds --debug, which makes codebuild-breakpoint hold the build.
+func debugFlag(cmd *cobra.Command, debug *bool) {
+	cmd.Flags().BoolVar(debug, "debug", false, "hold the build at codebuild-breakpoint until codebuild-resume or: runner resume")
 }
 
 func runLimits(l *config.Limits, memory, timeout string) (err error) {

@@ -57,6 +57,7 @@ func newSubmit(a *app) *cobra.Command {
 	f.StringVar(&s.Buildspec, "buildspec", "", "path of the buildspec, in place of the project's")
 	f.StringVar(&s.Image, "image", "", "job image, in place of the buildspec's and the project's")
 	envFlag(cmd, &s.Env)
+	debugFlag(cmd, &s.Debug)
 	f.StringVar(&s.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&s.detach, "detach", false, "leave as soon as the build is made")
 	f.BoolVar(&noFollow, "no-follow", false, "the same as --detach")

@@ -11,13 +11,17 @@ import (
 
 func newTriggers(a *app) *cobra.Command {
 	var opts client.ListOptions
+	var waiting bool
 	cmd := &cobra.Command{
 		Use:     "triggers",
 		Short:   "List deliveries of webhooks and other triggers, and what became of each",
 		Long:    "Lists everything that could have made a build, newest first: webhook deliveries, submits, retries. A trigger\nends as builds, or is skipped or waits with a reason.",
-		Example: "  runner triggers\n  runner triggers --json",
+		Example: "  runner triggers\n  runner triggers --waiting\n  runner triggers --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if waiting {
+				opts.Outcome = "waiting"
+			}
 			c, err := a.client()
 			if err != nil {
 				return err
@@ -29,6 +33,10 @@ func newTriggers(a *app) *cobra.Command {
 			if a.json {
 				return terminal.JSON(a.out, page)
 			}
+			if len(page.Items) == 0 && waiting {
+				a.view().Lines("no pull request waits for approval")
+				return nil
+			}
 			if len(page.Items) == 0 && opts.Cursor == "" {
 				a.view().Lines("no triggers yet; point a webhook at the daemon's /hooks/github, or use: runner submit")
 				return nil
@@ -39,6 +47,7 @@ func newTriggers(a *app) *cobra.Command {
 		},
 	}
 	pageFlags(cmd, &opts)
+	cmd.Flags().BoolVar(&waiting, "waiting", false, "only pull requests that wait for: runner approve TRIGGER")
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
 }

@@ -117,5 +117,5 @@ func (c contentError) Unwrap() error { return c.error }
 // Capacity tells what the engine's machine has.
 func (e *Engine) Capacity(ctx context.Context) (runner.Capacity, error) {
 	f, err := e.engineFacts(ctx)
-	return runner.Capacity{CPUs: f.cpus, MemoryBytes: f.memory}, err
+	return runner.Capacity{CPUs: f.cpus, MemoryBytes: f.memory, Arch: f.goarch}, err
 }

@@ -37,5 +37,5 @@ func (e *Executor) Capacity(context.Context) (runner.Capacity, error) {
 	if err := unix.Sysinfo(&info); err != nil {
 		return runner.Capacity{}, fmt.Errorf("asking the kernel for its memory: %w", err)
 	}
-	return runner.Capacity{CPUs: runtime.NumCPU(), MemoryBytes: int64(info.Totalram) * int64(info.Unit)}, nil
+	return runner.Capacity{CPUs: runtime.NumCPU(), MemoryBytes: int64(info.Totalram) * int64(info.Unit), Arch: runtime.GOARCH}, nil
 }

@@ -1,0 +1,94 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
+)
+
+// errSecrets wraps what keeps an attempt from its parameters and secrets.
+var errSecrets = errors.New("a parameter or secret cannot be had")
+
+func faultReason(err error) string {
+	if errors.Is(err, errSecrets) {
+		return reasonSecrets
+	}
+	return "settings"
+}
+
+// attempt puts together what package runner needs. Of an attempt whose job was sent already, the sandbox needs nothing
+// any more: what cannot be had then is not worth its end.
+func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Attempt, error) {
+	b, a := l.build, l.attempt
+	p, err := s.Project(b.Project)
+	if err != nil && !a.Sent {
+		return runner.Attempt{}, err
+	}
+	remote, err := s.remote(&p)
+	if err != nil && !a.Sent {
+		return runner.Attempt{}, err
+	}
+	pj, err := planJob(b, l.job.ID)
+	if err != nil {
+		return runner.Attempt{}, err
+	}
+	t, err := s.Trigger(b.Trigger)
+	if err != nil && !a.Sent {
+		return runner.Attempt{}, err
+	}
+	lim := s.limitsOf(&p)
+	job, err := s.jobFor(ctx, &p, &t, l, pj, lim)
+	if err != nil && !a.Sent {
+		return runner.Attempt{}, err
+	}
+	if err != nil {
+		s.log.Warn("an adopted job's secrets cannot be masked a second time here; its agent masks them", "build", b.ID(), "job", l.job.ID, "error", err)
+	}
+	if job.Git = gitCredentials(&p, b, pj, remote.Token); job.Git != nil {
+		job.Secrets = append(job.Secrets, job.Git.Token)
+	}
+	limits := s.limitsFor(ctx, lim, pj, a.Engine)
+	return runner.Attempt{
+		ID: fmt.Sprintf("%s/%s@%d", b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent,
+		Image: b.Images[pj.Image], Job: job,
+		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules},
+		Limits: limits, Log: a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: e.stop, Resume: e.resume,
+		Privileged: pj.Privileged && p.Privileged && !b.Fork, Services: services(b, pj, limits), Cache: cacheScope(b, &t),
+	}, nil
+}
+
+// jobFor is what the agent reads, with everything that depends on build and attempt.
+func (s *Scheduler) jobFor(ctx context.Context, p *Project, t *Trigger, l leased, pj *buildspec.Job, lim config.Limits) (wire.Job, error) {
+	job := wireJob(pj)
+	job.Env = s.builtins(p, l, pj, t)
+	job.Retries = retries(l.job)
+	job.Debug = job.Debug || t.Override.Debug
+	job.Privileged = pj.Privileged && p.Privileged && !l.build.Fork
+	job.Limits = wire.Limits{
+		LogBytes: lim.LogBytes, ArtifactBytes: lim.ArtifactBytes, CacheBytes: lim.CacheBytes, ReportBytes: lim.ReportBytes,
+	}
+	env, mask, err := s.openSecrets(ctx, p, l.build, t, pj)
+	if err != nil {
+		return job, fmt.Errorf("%w: %w; it could when the build was planned, so look at the secret store", errSecrets, err)
+	}
+	job.Env, job.Secrets = append(job.Env, env...), mask
+	return job, nil
+}
+
+// limitsFor asks the engine what it has where a compute type has to be fitted into it.
+func (s *Scheduler) limitsFor(ctx context.Context, lim config.Limits, pj *buildspec.Job, engine string) runner.Limits {
+	var has runner.Capacity
+	if ex, ok := s.runner.Executors[engine]; ok && pj.Compute != "" {
+		var err error
+		if has, err = ex.Capacity(ctx); err != nil {
+			s.log.Warn("an engine does not tell what it has", "engine", engine, "error", err)
+		}
+	}
+	limits, _ := jobLimits(lim, pj, has)
+	return limits
+}
