@@ -35,7 +35,12 @@ func nodeTests(f folder, m manifest, pm manager, r *recipe) {
 		return
 	}
 	runner, takesFiles := runnerOf(script)
-	command := pm.test
+	command, below := pm.test, ""
+	if !takesFiles {
+		if direct, dir, ok := nodeDirect(script); ok { // the script names a folder, and files beside it would add to that
+			runner, takesFiles, command, below = nodeRunners[2], true, direct, dir
+		}
+	}
 	if takesFiles && runner.needs != "node" && m.depends[runner.needs] != "" {
 		command += runner.flags
 		r.report = &report{runner.name, []string{"reports/" + runner.name + ".xml"}}
@@ -43,7 +48,7 @@ func nodeTests(f folder, m manifest, pm manager, r *recipe) {
 			r.variables = append(r.variables, [2]string{"JEST_JUNIT_OUTPUT_FILE", "reports/jest.xml"})
 		}
 	}
-	tests := f.matching(isNodeTest)
+	tests := f.matching(func(name string) bool { return isNodeTest(name) && strings.HasPrefix(name, below) })
 	globs := globsOf(tests, nodePattern)
 	if takesFiles && len(tests) > 1 && len(globs) > 0 {
 		r.foundf("%s of tests for %s", plural(len(tests), "file", "files"), runner.name)
@@ -81,6 +86,17 @@ func runnerOf(script string) (nodeRunner, bool) {
 		return runner, true
 	}
 	return nodeRunner{}, false
+}
+
+var nodeFolder = regexp.MustCompile(`^(node --test(?: --[A-Za-z0-9=_-]+)*) \.?/?([A-Za-z0-9_][A-Za-z0-9_-]*)/?$`)
+
+// nodeDirect is how to call Node's own tests when the script names one folder of them, and that folder.
+func nodeDirect(script string) (command, dir string, ok bool) {
+	m := nodeFolder.FindStringSubmatch(strings.TrimSpace(script))
+	if m == nil {
+		return "", "", false
+	}
+	return m[1], m[2] + "/", true
 }
 
 var nodeTestName = regexp.MustCompile(`\.(test|spec)(\.(?:js|jsx|mjs|cjs|ts|tsx|mts|cts))$`)
