@@ -17,7 +17,7 @@ const maxRows = 50
 func Plan(o *Output, plan *buildspec.Plan, v tree.Verdict) {
 	groups := groupJobs(plan.Jobs)
 	o.Lines(planHeader(plan, v, groups), "")
-	planTable(o, groups)
+	planTable(o, groups, v)
 	for _, k := range kindsOf(groups) {
 		o.Lines("", k.title())
 		k.facts.Print(o)
@@ -44,12 +44,12 @@ func planHeader(plan *buildspec.Plan, v tree.Verdict, groups []jobGroup) string 
 	return text
 }
 
-func planTable(o *Output, groups []jobGroup) {
+func planTable(o *Output, groups []jobGroup, v tree.Verdict) {
 	t := Table{Head: []string{"step", "job", "image"}, Right: map[int]bool{0: true}}
 	columns := []planColumn{
 		{"compute", func(g jobGroup) string { return strings.TrimPrefix(g.first.Compute, "BUILD_GENERAL1_") }},
 		{"variables", func(g jobGroup) string { return title(assignments(g.first.BatchEnv)) }},
-		{"buildspec", otherFile(groups)},
+		{"buildspec", otherFile(groups, v)},
 		{"", traits},
 		{"after", func(g jobGroup) string { return firstFew(dependencies(g.first, groups), 6) }},
 	}
@@ -91,15 +91,18 @@ func imageOf(job buildspec.Job) string {
 	return oneLine(job.Image)
 }
 
-// otherFile is a column for the files of jobs, when they come from several.
-func otherFile(groups []jobGroup) func(jobGroup) string {
+// otherFile is a column for the files of jobs, when they come from several: their paths in the repository.
+func otherFile(groups []jobGroup, v tree.Verdict) func(jobGroup) string {
 	several := false
 	for _, g := range groups {
 		several = several || g.first.Buildspec != groups[0].first.Buildspec
 	}
 	return func(g jobGroup) string {
-		if !several {
+		switch {
+		case !several:
 			return ""
+		case g.first.Buildspec == v.File:
+			return v.Path
 		}
 		return g.first.Buildspec
 	}

@@ -17,7 +17,7 @@ func TestWhatInitWritesBuilds(t *testing.T) {
 		says  string
 	}{
 		"go-service": {"golang:1.26", "true", "ok"},
-		"python-lib": {"python:3", `ln -s python3 /usr/local/bin/python && ` + program("pip", `echo "pip $*: it is there"`), "passed"},
+		"python-lib": {"python:3", `ln -s /usr/bin/python3 /usr/local/bin/python && ` + program("pip", `echo "pip $*: it is there"`), "passed"},
 		"node-app":   {"node:18", program("npm", `echo "npm $*: there is nothing to fetch"`), "pass"},
 	} {
 		t.Run(name, func(t *testing.T) {
