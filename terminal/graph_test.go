@@ -53,7 +53,7 @@ func TestPlanFoldsShardsAndTellsEqualJobsOnce(t *testing.T) {
 	got := b.String()
 	for _, want := range []string{
 		"buildspec.yml: graph of 7 jobs in 2 steps\n", "   1   unit1…4 (4 shards)", "   1   slow1…2 (2 shards)",
-		"   2   deploy               alpine            unit1…4 (4 shards), slow1\n",
+		"   2   deploy               unit1…4 (4 shards), slow1   alpine\n",
 		"unit1…4 (4 shards), slow1…2 (2 shards)\n  nothing", "deploy\n  BUILD   3 commands\n",
 	} {
 		if !strings.Contains(got, want) {

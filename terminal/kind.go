@@ -45,7 +45,7 @@ func kindsOf(groups []jobGroup) []*jobKind {
 }
 
 func (k *jobKind) title() string {
-	title := firstFew(k.names, 6)
+	title := firstFew(k.names, 4)
 	if k.all {
 		title = "every job:"
 	}

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,9 @@ func planHeader(plan *buildspec.Plan, v tree.Verdict, groups []jobGroup) string 
 	if steps := groups[len(groups)-1].step + 1; steps > 1 {
 		text += " in " + Count(steps, "step", "steps")
 	}
+	if !named(groups) {
+		text += " in the project's image"
+	}
 	if plan.FastFail {
 		text += ", stopped at the first that fails (fast-fail)"
 	}
@@ -45,13 +49,14 @@ func planHeader(plan *buildspec.Plan, v tree.Verdict, groups []jobGroup) string 
 }
 
 func planTable(o *Output, groups []jobGroup, v tree.Verdict) {
-	t := Table{Head: []string{"step", "job", "image"}, Right: map[int]bool{0: true}}
+	t := Table{Head: []string{"step", "job"}, Right: map[int]bool{0: true}}
 	columns := []planColumn{
+		{"after", func(g jobGroup) string { return fitting(dependencies(g.first, groups)) }},
+		{"image", imageOf(groups)},
 		{"compute", func(g jobGroup) string { return strings.TrimPrefix(g.first.Compute, "BUILD_GENERAL1_") }},
 		{"variables", func(g jobGroup) string { return title(assignments(g.first.BatchEnv)) }},
-		{"buildspec", otherFile(groups, v)},
 		{"", traits},
-		{"after", func(g jobGroup) string { return firstFew(dependencies(g.first, groups), 6) }},
+		{"buildspec", otherFile(groups, v)},
 	}
 	shown := groups[:min(len(groups), maxRows)]
 	var used []planColumn
@@ -65,7 +70,7 @@ func planTable(o *Output, groups []jobGroup, v tree.Verdict) {
 		}
 	}
 	for _, g := range shown {
-		row := []string{strconv.Itoa(g.step + 1), g.label(), imageOf(g.first)}
+		row := []string{strconv.Itoa(g.step + 1), title(g.label())}
 		for _, c := range used {
 			row = append(row, oneLine(c.cell(g)))
 		}
@@ -83,12 +88,22 @@ type planColumn struct {
 	cell func(jobGroup) string
 }
 
-// imageOf names a job's image. Without one, the project's setting decides.
-func imageOf(job buildspec.Job) string {
-	if job.Image == "" {
-		return "(the project's)"
+// named tells whether any job names its image. For those that do not, the project's setting decides.
+func named(groups []jobGroup) bool {
+	return slices.ContainsFunc(groups, func(g jobGroup) bool { return g.first.Image != "" })
+}
+
+// imageOf is a column for the images of jobs, when any job names one.
+func imageOf(groups []jobGroup) func(jobGroup) string {
+	if !named(groups) {
+		return func(jobGroup) string { return "" }
 	}
-	return oneLine(job.Image)
+	return func(g jobGroup) string {
+		if g.first.Image == "" {
+			return "(project's)"
+		}
+		return ending(g.first.Image)
+	}
 }
 
 // otherFile is a column for the files of jobs, when they come from several: their paths in the repository.
@@ -104,8 +119,16 @@ func otherFile(groups []jobGroup, v tree.Verdict) func(jobGroup) string {
 		case g.first.Buildspec == v.File:
 			return v.Path
 		}
-		return g.first.Buildspec
+		return ending(g.first.Buildspec)
 	}
+}
+
+// ending shortens a name whose end tells most, an image or a path.
+func ending(name string) string {
+	if runes := []rune(oneLine(name)); len(runes) > maxTitle {
+		return "…" + string(runes[len(runes)-maxTitle+1:])
+	}
+	return oneLine(name)
 }
 
 // traits are what else is particular about a job.
@@ -132,6 +155,21 @@ func assignments(vars []buildspec.Var) string {
 		all[i] = v.Name + "=" + v.Value
 	}
 	return strings.Join(all, " ")
+}
+
+// fitting joins as many names as fit a column, and counts the others.
+func fitting(names []string) string {
+	text := ""
+	for i, name := range names {
+		if i > 0 && len(text)+len(name) > maxTitle {
+			return text + " and " + strconv.Itoa(len(names)-i) + " more"
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += name
+	}
+	return text
 }
 
 // firstFew joins names, and counts those beyond the first few.
