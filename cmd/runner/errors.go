@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/buildspec/tree"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 )
@@ -93,6 +94,10 @@ func hintOf(err error) string {
 			return "see what there is: runner ls, runner project ls"
 		}
 		return answer.Hint
+	}
+	var unread *tree.Error
+	if errors.As(err, &unread) {
+		return unread.Hint
 	}
 	var gone *client.UnreachableError
 	if errors.As(err, &gone) {

@@ -52,10 +52,10 @@ func newRoot(a *app) *cobra.Command {
 		commands []*cobra.Command
 	}{
 		{groupBuild, []*cobra.Command{
-			newValidate(a), newRun(a), newSubmit(a), newLs(a), newShow(a), newLogs(a), newArtifacts(a), newRetry(a), newStop(a), newResume(a),
+			newInit(a), newValidate(a), newPlan(a), newRun(a), newSubmit(a), newLs(a), newShow(a), newLogs(a), newArtifacts(a), newRetry(a), newStop(a), newResume(a),
 		}},
 		{groupDaemon, []*cobra.Command{
-			newServe(a), newLogin(a), newProject(a), newSecret(a), newTriggers(a), newApprove(a), newDrain(a), newCheck(a), newVersion(a),
+			newServe(a), newLogin(a), newProject(a), newSecret(a), newTriggers(a), newApprove(a), newDrain(a), newCheck(a), newSchema(a), newVersion(a),
 		}},
 	} {
 		for _, c := range group.commands {

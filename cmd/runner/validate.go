@@ -3,106 +3,103 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/buildspec/tree"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/terminal"
 )
 
-// maxBuildspec bounds a file that validate reads, in bytes; what is larger was named by mistake.
-const maxBuildspec = 16 << 20
-
-// verdict is what --json prints of a file.
-type verdict struct {
-	File     string              `json:"file"`
-	Valid    bool                `json:"valid"`
-	Jobs     []string            `json:"jobs,omitempty"` // names, of a buildspec
-	Problems []buildspec.Problem `json:"problems"`
-}
+// The formats of validate and plan.
+const (
+	formatText    = "text"
+	formatJSON    = "json"
+	formatSARIF   = "sarif"
+	formatGitHub  = "github"
+	formatMermaid = "mermaid"
+)
 
 func newValidate(a *app) *cobra.Command {
 	var settings bool
+	var format string
 	cmd := &cobra.Command{
-		Use:   "validate [FILE]",
-		Short: "Check a buildspec, or a runner.yml, and name each mistake with its line",
-		Long: "Checks buildspec.yml, or the FILE given, without running anything: every mistake is named with line and column,\n" +
-			"what was found, what was expected, and the fix. A file called runner.yml is checked as the daemon's configuration.",
-		Example: "  runner validate\n  runner validate ci/buildspec.yml --json\n  runner validate --config /etc/runner/ci.yml",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			file := config.DefaultBuildspec
-			if len(args) == 1 {
-				file = args[0]
-			}
-			check := checkBuildspec
-			if base := filepath.Base(file); settings || base == "runner.yml" || base == "runner.yaml" {
-				check = checkSettings
-			}
-			v, err := check(file)
-			if err != nil {
+		Use:   "validate [FILE]...",
+		Short: "Check buildspecs, or a runner.yml, and name each mistake with its line",
+		Long: "Checks buildspec.yml, or the FILEs given, without running anything: every mistake is named with line and column,\n" +
+			"what was found, what was expected, and the fix. Each file is judged alone; other files that a batch names are not\n" +
+			"read (runner plan reads them). FILE - is standard input. A file called runner.yml is checked as the daemon's\n" +
+			"configuration.",
+		Example: "  runner validate\n  runner validate buildspec.yml ci/*.yml\n  git show HEAD:buildspec.yml | runner validate -\n" +
+			"  runner validate --format sarif >buildspec.sarif    # for GitHub's code scanning\n" +
+			"  runner validate --config /etc/runner/ci.yml",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := a.chooseFormat(cmd, &format, formatText, formatJSON, formatSARIF, formatGitHub); err != nil {
 				return err
 			}
-			return a.tell(v)
+			if len(files) == 0 {
+				files = []string{config.DefaultBuildspec}
+			}
+			if i := slices.Index(files, tree.Stdin); i >= 0 && slices.Contains(files[i+1:], tree.Stdin) {
+				return usage(cmd, errors.New("standard input is named twice, and can be read once"))
+			}
+			verdicts := make([]tree.Verdict, len(files))
+			for i, file := range files {
+				verdicts[i] = a.judge(file, settings)
+			}
+			return a.tell(format, verdicts)
 		},
 	}
-	cmd.Flags().BoolVar(&settings, "config", false, "FILE is a configuration of the daemon, whatever its name")
-	a.jsonFlag(cmd)
-	return exits(cmd, "0    the file is valid; there may be warnings", "1    it is not", "2    trouble: the file cannot be read, wrong usage")
+	cmd.Flags().BoolVar(&settings, "config", false, "the FILEs are configurations of the daemon, whatever their names")
+	a.formatFlag(cmd, &format, "text, json, sarif, or github: workflow commands that annotate the lines")
+	return exits(cmd, "0    every file is valid; there may be warnings", "1    a file is not", "2    trouble: a file cannot be read, wrong usage")
 }
 
-func checkBuildspec(file string) (verdict, error) {
-	v := verdict{File: file}
-	text, err := readSpec(file)
-	if err != nil {
-		return v, err
-	}
-	spec, err := buildspec.Parse(file, text)
-	if err == nil {
-		var plan *buildspec.Plan
-		if plan, err = spec.Plan(buildspec.Options{}); err == nil {
-			v.Valid, v.Problems = true, plan.Warnings
-			for _, job := range plan.Jobs {
-				v.Jobs = append(v.Jobs, job.Name)
-			}
-			return v, nil
+// formatFlag adds --format and --json, which is short for one of its values.
+func (a *app) formatFlag(cmd *cobra.Command, format *string, help string) {
+	cmd.Flags().StringVar(format, "format", formatText, help)
+	cmd.Flags().BoolVar(&a.json, "json", false, "the same as --format json")
+}
+
+func (a *app) chooseFormat(cmd *cobra.Command, format *string, known ...string) error {
+	if a.json {
+		if cmd.Flags().Changed("format") && *format != formatJSON {
+			return usage(cmd, fmt.Errorf("--json and --format %s exclude each other", *format))
 		}
+		*format = formatJSON
 	}
-	var wrong *buildspec.Error
-	if !errors.As(err, &wrong) {
-		return v, err
+	a.json = *format == formatJSON
+	if !slices.Contains(known, *format) {
+		return usage(cmd, fmt.Errorf("--format %q is not known; there are %s", *format, strings.Join(known, ", ")))
 	}
-	v.Problems = wrong.Problems
-	return v, nil
+	return nil
 }
 
-func readSpec(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, hinted(fmt.Errorf("there is no file %s", file), "name it: runner validate FILE")
-	case err != nil:
-		return nil, err
-	case info.IsDir():
-		return nil, hinted(fmt.Errorf("%s is a directory", file), "name the file in it: runner validate %s", filepath.Join(file, config.DefaultBuildspec))
-	case info.Size() > maxBuildspec:
-		return nil, fmt.Errorf("%s has %s; that is no buildspec", file, terminal.Size(info.Size()))
+func (a *app) judge(file string, settings bool) tree.Verdict {
+	if base := filepath.Base(file); settings || base == "runner.yml" || base == "runner.yaml" {
+		return judgeSettings(file)
 	}
-	return os.ReadFile(file)
+	return tree.Judge(file, a.in)
 }
 
-func checkSettings(file string) (verdict, error) {
-	v := verdict{File: file}
+// judgeSettings judges a configuration of the daemon.
+func judgeSettings(file string) tree.Verdict {
+	v := tree.Place(file)
+	if file == tree.Stdin {
+		return v.Fail(hinted(errors.New("a configuration is not read from standard input"), "name its file: runner validate --config FILE"))
+	}
 	_, err := config.Load(file)
 	var wrong config.Problems
 	switch {
 	case err == nil:
 		v.Valid = true
 	case !errors.As(err, &wrong):
-		return v, err
+		return v.Fail(err)
 	}
 	for _, p := range wrong {
 		v.Problems = append(v.Problems, buildspec.Problem{
@@ -110,35 +107,42 @@ func checkSettings(file string) (verdict, error) {
 			Message: p.Message, Hint: p.Hint, Excerpt: p.Excerpt,
 		})
 	}
-	return v, nil
+	return v
 }
 
-// tell prints what was found. The exit status says whether the file is valid.
-func (a *app) tell(v verdict) error {
-	if v.Problems == nil {
-		v.Problems = []buildspec.Problem{}
+// tell prints what was found. The exit status says whether the files are valid.
+func (a *app) tell(format string, verdicts []tree.Verdict) error {
+	var err error
+	switch format {
+	case formatJSON:
+		err = terminal.VerdictsJSON(a.out, verdicts)
+	case formatSARIF:
+		err = terminal.SARIF(a.out, release(), verdicts)
+	case formatGitHub:
+		terminal.Annotations(a.view(), verdicts)
+	default:
+		terminal.Verdicts(a.view(), verdicts)
 	}
-	if a.json {
-		if err := terminal.JSON(a.out, v); err != nil {
-			return err
-		}
-	} else {
-		for i, p := range v.Problems {
-			if i > 0 {
-				a.view().Lines("")
-			}
-			a.view().Lines(p.String())
-		}
-		if v.Valid {
-			text := v.File + " is valid"
-			if len(v.Jobs) > 0 {
-				text += ": " + terminal.Count(len(v.Jobs), "job", "jobs")
-			}
-			a.view().Lines(text)
+	if err != nil {
+		return err
+	}
+	return a.judged(verdicts...)
+}
+
+// judged tells of the files that could not be judged, and returns the exit status of a judgement.
+func (a *app) judged(verdicts ...tree.Verdict) error {
+	status := statusOK
+	for _, v := range verdicts {
+		switch {
+		case v.Err != nil:
+			fmt.Fprint(a.err, a.describe(v.Err))
+			status = statusTrouble
+		case !v.Valid && status == statusOK:
+			status = statusFailed
 		}
 	}
-	if !v.Valid {
-		return statusError(statusFailed)
+	if status == statusOK {
+		return nil
 	}
-	return nil
+	return statusError(status)
 }

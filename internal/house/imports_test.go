@@ -17,14 +17,16 @@ type arrow struct {
 // arrows is the picture of ARCHITECTURE.md as a table. Data flows down, imports point down, results come back
 // through interfaces that the lower package declares.
 var arrows = map[string]arrow{
-	"client":    {nil, "anyone may use it: server, CLI, strangers"},
-	"forge":     {nil, "a forge's payload says nothing about builds; it must be readable alone"},
-	"buildspec": {nil, "text to plan is pure: no I/O, nothing of ours, so that it can be fuzzed and reused"},
-	"artifacts": {nil, "bytes in, bytes out: what they mean is known further up"},
-	"source":    {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
-	"secrets":   {nil, "sealed values and who may have them; which build asks is known further up"},
-	"config":    {nil, "settings are data; what they do is known further up"},
-	"terminal":  {[]string{"client", "buildspec"}, "it shows records of the API and problems of buildspecs, and knows nothing else"},
+	"client":            {nil, "anyone may use it: server, CLI, strangers"},
+	"forge":             {nil, "a forge's payload says nothing about builds; it must be readable alone"},
+	"buildspec":         {nil, "text to plan is pure: no I/O, nothing of ours, so that it can be fuzzed and reused"},
+	"buildspec/tree":    {[]string{"buildspec"}, "a working tree's files for the pure package above it"},
+	"buildspec/starter": {nil, "a folder to text: what the text means is judged by its tests"},
+	"artifacts":         {nil, "bytes in, bytes out: what they mean is known further up"},
+	"source":            {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
+	"secrets":           {nil, "sealed values and who may have them; which build asks is known further up"},
+	"config":            {nil, "settings are data; what they do is known further up"},
+	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
 
 	"runner/wire":        {nil, "it is built into the agent, which must stay small"},
 	"runner/agent":       {[]string{"runner/wire", "runner/agent/..."}, "it runs in every sandbox: 1 ms and 1.5 MB, or 50 ms and 32 MB"},
