@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/scheduler"
@@ -84,6 +85,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	p.runner = &runner.Runner{
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
+		Runtimes: runner.SelectWith(buildspec.SelectRuntimes),
 	}
 	return p, nil
 }

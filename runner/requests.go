@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -86,7 +88,7 @@ func (s *session) answer(ctx context.Context, q wire.Request) wire.Answer {
 	case q.Cache != nil && q.Runtimes == nil:
 		a.Cache, err = s.restore(ctx, *q.Cache)
 	case q.Runtimes != nil && q.Cache == nil:
-		a.Runtimes, err = s.runtimes(*q.Runtimes)
+		a.Runtimes, err = s.runtimes(ctx, *q.Runtimes)
 	default:
 		err = fmt.Errorf("the request asks for nothing that this daemon knows; use releases of agent and daemon that belong together")
 	}
@@ -97,7 +99,17 @@ func (s *session) answer(ctx context.Context, q wire.Request) wire.Answer {
 }
 
 // runtimes selects from the image's own table of runtimes.
-func (s *session) runtimes(q wire.RuntimesRequest) (*wire.RuntimesAnswer, error) {
+func (s *session) runtimes(ctx context.Context, q wire.RuntimesRequest) (*wire.RuntimesAnswer, error) {
+	if q.File == nil {
+		table, err := s.tableOfImage(ctx)
+		if errors.Is(err, fs.ErrNotExist) {
+			return &wire.RuntimesAnswer{NoTable: true}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		q.File = table
+	}
 	if len(q.File) > wire.MaxRuntimesFile {
 		return nil, fmt.Errorf("%s of the image has more than %d bytes, so it is not read; choose runtimes by the image instead", wire.RuntimesFile, wire.MaxRuntimesFile)
 	}
@@ -113,4 +125,20 @@ func (s *session) runtimes(q wire.RuntimesRequest) (*wire.RuntimesAnswer, error)
 		return nil, fmt.Errorf("the commands that %s of the image has for the selected runtimes are too long (%d bytes)", wire.RuntimesFile, len(f.Body))
 	}
 	return &a, nil
+}
+
+// imageReader is an executor that can look into images. Where an image is no thing of its own, there is nothing that a
+// sandbox does not see.
+type imageReader interface {
+	// ImageFile reads one regular file of at most limit bytes. Its error wraps fs.ErrNotExist where there is none.
+	ImageFile(ctx context.Context, img Image, path string, limit int64) ([]byte, error)
+}
+
+// tableOfImage reads the table where our own mounts hide it from the job.
+func (s *session) tableOfImage(ctx context.Context) ([]byte, error) {
+	ex, ok := s.ex.(imageReader)
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return ex.ImageFile(ctx, s.attempt.Image, wire.RuntimesFile, wire.MaxRuntimesFile)
 }

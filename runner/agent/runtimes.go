@@ -32,8 +32,7 @@ func (p *phases) selectRuntimes(ctx context.Context, phase string) (failure, cod
 	}
 	table, err := readRuntimes(runtimesFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		p.log.say("Skipping install of runtimes. Runtime version selection is not supported by this build image")
-		return "", "", nil
+		table, err = nil, nil // the daemon looks into the image, where our own directory may lie over it
 	}
 	if err != nil {
 		p.log.say("Skipping install of runtimes. The table of this build image cannot be used: %v", err)
@@ -50,6 +49,9 @@ func (p *phases) selectRuntimes(ctx context.Context, phase string) (failure, cod
 		case err != nil:
 		case answer.Error != "":
 			err = mistake("%s", answer.Error)
+		case answer.Runtimes != nil && answer.Runtimes.NoTable:
+			p.log.say("Skipping install of runtimes. Runtime version selection is not supported by this build image")
+			return "", "", nil
 		case answer.Runtimes != nil:
 			return p.installRuntimes(ctx, answer.Runtimes.Selected)
 		}

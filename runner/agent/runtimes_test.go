@@ -64,7 +64,7 @@ func TestRuntimesThatCannotBe(t *testing.T) {
 		code   string // of INSTALL; "" when it succeeds
 		text   string // its message, or in the log
 	}{
-		{"no table", func(s *sandbox, _ *wire.Job) { s.env = append(s.env, testRuntimes+"=/nowhere") }, nil, "", "Skipping install of runtimes. Runtime version selection is not supported by this build image\n"},
+		{"no table", func(s *sandbox, _ *wire.Job) { s.env = append(s.env, testRuntimes+"=/nowhere") }, &wire.Answer{Runtimes: &wire.RuntimesAnswer{NoTable: true}}, "", "Skipping install of runtimes. Runtime version selection is not supported by this build image\n"},
 		{"refused", func(*sandbox, *wire.Job) {}, &wire.Answer{Error: "Unknown runtime version named '99' of java"}, "YAML_FILE_ERROR", "Unknown runtime version named '99' of java"},
 		{"a command fails", func(*sandbox, *wire.Job) {}, &wire.Answer{Runtimes: &wire.RuntimesAnswer{Selected: []wire.Runtime{{Name: "java", Version: "8", Commands: []string{"exit 4", "echo never"}}}}},
 			"COMMAND_EXECUTION_ERROR", "Error while executing command: exit 4. Reason: exit status 4"},

@@ -179,15 +179,17 @@ type CacheAnswer struct {
 }
 
 // RuntimesRequest asks which commands install the wanted runtimes, according to the image's own table
-// (RuntimesFile), whose text is File. The daemon reads it, because reading YAML is no business of the agent's.
+// (RuntimesFile), whose text is File. The daemon reads it, because reading YAML is no business of the agent's. Where the
+// agent does not see the file, File is nil: the sandbox's own mounts may hide it, and the daemon can look into the image.
 type RuntimesRequest struct {
 	File []byte `json:"file"` // at most MaxRuntimesFile bytes
 	Want []Var  `json:"want"` // name and version, variables expanded
 }
 
-// RuntimesAnswer holds what to run, in order.
+// RuntimesAnswer holds what to run, in order. NoTable tells that the image has no table to select from.
 type RuntimesAnswer struct {
-	Selected []Runtime `json:"selected"`
+	Selected []Runtime `json:"selected,omitempty"`
+	NoTable  bool      `json:"noTable,omitempty"`
 }
 
 // Runtime is one runtime that was selected.
