@@ -300,11 +300,11 @@ func (j *judge) noLog(rest string) string {
 
 // read returns a file of an artifact: "path", or "id:path" of a secondary one.
 func (j *judge) read(name string) (string, error) {
-	args := []string{"artifacts", j.b.ID, "--out", j.t.TempDir()}
+	dir, of := j.t.TempDir(), client.PrimaryArtifact
 	if id, path, ok := strings.Cut(name, ":"); ok {
-		args, name = append(args, "--artifact", id), path
+		of, name = id, path
 	}
-	dir := args[3]
+	args := []string{"artifacts", j.b.ID, "--out", dir, "--artifact", of}
 	out, errs, exit := j.d.runCLI(dir, args...)
 	if exit != 0 {
 		return "", fmt.Errorf("runner artifacts exited %d: %s%s", exit, out, errs)
