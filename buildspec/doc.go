@@ -1,6 +1,6 @@
 // Package buildspec turns the text of a buildspec.yml into a plan: the jobs to run, each with its image,
-// environment, commands and artifacts. It does no I/O of its own and keeps no state, so the same bytes give the same plan on
-// every machine.
+// environment, commands and artifacts. It does no I/O of its own and keeps no state, so the same bytes give the same
+// plan on every machine.
 //
 // # From text to plan
 //
