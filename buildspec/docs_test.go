@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 const docsFile = "../docs/buildspec.md"
@@ -29,8 +31,8 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		if m[3] != statuses[0] && strings.TrimSpace(m[4]) == "" {
 			t.Errorf("%s is %s, and the table does not say why", m[2], m[3])
 		}
-		if _, err := os.Stat(vectors + "/" + m[5] + ".txt"); err != nil {
-			t.Errorf("%s: the vector %s does not exist", m[2], m[5])
+		if !slices.Contains(sectionsOf(t, m[5]), m[1]) {
+			t.Errorf("%s: the vector %s does not say that it covers %s", m[2], m[5], m[1])
 		}
 	}
 	for _, key := range listedKeys(t) {
@@ -45,6 +47,40 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		if slices.Contains(rows[:i], row) {
 			t.Errorf("%s has two rows for %s", docsFile, row)
 		}
+	}
+}
+
+// sectionsOf are the sections of the fact sheet that a vector says it covers.
+func sectionsOf(t *testing.T, vector string) (sections []string) {
+	t.Helper()
+	for _, m := range covers.FindAllStringSubmatch(fileText(t, vectors+"/"+vector+".txt"), -1) {
+		section, _, _ := strings.Cut(m[1], " ")
+		sections = append(sections, section)
+	}
+	return sections
+}
+
+// TestVectorsCoverTheSheet: there is a case for each section that is about the language and for each question that
+// CodeBuild's documentation leaves to the parser, and there are many.
+func TestVectorsCoverTheSheet(t *testing.T) {
+	covered := map[string]int{}
+	cases := 0
+	eachVector(t, func(name string, _ *txtar.Archive) {
+		cases++
+		for _, section := range sectionsOf(t, name) {
+			covered[section]++
+		}
+	})
+	for _, section := range []string{
+		"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6",
+		"3.3", "4.6", "4.8", "4.10", "6.7", "6.8", "6.9", "6.11", "6.12",
+	} {
+		if covered[section] == 0 {
+			t.Errorf("no case covers section %s", section)
+		}
+	}
+	if cases < 150 {
+		t.Errorf("there are %d cases", cases)
 	}
 }
 
