@@ -50,8 +50,10 @@ func TestHostile(t *testing.T) {
 		"lists without end":         {"version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {" + axes(60, 1) + "}}}}}" + tail, "which may have 50"},
 		"services without end":      {"version: 0.2\nx-runner: {services: {" + each(20, "s%d: {image: a}") + "}}" + tail, "a job may have 16"},
 		"a cycle of thousands":      {"version: 0.2\nbatch: {build-graph: [" + ring(1500) + "]}" + tail, "wait for one another: j0 → j1"},
+		"strangers to wait for":     {"version: 0.2\nbatch: {build-graph: [{identifier: a, depend-on: &d [" + each(90, "%d"+many("x", 50)) + "]}" + ", " + each(450, "{identifier: b%d, depend-on: *d}") + ", " + ids(450) + "]}" + tail, "no entry has this identifier"},
 		"identifiers that are long": {"version: 0.2\nbatch: {build-list: [{identifier: " + many("a", 200_000) + "}]}" + tail, "cannot identify a job"},
 		"wild paths":                {"version: 0.2\nbatch: {build-list: [{identifier: a, buildspec: " + many("../", 10_000) + "etc/passwd}]}" + tail, "is outside"},
+		"one line of all":           {"version: 0.2\na: [\"" + many("ö", 200_000) + "\"" + many(", x", 9_900) + "]", "phases is missing"},
 		"a list as a key":           {"version: 0.2\n? [a, b]\n: c" + tail, "not YAML"},
 	}
 	for name, c := range cases {
@@ -79,6 +81,11 @@ func each(n int, format string) string {
 		parts[i] = fmt.Sprintf(format, i)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ids are entries with long identifiers.
+func ids(n int) string {
+	return each(n, "{identifier: j%d"+strings.Repeat("y", 50)+"}")
 }
 
 // axes are lists of so many values.
