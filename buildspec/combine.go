@@ -91,7 +91,7 @@ func (p *planner) combination(m *Matrix, at []int) (Job, bool) {
 	}
 	j.IgnoreFailure = m.IgnoreFailure
 	env.apply(&j)
-	p.size += from.size + len(j.Name) + varBytes(j.BatchEnv)
+	p.size += from.size + len(j.Name) + len(j.Image) + varBytes(j.BatchEnv)
 	return j, true
 }
 

@@ -143,15 +143,17 @@ func (c *checker) cleanPath(n *node, what, text string) string {
 
 // dependOn are the identifiers that an entry waits for, each once.
 func (c *checker) dependOn(e entry, what string, to *Entry) {
+	named := map[string]bool{}
 	for _, n := range c.items(e, what) {
 		switch {
 		case n.kind == null:
 			c.warn(n.at, complaint{message: fmt.Sprintf("an item of %s is empty, and is ignored", what), hint: "remove the dash"})
 		case n.kind != scalar:
 			c.wrong(n, "an item of "+what, "text")
-		case slices.Contains(to.DependsOn, n.text):
+		case named[n.text]:
 			c.warn(n.at, complaint{message: fmt.Sprintf("%s names %s twice", what, shorten(n.text)), hint: "remove one of the two"})
 		default:
+			named[n.text] = true
 			to.DependsOn = append(to.DependsOn, n.text)
 			to.dependsAt = append(to.dependsAt, n.at)
 		}

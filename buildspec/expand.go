@@ -125,7 +125,7 @@ func (p *planner) entries(entries []Entry, kind string) []Job {
 		j.ID, j.Identifier, j.Name = e.Identifier, e.Identifier, e.Identifier
 		j.DependsOn, j.IgnoreFailure, j.DebugSession = e.DependsOn, e.IgnoreFailure, e.DebugSession
 		e.Env.apply(&j)
-		p.size += from.size + 3*len(j.ID) + varBytes(j.BatchEnv) + textBytes(j.DependsOn)
+		p.size += from.size + 3*len(j.ID) + len(j.Image) + varBytes(j.BatchEnv) + textBytes(j.DependsOn)
 		jobs = append(jobs, j)
 	}
 	return jobs

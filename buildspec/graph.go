@@ -25,7 +25,7 @@ func (c *checker) depends(entries []Entry) {
 			} else if _, ok := index[name]; !ok {
 				c.fail(e.dependsAt[k], complaint{
 					message: fmt.Sprintf("%s depends on %q, and no entry has this identifier", e.Identifier, shorten(name)),
-					hint:    dependHint(name, names, e.Identifier),
+					hint:    c.dependHint(name, names, e.Identifier),
 				})
 			}
 		}
@@ -45,7 +45,13 @@ func (c *checker) depends(entries []Entry) {
 	}
 }
 
-func dependHint(name string, names []string, self string) string {
+// dependHint is the identifier that was meant. It is looked for only for the first problems: there can be many
+// of both.
+func (c *checker) dependHint(name string, names []string, self string) string {
+	const most = 10
+	if c.counts[SeverityError] >= most {
+		return "name the identifier of another entry of this graph"
+	}
 	others := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == self })
 	if near := nearest(name, others); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)

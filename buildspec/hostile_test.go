@@ -1,11 +1,14 @@
 package buildspec
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 const tail = "\nphases: {build: {commands: [make]}}\n"
@@ -50,8 +53,10 @@ func TestHostile(t *testing.T) {
 		"lists without end":         {"version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {" + axes(60, 1) + "}}}}}" + tail, "which may have 50"},
 		"services without end":      {"version: 0.2\nx-runner: {services: {" + each(20, "s%d: {image: a}") + "}}" + tail, "a job may have 16"},
 		"a cycle of thousands":      {"version: 0.2\nbatch: {build-graph: [" + ring(1500) + "]}" + tail, "wait for one another: j0 → j1"},
+		"strangers to wait for":     {"version: 0.2\nbatch: {build-graph: [{identifier: a, depend-on: &d [" + each(90, "%d"+many("x", 50)) + "]}" + ", " + each(450, "{identifier: b%d, depend-on: *d}") + ", " + ids(450) + "]}" + tail, "no entry has this identifier"},
 		"identifiers that are long": {"version: 0.2\nbatch: {build-list: [{identifier: " + many("a", 200_000) + "}]}" + tail, "cannot identify a job"},
 		"wild paths":                {"version: 0.2\nbatch: {build-list: [{identifier: a, buildspec: " + many("../", 10_000) + "etc/passwd}]}" + tail, "is outside"},
+		"one line of all":           {"version: 0.2\na: [\"" + many("ö", 200_000) + "\"" + many(", x", 9_900) + "]", "phases is missing"},
 		"a list as a key":           {"version: 0.2\n? [a, b]\n: c" + tail, "not YAML"},
 	}
 	for name, c := range cases {
@@ -79,6 +84,11 @@ func each(n int, format string) string {
 		parts[i] = fmt.Sprintf(format, i)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ids are entries with long identifiers.
+func ids(n int) string {
+	return each(n, "{identifier: j%d"+strings.Repeat("y", 50)+"}")
 }
 
 // axes are lists of so many values.
@@ -142,6 +152,7 @@ func TestPlanIsBounded(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"shards":               {"version: 0.2\nbatch: {build-fanout: {parallelism: 256}}\nphases: {build: {commands: [" + long + "]}}\n", "over 256 jobs, and may have 16777216"},
 		"a matrix":             {"version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {" + axes(2, 100) + "}}}}}\nphases: {build: {commands: [" + long + "]}}\n", "over 10000 jobs"},
+		"signs that grow":      {"version: 0.2\nbatch: {build-fanout: {parallelism: 256}}\nphases: {build: {commands: ['" + strings.Repeat("&", 15_000) + "']}}\n", "over 256 jobs"},
 		"a matrix of many":     {"version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {" + axes(50, 100) + "}}}}}" + tail, "more jobs than can be counted here"},
 		"variables of many":    {"version: 0.2\nbatch: {build-matrix: {static: {env: {variables: {" + each(3000, "S%d: x") + "}}}, dynamic: {env: {variables: {" + axes(2, 100) + "}}}}}" + tail, "over 10000 jobs"},
 		"files without end":    {files(150), "more than 100 other files"},
@@ -161,6 +172,26 @@ func TestPlanIsBounded(t *testing.T) {
 			t.Errorf("%s: got %v, want a refusal that says %q", name, err, c.want)
 		}
 	}
+}
+
+// TestPlanSizeIsTrue: what is taken for a plan's size is not far from what it takes as JSON.
+func TestPlanSizeIsTrue(t *testing.T) {
+	eachVector(t, func(name string, archive *txtar.Archive) {
+		text, opts := inputs(t, archive)
+		spec, err := Parse(DefaultFile, text)
+		if err != nil {
+			return
+		}
+		p := &planner{report: newReport(spec.src), spec: spec, opts: opts, named: map[string]base{}}
+		_, jobs := p.jobs()
+		raw, err := json.Marshal(jobs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := float64(len(raw)); len(jobs) > 0 && (got > 1.2*float64(p.size) || got < 0.3*float64(p.size)) {
+			t.Errorf("%s: %d jobs take %d bytes, and were taken for %d", name, len(jobs), len(raw), p.size)
+		}
+	})
 }
 
 // TestProblemsAreBounded: the fifty-first problem is a count.

@@ -197,11 +197,6 @@ func (s *source) shows(at mark, text string) bool {
 	if size == 0 {
 		return false
 	}
-	col := 0
-	for _, r := range s.line(at.line) {
-		if col++; col == at.col {
-			return r == first
-		}
-	}
-	return false
+	r, ok := s.runeAt(at)
+	return ok && r == first
 }

@@ -91,8 +91,8 @@ func (c *checker) onFailure(e entry, what string) (string, *Retry) {
 // root is the user that commands run as when nothing is said.
 const root = "root"
 
-// userName is what Linux takes as a user: a name, or a number.
-var userName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?$`)
+// userName is what Linux takes as a user: a name or a number, or the numbers of a user and a group.
+var userName = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10}:[0-9]{1,10})$`)
 
 // user is the value of run-as, "" where nothing is said.
 func (c *checker) user(e entry, what string) string {

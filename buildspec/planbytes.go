@@ -36,21 +36,21 @@ func (p *planner) checkSize(jobs int) {
 
 // size is about what a job takes in the state, in bytes.
 func (j Job) size() int {
-	n := jobBytes + len(j.Image) + len(j.Buildspec) + varBytes(j.Env) + textBytes(j.Exported)
+	n := jobBytes + stored(j.Image) + len(j.Buildspec) + varBytes(j.Env) + textBytes(j.Exported)
 	for _, p := range j.Parameters {
-		n += len(p.Name) + len(p.From) + itemBytes
+		n += stored(p.Name) + stored(p.From) + itemBytes
 	}
 	for _, s := range j.Secrets {
-		n += len(s.Name) + len(s.Secret) + len(s.Key) + len(s.Stage) + len(s.Version) + 2*itemBytes
+		n += stored(s.Name) + stored(s.Secret) + stored(s.Key) + stored(s.Stage) + stored(s.Version) + 2*itemBytes
 	}
 	for _, p := range j.Phases {
 		n += commandBytes(p.Commands) + commandBytes(p.Finally) + varBytes(p.Runtimes)
 		if p.Retry != nil {
-			n += len(p.Retry.Pattern) + itemBytes
+			n += stored(p.Retry.Pattern) + itemBytes
 		}
 	}
 	for _, r := range j.Reports {
-		n += len(r.Group) + len(r.BaseDirectory) + textBytes(r.Files) + 2*itemBytes
+		n += stored(r.Group) + stored(r.BaseDirectory) + textBytes(r.Files) + 2*itemBytes
 	}
 	if j.Artifacts != nil {
 		n += j.Artifacts.size()
@@ -59,7 +59,7 @@ func (j Job) size() int {
 		n += a.size()
 	}
 	if c := j.Cache; c != nil {
-		n += len(c.Key) + textBytes(c.Paths) + textBytes(c.Fallback)
+		n += stored(c.Key) + textBytes(c.Paths) + textBytes(c.Fallback)
 	}
 	for _, s := range j.Services {
 		n += s.size()
@@ -68,13 +68,13 @@ func (j Job) size() int {
 }
 
 func (a Artifacts) size() int {
-	return len(a.ID) + len(a.Name) + len(a.BaseDirectory) + textBytes(a.Files) + textBytes(a.ExcludePaths) + 2*itemBytes
+	return len(a.ID) + stored(a.Name) + stored(a.BaseDirectory) + textBytes(a.Files) + textBytes(a.ExcludePaths) + 2*itemBytes
 }
 
 func (s Service) size() int {
-	n := len(s.Name) + len(s.Image) + textBytes(s.Command) + textBytes(s.Entrypoint) + varBytes(s.Env) + itemBytes
+	n := len(s.Name) + stored(s.Image) + textBytes(s.Command) + textBytes(s.Entrypoint) + varBytes(s.Env) + itemBytes
 	if s.Health != nil {
-		n += len(s.Health.Command) + 2*itemBytes
+		n += stored(s.Health.Command) + 2*itemBytes
 	}
 	return n
 }
@@ -82,7 +82,7 @@ func (s Service) size() int {
 func varBytes(vars []Var) int {
 	n := 0
 	for _, v := range vars {
-		n += len(v.Name) + len(v.Value) + itemBytes
+		n += stored(v.Name) + stored(v.Value) + itemBytes
 	}
 	return n
 }
@@ -90,7 +90,7 @@ func varBytes(vars []Var) int {
 func textBytes(texts []string) int {
 	n := 0
 	for _, t := range texts {
-		n += len(t) + itemBytes/4
+		n += stored(t) + itemBytes/4
 	}
 	return n
 }
@@ -98,7 +98,23 @@ func textBytes(texts []string) int {
 func commandBytes(commands []Command) int {
 	n := 0
 	for _, c := range commands {
-		n += len(c.Text) + itemBytes
+		n += stored(c.Text) + itemBytes
+	}
+	return n
+}
+
+// stored is how many bytes a text takes as JSON, which writes some characters as six.
+func stored(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '<' || c == '>' || c == '&':
+			n += 5
+		case c == '"' || c == '\\' || c == '\n' || c == '\t':
+			n++
+		case c < ' ':
+			n += 5
+		}
 	}
 	return n
 }

@@ -35,6 +35,9 @@ runtimes:
       18: {commands: [node 18]}
       20.11: {commands: [node 20.11]}
       20.9: {commands: [node 20.9]}
+  dotnet:
+    versions:
+      8.0: {commands: [dotnet 8]}
   empty:
   loop:
     versions:
@@ -60,13 +63,14 @@ func TestSelectRuntimes(t *testing.T) {
 		{"java=corretto17", "java=corretto17:[java 17]"},
 		{"java=latest", "java=corretto17:[java 17]"},
 		{"java=corretto21", "java=21:[apt-get install java-$VERSION] VERSION=21"},
+		{"dotnet=8", "dotnet=8.0:[dotnet 8]"},
 		{"android=29", "java=corretto8:[java 8] android=29:[android 29]"},
 		{"android=29 java=corretto8", "java=corretto8:[java 8] android=29:[android 29]"},
 		{"", ""},
 
 		{"android=29 java=corretto17", "exclude each other: android 29 needs java corretto8"},
 		{"java=corretto17 android=29", "exclude each other"},
-		{"pyhton=3.10", `no runtime "pyhton"; it has java, android, python, nodejs, empty, loop, pool. Did you mean python?`},
+		{"pyhton=3.10", `no runtime "pyhton"; it has java, android, python, nodejs, dotnet, empty, loop, pool. Did you mean python?`},
 		{"nodejs=16", `no version "16" of the runtime nodejs; it has 18, 20.11, 20.9`},
 		{"nodejs=2.x", `no version "2.x"`},
 		{"nodejs=default", `no version "default"`},

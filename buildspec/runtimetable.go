@@ -114,6 +114,11 @@ func (e runtimeEntry) match(asked string) (runtimeVersion, bool) {
 			return v, true
 		}
 	}
+	for _, v := range e.versions {
+		if isNumber(asked) && v.name == asked+".0" {
+			return v, true // dotnet: 8
+		}
+	}
 	beginning, open := strings.CutSuffix(asked, ".x")
 	if !open && asked != "latest" {
 		return runtimeVersion{}, false

@@ -24,6 +24,9 @@ type source struct {
 	lines []string
 	// starts holds the offset in characters of each line, for the places of YAML's tokens.
 	starts []int
+
+	wide     []rune // the line of that number, where it has characters of several bytes
+	wideLine int
 }
 
 // newSource cleans the text. It fails on what is not text at all.
@@ -95,6 +98,30 @@ func (s *source) line(n int) string {
 		return ""
 	}
 	return s.lines[n-1]
+}
+
+// runeAt is the character at a place. A line can be as long as the text and have a token every few characters, so
+// it is not counted out from its beginning each time.
+func (s *source) runeAt(at mark) (rune, bool) {
+	line := s.line(at.line)
+	if at.col < 1 || at.col > len(line) {
+		return 0, false
+	}
+	if s.narrow(at.line) {
+		return rune(line[at.col-1]), true
+	}
+	if s.wideLine != at.line {
+		s.wide, s.wideLine = []rune(line), at.line
+	}
+	if at.col > len(s.wide) {
+		return 0, false
+	}
+	return s.wide[at.col-1], true
+}
+
+// narrow tells whether each character of a line is one byte.
+func (s *source) narrow(n int) bool {
+	return n < len(s.starts) && s.starts[n]-s.starts[n-1]-1 == len(s.lines[n-1])
 }
 
 // problem gives a complaint its place and its excerpt.

@@ -74,8 +74,8 @@ func (c *checker) exported(e entry) {
 		case n.kind == null:
 			c.warn(n.at, complaint{message: "an item of " + what + " is empty, and is ignored", hint: "remove the dash"})
 		case n.kind == scalar:
-			c.fail(n.at, complaint{
-				message: fmt.Sprintf("%q cannot be the name of a variable of the shell", shorten(n.text)),
+			c.warn(n.at, complaint{
+				message: fmt.Sprintf("%q is not exported: it cannot be the name of a variable of the shell", shorten(n.text)),
 				hint:    "name the variable without $, in letters, digits and underscores",
 			})
 		default:
