@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 		beAsTold()
 		os.Exit(Main(os.Args))
 	}
+	if how := os.Getenv(fakeEngine); how != "" {
+		os.Exit(actAsEngine(how))
+	}
 	os.Exit(m.Run())
 }
 

@@ -49,6 +49,11 @@ func (a *agent) hear(f wire.Frame) {
 		if a.heard && wire.Decode(f, &answer) == nil {
 			a.requests.hear(answer)
 		}
+	case wire.KindResume:
+		var resume wire.Resume
+		if a.heard && wire.Decode(f, &resume) == nil {
+			a.resume(resume)
+		}
 	}
 }
 
@@ -97,6 +102,14 @@ func (a *agent) stop(stop wire.Stop) {
 	}
 	select {
 	case a.stops <- why:
+	default:
+	}
+}
+
+// resume passes on that somebody lets the build go on. Without a breakpoint nobody takes it.
+func (a *agent) resume(resume wire.Resume) {
+	select {
+	case a.resumes <- resume.By:
 	default:
 	}
 }

@@ -22,6 +22,10 @@ const (
 	shardIndexVar = "RUNNER_SHARD_INDEX"
 	shardCountVar = "RUNNER_SHARD_COUNT"
 	shellVar      = "RUNNER_SHELL"
+
+	// CodeBuild's own, kept up to date before each command.
+	succeedingVar = "CODEBUILD_BUILD_SUCCEEDING"
+	lastExitVar   = "CODEBUILD_LAST_EXIT"
 )
 
 // defaultPath is what a job gets whose image sets no PATH: what Docker gives.
@@ -31,8 +35,8 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const backgroundGrace = 500 * time.Millisecond
 
 // runJob runs a job from its first phase to its result. It returns when no process of the job is left.
-func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string, q *requests) wire.Done {
-	log := &joblog{spool: s, masker: mask.New(job.Secrets), limit: job.Limits.LogBytes}
+func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string, q *requests, resumes <-chan string) wire.Done {
+	log := &joblog{spool: s, masker: mask.New(secretsOf(job)), limit: job.Limits.LogBytes}
 	if err := check(job); err != nil {
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: err.Error()}
 	}
@@ -41,7 +45,8 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: err.Error()}
 	}
 	defer out.close()
-	p := &phases{job: job, spool: s, log: log, out: out, requests: q}
+	p := &phases{job: job, spool: s, log: log, out: out, requests: q, resumes: resumes}
+	defer func() { p.breaks.close() }()
 	done, ok := p.prepare(home, r)
 	if ok {
 		done = p.run(ctx)
@@ -70,8 +75,8 @@ func check(job *wire.Job) error {
 			return fmt.Errorf("the job names phase %q twice, out of order, or it is none that an agent runs", phase.Name)
 		}
 		order = order[i+1:]
-		if !slices.Contains([]string{"", "ABORT", "CONTINUE"}, phase.OnFailure) {
-			return fmt.Errorf("phase %s has on-failure %q, expected ABORT or CONTINUE", phase.Name, phase.OnFailure)
+		if err := checkOnFailure(phase); err != nil {
+			return err
 		}
 	}
 	if !filepath.IsAbs(job.Dir) {
@@ -100,10 +105,15 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 		return p.unprepared(wire.StatusFailed, "shell_missing", fmt.Sprintf("the shell %q is not in this image: install it there, choose another image, or take env.shell out of the buildspec (every job needs at least sh)", name))
 	}
 	if err := linkTools(dirs.bin); err != nil {
-		p.log.say("codebuild-tests-run and its sisters are not available: %v", err)
+		p.log.say("The tools (codebuild-tests-run and others) are not available: %v", err)
 	}
 	env[shellVar] = path
+	if at := p.holdAtBreakpoints(dirs); at != "" {
+		env[breakpointVar] = at
+	}
 	p.shell = newShell(path, name, dirs.shell, p.job.Dir, flatten(env), p.out.write, r)
+	p.engine = p.newEngine(dirs, env)
+	p.shell.fresh = p.job.Version == "0.1"
 	return wire.Done{}, true
 }
 
@@ -131,7 +141,8 @@ func environment(base []string, job *wire.Job, bin string) map[string]string {
 	}
 	env["PATH"] = bin + ":" + env["PATH"]
 	env["PWD"] = job.Dir
-	env["CODEBUILD_BUILD_SUCCEEDING"] = "1"
+	giveCredentials(env, job.Git)
+	env[succeedingVar], env[lastExitVar] = "1", "0"
 	env[shardIndexVar] = strconv.Itoa(job.Shard.Index)
 	env[shardCountVar] = strconv.Itoa(max(1, job.Shard.Count))
 	return env
@@ -149,6 +160,7 @@ func flatten(env map[string]string) []string {
 // dirs are the directories of ours that the job sees.
 type dirs struct {
 	bin   string // on PATH: the tools
+	temp  string // what the agent's tools and helpers keep while the job runs
 	shell string // the shell's files
 }
 
@@ -163,6 +175,9 @@ func makeDirs(home string) (dirs, error) {
 	if err2 != nil {
 		return dirs{}, fmt.Errorf("%w; %w", err, err2)
 	}
+	if err := os.Chmod(temp, 0o711); err != nil { // for phases with run-as
+		return dirs{}, err
+	}
 	return makeDirsIn(temp)
 }
 
@@ -174,11 +189,11 @@ func makeDirsIn(home string) (dirs, error) {
 	if err := syscall.Access(d.bin, 2 /* W_OK */); err != nil {
 		return d, &os.PathError{Op: "writing to", Path: d.bin, Err: err}
 	}
-	tmp := filepath.Join(home, "output/tmp")
-	if err := os.MkdirAll(tmp, 0o755); err != nil {
+	d.temp = filepath.Join(home, tempDir)
+	if err := os.MkdirAll(d.temp, 0o755); err != nil {
 		return d, err
 	}
 	var err error
-	d.shell, err = os.MkdirTemp(tmp, "shell")
+	d.shell, err = os.MkdirTemp(d.temp, "shell")
 	return d, err
 }

@@ -22,6 +22,7 @@ type joblog struct {
 	spent   int64
 	cut     bool
 	midLine bool // the last byte of output was no newline
+	printed printed
 }
 
 // logReserve is for the agent's own lines after the limit was reached. With it the log's part of the spool never
@@ -32,6 +33,7 @@ const logReserve = 256 << 10
 func (l *joblog) output(data []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.printed.add(data)
 	for len(data) > 0 && !l.cut {
 		n := min(len(data), wire.MaxLogData)
 		if l.limit > 0 {

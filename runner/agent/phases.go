@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
@@ -26,6 +25,12 @@ type phases struct {
 
 	failed bool      // a phase failed: CODEBUILD_BUILD_SUCCEEDING is 0 from then on
 	result wire.Done // of the first failure
+
+	breaks   *breakpoints // nil: the build holds at none
+	resumes  <-chan string
+	engine   *engine // nil: the job gets none of its own
+	failure  failure // of the phase that failed last
+	exported []wire.Var
 }
 
 // CodeBuild's codes in a phase's context.
@@ -55,11 +60,14 @@ func (e *ending) Error() string { return e.message }
 //	POST_BUILD fails          UPLOAD_ARTIFACTS still runs
 //	on-failure: ABORT         the build ends there, nothing is uploaded
 //	on-failure: CONTINUE      the next phase runs
+//	on-failure: RETRY         the build ends there and is tried again, unless that was done often enough, or something
+//	                          else failed; then the first four lines hold
 //
 // Whatever went on, a build with a failed phase has failed. A cache is restored before INSTALL; collect says what is
 // taken at the end.
 func (p *phases) run(ctx context.Context) wire.Done {
 	p.introduce()
+	p.startEngine(ctx)
 	if err := p.restoreCache(ctx); err != nil {
 		return p.endedBy(err, wire.PhaseInstall)
 	}
@@ -68,11 +76,33 @@ func (p *phases) run(ctx context.Context) wire.Done {
 		if err != nil {
 			return p.endedBy(err, phase.Name)
 		}
-		if !ok && endsBuild(phase) {
-			return p.collect(ctx, false)
+		if retry := !ok && p.wantsRetry(phase); retry || !ok && endsBuild(phase) {
+			return p.early(ctx, phase, retry)
 		}
 	}
-	return p.collect(ctx, true)
+	p.export(ctx)
+	if err := p.collect(ctx, true); err != nil {
+		return p.endedBy(err, wire.PhaseUpload)
+	}
+	done := p.result
+	if !p.failed {
+		done.Status = wire.StatusSucceeded
+	}
+	return p.leaving(done)
+}
+
+// early makes the result of a build that a failed phase ends, for good or to be tried again.
+func (p *phases) early(ctx context.Context, phase wire.Phase, retry bool) wire.Done {
+	if !retry {
+		p.export(ctx)
+	}
+	if err := p.collect(ctx, false); err != nil {
+		return p.endedBy(err, phase.Name)
+	}
+	if retry {
+		return p.leaving(p.retry(phase))
+	}
+	return p.leaving(p.result)
 }
 
 func endsBuild(phase wire.Phase) bool {
@@ -85,14 +115,6 @@ func endsBuild(phase wire.Phase) bool {
 	return phase.Name == wire.PhaseInstall || phase.Name == wire.PhasePreBuild
 }
 
-func (p *phases) introduce() {
-	p.log.say("CODEBUILD_SRC_DIR=%s", p.job.Dir)
-	p.log.say("Phases found in YAML: %d", len(p.job.Phases))
-	for _, phase := range p.job.Phases {
-		p.log.say(" %s: %d commands", phase.Name, len(phase.Commands)+len(phase.Finally))
-	}
-}
-
 // phase runs one phase: its commands up to the first that fails, then all of finally. An error means that the
 // job cannot go on at all.
 func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err error) {
@@ -101,6 +123,9 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 	if err != nil {
 		end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
 		return false, err
+	}
+	if err := p.runAs(ctx, phase); err != nil {
+		return p.cannotRunAs(err, phase.Name, end)
 	}
 	for i, text := range append(phase.Commands[:len(phase.Commands):len(phase.Commands)], phase.Finally...) {
 		finally := i >= len(phase.Commands)
@@ -124,9 +149,13 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 	return true, nil
 }
 
+// endPhase tells how a phase ended, with the code and the message of CodeBuild's phase context.
+type endPhase func(status wire.Status, code, message string)
+
 // begin tells that a phase began, and returns what tells that it ended.
-func (p *phases) begin(name string) (end func(status wire.Status, code, message string)) {
+func (p *phases) begin(name string) (end endPhase) {
 	start := time.Now()
+	p.breaks.enter(name)
 	p.spool.add(wire.PhaseBegan{Phase: name, At: start.UnixNano()})
 	p.log.say("Entering phase %s", name)
 	return func(status wire.Status, code, message string) {
@@ -145,6 +174,7 @@ func (p *phases) command(ctx context.Context, c wire.CommandBegan) (int, error) 
 	c.Text = cut(p.log.masker.String(text))
 	p.spool.add(c)
 	p.log.say("Running command %s", text)
+	p.log.forgetPrinted()
 	start := time.Now()
 	exit, err := p.shell.run(ctx, text, !p.failed)
 	if err != nil {
@@ -159,11 +189,16 @@ func (p *phases) command(ctx context.Context, c wire.CommandBegan) (int, error) 
 func (p *phases) failedCommand(phase, text string, exit int) string {
 	p.log.say("Command did not exit successfully %s exit status %d", text, exit)
 	shown := cut(p.log.masker.String(text))
-	p.fail(wire.Done{
+	printed := p.log.lastPrinted()
+	result := wire.Done{
 		Reason: "command_failed", Phase: phase, Exit: exit,
-		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s", phase, oneLine(shown), exit, hint(exit, p.shell.name)),
-	})
-	return fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", shown, exit)
+		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s%s", phase, oneLine(shown), exit,
+			hint(exit, p.shell.name), p.hintOf(printed)),
+	}
+	p.fail(result)
+	message := fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", shown, exit)
+	p.failure = failure{result: result, message: message, printed: printed}
+	return message
 }
 
 // fail remembers a failure. The first one is the result.
@@ -172,44 +207,6 @@ func (p *phases) fail(result wire.Done) {
 		result.Status = wire.StatusFailed
 		p.failed, p.result = true, result
 	}
-}
-
-// hint says what to do about the exit statuses that have a meaning of their own.
-func hint(exit int, shell string) string {
-	switch exit {
-	case 126:
-		return ": something is there but cannot be executed; check its mode (chmod +x) and its first line"
-	case 127:
-		advice := ": a program was not found in the image; install it in the install phase, or choose another image"
-		if shell == "bash" {
-			return advice
-		}
-		return fmt.Sprintf("%s (the shell is %s: for [[ and arrays set env.shell to bash)", advice, shell)
-	case 137:
-		return ": it was killed (KILL), often because memory ran out"
-	case 139:
-		return ": it crashed (SEGV)"
-	case 143:
-		return ": it was ended by TERM"
-	}
-	return ""
-}
-
-// oneLine shortens a command of many lines to its first.
-func oneLine(text string) string {
-	first, rest, more := strings.Cut(strings.TrimSpace(text), "\n")
-	if more && strings.TrimSpace(rest) != "" {
-		return first + " …"
-	}
-	return first
-}
-
-// cut bounds a text that a frame repeats, without splitting a character.
-func cut(text string) string {
-	if len(text) <= wire.MaxCommandText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:wire.MaxCommandText], "")
 }
 
 // endedBy makes the result of a job that could not go on: stopped, out of time, or for a fault.

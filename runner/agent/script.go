@@ -49,8 +49,14 @@ func prologueFor(statusPath string) string {
 
 const unmute = "exec 2>&1\n"
 
-// restore returns the script that gives a new shell the state of a former one.
-func restore(functions, state []byte) string {
+// lost says that a new shell could not go where the former one was, which happens when another user may not.
+const lost = `[ -z "$__runner_lost" ] || echo "The directory $__runner_lost cannot be entered any more, the commands go on in $(pwd)"
+unset __runner_lost
+`
+
+// restore returns the script that gives a new shell the state of a former one. It goes to dir where the directory of
+// that one cannot be entered.
+func restore(functions, state []byte, dir string) string {
 	var b strings.Builder
 	b.Write(functions)
 	umask, variables, _ := bytes.Cut(state, []byte{'\n'})
@@ -58,19 +64,23 @@ func restore(functions, state []byte) string {
 	b.Write(variables)
 	fmt.Fprintf(&b, "\numask %s\n", quote(string(umask)))
 	// PWD and OLDPWD are variables of the state. Going there sets both, so the latter is kept aside.
-	b.WriteString("__runner_old=${OLDPWD-}; cd -- \"${PWD-}\"; OLDPWD=$__runner_old; unset __runner_old\n")
+	b.WriteString("__runner_old=${OLDPWD-}; __runner_lost=${PWD-}; cd -- \"${PWD-}\" && __runner_lost= || cd -- " + quote(dir) + "; OLDPWD=$__runner_old; unset __runner_old\n")
 	return b.String()
 }
 
-// source returns the lines that run one command from its file.
-func source(file string, succeeding bool) string {
-	flag := "0"
+// source returns the lines that run one command from its file. last is the exit status of the one before.
+func source(file string, succeeding bool, last int) string {
+	flag := 0
 	if succeeding {
-		flag = "1"
+		flag = 1
 	}
-	return exitTrap +
-		fmt.Sprintf("[ \"${CODEBUILD_BUILD_SUCCEEDING-}\" = %s ] || export CODEBUILD_BUILD_SUCCEEDING=%s\n", flag, flag) +
+	return exitTrap + export(succeedingVar, flag) + export(lastExitVar, last) +
 		fmt.Sprintf(". %s\n{ __runner_after \"$?\"; } 2>/dev/null\n", quote(file))
+}
+
+// export returns the line that gives a variable of ours its value, unless it has that.
+func export(name string, value int) string {
+	return fmt.Sprintf("[ \"${%s-}\" = %d ] || export %s=%d\n", name, value, name, value)
 }
 
 // answer returns the lines that run a file whose output is messages.

@@ -25,6 +25,7 @@ type agent struct {
 	attempt   string
 	jobs      chan *wire.Job
 	stops     chan *ending
+	resumes   chan string // who lets a build go on that waits at a breakpoint
 }
 
 // lastWordPatience is how long a reader may take nothing before the agent exits without it. The spool has it all.
@@ -58,14 +59,17 @@ func serve(opts options) int {
 	t.spool = s
 	go t.run()
 
-	a := &agent{spool: s, transport: t, requests: &requests{transport: t}, jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1)}
+	a := &agent{
+		spool: s, transport: t, requests: &requests{transport: t},
+		jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1), resumes: make(chan string, 1),
+	}
 	heard := make(chan error, 1)
 	go func() { heard <- a.converse(in) }()
 	if was.frames {
 		return a.afterlife(was, heard)
 	}
 	done, err := a.life(term, heard, func(ctx context.Context, job *wire.Job) wire.Done {
-		return runJob(ctx, job, s, r, opts.home, a.requests)
+		return runJob(ctx, job, s, r, opts.home, a.requests, a.resumes)
 	})
 	if err != nil {
 		return trouble(err)

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -24,6 +23,11 @@ type shell struct {
 	home   string   // a directory of ours for its files
 	stdout int
 	reaper *reaper
+	fresh  bool // each command gets a shell of its own, in which nothing is carried over
+
+	user       user              // whose shells they are
+	identities map[string]string // by user: lines that set HOME and the like
+	identity   string            // those that the next shell runs first
 
 	script   *os.File // what it reads; nil while there is no shell
 	pid      int
@@ -34,6 +38,7 @@ type shell struct {
 
 	state, functions []byte // of the last shell that told
 	commands         int
+	last             int // exit status of the last command
 }
 
 // errShell is what a shell that cannot be used comes to.
@@ -44,12 +49,18 @@ var errEnded = errors.New("the shell ended")
 
 // newShell prepares a shell; the process starts with the first command. home must be a fresh directory.
 func newShell(path, name, home, dir string, env []string, stdout int, r *reaper) *shell {
-	return &shell{path: path, name: name, env: env, dir: dir, home: home, stdout: stdout, reaper: r}
+	return &shell{
+		path: path, name: name, env: env, dir: dir, home: home, stdout: stdout, reaper: r,
+		identities: map[string]string{"": identityFrom(env)},
+	}
 }
 
 // run runs one command and returns its exit status. It fails with the cause of ctx when that ends first, and
 // with errShell when the shell cannot run at all.
 func (s *shell) run(ctx context.Context, text string, succeeding bool) (int, error) {
+	if s.fresh {
+		defer s.forget()
+	}
 	if err := s.start(); err != nil {
 		return 0, err
 	}
@@ -59,22 +70,28 @@ func (s *shell) run(ctx context.Context, text string, succeeding bool) (int, err
 	}
 	defer os.Remove(file)
 	defer os.Remove(s.keptPath())
-	s.tell(source(file, succeeding))
+	s.tell(source(file, succeeding, s.last))
 	status, traps, err := s.wait(ctx)
-	if err != nil || s.script == nil || !userTrap(traps) {
-		return status, err
+	if err == nil && s.script != nil && userTrap(traps) {
+		// The command set an EXIT trap. It means the end of the command, as where each command is a script of its own.
+		s.tell(fmt.Sprintf("exit %d\n", status))
+		status, _, err = s.wait(ctx)
 	}
-	// The command set an EXIT trap. It means the end of the command, as where each command is a script of its own.
-	s.tell(fmt.Sprintf("exit %d\n", status))
-	status, _, err = s.wait(ctx)
+	s.last = status
 	return status, err
+}
+
+// forget ends the shell with all that it knew. What it left in the background lives on.
+func (s *shell) forget() {
+	s.end()
+	s.state, s.functions = nil, nil
 }
 
 // write puts a command into a file of its own.
 func (s *shell) write(text string) (string, error) {
 	s.commands++
 	file := filepath.Join(s.home, fmt.Sprintf("command%d.sh", s.commands))
-	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+	if err := s.writeFor(file, text+"\n"); err != nil {
 		return "", fmt.Errorf("%w: writing a command's file: %w", errShell, err)
 	}
 	return file, nil
@@ -183,7 +200,7 @@ func (s *shell) keep() error {
 	if s.state == nil {
 		return nil
 	}
-	return os.WriteFile(s.keptPath(), []byte(restore(s.functions, s.state)), 0o600)
+	return s.writeFor(s.keptPath(), restore(s.functions, s.state, s.dir))
 }
 
 // start starts the process unless there is one, and makes sure that its files are there.
@@ -198,7 +215,7 @@ func (s *shell) start() error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", errShell, err)
 	}
-	script, err := makeFIFO(path)
+	script, err := s.makeFIFO(path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errShell, err)
 	}
@@ -218,7 +235,7 @@ func (s *shell) start() error {
 	s.pid, s.ended, err = s.reaper.start(s.path, []string{s.name, path}, &syscall.ProcAttr{
 		Dir: s.dir, Env: env,
 		Files: []uintptr{null.Fd(), uintptr(s.stdout), null.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: s.user.credential()},
 	})
 	if err != nil {
 		script.Close()
@@ -229,7 +246,13 @@ func (s *shell) start() error {
 	if !initial {
 		s.tell(". " + quote(s.keptPath()) + "\n")
 	}
-	s.tell(unmute)
+	s.tell(s.identity + unmute)
+	if !initial {
+		s.tell(lost)
+	}
+	if !s.fresh {
+		s.identity = "" // from here on the state brings it
+	}
 	return nil
 }
 
@@ -249,21 +272,16 @@ func (s *shell) makeFiles() error {
 	if err := os.MkdirAll(s.home, 0o700); err != nil {
 		return err
 	}
-	status, err := makeFIFO(s.statusPath())
+	if err := s.open(); err != nil {
+		return err
+	}
+	status, err := s.makeFIFO(s.statusPath())
 	if err != nil {
 		return err
 	}
 	s.status, s.messages = status, make(chan message, 8)
 	go readMessages(status, s.messages)
 	return nil
-}
-
-// makeFIFO makes a FIFO and opens it for both directions, so that neither end ever waits for the other.
-func makeFIFO(path string) (*os.File, error) {
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		return nil, &fs.PathError{Op: "mkfifo", Path: path, Err: err}
-	}
-	return os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 }
 
 // tell writes lines to the shell. A state may be more than a FIFO holds, so writing waits for the shell to read;
@@ -294,29 +312,4 @@ func (s *shell) end() {
 func (s *shell) discard() {
 	s.script.Close()
 	s.script, s.ended, s.unsaid = nil, nil, nil
-}
-
-// lookup finds the program of a shell on the job's PATH.
-func lookup(name, path string) (string, error) {
-	if strings.Contains(name, "/") {
-		return name, executable(name)
-	}
-	for _, dir := range filepath.SplitList(path) {
-		full := filepath.Join(dir, name)
-		if filepath.IsAbs(full) && executable(full) == nil {
-			return full, nil
-		}
-	}
-	return "", fs.ErrNotExist
-}
-
-func executable(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.IsDir() || info.Mode()&0o111 == 0 {
-		return fs.ErrPermission
-	}
-	return nil
 }

@@ -39,6 +39,12 @@ func bounded(body Body) Body {
 	case PhaseEnded:
 		b.Phase, b.Status, b.Code, b.Message = word(b.Phase), word(b.Status), word(b.Code), Cut(b.Message)
 		return b
+	case Paused:
+		b.Phase = word(b.Phase)
+		return b
+	case Resumed:
+		b.Phase = word(b.Phase)
+		return b
 	case CommandBegan:
 		b.Phase, b.Text = word(b.Phase), cut(b.Text, MaxCommandText)
 		return b

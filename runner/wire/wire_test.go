@@ -94,6 +94,10 @@ func decodeAny(f Frame) (Body, error) {
 		return anyOf[CommandEnded](f)
 	case KindArtifacts:
 		return anyOf[Artifacts](f)
+	case KindPaused:
+		return anyOf[Paused](f)
+	case KindResumed:
+		return anyOf[Resumed](f)
 	default:
 		return anyOf[Done](f)
 	}
@@ -270,6 +274,8 @@ func TestTextsOfAnAgentAreCutOnBothSides(t *testing.T) {
 		PhaseEnded{Phase: long, Status: Status(long), Code: long, Message: long},
 		CommandBegan{Phase: long, Text: long},
 		CommandEnded{Phase: long},
+		Paused{Phase: long},
+		Resumed{Phase: long},
 		Artifacts{File: long, Name: long},
 		Done{Status: Status(long), Reason: long, Message: long, Phase: long, Artifacts: &Artifacts{File: long, Name: long}},
 	} {
