@@ -17,25 +17,29 @@ type keeps struct {
 	secondary []wire.Artifacts
 	reports   *wire.Reports
 	cache     *wire.Cache
+	exported  []wire.Var
 }
 
-// collect takes what the job leaves when its phases are over: the cache if every phase succeeded, the reports in any
-// case, and the artifacts unless a failure ended the build early. An error means that the job cannot go on.
-func (p *phases) collect(ctx context.Context, upload bool) error {
-	if err := p.saveCache(ctx); err != nil {
-		return err
+// collect takes what the job leaves when its phases are over, and returns its result: the cache if every phase
+// succeeded, the reports in any case, and the artifacts unless a failure ended the build early.
+func (p *phases) collect(ctx context.Context, upload bool) wire.Done {
+	p.export(ctx)
+	err := p.saveCache(ctx)
+	if err == nil {
+		err = p.collectReports(ctx)
 	}
-	if err := p.collectReports(ctx); err != nil || !upload {
-		return err
+	if err == nil && upload {
+		err = p.upload(ctx)
 	}
-	return p.upload(ctx)
-}
-
-// leaving adds what was collected to a result.
-func (p *phases) leaving(done wire.Done) wire.Done {
+	if err != nil {
+		return p.endedBy(err, wire.PhaseUpload)
+	}
+	done := p.result
+	if !p.failed {
+		done.Status = wire.StatusSucceeded
+	}
 	done.Artifacts, done.Secondary = p.keeps.artifacts, p.keeps.secondary
-	done.Reports, done.Cache = p.keeps.reports, p.keeps.cache
-	done.Exported = p.exported
+	done.Reports, done.Cache, done.Exported = p.keeps.reports, p.keeps.cache, p.keeps.exported
 	return done
 }
 

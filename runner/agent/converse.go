@@ -44,15 +44,15 @@ func (a *agent) hear(f wire.Frame) {
 		if a.heard && wire.Decode(f, &stop) == nil {
 			a.stop(stop)
 		}
-	case wire.KindAnswer:
-		var answer wire.Answer
-		if a.heard && wire.Decode(f, &answer) == nil {
-			a.requests.hear(answer)
-		}
 	case wire.KindResume:
 		var resume wire.Resume
 		if a.heard && wire.Decode(f, &resume) == nil {
 			a.resume(resume)
+		}
+	case wire.KindAnswer:
+		var answer wire.Answer
+		if a.heard && wire.Decode(f, &answer) == nil {
+			a.requests.hear(answer)
 		}
 	}
 }

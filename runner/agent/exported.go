@@ -42,7 +42,7 @@ func (p *phases) export(ctx context.Context) {
 		} else if why := p.unexportable(name, value, &room); why != "" {
 			p.log.say("The variable %s is not exported: %s", name, why)
 		} else {
-			p.exported = append(p.exported, wire.Var{Name: name, Value: value})
+			p.keeps.exported = append(p.keeps.exported, wire.Var{Name: name, Value: value})
 		}
 	}
 }

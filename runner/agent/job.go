@@ -105,7 +105,7 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 		return p.unprepared(wire.StatusFailed, "shell_missing", fmt.Sprintf("the shell %q is not in this image: install it there, choose another image, or take env.shell out of the buildspec (every job needs at least sh)", name))
 	}
 	if err := linkTools(dirs.bin); err != nil {
-		p.log.say("The tools (codebuild-tests-run and others) are not available: %v", err)
+		p.log.say("codebuild-tests-run and its sisters are not available: %v", err)
 	}
 	env[shellVar] = path
 	if at := p.holdAtBreakpoints(dirs); at != "" {

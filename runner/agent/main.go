@@ -26,9 +26,9 @@ type options struct {
 var tools = map[string]func(args []string) int{
 	"codebuild-tests-run":   testsRun,
 	"codebuild-glob-search": globSearch,
-	"codebuild-hash-files":  hashFiles,
 	"codebuild-breakpoint":  breakpoint,
 	"codebuild-resume":      resume,
+	"codebuild-hash-files":  hashFiles,
 }
 
 // IsTool tells whether a program name, with or without a directory, is one of the tools that Main runs.

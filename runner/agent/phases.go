@@ -26,11 +26,10 @@ type phases struct {
 	failed bool      // a phase failed: CODEBUILD_BUILD_SUCCEEDING is 0 from then on
 	result wire.Done // of the first failure
 
-	breaks   *breakpoints // nil: the build holds at none
-	resumes  <-chan string
-	engine   *engine // nil: the job gets none of its own
-	failure  failure // of the phase that failed last
-	exported []wire.Var
+	breaks  *breakpoints // nil: the build holds at none
+	resumes <-chan string
+	engine  *engine // nil: the job gets none of its own
+	failure failure // of the phase that failed last
 }
 
 // CodeBuild's codes in a phase's context.
@@ -79,33 +78,14 @@ func (p *phases) run(ctx context.Context) wire.Done {
 		if err != nil {
 			return p.endedBy(err, phase.Name)
 		}
-		if retry := !ok && p.wantsRetry(phase); retry || !ok && endsBuild(phase) {
-			return p.early(ctx, phase, retry)
+		if !ok && p.wantsRetry(phase) {
+			return p.retry(phase, p.collect(ctx, false))
+		}
+		if !ok && endsBuild(phase) {
+			return p.collect(ctx, false)
 		}
 	}
-	p.export(ctx)
-	if err := p.collect(ctx, true); err != nil {
-		return p.endedBy(err, wire.PhaseUpload)
-	}
-	done := p.result
-	if !p.failed {
-		done.Status = wire.StatusSucceeded
-	}
-	return p.leaving(done)
-}
-
-// early makes the result of a build that a failed phase ends, for good or to be tried again.
-func (p *phases) early(ctx context.Context, phase wire.Phase, retry bool) wire.Done {
-	if !retry {
-		p.export(ctx)
-	}
-	if err := p.collect(ctx, false); err != nil {
-		return p.endedBy(err, phase.Name)
-	}
-	if retry {
-		return p.leaving(p.retry(phase))
-	}
-	return p.leaving(p.result)
+	return p.collect(ctx, true)
 }
 
 func endsBuild(phase wire.Phase) bool {

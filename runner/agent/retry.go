@@ -31,13 +31,17 @@ func (p *phases) wantsRetry(phase wire.Phase) bool {
 	return pattern.MatchString(p.failure.message) || pattern.MatchString(p.failure.printed)
 }
 
-// retry ends this attempt. Nothing is uploaded: the next one does.
-func (p *phases) retry(phase wire.Phase) wire.Done {
+// retry ends this attempt, of which nothing is left but reports. Nothing is uploaded: the next one does.
+func (p *phases) retry(phase wire.Phase, left wire.Done) wire.Done {
+	if left.Status != wire.StatusFailed {
+		return left // stopped meanwhile
+	}
 	again := fmt.Sprintf("the build is tried again, retry %d of %d", p.job.Retries+1, phase.Retry.Count)
 	p.log.say("on-failure of %s is RETRY: %s", phase.Name, again)
 	done := p.failure.result
 	done.Status, done.Retry = wire.StatusFailed, true
 	done.Message += "; " + again
+	done.Reports, done.Exported = left.Reports, left.Exported
 	return done
 }
 
