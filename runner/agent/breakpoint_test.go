@@ -123,9 +123,14 @@ func TestAStopEndsABreakpoint(t *testing.T) {
 	s := newSandbox(t)
 	job := s.job("codebuild-breakpoint; echo on")
 	job.Debug = true
-	job.Limits.TimeoutMillis = 400
-	res := s.run(job)
-	if res.done.Status != wire.StatusTimedOut || countKind(res, wire.KindPaused) != 1 || strings.Contains(res.output(), "on\n") {
+	s.start()
+	s.send(hello, job)
+	awaitFrames(t, s, wire.KindPaused, 1)
+	s.send(hello, wire.Stop{Status: wire.StatusStopped, Reason: "stopped", GraceMillis: 200})
+	if status := s.wait(); status != 0 {
+		t.Fatalf("exit status %d: %s", status, &s.errs)
+	}
+	if res := s.spooled(); res.done.Status != wire.StatusStopped || strings.Contains(res.output(), "on\n") {
 		t.Errorf("ended %+v, printed %q", res.done, res.output())
 	}
 }

@@ -9,7 +9,7 @@
 // and small files (default /codebuild, or a temporary directory where that cannot be written). Lines of package
 // wire are read from standard input and written to standard output, or from and to the two FIFOs. The first
 // word of the command line may also be the name of a tool (codebuild-tests-run, codebuild-glob-search,
-// codebuild-hash-files): the agent puts links by those names on the job's PATH.
+// codebuild-hash-files, codebuild-breakpoint, codebuild-resume): the agent puts links by those names on the job's PATH.
 //
 // # Life
 //
@@ -17,8 +17,9 @@
 //  2. Open the spool. If it tells of a job that was cut off, say so as the result; if it tells of one that
 //     ended, only send it again.
 //  3. Answer hellos at any time, and take one job.
-//  4. Run the phases. Each fact is appended to the spool first; a goroutine of its own carries the spool to
-//     whoever is attached, so that nobody who reads, or does not, can slow the job down.
+//  4. Start the image's Docker engine for a privileged job that has none, then run the phases, each as its user.
+//     Each fact is appended to the spool first; a goroutine of its own carries the spool to whoever is attached, so
+//     that nobody who reads, or does not, can slow the job down.
 //  5. Append done, sync the spool, give an attached reader a moment to take the rest, exit with status 0.
 //
 // # Exit status

@@ -53,11 +53,14 @@ func (p *phases) newEngine(d dirs, env map[string]string) *engine {
 	}
 }
 
-// startEngine starts it. A build whose engine does not start goes on: which of its commands need one is not known.
-func (p *phases) startEngine(ctx context.Context) {
-	if p.engine != nil {
-		p.engine.start(ctx)
+// startEngine starts it. A build whose engine does not start goes on: which of its commands need one is not known. An
+// error means that the job was ended meanwhile.
+func (p *phases) startEngine(ctx context.Context) error {
+	if p.engine == nil {
+		return nil
 	}
+	p.engine.start(ctx)
+	return context.Cause(ctx)
 }
 
 // engineArgs are those of CodeBuild's images. Without --tls=false dockerd waits 15 s to warn of the TCP port, which

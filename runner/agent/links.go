@@ -54,7 +54,9 @@ func settleLinks(files []packFile, say func(string, ...any)) []packFile {
 func namesIn(files []packFile) map[string]bool {
 	names := make(map[string]bool, len(files))
 	for _, file := range files {
-		names[file.name] = names[file.name] // a file does not hide that something lies below its name
+		if !names[file.name] { // a file does not hide that something lies below its name
+			names[file.name] = false
+		}
 		for dir := path.Dir(file.name); dir != "." && dir != "/" && !names[dir]; dir = path.Dir(dir) {
 			names[dir] = true
 		}

@@ -66,8 +66,11 @@ func (e *ending) Error() string { return e.message }
 // taken at the end.
 func (p *phases) run(ctx context.Context) wire.Done {
 	p.introduce()
-	p.startEngine(ctx)
-	if err := p.restoreCache(ctx); err != nil {
+	err := p.startEngine(ctx)
+	if err == nil {
+		err = p.restoreCache(ctx)
+	}
+	if err != nil {
 		return p.endedBy(err, wire.PhaseInstall)
 	}
 	for _, phase := range p.job.Phases {

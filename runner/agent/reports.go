@@ -96,7 +96,7 @@ func (p *phases) expectedReport(ctx context.Context, spec wire.ReportSpec) (*rep
 		return group, mistake("its name is %q after variables were expanded, expected 1 to %d bytes", wire.Cut(name), maxGroupName)
 	}
 	group.Name = name
-	p.log.say("Preparing to copy %s report %s", strings.ToLower(group.Format), group.Name)
+	p.log.say("Collecting report group %s (%s)", group.Name, group.Format)
 	p.log.say("Expanding base directory path: %s", orDot(paths.BaseDirectory))
 	p.log.say("Assembling file list")
 	for _, file := range paths.Files {

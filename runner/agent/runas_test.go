@@ -80,6 +80,42 @@ func TestRunAsInVersion01(t *testing.T) {
 	}
 }
 
+// TestAQuestionDoesNotLendItsShell asks something before the first command, as caches do: the shell that answers is not
+// the one of the user who comes next.
+func TestAQuestionDoesNotLendItsShell(t *testing.T) {
+	onlyRoot(t)
+	for _, fresh := range []bool{true, false} {
+		dir := fastDir(t)
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		out, err := os.OpenFile(filepath.Join(dir, "out"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Close()
+		s := newShell("/bin/sh", "sh", filepath.Join(dir, "shell"), dir, os.Environ(), int(out.Fd()), ownReaper(t))
+		s.fresh = fresh
+		if answers, err := s.ask(t.Context(), "printf 'Aone\\000'"); err != nil || len(answers) != 1 {
+			t.Fatalf("answers %q, %v", answers, err)
+		}
+		u, err := findUser(stranger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.become(t.Context(), u, false); err != nil {
+			t.Fatal(err)
+		}
+		if exit, err := s.run(t.Context(), "/usr/bin/id -u", true); err != nil || exit != 0 {
+			t.Fatalf("exit status %d, %v", exit, err)
+		}
+		s.end()
+		if text, err := os.ReadFile(out.Name()); err != nil || string(text) != "54321\n" {
+			t.Errorf("version 0.1: %v; the command ran as %q, %v", fresh, text, err)
+		}
+	}
+}
+
 func TestTheJobsOwnHOMEStays(t *testing.T) {
 	onlyRoot(t)
 	s := newSandbox(t)

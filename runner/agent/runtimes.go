@@ -106,31 +106,36 @@ func (p *phases) installRuntimes(ctx context.Context, selected []wire.Runtime) (
 		p.log.say("Selecting '%s' runtime version '%s' based on manual selections...", r.Name, r.Version)
 	}
 	for _, r := range selected {
-		if err := p.setAside(ctx, r.Env); err != nil {
-			return "", "", err
-		}
-		failure, err := p.installRuntime(ctx, r)
-		if err == nil {
-			err = p.setBack(ctx, r.Env)
-		}
-		if err != nil || failure != "" {
-			return failure, codeCommand, err
+		for i, text := range r.Commands {
+			failure, err := p.installCommand(ctx, r, i, text)
+			if err != nil || failure != "" {
+				return failure, codeCommand, err
+			}
 		}
 	}
 	return "", "", nil
 }
 
-func (p *phases) installRuntime(ctx context.Context, r wire.Runtime) (failure string, err error) {
-	for i, text := range r.Commands {
-		exit, err := p.command(ctx, wire.CommandBegan{Phase: wire.PhaseInstall, Index: i, Text: text})
-		if err != nil {
+// installCommand runs one command of a runtime. The runtime's variables are there from its first command to its last,
+// or for each by itself where every command has a shell of its own.
+func (p *phases) installCommand(ctx context.Context, r wire.Runtime, i int, text string) (failure string, err error) {
+	first, last := i == 0 || p.shell.fresh, i == len(r.Commands)-1 || p.shell.fresh
+	if first {
+		if err := p.setAside(ctx, r.Env); err != nil {
 			return "", err
 		}
-		if exit != 0 {
-			return p.failedCommand(wire.PhaseInstall, text, exit), nil
-		}
 	}
-	return "", nil
+	exit, err := p.command(ctx, wire.CommandBegan{Phase: wire.PhaseInstall, Index: i, Text: text})
+	if err != nil {
+		return "", err
+	}
+	if exit != 0 {
+		failure = p.failedCommand(wire.PhaseInstall, text, exit)
+	}
+	if failure != "" || last {
+		err = p.setBack(ctx, r.Env)
+	}
+	return failure, err
 }
 
 // setAside sets the variables of a runtime's commands, and keeps those of the job that have their names.

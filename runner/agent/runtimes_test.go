@@ -96,3 +96,17 @@ func TestRuntimesThatCannotBe(t *testing.T) {
 		})
 	}
 }
+
+func TestRuntimesWhereEachCommandHasAShell(t *testing.T) {
+	s := newSandbox(t)
+	job := runtimeJob(t, s)
+	job.Version = "0.1"
+	k := s.talkTo(job)
+	s.send(wire.Answer{ID: k.request().ID, Runtimes: &wire.RuntimesAnswer{Selected: []wire.Runtime{
+		{Name: "golang", Version: "1.20", Commands: []string{`echo "one $VERSION"`, `echo "two $VERSION"`}, Env: []wire.Var{{Name: "VERSION", Value: "1.20"}}},
+	}}})
+	res := k.end()
+	if want := "one 1.20\ntwo 1.20\ninstall\nbuild  the job's own unset\n"; res.output() != want {
+		t.Errorf("printed %q, want %q\n%s", res.output(), want, res.log)
+	}
+}

@@ -113,7 +113,11 @@ var identityVars = []string{"HOME", "USER", "LOGNAME"}
 
 // leave ends the shell of a user and remembers what its commands made of HOME and the like.
 func (s *shell) leave(ctx context.Context) error {
-	if s.fresh || s.script == nil && s.state == nil {
+	if s.fresh {
+		s.forget() // what a question has left
+		return nil
+	}
+	if s.script == nil && s.state == nil {
 		return nil
 	}
 	var lines strings.Builder
