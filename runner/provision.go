@@ -69,6 +69,9 @@ func (s *session) make(ctx context.Context) error {
 	left := err == nil
 	for n := 1; ; n++ {
 		err := s.makeOnce(ctx)
+		if err == nil {
+			err = s.giveRuntimes(ctx)
+		}
 		if err == nil || !left || n > remakes || !s.provisionFault(err).Transient {
 			return err
 		}

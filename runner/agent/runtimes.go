@@ -30,7 +30,7 @@ func (p *phases) selectRuntimes(ctx context.Context, phase string) (failure, cod
 	if phase != wire.PhaseInstall || len(p.job.Runtimes) == 0 {
 		return "", "", nil
 	}
-	table, err := readRuntimes(runtimesFile)
+	table, err := p.runtimesTable()
 	if errors.Is(err, fs.ErrNotExist) {
 		p.log.say("Skipping install of runtimes. Runtime version selection is not supported by this build image")
 		return "", "", nil
@@ -63,16 +63,20 @@ func (p *phases) selectRuntimes(ctx context.Context, phase string) (failure, cod
 	return failure, codeYAML, nil
 }
 
-// readRuntimes reads the table of the image.
-func readRuntimes(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// runtimesTable reads the table of the image, or the copy in the spool where a mount hides it.
+func (p *phases) runtimesTable() ([]byte, error) {
+	const flags = os.O_RDONLY | syscall.O_NONBLOCK
+	f, err := os.OpenFile(runtimesFile, flags, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = p.spool.dir.OpenFile(wire.RuntimesCopy, flags|syscall.O_NOFOLLOW, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	table, err := io.ReadAll(io.LimitReader(f, wire.MaxRuntimesFile+1))
 	if err == nil && len(table) > wire.MaxRuntimesFile {
-		err = fmt.Errorf("%s is larger than %d bytes", path, wire.MaxRuntimesFile)
+		err = fmt.Errorf("%s has more than %d bytes", wire.RuntimesFile, wire.MaxRuntimesFile)
 	}
 	return table, err
 }

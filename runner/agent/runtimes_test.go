@@ -65,6 +65,14 @@ func TestRuntimesThatCannotBe(t *testing.T) {
 		text   string // its message, or in the log
 	}{
 		{"no table", func(s *sandbox, _ *wire.Job) { s.env = append(s.env, testRuntimes+"=/nowhere") }, nil, "", "Skipping install of runtimes. Runtime version selection is not supported by this build image\n"},
+		{"a table that a mount hides", func(s *sandbox, _ *wire.Job) {
+			s.env = append(s.env, testRuntimes+"=/nowhere")
+			write(s.t, s.spool, wire.RuntimesCopy, "version: 0.1")
+		}, &wire.Answer{Error: "as read"}, "YAML_FILE_ERROR", "as read"},
+		{"a table that is too long", func(s *sandbox, _ *wire.Job) {
+			s.env = append(s.env, testRuntimes+"=/nowhere")
+			write(s.t, s.spool, wire.RuntimesCopy, strings.Repeat("x", wire.MaxRuntimesFile+1))
+		}, nil, "", "has more than 65536 bytes"},
 		{"refused", func(*sandbox, *wire.Job) {}, &wire.Answer{Error: "Unknown runtime version named '99' of java"}, "YAML_FILE_ERROR", "Unknown runtime version named '99' of java"},
 		{"a command fails", func(*sandbox, *wire.Job) {}, &wire.Answer{Runtimes: &wire.RuntimesAnswer{Selected: []wire.Runtime{{Name: "java", Version: "8", Commands: []string{"exit 4", "echo never"}}}}},
 			"COMMAND_EXECUTION_ERROR", "Error while executing command: exit 4. Reason: exit status 4"},

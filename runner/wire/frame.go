@@ -198,7 +198,7 @@ type Runtime struct {
 	Env      []Var    `json:"env,omitempty"` // set for the commands, VERSION say
 }
 
-// RuntimesFile is where CodeBuild's images keep the table of their runtimes.
+// RuntimesFile is where CodeBuild's images keep the table of their runtimes. A sandbox that hides it has RuntimesCopy.
 const RuntimesFile = "/codebuild/image/config/runtimes.yml"
 
 // MaxRuntimesFile bounds the table in bytes; in base64 it fits a line of an agent's.
@@ -247,6 +247,7 @@ const (
 	ReportsFile   = "reports.tar"
 	CacheFile     = "cache.tar"    // what the job leaves to later ones
 	RestoreFile   = "restored.tar" // what the daemon gives a job that asked for a cache
+	RuntimesCopy  = "runtimes.yml" // RuntimesFile of the image, where the sandbox hides that
 )
 
 // SecondaryFile names the file of the n-th secondary artifact, from 0.
