@@ -143,14 +143,14 @@ func (a *app) changeSecret(ctx context.Context, change client.SecretChange) erro
 }
 
 // ownerOf finds the project of the one secret of a name. There may be none yet when it is to be made.
-func ownerOf(ctx context.Context, c *client.Client, name string, make bool) (string, error) {
+func ownerOf(ctx context.Context, c *client.Client, name string, mayBeNew bool) (string, error) {
 	list, err := c.Secrets(ctx, name)
 	switch {
 	case err != nil:
 		return "", err
 	case len(list) == 1:
 		return list[0].Project, nil
-	case len(list) == 0 && make:
+	case len(list) == 0 && mayBeNew:
 		return secrets.AllProjects, nil
 	case len(list) == 0:
 		return "", hinted(fmt.Errorf("there is no secret %s", name), "runner secret ls lists what there is")
