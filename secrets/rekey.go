@@ -17,10 +17,11 @@ type checkRow struct {
 
 const checkValue = "runner"
 
+// readCheck returns nil for a store in which nothing is sealed: whatever key it had, it can have another.
 func readCheck(db *bbolt.DB) (c *checkRow, err error) {
 	err = db.View(func(tx *bbolt.Tx) error {
 		raw := tx.Bucket(bucketMeta).Get(metaCheck)
-		if raw == nil {
+		if sealed, _ := tx.Bucket(bucketValues).Cursor().First(); raw == nil || sealed == nil {
 			return nil
 		}
 		c = new(checkRow)

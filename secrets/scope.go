@@ -43,15 +43,19 @@ func refShown(ref string) string {
 	return shown(ref)
 }
 
-// suggestedPattern is the narrowest useful pattern for a ref: the branch itself, or all refs of the kind where each
-// has a number of its own.
+// suggestedPattern is the narrowest useful pattern for a ref, as a word of a shell: the branch itself, or all refs of
+// the kind where each has a number of its own. A stranger may have named the ref, and an admin will copy the line: what
+// means something to a shell is left out.
 func suggestedPattern(ref string) string {
 	for _, kind := range []string{"refs/pull/", "refs/merge-requests/", "refs/runner/submit/"} {
 		if strings.HasPrefix(ref, kind) {
 			return "'" + kind + "*'"
 		}
 	}
-	return refShown(ref)
+	if ref == "" || len(ref) > maxPattern || strings.ContainsFunc(ref, func(r rune) bool { return r == '=' || !nameRune(r) }) {
+		return "PATTERN"
+	}
+	return ref
 }
 
 // matches tells whether a pattern means a ref. A short pattern means branches alone; * stands for what has no slash,

@@ -165,6 +165,27 @@ func TestAStoreWithoutItsKeyIsLocked(t *testing.T) {
 	}
 }
 
+func TestALostKeyCostsTheSecretsAndNotTheStore(t *testing.T) {
+	p := newPlace(t)
+	s := p.open()
+	set(t, s, "lost", "api", "value")
+	s.Close()
+	if err := os.Remove(p.key); err != nil {
+		t.Fatal(err)
+	}
+	s = p.open()
+	v := "anew"
+	if _, err := s.Set(t.Context(), Change{Name: "more", Project: "api", Value: &v}); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second key was made while the first is missed: %v", err)
+	}
+	if err := s.Remove(t.Context(), "lost", "api", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	if out := set(t, s, "lost", "api", v); out.KeyMade == "" || value(t, s, trustedAPI, Ref{Name: "lost"}) != v {
+		t.Errorf("%+v", out)
+	}
+}
+
 func TestTheKeyIsNotMadeInTheDataDirectory(t *testing.T) {
 	p := newPlace(t)
 	link := filepath.Join(t.TempDir(), "link")
