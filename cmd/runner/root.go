@@ -55,7 +55,7 @@ func newRoot(a *app) *cobra.Command {
 			newValidate(a), newRun(a), newSubmit(a), newLs(a), newShow(a), newLogs(a), newArtifacts(a), newRetry(a), newStop(a),
 		}},
 		{groupDaemon, []*cobra.Command{
-			newServe(a), newLogin(a), newProject(a), newTriggers(a), newDrain(a), newCheck(a), newVersion(a),
+			newServe(a), newLogin(a), newProject(a), newTriggers(a), newCaches(a), newDrain(a), newCheck(a), newVersion(a),
 		}},
 	} {
 		for _, c := range group.commands {
