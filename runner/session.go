@@ -23,6 +23,7 @@ type session struct {
 	stopped  time.Time
 	rereads  int // of a spool that could not be read to its end
 	began    time.Time
+	patience time.Time       // until when what the job left is asked for again
 	notes    []string        // our own lines for the end of the log
 	asked    map[uint64]bool // ids of what the agent asked
 	restores int             // caches that the job was given
