@@ -36,12 +36,6 @@ func bounded(body Body) Body {
 		return b
 	case Request:
 		return b.bounded()
-	case Paused:
-		b.Phase = word(b.Phase)
-		return b
-	case Resumed:
-		b.Phase = word(b.Phase)
-		return b
 	case Refused:
 		b.Reason = Cut(b.Reason)
 		return b
@@ -50,6 +44,12 @@ func bounded(body Body) Body {
 		return b
 	case PhaseEnded:
 		b.Phase, b.Status, b.Code, b.Message = word(b.Phase), word(b.Status), word(b.Code), Cut(b.Message)
+		return b
+	case Paused:
+		b.Phase = word(b.Phase)
+		return b
+	case Resumed:
+		b.Phase = word(b.Phase)
 		return b
 	case CommandBegan:
 		b.Phase, b.Text = word(b.Phase), cut(b.Text, MaxCommandText)
