@@ -34,7 +34,7 @@ type CacheInfo struct {
 const DefaultCacheBytes = 8 << 30
 
 const (
-	maxScopeBytes = 512
+	maxScopeBytes = 2048
 	maxKeyBytes   = 512
 	maxPathsBytes = 128
 )

@@ -147,7 +147,7 @@ func TestWhatOthersDoToTheDirectory(t *testing.T) {
 	removed = putCache(t, s, name("removed"), "and again") // nobody opened it in between
 	harm(s)
 	foreign := filepath.Join(s.cacheDir, strings.Repeat("a", 26)+cacheSuffix)
-	readme := filepath.Join(s.cacheDir, "README")
+	readme := filepath.Join(s.cacheDir, "backup.tar")
 	for _, path := range []string{foreign, readme} {
 		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 			t.Fatal(err)

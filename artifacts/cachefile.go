@@ -116,7 +116,8 @@ func (s *Store) removeDoomedCaches(ctx context.Context) {
 	rows, err := s.page(top(doomedCachesBucket), nil, pageRows)
 	var gone [][]byte
 	for _, r := range rows {
-		if _, busy := s.writing.Load(string(r.k)); busy {
+		// Its writer lets go of it after publishing it: what is still doomed after that, nobody will ever want.
+		if _, busy := s.writing.Load(string(r.k)); busy || !s.has(doomedCachesBucket, r.k) {
 			continue
 		}
 		if rerr := os.Remove(s.cachePath(string(r.k))); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
@@ -138,6 +139,14 @@ func (s *Store) removeDoomedCaches(ctx context.Context) {
 	if err != nil && !errors.Is(err, ErrClosed) {
 		s.log.Warn("the file of a former cache stays until the next start", "error", err)
 	}
+}
+
+func (s *Store) has(bucket, k []byte) (found bool) {
+	_ = s.view(func(tx *bolt.Tx) error {
+		found = tx.Bucket(bucket).Get(k) != nil
+		return nil
+	})
+	return found
 }
 
 // diskError names the directory of a full disk.

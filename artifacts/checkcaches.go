@@ -24,7 +24,7 @@ func (c *checker) caches() error {
 		if err == nil {
 			err = c.cache(row)
 		}
-		if err != nil && c.has(cachesBucket, k) { // it may have been evicted while we looked
+		if err != nil && c.s.has(cachesBucket, k) { // it may have been evicted while we looked
 			c.problem("cache %q: %v", k, err)
 		}
 		return c.ctx.Err()
@@ -40,19 +40,11 @@ func (c *checker) caches() error {
 		}
 	}))
 	for id := range files {
-		if _, gone := os.Lstat(c.s.cachePath(id)); gone == nil && !c.has(cachesBucket, []byte(id)) && !c.has(doomedCachesBucket, []byte(id)) {
+		if _, gone := os.Lstat(c.s.cachePath(id)); gone == nil && !c.s.has(cachesBucket, []byte(id)) && !c.s.has(doomedCachesBucket, []byte(id)) {
 			c.problem("file %s belongs to no cache; the next start removes it", c.s.cachePath(id))
 		}
 	}
 	return err
-}
-
-func (c *checker) has(bucket, k []byte) (found bool) {
-	_ = c.s.view(func(tx *bolt.Tx) error {
-		found = tx.Bucket(bucket).Get(k) != nil
-		return nil
-	})
-	return found
 }
 
 // cache looks at one cache, and reads its file.

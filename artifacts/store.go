@@ -120,10 +120,8 @@ func (s *Store) start(version uint64, steps map[uint64]migration) error {
 		return err
 	}
 	s.lane = newCommitter(s.db)
-	if err = s.sweepCaches(); err != nil {
-		s.lane.stop()
-	}
-	return err
+	s.sweepCaches()
+	return nil
 }
 
 func (o Options) withDefaults(path string) (Options, error) {

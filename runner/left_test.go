@@ -111,7 +111,7 @@ func TestWhatAJobLeavesIsTakenIn(t *testing.T) {
 		"export TAG v1", "export OTHER x", "export TAG v2", "export EMPTY", "cache key-1 content")
 	a.Cache.Write = "api@protected"
 	res, log := st.play(a, forgetful{})
-	st.want(res, log, wire.StatusSucceeded, `Stored the cache, 7 bytes, under the key "key-1"`, `Note on the artifacts: link "out"`, `Note on the secondary artifacts "docs": link "out"`)
+	st.want(res, log, wire.StatusSucceeded, "Stored the cache, 7 bytes", `Note on the artifacts: link "out"`, `Note on the secondary artifacts "docs": link "out"`)
 	want := runner.Result{
 		Status: wire.StatusSucceeded, Set: "set/1", Secondary: map[string]string{"docs": "set/1/docs", "src_2": "set/1/src_2"},
 		Reports:  &runner.Reports{Set: "set/1/.reports", Groups: []wire.ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 1}}},

@@ -20,6 +20,8 @@ type recorder struct {
 	store  *artifacts.Store
 	id     string
 	events Events
+	paused *bool // whether the job waits at a breakpoint; nil is unknown
+	closed bool  // a former daemon wrote the lines that follow the agent's last frame
 
 	frame    uint64 // newest frame taken
 	stored   uint64 // newest frame durable
@@ -31,8 +33,6 @@ type recorder struct {
 	progress Progress
 	told     map[mark]bool // what was told of phases; each counts once
 	mask     remask
-	paused   *bool // whether the job waits at a breakpoint; nil is unknown
-	closed   bool  // a former daemon wrote the lines that follow the agent's last frame
 
 	flushed time.Time
 	timer   *time.Timer

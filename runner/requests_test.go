@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -47,17 +48,18 @@ func TestCachesKeepTheirScopes(t *testing.T) {
 
 func TestRequests(t *testing.T) {
 	st := newStage(t)
-	st.Runtimes = func(file []byte, want []wire.Var) ([]wire.Runtime, error) {
+	st.Runtimes = runner.SelectWith(func(file []byte, want []buildspec.Var) ([]buildspec.Runtime, error) {
 		switch want[0].Name {
 		case "fails":
 			return nil, errors.New("no such runtime")
 		case "long":
-			return []wire.Runtime{{Commands: []string{strings.Repeat("x", wire.MaxLine)}}}, nil
+			return []buildspec.Runtime{{Commands: []string{strings.Repeat("x", wire.MaxLine)}}}, nil
 		}
-		return []wire.Runtime{{Name: want[0].Name, Version: want[0].Value, Commands: []string{string(file)}}}, nil
-	}
+		env := []buildspec.Var{{Name: "VERSION", Value: "1.26"}}
+		return []buildspec.Runtime{{Name: want[0].Name, Version: want[0].Value, Commands: []string{string(file)}, Env: env}}, nil
+	})
 	res, log := st.play(st.attempt("runtime go 1.26", "say next", "runtime fails", "say then", "runtime long", "nonsense"), forgetful{})
-	st.want(res, log, wire.StatusSucceeded, "runtimes: [{Name:go Version:1.26 Commands:[table] Env:[]}]", "error: no such runtime",
+	st.want(res, log, wire.StatusSucceeded, "runtimes: [{Name:go Version:1.26 Commands:[table] Env:[{Name:VERSION Value:1.26}]}]", "error: no such runtime",
 		"are too long", "asks for nothing that this daemon knows")
 	st.Runtimes = nil
 	res, log = st.play(st.attempt("runtime go 1.26"), forgetful{})

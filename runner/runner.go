@@ -25,7 +25,7 @@ import (
 //  3. Events.Sent commits that the job may be out, then the job is sent (the agent takes an attempt once);
 //  4. frames are read; progress is committed, then output is appended to the log with the frame's number,
 //     from where a restart goes on;
-//  5. the result is in the spool before the agent exits; artifacts are taken in, the log is sealed;
+//  5. the result is in the spool before the agent exits; reports, cache and artifacts are taken in, the log is sealed;
 //  6. the caller commits the result, then calls Destroy.
 type Runner struct {
 	Source    *source.Store

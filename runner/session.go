@@ -23,11 +23,13 @@ type session struct {
 	stopped  time.Time
 	rereads  int // of a spool that could not be read to its end
 	began    time.Time
+	patience time.Time       // until when what the job left is asked for again
 	notes    []string        // our own lines for the end of the log
 	asked    map[uint64]bool // ids of what the agent asked
 	restores int             // caches that the job was given
 	asks     *requests       // of the connection
 	resume   *wire.Resume    // a request to go on, until the agent did
+	ours     bool            // the result is our judgement, which the agent did not know of
 	decided  bool            // the result stands, whatever becomes of the context
 }
 

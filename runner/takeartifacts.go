@@ -13,23 +13,26 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// leftPatience is for how long something is asked for that the job left and that cannot be read: an engine on its way
-// up again takes less.
+// leftPatience is for how long all that a job left is asked for when it cannot be read: an engine on its way up again
+// takes less.
 const leftPatience = 2 * time.Minute
 
 // patiently takes something in, and tries again while the engine lets nobody read it. A person who stops the build
-// ends that.
+// ends that, for this and for what follows.
 func (s *session) patiently(ctx context.Context, what string, take func() error) error {
-	deadline := time.Now().Add(leftPatience)
+	if s.patience.IsZero() {
+		s.patience = time.Now().Add(leftPatience)
+	}
 	for wait := 50 * time.Millisecond; ; wait = min(wait*2, 5*time.Second) {
 		err := take()
-		if !errors.Is(err, errUnread) || time.Until(deadline) < wait {
+		if !errors.Is(err, errUnread) || time.Until(s.patience) < wait {
 			return err
 		}
 		s.log.Info("what the job left cannot be read, trying again", "what", what, "error", err, "in", wait)
 		select {
 		case <-time.After(wait):
 		case <-s.attempt.Stop:
+			s.patience = time.Now()
 			return err
 		case <-ctx.Done():
 			return ctx.Err()
@@ -127,6 +130,7 @@ func (s *session) withoutArtifacts(res Result, err error) Result {
 	var input *artifacts.InputError
 	switch {
 	case errors.As(err, &input), errors.Is(err, errDamaged):
+		s.ours = true
 		res.Status, res.Reason, res.Phase, res.Message = wire.StatusFailed, "artifacts", wire.PhaseUpload, missing
 		return res
 	case unavailable(err):

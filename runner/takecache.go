@@ -34,10 +34,8 @@ func (s *session) takeCache(ctx context.Context, c wire.Cache) {
 		s.say("The cache was not stored: %v", err)
 		s.log.Warn("the cache of a job could not be stored", "error", err)
 	case !stored:
-		s.say("The cache was not stored: there is one with the key %q, and a cache with a key never changes", brief(info.Key, 200))
-	case info.Key != "":
-		s.say("Stored the cache, %d bytes, under the key %q", info.Bytes, brief(info.Key, 200))
-	default:
+		s.say("The cache was not stored: its key has one, and a cache with a key never changes")
+	default: // the agent has told the key, and hidden secrets in it
 		s.say("Stored the cache, %d bytes", info.Bytes)
 	}
 }

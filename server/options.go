@@ -46,6 +46,8 @@ type Artifacts interface {
 	OpenFile(ctx context.Context, id, path string) (io.ReadCloser, artifacts.File, error)
 	WriteZip(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
+	Caches(cursor string, limit int) (page []artifacts.CacheInfo, next string, err error)
+	RemoveCache(ctx context.Context, id string) error
 }
 
 // Secrets is what the server needs of package secrets. It takes values in and never gives one out.

@@ -85,6 +85,12 @@ func TestEveryBodyComesBackAsItWent(t *testing.T) {
 
 func decodeAny(f Frame) (Body, error) {
 	switch f.Kind {
+	case KindAnswer:
+		return anyOf[Answer](f)
+	case KindResume:
+		return anyOf[Resume](f)
+	case KindRequest:
+		return anyOf[Request](f)
 	case KindHello:
 		return anyOf[Hello](f)
 	case KindJob:
@@ -107,12 +113,6 @@ func decodeAny(f Frame) (Body, error) {
 		return anyOf[CommandEnded](f)
 	case KindArtifacts:
 		return anyOf[Artifacts](f)
-	case KindAnswer:
-		return anyOf[Answer](f)
-	case KindResume:
-		return anyOf[Resume](f)
-	case KindRequest:
-		return anyOf[Request](f)
 	case KindPaused:
 		return anyOf[Paused](f)
 	case KindResumed:
@@ -287,16 +287,16 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 func TestTextsOfAnAgentAreCutOnBothSides(t *testing.T) {
 	long := strings.Repeat("\x01", 1<<20)
 	for _, body := range []Body{
+		Request{Cache: &CacheRequest{Key: long, Fallback: []string{long, long}, Paths: long}},
 		Welcome{Attempt: long, Version: long},
 		Refused{Reason: long},
 		PhaseBegan{Phase: long},
 		PhaseEnded{Phase: long, Status: Status(long), Code: long, Message: long},
 		CommandBegan{Phase: long, Text: long},
 		CommandEnded{Phase: long},
-		Artifacts{File: long, Name: long},
 		Paused{Phase: long},
 		Resumed{Phase: long},
-		Request{Cache: &CacheRequest{Key: long, Fallback: []string{long, long}, Paths: long}},
+		Artifacts{File: long, Name: long},
 		Done{Status: Status(long), Reason: long, Message: long, Phase: long, Artifacts: &Artifacts{File: long, Name: long}},
 	} {
 		t.Run(string(body.Kind()), func(t *testing.T) {
