@@ -149,6 +149,9 @@ func (l *launch) once(ctx context.Context) error {
 	if err := g.Wait(); err != nil || started {
 		return err
 	}
+	if err := l.lookAgain(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	e.boots.watch(ctx, e, l.spec.ID)

@@ -111,14 +111,32 @@ func (e *Engine) awaitService(ctx context.Context, id string, s runner.Service) 
 	}
 }
 
-// readiness tells whether a started service is ready, or why it will never be.
+// lookAgain looks once more at services without a check, which count as ready when they run: one whose settings are
+// wrong mostly ends while the job's container is being made.
+func (l *launch) lookAgain(ctx context.Context) error {
+	for _, s := range l.spec.Services {
+		if s.Health != nil {
+			continue
+		}
+		if err := l.e.awaitService(ctx, l.spec.ID, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readiness tells whether a started service is ready, or why it will never be. One without a check may have done all
+// that it was to do.
 func readiness(st *container.State) (ready bool, why string) {
+	unchecked := st.Health == nil || st.Health.Status == container.NoHealthcheck || st.Health.Status == ""
 	switch {
 	case st.OOMKilled:
 		return false, "was ended for want of memory before it was ready: raise its memory limit"
+	case unchecked && st.Status == container.StateExited && st.ExitCode == 0:
+		return true, ""
 	case !st.Running && st.Status != container.StateCreated:
 		return false, fmt.Sprintf("ended with status %d before it was ready", st.ExitCode)
-	case st.Health == nil || st.Health.Status == container.NoHealthcheck || st.Health.Status == "":
+	case unchecked:
 		return st.Running, ""
 	case st.Health.Status == container.Unhealthy:
 		return false, fmt.Sprintf("is not healthy: its check failed %d times%s", st.Health.FailingStreak, lastCheck(st.Health))
