@@ -202,7 +202,7 @@ func TestWallIsOffOrElsewhere(t *testing.T) {
 	}
 	defer func() { _ = far.api.NetworkRemove(t.Context(), far.bridge) }()
 	far.raiseWall(t.Context())
-	if err := far.FirewallTrouble(); err == nil || !strings.Contains(err.Error(), "not on this machine") {
+	if err := far.FirewallTrouble(); err == nil || !strings.Contains(err.Error(), "not on this machine, as") {
 		t.Errorf("an engine whose bridge is not seen here: %v", err)
 	}
 }
