@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,6 +132,14 @@ func (o *RunOptions) config(tree worktree.Tree) *config.Config {
 	cfg.Limits = o.Limits.Or(cfg.Limits)
 	if o.Engine != nil {
 		cfg.Engines = []config.Engine{*o.Engine}
+	}
+	if os.Geteuid() != 0 {
+		// Rules for the firewall need root, and a warning in each run would tell its user nothing: what a job can reach
+		// from here, they can too.
+		cfg.Engines = slices.Clone(cfg.Engines)
+		for i := range cfg.Engines {
+			cfg.Engines[i].Firewall = "off"
+		}
 	}
 	if o.Slots > 0 {
 		cfg.Slots = o.Slots

@@ -69,7 +69,12 @@ func project(name, url string, settings ...string) string {
 // newDaemon writes a configuration and starts a daemon on it.
 func newDaemon(t testing.TB, settings string, projects ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, dir: t.TempDir(), address: freeAddress(t), log: new(syncBuffer)}
+	return newDaemonAt(t, freeAddress(t), settings, projects...)
+}
+
+func newDaemonAt(t testing.TB, address, settings string, projects ...string) *daemon {
+	t.Helper()
+	d := &daemon{t: t, dir: t.TempDir(), address: address, log: new(syncBuffer)}
 	d.extra = settings
 	d.configure(projects...)
 	t.Cleanup(func() {
@@ -187,6 +192,10 @@ func (d *daemon) removeSandboxes() {
 	out, _ := exec.Command("docker", "volume", "ls", "-q", "--filter", "label=runner.instance="+d.instance).Output()
 	for _, v := range strings.Fields(string(out)) {
 		_ = exec.Command("docker", "volume", "rm", "-f", v).Run()
+	}
+	out, _ = exec.Command("docker", "network", "ls", "-q", "--filter", "label=runner.instance="+d.instance).Output()
+	for _, n := range strings.Fields(string(out)) {
+		_ = exec.Command("docker", "network", "rm", n).Run()
 	}
 }
 

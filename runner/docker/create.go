@@ -41,8 +41,7 @@ func (e *Engine) Create(ctx context.Context, spec runner.SandboxSpec) error {
 	return nil
 }
 
-// ready asks what the engine can do, and makes the network and the rules that shut it in. After the first time it asks
-// nothing.
+// ready asks what the engine can do and makes the network, both at once. After the first time neither asks it.
 func (e *Engine) ready(ctx context.Context) (facts, error) {
 	var f facts
 	if err := e.negotiate(ctx); err != nil {
@@ -50,13 +49,7 @@ func (e *Engine) ready(ctx context.Context) (facts, error) {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { f, err = e.engineFacts(gctx); return err })
-	g.Go(func() error {
-		if err := e.ensureNetwork(gctx); err != nil {
-			return err
-		}
-		e.raiseWall(gctx)
-		return nil
-	})
+	g.Go(func() error { return e.ensureNetwork(gctx) })
 	if err := g.Wait(); err != nil {
 		return f, e.fail(ctx, "preparing the engine", err)
 	}
@@ -144,7 +137,7 @@ func (l *launch) once(ctx context.Context) error {
 	}
 	var started bool
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return l.startServices(gctx) })
+	g.Go(func() error { e.raiseWall(gctx); return l.startServices(gctx) }) // nothing starts before there is a wall
 	g.Go(func() (err error) { started, err = l.make(gctx, name); return err })
 	if err := g.Wait(); err != nil || started {
 		return err

@@ -2,11 +2,15 @@
 //
 // # What Create does
 //
-//  1. It checks the specification and, once per process, asks the engine what it can do, and makes the network.
+//  1. It checks the specification and, once per process, asks the engine what it can do, and makes the network. For
+//     a sandbox with services it makes the network runner-<id>.
 //  2. It creates the container runner-<id>, with every mount it will ever have, in one call: the engine makes the
 //     workspace's volume on the way.
 //  3. Once per process, it looks whether the agent's volume holds the agent, and fills it if not.
-//  4. It listens to the agent's standard error, then starts the container.
+//  4. Meanwhile it sets the firewall's rules, once per process, then creates and starts the services, the containers
+//     runner-<id>-svc-<name>, and waits until they are ready.
+//  5. It listens to the agent's standard error, then starts the container. That is the last step: a container that
+//     was started tells that all the others were done.
 //
 // Every step may be repeated; a step that finds its work done goes on. Create of a sandbox that runs, or that has
 // ended, changes nothing.
@@ -21,6 +25,7 @@
 //
 // # Names and labels
 //
-// Containers and volumes of a sandbox bear LabelInstance, LabelEngine and LabelSandbox, and no method touches one
-// with another instance's label. The network and the agent's volumes are shared by all instances on the engine.
+// Containers, volumes and networks of a sandbox bear LabelInstance, LabelEngine and LabelSandbox, services LabelService
+// besides, and no method touches one with another instance's label. The default network, the agent's volumes and two
+// of the firewall's chains are shared by all instances on the engine.
 package docker

@@ -26,6 +26,10 @@ const (
 	// ownRetries are those of a check that the buildspec gives: a minute at healthEvery.
 	ownRetries = 30
 
+	// uncheckedAge is how long a service without a check has to run until it counts as ready: one whose settings are
+	// wrong mostly ends at once, and is then told of.
+	uncheckedAge = time.Second
+
 	// leastPatience and mostPatience bound the wait for a service, whatever its check allows itself.
 	leastPatience = 5 * time.Minute
 	mostPatience  = 30 * time.Minute
@@ -94,7 +98,7 @@ func (e *Engine) awaitService(ctx context.Context, id string, s runner.Service) 
 			return fmt.Errorf("waiting for service %q: %w", s.Name, err)
 		}
 		ready, why := readiness(in.State)
-		if ready {
+		if ready && (!in.State.Running || !unchecked(in.State) || time.Since(began) >= uncheckedAge) {
 			return nil
 		}
 		if why != "" {
@@ -111,19 +115,26 @@ func (e *Engine) awaitService(ctx context.Context, id string, s runner.Service) 
 	}
 }
 
-// readiness tells whether a started service is ready, or why it will never be.
+// readiness tells whether a started service is ready, or why it will never be. One without a check may have done all
+// that it was to do.
 func readiness(st *container.State) (ready bool, why string) {
 	switch {
 	case st.OOMKilled:
 		return false, "was ended for want of memory before it was ready: raise its memory limit"
+	case unchecked(st) && st.Status == container.StateExited && st.ExitCode == 0:
+		return true, ""
 	case !st.Running && st.Status != container.StateCreated:
 		return false, fmt.Sprintf("ended with status %d before it was ready", st.ExitCode)
-	case st.Health == nil || st.Health.Status == container.NoHealthcheck || st.Health.Status == "":
+	case unchecked(st):
 		return st.Running, ""
 	case st.Health.Status == container.Unhealthy:
 		return false, fmt.Sprintf("is not healthy: its check failed %d times%s", st.Health.FailingStreak, lastCheck(st.Health))
 	}
 	return st.Health.Status == container.Healthy, ""
+}
+
+func unchecked(st *container.State) bool {
+	return st.Health == nil || st.Health.Status == container.NoHealthcheck || st.Health.Status == ""
 }
 
 // lastCheck tells what the last check said.

@@ -158,8 +158,7 @@ func (l *launch) serviceRefused(s runner.Service, err error) error {
 		return &runner.ImageError{Ref: imageName(s.Image), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
 	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
 		return &runner.ImageError{Ref: imageName(s.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + l.facts.goarch}
-	case says(err, "executable file not found", "no such file or directory", "permission denied", "no command specified",
-		"is a directory", "minimum memory limit", "unable to find user", "cannot be empty"):
+	case says(err, `exec: "`, "no command specified", "minimum memory limit", "unable to find user", "no matching entries in"):
 		return &runner.ServiceError{Service: s.Name, Reason: "cannot be started: " + err.Error()}
 	}
 	return fmt.Errorf("starting service %q: %w", s.Name, err)

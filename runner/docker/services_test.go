@@ -98,6 +98,9 @@ func TestServicesThatFail(t *testing.T) {
 		"ends": {func(s *runner.Service) {
 			s.Command = []string{"echo to stdout; sleep 0.5; echo no password given >&2; exit 3"}
 		}, "ended with status 3 before it was ready", "to stdout\nno password given"},
+		"ends unchecked": {func(s *runner.Service) {
+			s.Command, s.Health = []string{"echo no licence; exit 4"}, nil
+		}, "ended with status 4 before it was ready", "no licence"},
 		"unhealthy": {func(s *runner.Service) {
 			s.Command = []string{"echo waiting; exec sleep 60"}
 			s.Health = &runner.Health{Command: "echo not yet; exit 1", Interval: 50 * time.Millisecond, Retries: 2}
@@ -114,7 +117,10 @@ func TestServicesThatFail(t *testing.T) {
 			spec := newSpec(t, e, nil)
 			s := web(spec, "db", "data", "30")
 			tt.change(&s)
-			spec.Services = []runner.Service{s, web(spec, "slow", "x", "30")}
+			spec.Services = []runner.Service{s}
+			if s.Health != nil { // another that would take long is not waited for
+				spec.Services = append(spec.Services, web(spec, "slow", "x", "60"))
+			}
 			err := e.Create(t.Context(), spec)
 			var failed *runner.ServiceError
 			if !errors.As(err, &failed) || failed.Service != "db" || !strings.Contains(failed.Reason, tt.reason) {
@@ -199,6 +205,8 @@ func TestReadiness(t *testing.T) {
 		"healthy":   {container.State{Status: "running", Running: true, Health: health(container.Healthy)}, true, ""},
 		"unhealthy": {container.State{Status: "running", Running: true, Health: health(container.Unhealthy)}, false, "failed 4 times"},
 		"ended":     {container.State{Status: "exited", ExitCode: 2}, false, "status 2"},
+		"done":      {container.State{Status: "exited"}, true, ""},
+		"gave up":   {container.State{Status: "exited", Health: health(container.Unhealthy)}, false, "status 0"},
 		"oom":       {container.State{Status: "exited", ExitCode: 137, OOMKilled: true}, false, "memory limit"},
 	} {
 		if ready, why := readiness(&tt.state); ready != tt.ready || !strings.Contains(why, tt.why) || (why == "") != (tt.why == "") {

@@ -156,7 +156,7 @@ func (e *Engine) beside(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking at network %s: %w", e.bridge, err)
 	}
-	elsewhere := fmt.Errorf("the engine is not on this machine, or this daemon is in a container: %s is not seen here", bridgeName(e.bridge))
+	elsewhere := fmt.Errorf("the engine's networks are not on this machine, as when it is elsewhere or rootless, or this daemon is in a container: %s is not seen here", bridgeName(e.bridge))
 	nic, err := net.InterfaceByName(bridgeName(e.bridge))
 	if err != nil {
 		return elsewhere

@@ -28,9 +28,10 @@ func TestWallRules(t *testing.T) {
 		not        []string
 	}{
 		{false, false, []string{
-			"-A RUNNER-JOBS -d 169.254.0.0/16 -j REJECT", "-A RUNNER-JOBS -m conntrack --ctorigdst 169.254.0.0/16 -j REJECT",
-			"-A RUNNER-JOBS -p udp --dport 53 -j RETURN", "-A RUNNER-HOST -p tcp --dport 2375 -j REJECT", "-A RUNNER-HOST -j RUNNER-JOBS",
-			"-A " + ownChain("i") + " -p tcp --dport 8080 -j REJECT", "-A " + ownChain("i") + " -d 10.0.0.5 -p tcp --dport 81 -j REJECT",
+			"-A RUNNER-JOBS -d 169.254.0.0/16 -j REJECT", "-A RUNNER-JOBS -d 169.254.0.0/16 -p tcp -j REJECT --reject-with tcp-reset",
+			"-A RUNNER-JOBS -m conntrack --ctorigdst 169.254.0.0/16 -j REJECT",
+			"-A RUNNER-JOBS -p udp --dport 53 -j RETURN", "-A RUNNER-HOST -p tcp --dport 2375 -j REJECT --reject-with tcp-reset", "-A RUNNER-HOST -j RUNNER-JOBS",
+			"-A " + ownChain("i") + " -p tcp --dport 8080 -j REJECT --reject-with tcp-reset", "-A " + ownChain("i") + " -d 10.0.0.5 -p tcp --dport 81 -j REJECT --reject-with tcp-reset",
 		}, []string{"fd00", "dport 1 ", "dport 82"}},
 		{true, true, []string{
 			"-A RUNNER-JOBS -d fd00:ec2::254/128 -j DROP", "-A " + ownChain("i") + " -d 2001:db8::1 -p tcp --dport 82 -j DROP",
@@ -201,7 +202,7 @@ func TestWallIsOffOrElsewhere(t *testing.T) {
 	}
 	defer func() { _ = far.api.NetworkRemove(t.Context(), far.bridge) }()
 	far.raiseWall(t.Context())
-	if err := far.FirewallTrouble(); err == nil || !strings.Contains(err.Error(), "not on this machine") {
+	if err := far.FirewallTrouble(); err == nil || !strings.Contains(err.Error(), "not on this machine, as") {
 		t.Errorf("an engine whose bridge is not seen here: %v", err)
 	}
 }

@@ -65,12 +65,21 @@ func (w wallRules) ports() (rules []string) {
 		case !addr.IsUnspecified():
 			to = "-d " + addr.WithZone("").String() + " "
 		}
-		rules = append(rules, fmt.Sprintf("%s-p tcp --dport %d %s", to, l.Port(), w.no()))
+		rules = append(rules, fmt.Sprintf("%s-p tcp --dport %d %s", to, l.Port(), w.reset()))
 	}
 	return rules
 }
 
-// no answers at once where the kernel can, so that a program which looks for a cloud is not kept waiting.
+// reset answers a connection at once, so that a program which looks for a cloud is not kept waiting. What no answers
+// with would reach a connecting program while it cannot yet be told, and make it try again a second later.
+func (w wallRules) reset() string {
+	if w.plain {
+		return "-j DROP"
+	}
+	return "-j REJECT --reject-with tcp-reset"
+}
+
+// no answers what is not TCP.
 func (w wallRules) no() string {
 	if w.plain {
 		return "-j DROP"
@@ -97,13 +106,17 @@ func (w wallRules) restore() string {
 		if net.Addr().Is6() != w.six {
 			continue
 		}
-		add(wallJobs, "-d "+net.String()+" "+w.no())
+		matches := []string{"-d " + net.String()}
 		if !w.plain { // also where the host sends such packets elsewhere, to an agent that gives out credentials
-			add(wallJobs, "-m conntrack --ctorigdst "+net.String()+" "+w.no())
+			matches = append(matches, "-m conntrack --ctorigdst "+net.String())
+		}
+		for _, m := range matches {
+			add(wallJobs, m+" -p tcp "+w.reset())
+			add(wallJobs, m+" "+w.no())
 		}
 	}
 	for _, port := range enginePorts {
-		add(wallHost, fmt.Sprintf("-p tcp --dport %d %s", port, w.no()))
+		add(wallHost, fmt.Sprintf("-p tcp --dport %d %s", port, w.reset()))
 	}
 	add(wallHost, "-j "+wallJobs)
 	for _, rule := range w.ports() {
