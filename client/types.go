@@ -58,6 +58,9 @@ type Job struct {
 	Phases   []Phase   `json:"phases,omitempty"`
 	LogBytes int64     `json:"logBytes"`
 
+	DependsOn []string `json:"dependsOn,omitempty"` // ids of the jobs that must succeed first
+	Ignored   bool     `json:"ignored,omitempty"`   // ignore-failure: the build can succeed although this job failed
+
 	Paused    time.Time     `json:"paused,omitzero"` // since when it is held at a breakpoint; Resume lets it go on
 	Exported  []Variable    `json:"exported,omitempty"`
 	Secondary []string      `json:"secondary,omitempty"` // ids of the secondary artifacts that it left

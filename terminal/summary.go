@@ -183,6 +183,9 @@ func jobTable(o *Output, b client.Build) []string {
 		case job.Attempt > 1:
 			note = Count(job.Attempt, "attempt", "attempts")
 		}
+		if job.Ignored && job.State == "ended" && job.Status != succeeded {
+			note = strings.TrimPrefix(note+", its failure is ignored", ", ")
+		}
 		t.Row(o.sign(signOf(job))+" "+oneLine(job.Name), status, Seconds(job.Seconds), note)
 	}
 	lines := t.lines(o)
