@@ -28,6 +28,7 @@ type Build struct {
 	Author   string    `json:"author,omitempty"`
 	RetryOf  string    `json:"retryOf,omitempty"`
 	Trusted  bool      `json:"trusted"`
+	Fork     bool      `json:"fork,omitempty"` // of a commit that may be anybody's
 	Created  time.Time `json:"created"`
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`

@@ -39,6 +39,9 @@ func Origin(b client.Build) string {
 		parts = append(parts, "by "+oneLine(b.Author))
 	}
 	parts = append(parts, b.Created.Local().Format("2006-01-02 15:04:05 MST"))
+	if b.Fork {
+		return strings.Join(append(parts, "from a fork, not trusted"), " · ")
+	}
 	if b.Trusted {
 		return strings.Join(append(parts, "trusted"), " · ")
 	}
