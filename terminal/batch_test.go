@@ -103,3 +103,31 @@ func TestOnASmallScreenWhatMovesStaysInSight(t *testing.T) {
 		t.Errorf("the rows begin with %s, %s, %s, %s", got[0].Name, got[1].Name, got[2].Name, got[3].Name)
 	}
 }
+
+func TestAPipeIsToldOnceWhatManyJobsShare(t *testing.T) {
+	var waiting, over []client.Job
+	for i := range 500 {
+		w := job(fmt.Sprint(i), fmt.Sprintf("job-%d", i), "queued", inProgress, 0)
+		w.Why = "waits for a slot"
+		e := job(w.ID, w.Name, "ended", stopped, 0)
+		e.Reason = "fast_fail"
+		waiting, over = append(waiting, w), append(over, e)
+	}
+	over[0] = job("0", "job-0", "ended", failed, 1)
+	over[0].Exit = 1
+	var out bytes.Buffer
+	v := &plainView{o: New(&out)}
+	v.update(build(inProgress, waiting...))
+	v.update(build(failed, over...))
+	v.drained(over[0])
+	Summary(v.o, build(failed, over...), nil)
+	text := out.String()
+	for _, want := range []string{"[500 jobs] waits for a slot", "[499 jobs] STOPPED (fast fail)", "[job-0] ✗ FAILED with exit status 1"} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("%q stands %d times in\n%.2000s", want, strings.Count(text, want), text)
+		}
+	}
+	if n := strings.Count(text, "\n"); n > 80 {
+		t.Errorf("a failure of one job takes %d lines", n)
+	}
+}
