@@ -28,6 +28,7 @@ type Build struct {
 	Author   string    `json:"author,omitempty"`
 	RetryOf  string    `json:"retryOf,omitempty"`
 	Trusted  bool      `json:"trusted"`
+	Fork     bool      `json:"fork,omitempty"` // of a commit that may be anybody's
 	Created  time.Time `json:"created"`
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
@@ -57,6 +58,9 @@ type Job struct {
 	Seconds  float64   `json:"seconds"`
 	Phases   []Phase   `json:"phases,omitempty"`
 	LogBytes int64     `json:"logBytes"`
+
+	DependsOn []string `json:"dependsOn,omitempty"` // ids of the jobs that must succeed first
+	Ignored   bool     `json:"ignored,omitempty"`   // ignore-failure: the build can succeed although this job failed
 
 	Paused    time.Time     `json:"paused,omitzero"` // since when it is held at a breakpoint; Resume lets it go on
 	Exported  []Variable    `json:"exported,omitempty"`

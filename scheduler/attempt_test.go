@@ -91,6 +91,25 @@ func TestAStoppedJobIsNotTriedAgain(t *testing.T) {
 	}
 }
 
+func TestFastFailOutweighsARetry(t *testing.T) {
+	s := open(t, statePath(t))
+	plan := fanout(2, true)
+	plan.Jobs[1].Phases = retrying(3).Jobs[0].Phases
+	b := queued(t, s, plan)
+	first, l1 := take(t, s)
+	second, l2 := take(t, s)
+	if err := s.finish(first, l1.attempt.Token, red); err != nil {
+		t.Fatal(err)
+	}
+	<-second.stop // it has been told, and ends as it would have
+	if err := s.finish(second, l2.attempt.Token, runner.Result{Status: wire.StatusFailed, Retry: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustBuild(t, s, b.ID()); got.Status != Failed {
+		t.Errorf("the build is %s, want it to have ended", got.Status)
+	}
+}
+
 func TestWhatAnAttemptLeavesIsInItsRow(t *testing.T) {
 	s := open(t, statePath(t))
 	b := queued(t, s, fanout(2, false))

@@ -49,7 +49,7 @@ func (st *State) Sandboxes() (ids map[string]bool, err error) {
 //  1. the file's pages are sound (bbolt's own check);
 //  2. every build is in the order index, exactly the open ones are in the index of active builds;
 //  3. a project's newest number is not below any of its builds';
-//  4. an ended build has only ended jobs, an open one with a plan has an open job;
+//  4. an ended build has only ended jobs, an open one with a plan has an open job, and as many as it counts;
 //  5. exactly the leased jobs have an attempt in progress, and each of these has its sandbox row;
 //  6. pending triggers exist and are pending, deliveries name triggers that exist.
 func (st *State) Check(report func(problem string)) error {
@@ -128,6 +128,9 @@ func checkJobs(tx *bbolt.Tx, key []byte, b *Build, report func(string)) error {
 		if running && tx.Bucket(bucketSandboxes).Get([]byte(last.Sandbox)) == nil {
 			report(fmt.Sprintf("state.db: the sandbox %s of job %s of %s has no row", last.Sandbox, j.ID, b.ID()))
 		}
+	}
+	if b.Open != 0 && b.Open != open {
+		report(fmt.Sprintf("state.db: build %s counts %d open jobs and has %d", b.ID(), b.Open, open))
 	}
 	switch {
 	case b.Status.Ended() && open > 0:

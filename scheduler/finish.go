@@ -56,6 +56,10 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		s.mu.Lock()
 		now := time.Now()
 		e.state, e.queued, e.notBefore = JobQueued, now, now.Add(pause)
+		select {
+		case <-e.resume: // was meant for the attempt that has ended
+		default:
+		}
 		s.mu.Unlock()
 	} else {
 		s.apply(e.build, after)
@@ -67,7 +71,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 // anotherAttempt decides whether a job is tried again, and says so on its row. A job can forge its result, so that the
 // count is kept here, from the plan.
 func anotherAttempt(b *Build, j *Job, a *Attempt, res runner.Result) (again bool, pause time.Duration) {
-	if b.StopBy != "" {
+	if b.StopBy != "" || b.StopCause != "" {
 		return false, 0
 	}
 	asked := retries(j)

@@ -126,9 +126,9 @@ type Build struct {
 	Created   time.Time `json:"created"`
 	Started   time.Time `json:"started,omitzero"`
 	EndedAt   time.Time `json:"ended,omitzero"`
-	Open      int       `json:"open,omitempty"`   // jobs that have not ended; 0 in rows of older versions, too
-	StopBy    string    `json:"stopBy,omitempty"` // who asked, while it is being stopped
-	StopCause string    `json:"stopCause,omitempty"`
+	Open      int       `json:"open,omitempty"`      // jobs that have not ended; 0 in rows of older versions, too
+	StopBy    string    `json:"stopBy,omitempty"`    // who asked, while it is being stopped
+	StopCause string    `json:"stopCause,omitempty"` // "fast_fail": nothing of it begins any more
 
 	index *planIndex // of Plan
 }

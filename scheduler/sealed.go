@@ -75,7 +75,8 @@ func (s *Scheduler) checkSecrets(ctx context.Context, p *Project, t *Trigger, b 
 				if !userFault(err) {
 					status = Fault
 				}
-				problems = tellOnce(problems, told, secretProblem(v, err))
+				// The vault's words come first: people search for CodeBuild's "Parameter does not exist".
+				problems = tellOnce(problems, told, fmt.Sprintf("%s: %v (for the variable %s)", v.sealed.place, err, v.name))
 			}
 		}
 	}
@@ -115,18 +116,6 @@ func userFault(err error) bool {
 // an untrusted build, which did not ask for it; what its own buildspec names, it cannot do without.
 func doesWithout(b *Build, v *sealed, err error) bool {
 	return v.project && !b.Trusted && errors.Is(err, secrets.ErrForbidden)
-}
-
-// secretProblem begins as CodeBuild's message does, which people search for.
-func secretProblem(v variable, err error) string {
-	what := "Parameter"
-	if v.sealed.what == "secret" {
-		what = "Secret"
-	}
-	if errors.Is(err, secrets.ErrNotFound) {
-		return fmt.Sprintf("%s: %s does not exist: %s, for the variable %s: %v", v.sealed.place, what, v.sealed.ref.Name, v.name, err)
-	}
-	return fmt.Sprintf("%s: %s %s cannot be had for the variable %s: %v", v.sealed.place, strings.ToLower(what), v.sealed.ref.Name, v.name, err)
 }
 
 // openSecrets gives a job's variables their values, in their order, and the values that must be masked. Values rest in

@@ -27,7 +27,7 @@ func (v *safe) Check(_ context.Context, who secrets.Subject, ref secrets.Ref) er
 	case v.locked:
 		return fmt.Errorf("opening the store: %w", secrets.ErrLocked)
 	case !known:
-		return fmt.Errorf("no secret %s: %w", ref.Name, secrets.ErrNotFound)
+		return fmt.Errorf("Parameter does not exist: %s: %w", ref.Name, secrets.ErrNotFound)
 	case !who.Trusted || who.Fork:
 		return fmt.Errorf("secret %s is for trusted builds: %w", ref.Name, secrets.ErrForbidden)
 	}
@@ -113,11 +113,11 @@ func TestWhatABuildMayNotHaveEndsItBeforeItsJobs(t *testing.T) {
 	}{
 		{"all is there", true, func(*Scheduler, *safe, *buildspec.Job) {}, "", nil},
 		{"a parameter does not exist", true, func(_ *Scheduler, v *safe, _ *buildspec.Job) { delete(v.values, secrets.Ref{Name: "/prod/db"}) },
-			Failed, []string{"buildspec.yml:7: Parameter does not exist: /prod/db, for the variable DB"}},
+			Failed, []string{"buildspec.yml:7: Parameter does not exist: /prod/db: not found (for the variable DB)"}},
 		{"several at once", true, func(_ *Scheduler, v *safe, _ *buildspec.Job) { clear(v.values) },
-			Failed, []string{"buildspec.yml:7: Parameter does not exist", "buildspec.yml:8: Parameter does not exist", "buildspec.yml:10: Secret does not exist"}},
+			Failed, []string{"buildspec.yml:7: Parameter does not exist", "buildspec.yml:8: Parameter does not exist", "buildspec.yml:10: Parameter does not exist: npm"}},
 		{"the build is not trusted", false, func(*Scheduler, *safe, *buildspec.Job) {},
-			Failed, []string{"buildspec.yml:7: parameter /prod/db cannot be had for the variable DB: secret /prod/db is for trusted builds"}},
+			Failed, []string{"buildspec.yml:7: secret /prod/db is for trusted builds"}},
 		{"the store is locked", true, func(_ *Scheduler, v *safe, _ *buildspec.Job) { v.locked = true }, Fault, []string{"has no key"}},
 		{"there is no store", true, func(s *Scheduler, _ *safe, _ *buildspec.Job) { s.vault = nil }, Failed, []string{"-e NAME=VALUE"}},
 		{"a name cannot be completed", true, func(_ *Scheduler, _ *safe, j *buildspec.Job) { j.Parameters[0].From = "/$TEAM/db" },

@@ -35,6 +35,7 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 	copy(before, jobs)
 	if req, due := fastFail(b, jobs); due {
 		stopJobs(jobs, req, now, after)
+		b.StopCause = req.Reason
 	}
 	blocked := make([]int, 0, len(jobs))
 	for i := range jobs {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/scheduler"
 )
@@ -104,8 +105,16 @@ func (a *api) wholeBuild(id string) (client.Build, error) {
 	out.Jobs = make([]client.Job, len(jobs))
 	for i := range jobs {
 		out.Jobs[i] = a.showJob(&jobs[i])
+		if b.Plan != nil && i < len(b.Plan.Jobs) && b.Plan.Jobs[i].ID == jobs[i].ID {
+			planned(&out.Jobs[i], &b.Plan.Jobs[i])
+		}
 	}
 	return out, nil
+}
+
+// planned adds to a job what its plan says of it.
+func planned(j *client.Job, pj *buildspec.Job) {
+	j.Image, j.DependsOn, j.Ignored = pj.Image, pj.DependsOn, pj.IgnoreFailure
 }
 
 func (a *api) stopBuild(ctx context.Context, in *BuildInput) (*jsonOut[client.Build], error) {

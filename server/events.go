@@ -53,7 +53,7 @@ func (a *api) sendEvents(ctx context.Context, s *stream, b client.Build, changed
 		if err := sendEvent(s, n, b); err != nil || ended(b) {
 			return
 		}
-		if !wait(ctx, nil, eventPause) || !a.untilChange(ctx, s, changed) {
+		if !wait(ctx, nil, pauseFor(len(b.Jobs))) || !a.untilChange(ctx, s, changed) {
 			return
 		}
 		var err error
@@ -62,6 +62,13 @@ func (a *api) sendEvents(ctx context.Context, s *stream, b client.Build, changed
 			return
 		}
 	}
+}
+
+// pauseFor is the least time between two events of a build. That of a large batch is megabytes long, and some job of it
+// changes all the time.
+func pauseFor(jobs int) time.Duration {
+	const small = 200
+	return eventPause * time.Duration(1+jobs/small)
 }
 
 // untilChange waits for a change and keeps the connection alive meanwhile. It returns now and then without one, too:

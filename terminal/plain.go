@@ -35,14 +35,55 @@ func (v *plainView) update(b client.Build) {
 		v.done, v.told = map[string]bool{}, map[string]bool{}
 		v.o.Lines(Header(b))
 	}
+	var unbegun crowd
 	for _, job := range b.Jobs {
+		if v.several && job.State == "ended" && job.Attempt == 0 && !v.told[job.ID] {
+			unbegun.add(cause(job), job)
+			v.told[job.ID] = true
+			continue
+		}
 		v.tellEnd(job)
 	}
+	unbegun.tell(v, func(job client.Job) string { return jobVerdict(v.o, job) })
 	v.tick()
+}
+
+// crowd collects jobs of which the same is to be said.
+type crowd struct {
+	words []string // in the order in which they came
+	jobs  map[string][]client.Job
+}
+
+func (c *crowd) add(word string, job client.Job) {
+	if c.jobs == nil {
+		c.jobs = map[string][]client.Job{}
+	}
+	if len(c.jobs[word]) == 0 {
+		c.words = append(c.words, word)
+	}
+	c.jobs[word] = append(c.jobs[word], job)
+}
+
+// fewJobs is of how many jobs the same is said one by one.
+const fewJobs = 8
+
+// tell says it of each job, or of many together.
+func (c *crowd) tell(v *plainView, line func(client.Job) string) {
+	for _, word := range c.words {
+		jobs := c.jobs[word]
+		if len(jobs) > fewJobs {
+			v.o.Lines("[" + Number(len(jobs)) + " jobs] " + oneLine(word))
+			continue
+		}
+		for _, job := range jobs {
+			v.o.Lines(v.prefix(job) + line(job))
+		}
+	}
 }
 
 // tick says what waiting jobs wait for, once it is longer than a moment.
 func (v *plainView) tick() {
+	var waiting crowd
 	for _, job := range v.build.Jobs {
 		waits := job.Why != "" && (job.State == "queued" || job.State == "blocked" || !job.Paused.IsZero())
 		if !waits {
@@ -54,9 +95,10 @@ func (v *plainView) tick() {
 		}
 		if job.Why != v.why[job.ID] && time.Since(v.since[job.ID]) >= v.wait {
 			v.why[job.ID] = job.Why
-			v.o.Lines(v.prefix(job) + oneLine(job.Why))
+			waiting.add(job.Why, job)
 		}
 	}
+	waiting.tell(v, func(job client.Job) string { return oneLine(job.Why) })
 }
 
 // tellEnd says how one of several jobs ended, after the last line of its log.

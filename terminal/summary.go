@@ -39,6 +39,9 @@ func Origin(b client.Build) string {
 		parts = append(parts, "by "+oneLine(b.Author))
 	}
 	parts = append(parts, b.Created.Local().Format("2006-01-02 15:04:05 MST"))
+	if b.Fork {
+		return strings.Join(append(parts, "from a fork, not trusted"), " · ")
+	}
 	if b.Trusted {
 		return strings.Join(append(parts, "trusted"), " · ")
 	}
@@ -76,12 +79,16 @@ func causes(o *Output, b client.Build) []string {
 	if len(b.Jobs) == 1 && b.Status == inProgress && b.Jobs[0].Why != "" {
 		lines = append(lines, waits(b.Jobs[0])+oneLine(b.Jobs[0].Why))
 	}
+	told := 0
 	for _, job := range b.Jobs {
-		if job.Reason == "dependency_failed" {
-			continue // the job that it depends on is the cause
+		if consequence(job) {
+			continue // another job is the cause
 		}
 		if job.State != "ended" || job.Status == succeeded || (len(b.Jobs) == 1 && b.Message != "") {
 			continue // of an only job, the build's message says it all
+		}
+		if told++; told > manyCauses {
+			continue
 		}
 		lines = append(lines, fmt.Sprintf("%s %s  %s", o.sign(job.Status), o.paint(bold, oneLine(job.Name)), cause(job)))
 		if job.Command != "" {
@@ -91,10 +98,21 @@ func causes(o *Output, b client.Build) []string {
 			lines = append(lines, "  "+indent(job.Message))
 		}
 	}
+	if told > manyCauses {
+		lines = append(lines, fmt.Sprintf("… and %s more that did not succeed", Number(told-manyCauses)))
+	}
 	for _, w := range b.Warnings {
 		lines = append(lines, warning(w))
 	}
 	return lines
+}
+
+// manyCauses is how many jobs are told of one by one as causes.
+const manyCauses = 20
+
+// consequence is true of jobs that ended because of another one.
+func consequence(job client.Job) bool {
+	return job.Reason == "dependency_failed" || job.Reason == "fast_fail"
 }
 
 // waits introduces what a job waits for; of one at a breakpoint the reason says it all.
@@ -183,6 +201,9 @@ func jobTable(o *Output, b client.Build) []string {
 		case job.Attempt > 1:
 			note = Count(job.Attempt, "attempt", "attempts")
 		}
+		if job.Ignored && job.State == "ended" && job.Status != succeeded {
+			note = strings.TrimPrefix(note+", its failure is ignored", ", ")
+		}
 		t.Row(o.sign(signOf(job))+" "+oneLine(job.Name), status, Seconds(job.Seconds), note)
 	}
 	lines := t.lines(o)
@@ -236,7 +257,7 @@ func tableJobs(jobs []client.Job) (some []client.Job, left string) {
 
 // tells is true of jobs that somebody looks for in a long list.
 func tells(job client.Job) bool {
-	return job.State == "leased" || (job.State == "ended" && job.Status != succeeded && job.Reason != "dependency_failed")
+	return job.State == "leased" || (job.State == "ended" && job.Status != succeeded && !consequence(job))
 }
 
 // wideJobs is how many jobs' phases stand side by side; of more, only the slowest of each phase is shown.

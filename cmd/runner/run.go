@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +86,7 @@ func newRun(a *app) *cobra.Command {
 
 // debugFlag adds --debug, which makes codebuild-breakpoint hold the build.
 func debugFlag(cmd *cobra.Command, debug *bool) {
-	cmd.Flags().BoolVar(debug, "debug", false, "hold the build at codebuild-breakpoint until codebuild-resume or: runner resume")
+	cmd.Flags().BoolVar(debug, "debug", false, "hold the build at codebuild-breakpoint until codebuild-resume or runner resume (runner run: Enter)")
 }
 
 func runLimits(l *config.Limits, memory, timeout string) (err error) {
@@ -104,6 +105,18 @@ func runLimits(l *config.Limits, memory, timeout string) (err error) {
 		return fmt.Errorf("--%s: %s", wrong.Field, wrong.Message)
 	}
 	return nil
+}
+
+// resumeOnEnter lets a local build go on from its breakpoint with each line that is entered: its daemon is in this
+// process, where runner resume does not reach it.
+func (a *app) resumeOnEnter(ctx context.Context, l daemon.Local) {
+	fmt.Fprintln(a.err, "a build that waits at codebuild-breakpoint goes on when you press Enter here")
+	lines := bufio.NewScanner(a.in)
+	for lines.Scan() && ctx.Err() == nil {
+		if _, err := l.Client.Resume(ctx, l.Build, ""); err != nil {
+			fmt.Fprint(a.err, a.describe(err))
+		}
+	}
 }
 
 // runLocal builds and follows. The first interrupt stops the build and is followed to its end, the second one
@@ -136,6 +149,9 @@ func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts strin
 			}
 		}
 		a.warnNoHistory(l.Sent)
+		if o.Debug {
+			go a.resumeOnEnter(ctx, l)
+		}
 		f := following{app: a, client: l.Client, build: l.Build, artifacts: artifacts}
 		return f.follow(ctx)
 	})

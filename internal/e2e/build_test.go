@@ -367,6 +367,15 @@ func TestAForksPullRequestWaitsAndAnOwnOneBuildsItsHead(t *testing.T) {
 	if err != nil || tr.Outcome != "waiting" || len(tr.Builds) != 0 {
 		t.Errorf("a fork's pull request ended as %s with %v (%v), want it to wait", tr.Outcome, tr.Builds, err)
 	}
+	if _, err := d.Approve(ctx, tr.ID, head); err != nil {
+		t.Fatal(err)
+	}
+	if tr, err = d.WaitTrigger(ctx, tr.ID); err != nil || len(tr.Builds) != 1 || tr.ApprovedBy == "" {
+		t.Fatalf("approved, it made %v (%s %s, %v), want one build", tr.Builds, tr.Outcome, tr.Reason, err)
+	}
+	if b = d.ended(tr.Builds[0], "SUCCEEDED"); b.Trusted || b.Commit != head {
+		t.Errorf("the approved build is of %s, trusted %t", b.Commit, b.Trusted)
+	}
 }
 
 func pullRequest(base, head, sha string) delivery {
