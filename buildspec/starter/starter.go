@@ -13,6 +13,8 @@ type Result struct {
 	Text  string   // of the file
 	Found []string // what was found, a sentence each: "go.mod asks for Go 1.26"
 	Notes []string // what to know or to do next, a sentence each
+
+	Privileged bool // its job asks for privileged-mode, which runner run and projects must permit
 }
 
 // language is one that this package can write for.
