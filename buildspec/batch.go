@@ -14,19 +14,56 @@ func (c *checker) batch(e entry) {
 	if !ok {
 		return
 	}
-	b := &Batch{}
+	b := &Batch{at: e.at}
 	before := c.counts[SeverityError]
 	c.section(batchSection, n, map[string]func(entry){
 		"fast-fail":    func(e entry) { b.FastFail = c.flag(e, "batch.fast-fail") },
+		"build-graph":  func(e entry) { b.Graph = c.entries(e, graphEntry, "batch.build-graph") },
+		"build-list":   func(e entry) { b.List = c.entries(e, listEntry, "batch.build-list") },
+		"build-matrix": func(e entry) { b.Matrix = c.matrix(e) },
 		"build-fanout": func(e entry) { b.Fanout = c.fanout(e) },
 	})
-	if b.Fanout == nil && c.counts[SeverityError] == before {
+	kinds := 0
+	first := ""
+	for _, e := range n.entries {
+		if k := e.key; k == "build-graph" || k == "build-list" || k == "build-matrix" || k == "build-fanout" {
+			if kinds++; kinds == 1 {
+				first = k
+				continue
+			}
+			c.fail(e.at, complaint{
+				message: fmt.Sprintf("batch has both %s and %s, and can have one kind", first, k),
+				hint:    "keep one; a build-graph without depend-on runs its jobs at once, like a build-list",
+			})
+		}
+	}
+	if kinds == 0 && c.counts[SeverityError] == before {
 		c.warn(e.at, complaint{
-			message: "batch has no build-fanout: the build is one job",
-			hint:    "add build-fanout: with parallelism:, or remove batch",
+			message: "batch has no build-graph, build-list, build-matrix or build-fanout: the build is one job",
+			hint:    "add one of them, or remove batch",
 		})
 	}
 	c.spec.Batch = b
+}
+
+// withoutFile is the first job of a graph, list or matrix that names no buildspec, as a message says it. bare is false
+// where all name one; who is "" where the batch makes no jobs at all.
+func (b *Batch) withoutFile() (at mark, who string, bare bool) {
+	if b.Matrix != nil {
+		for _, a := range b.Matrix.Axes {
+			if a.Key == axisBuildspec {
+				return mark{}, "", false
+			}
+		}
+		return b.Matrix.at, "the jobs of batch.build-matrix name", true
+	}
+	entries := append(b.Graph[:len(b.Graph):len(b.Graph)], b.List...)
+	for _, e := range entries {
+		if e.Buildspec == "" {
+			return e.at, "the job " + e.Identifier + " names", true
+		}
+	}
+	return mark{}, "", len(entries) == 0
 }
 
 func (c *checker) fanout(e entry) *Fanout {

@@ -8,14 +8,15 @@ import (
 // checker makes a Spec of a tree. It goes on after a mistake, so that all of them are told at once.
 type checker struct {
 	*report
-	spec *Spec
+	spec   *Spec
+	places map[string]mark // of what only the whole file can judge, by path
 }
 
 // section walks a mapping key by key: each known one goes to its reader, the others are told.
 func (c *checker) section(s section, n *node, readers map[string]func(entry)) {
 	for _, e := range n.entries {
 		e.at.width = max(1, e.at.width)
-		k, ok := s.find(e.key)
+		k, ok := s.find(e.key, c.spec.Version)
 		switch {
 		case !ok:
 			c.unknown(s, e)
@@ -25,8 +26,19 @@ func (c *checker) section(s section, n *node, readers map[string]func(entry)) {
 				hint:    k.hint,
 			})
 		default:
+			c.older(s, k, e)
 			readers[e.key](e)
 		}
+	}
+}
+
+// older tells of a key that is younger than the file's version. It is obeyed all the same.
+func (c *checker) older(s section, k key, e entry) {
+	if k.newer && c.spec.Version == "0.1" {
+		c.warn(e.at, complaint{
+			message: fmt.Sprintf("%q %s came with version 0.2: it is obeyed here, and CodeBuild may ignore it in a file of version 0.1", k.name, s.in()),
+			hint:    "write version: 0.2",
+		})
 	}
 }
 

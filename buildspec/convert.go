@@ -18,6 +18,7 @@ type converter struct {
 	anchors map[string]*node
 	nodes   int
 	full    bool // maxNodes was passed, and told
+	stand   rune // stands for a tab in the texts, 0 if nothing does
 }
 
 // spend counts nodes against the bound.
@@ -48,7 +49,8 @@ func (c *converter) node(n ast.Node, at mark) *node {
 		return c.scalar(n.GetToken(), c.plainText(n))
 	case *ast.LiteralNode:
 		head := place(c.src, n.Start)
-		return c.checked(&node{kind: scalar, at: head, text: n.Value.Value, size: 1})
+		text := c.blockText(n.Value.Value, n.Start.Type == token.FoldedType, head)
+		return c.checked(&node{kind: scalar, at: head, text: text, size: 1})
 	case *ast.MappingNode:
 		return c.mapping(n.Values, c.mappingPlace(n))
 	case *ast.MappingValueNode:
@@ -85,9 +87,12 @@ func (c *converter) scalar(tk *token.Token, text string) *node {
 	return c.checked(&node{kind: scalar, at: place(c.src, tk), text: text, plain: !quoted, size: 1})
 }
 
-// checked refuses a text that holds a NUL, which an escape can make and which no environment, path or command can
-// carry.
+// checked puts back the tabs of a text, and refuses one that holds a NUL, which an escape can make and which no
+// environment, path or command can carry.
 func (c *converter) checked(n *node) *node {
+	if c.stand != 0 {
+		n.text = strings.ReplaceAll(n.text, string(c.stand), "\t")
+	}
 	if strings.ContainsRune(n.text, 0) {
 		c.fail(n.at, complaint{
 			message: `this text holds a NUL character ("\0")`,

@@ -19,10 +19,45 @@ var (
 
 func (c *checker) env(e entry) {
 	if n, ok := c.block(e, "env"); ok {
+		to := &c.spec.Env
 		c.section(envSection, n, map[string]func(entry){
-			"variables": c.variables, "shell": c.shell, "image": c.image,
+			"variables":             func(e entry) { to.Variables = c.variables(e, "env.variables") },
+			"shell":                 c.shell,
+			"image":                 func(e entry) { to.Image = c.image(e, "env.image", "the project's image is used") },
+			"parameter-store":       c.parameters,
+			"secrets-manager":       c.secrets,
+			"exported-variables":    c.exported,
+			"git-credential-helper": func(e entry) { to.GitCredentials = c.flag(e, "env.git-credential-helper") },
 		})
 	}
+}
+
+// oldEnv is version 0.1's environment_variables. What env.variables sets as well, wins.
+func (c *checker) oldEnv(e entry) {
+	if n, ok := c.block(e, oldEnvSection.name); ok {
+		c.section(oldEnvSection, n, map[string]func(entry){
+			"plaintext": func(e entry) {
+				c.spec.Env.Variables = append(c.variables(e, "environment_variables.plaintext"), c.spec.Env.Variables...)
+			},
+		})
+	}
+}
+
+// proxy is accepted without effect, and told.
+func (c *checker) proxy(e entry) {
+	n, ok := c.block(e, proxySection.name)
+	if !ok {
+		return
+	}
+	to := &c.spec.Proxy
+	c.section(proxySection, n, map[string]func(entry){
+		"upload-artifacts": func(e entry) { to.UploadArtifacts = c.flag(e, "proxy.upload-artifacts") },
+		"logs":             func(e entry) { to.Logs = c.flag(e, "proxy.logs") },
+	})
+	c.warn(e.at, complaint{
+		message: "proxy has no effect here: logs and artifacts do not leave by way of the job's network",
+		hint:    "remove it, unless the file is for CodeBuild too; the proxy of jobs is a setting of the daemon",
+	})
 }
 
 func (c *checker) shell(e entry) {
@@ -39,8 +74,8 @@ func (c *checker) shell(e entry) {
 	for _, s := range laterShell {
 		if strings.EqualFold(text, s) {
 			c.fail(e.value.at, complaint{
-				message: fmt.Sprintf("the shell %q is not supported by this release", text),
-				hint:    "jobs run on Linux: write sh or bash, and call other shells from a command",
+				message: fmt.Sprintf("the shell %q is of Windows, and jobs run on Linux", text),
+				hint:    "write sh or bash, and call other shells from a command",
 			})
 			return
 		}
@@ -51,31 +86,39 @@ func (c *checker) shell(e entry) {
 	})
 }
 
-// image is Runner's own key: the image that the jobs run in.
-func (c *checker) image(e entry) {
-	text, ok := c.text(e, "env.image")
+// image is the reference of an image, "" where nothing is said. instead tells what is used then.
+func (c *checker) image(e entry, what, instead string) string {
+	text, ok := c.text(e, what)
 	switch {
 	case !ok:
+		return ""
 	case text == "":
 		c.warn(e.value.at, complaint{
-			message: "env.image is empty: the project's image is used",
+			message: what + " is empty: " + instead,
 			hint:    "name an image, or remove the key",
 		})
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+	case !isImage(text):
 		c.fail(e.value.at, complaint{
-			message: fmt.Sprintf("env.image must name an image, but %q holds white space", shorten(text)),
+			message: fmt.Sprintf("%s must name an image, but %q holds white space", what, shorten(text)),
 			hint:    "write a reference like golang:1.26 or registry.example.com/team/build@sha256:…",
 		})
 	default:
-		c.spec.Env.Image = text
+		return text
 	}
+	return ""
 }
 
-func (c *checker) variables(e entry) {
-	n, ok := c.block(e, "env.variables")
+func isImage(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
+// variables are a mapping of names to literal values.
+func (c *checker) variables(e entry, what string) []Var {
+	n, ok := c.block(e, what)
 	if !ok {
-		return
+		return nil
 	}
+	var all []Var
 	for _, v := range n.entries {
 		if !c.variableName(v) {
 			continue
@@ -83,20 +126,21 @@ func (c *checker) variables(e entry) {
 		switch v.value.kind {
 		case scalar:
 			c.selfReference(v)
-			c.spec.Env.Variables = append(c.spec.Env.Variables, Var{Name: v.key, Value: v.value.text})
+			all = append(all, Var{Name: v.key, Value: v.value.text})
 		case null:
 			c.warn(v.value.at, complaint{
 				message: fmt.Sprintf("the variable %s has no value: it is set to the empty text", shorten(v.key)),
 				hint:    fmt.Sprintf(`say so: %s: ""`, shorten(v.key)),
 			})
-			c.spec.Env.Variables = append(c.spec.Env.Variables, Var{Name: v.key})
+			all = append(all, Var{Name: v.key})
 		default:
 			c.wrong(v.value, "the value of the variable "+shorten(v.key), "text")
 		}
 	}
+	return all
 }
 
-// switches are CodeBuild's settings in the form of variables.
+// switches are CodeBuild's settings in the form of variables, which a file may set.
 var switches = []string{"CODEBUILD_CONFIG_AUTO_DISCOVER", "CODEBUILD_CONFIG_AUTO_DISCOVER_DIR"}
 
 // ownNames are variables that the agent sets after those of the file.
@@ -113,7 +157,6 @@ func (c *checker) variableName(v entry) bool {
 	}
 	switch {
 	case slices.Contains(switches, v.key):
-		c.warn(v.at, complaint{message: v.key + " has no effect before reports are supported; nothing is discovered"})
 	case slices.Contains(ownNames, v.key):
 		c.warn(v.at, complaint{
 			message: fmt.Sprintf("the variable %s is set by the runner: this value has no effect", v.key),

@@ -43,6 +43,15 @@ func TestHostile(t *testing.T) {
 		"a NUL":                     {"version: 0.2\x00", "control character U+0000"},
 		"a NUL by escape":           {"version: 0.2\nenv: {variables: {A: \"x\\0y\"}}" + tail, "NUL character"},
 		"a tag of another program":  {"version: !!python/object:os.system 0.2" + tail, "has no meaning"},
+		"a pattern that is long":    {"version: 0.2\nphases: {build: {on-failure: RETRY-" + many("a", 2000) + "}}", "may have 1000"},
+		"a pattern that repeats":    {"version: 0.2\nphases: {build: {on-failure: 'RETRY-((a{1000}){1000}){1000}'}}", "not RE2"},
+		"a count without end":       {"version: 0.2\nphases: {build: {on-failure: RETRY-" + many("9", 5000) + "}}", "from 0 to 100"},
+		"colons without end":        {"version: 0.2\nenv: {secrets-manager: {A: 'a" + many(":", 5000) + "'}}" + tail, "may have 4"},
+		"lists without end":         {"version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {" + axes(60, 1) + "}}}}}" + tail, "which may have 50"},
+		"services without end":      {"version: 0.2\nx-runner: {services: {" + each(20, "s%d: {image: a}") + "}}" + tail, "a job may have 16"},
+		"a cycle of thousands":      {"version: 0.2\nbatch: {build-graph: [" + ring(1500) + "]}" + tail, "wait for one another: j0 → j1"},
+		"identifiers that are long": {"version: 0.2\nbatch: {build-list: [{identifier: " + many("a", 200_000) + "}]}" + tail, "cannot identify a job"},
+		"wild paths":                {"version: 0.2\nbatch: {build-list: [{identifier: a, buildspec: " + many("../", 10_000) + "etc/passwd}]}" + tail, "is outside"},
 		"a list as a key":           {"version: 0.2\n? [a, b]\n: c" + tail, "not YAML"},
 	}
 	for name, c := range cases {
@@ -61,6 +70,29 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// each is a text with a number in it, several times.
+func each(n int, format string) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = fmt.Sprintf(format, i)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// axes are lists of so many values.
+func axes(n, values int) string {
+	return each(n, "V%d: ["+strings.TrimSuffix(strings.Repeat("x, ", values), ", ")+"]")
+}
+
+// ring is a graph in which every job waits for the next one.
+func ring(n int) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = fmt.Sprintf("{identifier: j%d, depend-on: [j%d]}", i, (i+1)%n)
+	}
+	return strings.Join(parts, ", ")
 }
 
 func staircase(depth int) string {
@@ -99,17 +131,35 @@ func checkProblems(t *testing.T, problems []Problem, file string) {
 	}
 }
 
-// TestPlanIsBounded: shards and aliases cannot make a short file a gigabyte of state.
+// TestPlanIsBounded: shards, aliases and matrices cannot make a short file a gigabyte of state, nor other files a day
+// of work.
 func TestPlanIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 500_000)
-	text := "version: 0.2\nbatch: {build-fanout: {parallelism: 256}}\nphases: {build: {commands: [" + long + "]}}\n"
-	spec, err := Parse(DefaultFile, []byte(text))
-	if err != nil {
-		t.Fatal(err)
+	other := "version: 0.2\nphases: {build: {commands: [" + long + "]}}\n"
+	files := func(n int) string {
+		return "version: 0.2\nbatch: {build-list: [" + each(n, "{identifier: j%[1]d, buildspec: f%[1]d.yml}") + "]}\n"
 	}
-	_, err = spec.Plan(Options{})
-	if err == nil || !strings.Contains(err.Error(), "over 256 jobs") {
-		t.Errorf("got %v, want a refusal that names the jobs", err)
+	for name, c := range map[string]struct{ text, want string }{
+		"shards":               {"version: 0.2\nbatch: {build-fanout: {parallelism: 256}}\nphases: {build: {commands: [" + long + "]}}\n", "over 256 jobs, and may have 16777216"},
+		"a matrix":             {"version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {" + axes(2, 100) + "}}}}}\nphases: {build: {commands: [" + long + "]}}\n", "over 10000 jobs"},
+		"a matrix of many":     {"version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {" + axes(50, 100) + "}}}}}" + tail, "more jobs than can be counted here"},
+		"variables of many":    {"version: 0.2\nbatch: {build-matrix: {static: {env: {variables: {" + each(3000, "S%d: x") + "}}}, dynamic: {env: {variables: {" + axes(2, 100) + "}}}}}" + tail, "over 10000 jobs"},
+		"files without end":    {files(150), "more than 100 other files"},
+		"files that are large": {files(50), "more than 4194304 bytes together"},
+	} {
+		spec, err := Parse(DefaultFile, []byte(c.text))
+		if err != nil {
+			t.Fatalf("%s: %s", name, shorten(err.Error()))
+		}
+		_, err = spec.Plan(Options{Read: func(path string) ([]byte, error) {
+			if name == "files that are large" {
+				return []byte(other), nil
+			}
+			return []byte("version: 0.2" + tail), nil
+		}})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want a refusal that says %q", name, err, c.want)
+		}
 	}
 }
 

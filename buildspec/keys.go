@@ -1,95 +1,52 @@
 package buildspec
 
-// key is one key of the language. A refused one is CodeBuild's, and this release cannot honour it.
+// key is one key of the language.
 type key struct {
-	name    string
-	refused bool
+	name  string
+	about string // what it does, for editors
+	value shape
+
+	newer   bool   // came with version 0.2: told in a file of version 0.1
+	older   bool   // of version 0.1 alone
+	refused bool   // this release cannot honour it
 	hint    string // what to do instead, for a refused key
 }
 
-// section is a mapping of the language with the keys that it may have. The tables below, schema.json and
-// docs/buildspec.md agree; a test holds them together.
+// section is a mapping of the language with the keys that it may have. Parser, schema.json and the hints all come
+// from the tables of sections (tables.go).
 type section struct {
 	name string // as messages name it, "" for the top level
 	keys []key
+	must []string // keys that the schema requires
 	// closed sections take no other key at all: another one is an error, not a warning.
 	closed bool
 }
 
-const laterHint = "remove it, or run this buildspec with a release that supports it"
-
-func known(names ...string) []key {
-	keys := make([]key, len(names))
-	for i, n := range names {
-		keys[i] = key{name: n}
-	}
-	return keys
+// named is the section under another name: that of one report, one entry, one service.
+func (s section) named(name string) section {
+	s.name = name
+	return s
 }
 
-func refused(hint string, names ...string) []key {
-	keys := make([]key, len(names))
-	for i, n := range names {
-		keys[i] = key{name: n, refused: true, hint: hint}
-	}
-	return keys
-}
-
-func keysOf(groups ...[]key) []key {
-	var all []key
-	for _, g := range groups {
-		all = append(all, g...)
-	}
-	return all
-}
-
-var (
-	topSection = section{name: "", keys: keysOf(
-		known("version", "env", "phases", "artifacts", "batch"),
-		refused("remove it: the proxy of jobs is a setting of the daemon", "proxy"),
-		refused(laterHint, "run-as", "reports", "cache"),
-	)}
-	envSection = section{name: "env", keys: keysOf(
-		known("variables", "shell", "image"),
-		refused(laterHint, "parameter-store", "secrets-manager", "exported-variables", "git-credential-helper"),
-	)}
-	phasesSection = section{name: "phases", closed: true, keys: known("install", "pre_build", "build", "post_build")}
-	artifactsKeys = keysOf(
-		known("files", "name", "discard-paths", "base-directory", "exclude-paths", "enable-symlinks", "s3-prefix", "type"),
-		refused("remove it, and list its files under artifacts.files", "secondary-artifacts"),
-	)
-	artifactsSection = section{name: "artifacts", keys: artifactsKeys}
-	batchSection     = section{name: "batch", keys: keysOf(
-		known("fast-fail", "build-fanout"),
-		refused(laterHint, "build-graph", "build-list", "build-matrix"),
-	)}
-	fanoutSection = section{name: "batch.build-fanout", keys: known("parallelism", "ignore-failure")}
-)
-
-// phaseSection is the section of one phase. Only install has runtime-versions.
-func phaseSection(name string) section {
-	keys := keysOf(known("commands", "finally", "on-failure"), refused(laterHint, "run-as"))
-	if name == "install" {
-		keys = append(keys, refused("remove it, and name an image that holds these versions in env.image", "runtime-versions")...)
-	}
-	return section{name: "phases." + name, keys: keys}
-}
-
-// allSections are the sections of the language, outermost first.
-func allSections() []section {
-	all := []section{topSection, envSection, phasesSection}
-	for _, k := range phasesSection.keys {
-		all = append(all, phaseSection(k.name))
-	}
-	return append(all, artifactsSection, batchSection, fanoutSection)
-}
-
-func (s section) find(name string) (key, bool) {
+// find is the key of a name in a file of some version. Keys that the version does not have are not found.
+func (s section) find(name, version string) (key, bool) {
 	for _, k := range s.keys {
-		if k.name == name {
+		if k.name == name && (!k.older || version == "0.1") {
 			return k, true
 		}
 	}
 	return key{}, false
+}
+
+// supported are the names of the keys that a file of version 0.2 may have.
+func (s section) supported() []string {
+	var names []string
+	for _, k := range s.keys {
+		if !k.refused && !k.older {
+			names = append(names, k.name)
+		}
+	}
+	return names
 }
 
 // path names a key of the section in full: "batch.fast-fail".

@@ -1,6 +1,9 @@
 package buildspec
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Parse reads and checks a buildspec. file is its name in messages. The error is always an *Error, which holds
 // everything that is wrong, not only the first; what is only doubtful is in Spec.Warnings.
@@ -17,7 +20,7 @@ func Parse(file string, data []byte) (*Spec, error) {
 	if rep.failed() {
 		return nil, rep.err() // what aliases and tags left out would look like further mistakes
 	}
-	c := &checker{report: rep, spec: &Spec{File: file, src: src}}
+	c := &checker{report: rep, spec: &Spec{File: file, src: src}, places: map[string]mark{}}
 	c.root(root)
 	if err := rep.err(); err != nil {
 		return nil, err
@@ -41,23 +44,72 @@ func (c *checker) root(n *node) {
 		})
 		return
 	}
-	readers := map[string]func(entry){
-		"version": c.version, "env": c.env, "phases": c.phases, "artifacts": c.artifacts, "batch": c.batch,
-	}
-	c.section(topSection, n, readers)
-	if n.get("version") == nil {
-		c.fail(n.at, complaint{message: "the key version is missing", hint: "add the line: version: 0.2"})
-	}
+	c.version(n)
+	c.section(topSection, n, map[string]func(entry){
+		"version": func(entry) {}, // read already: the other keys depend on it
+		"run-as":  func(e entry) { c.spec.RunAs = c.user(e, "run-as") },
+		"env":     c.env, "environment_variables": c.oldEnv, "proxy": c.proxy,
+		"phases": c.phases, "reports": c.reports, "artifacts": c.artifacts, "cache": c.cache,
+		"batch": c.batch, "x-runner": c.runner,
+	})
+	c.together(n)
+}
+
+// together judges what several keys say of one another.
+func (c *checker) together(n *node) {
 	if n.get("phases") == nil {
-		c.fail(n.at, complaint{
-			message: "the key phases is missing, so there is nothing to run",
-			hint:    "add phases: with build: and its commands: as a list",
-		})
+		c.withoutPhases(n)
+	}
+	c.variableTwice()
+	for i := range c.spec.Phases {
+		p := &c.spec.Phases[i]
+		if p.RunAs == "" {
+			p.RunAs = c.spec.RunAs
+		}
+		if p.RunAs == root {
+			p.RunAs = ""
+		}
 	}
 }
 
-// version refuses every language but 0.2.
-func (c *checker) version(e entry) {
+// withoutPhases judges a file that has none: every job of its batch must name another file.
+func (c *checker) withoutPhases(n *node) {
+	c.spec.noPhases = true
+	for _, k := range phasesSection.keys {
+		c.spec.Phases = append(c.spec.Phases, Phase{Name: strings.ToUpper(k.name)})
+	}
+	if b := c.spec.Batch; b != nil && b.Fanout == nil {
+		at, who, bare := b.withoutFile()
+		if !bare {
+			return
+		}
+		if who != "" {
+			c.fail(at, complaint{
+				message: who + " no buildspec, and this file has no phases to run",
+				hint:    "add buildspec: with the path of a file, or add phases: to this one",
+			})
+			return
+		}
+	}
+	c.fail(n.at, complaint{
+		message: "the key phases is missing, so there is nothing to run",
+		hint:    "add phases: with build: and its commands: as a list",
+	})
+}
+
+// version reads the language's version, on which the meaning of other keys depends.
+func (c *checker) version(n *node) {
+	var e entry
+	for _, e = range n.entries {
+		if e.key == "version" {
+			break
+		}
+	}
+	if e.key != "version" {
+		c.fail(n.at, complaint{message: "the key version is missing", hint: "add the line: version: 0.2"})
+		return
+	}
+	e.at.width = max(1, e.at.width)
 	text, ok := c.text(e, "version")
 	if !ok {
 		if e.value.kind == null {
@@ -65,18 +117,12 @@ func (c *checker) version(e entry) {
 		}
 		return
 	}
-	switch text {
-	case "0.2":
-		c.spec.Version = text
-	case "0.1":
+	if text != "0.1" && text != "0.2" {
 		c.fail(e.value.at, complaint{
-			message: "version 0.1 is not supported by this release",
-			hint:    "write version: 0.2; environment_variables.plaintext becomes env.variables, and all commands share one shell",
-		})
-	default:
-		c.fail(e.value.at, complaint{
-			message: fmt.Sprintf("version %q is unknown, expected 0.2", shorten(text)),
+			message: fmt.Sprintf("version %q is unknown, expected 0.2 or 0.1", shorten(text)),
 			hint:    "write version: 0.2",
 		})
+		return
 	}
+	c.spec.Version = text
 }

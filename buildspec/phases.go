@@ -2,6 +2,7 @@ package buildspec
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,7 +35,7 @@ func (c *checker) phases(e entry) {
 
 func anyCommand(phases []Phase) bool {
 	for _, p := range phases {
-		if len(p.Commands)+len(p.Finally) > 0 {
+		if len(p.Commands)+len(p.Finally)+len(p.Runtimes) > 0 {
 			return true
 		}
 	}
@@ -48,37 +49,94 @@ func (c *checker) phase(e entry, name string, to *Phase) {
 		return
 	}
 	c.section(s, n, map[string]func(entry){
-		"commands":   func(e entry) { to.Commands = c.commands(e, s.path("commands")) },
-		"finally":    func(e entry) { to.Finally = c.commands(e, s.path("finally")) },
-		"on-failure": func(e entry) { to.OnFailure = c.onFailure(e, s.path("on-failure")) },
+		"commands":         func(e entry) { to.Commands = c.commands(e, s.path("commands")) },
+		"finally":          func(e entry) { to.Finally = c.commands(e, s.path("finally")) },
+		"on-failure":       func(e entry) { to.OnFailure, to.Retry = c.onFailure(e, s.path("on-failure")) },
+		"run-as":           func(e entry) { to.RunAs = c.user(e, s.path("run-as")) },
+		"runtime-versions": func(e entry) { to.Runtimes = c.runtimes(e, s.path("runtime-versions")) },
 	})
 }
 
-// onFailure is ABORT or CONTINUE in upper case, "" where nothing is said.
-func (c *checker) onFailure(e entry, what string) string {
+// onFailure is ABORT, CONTINUE or RETRY in upper case, "" where nothing is said.
+func (c *checker) onFailure(e entry, what string) (string, *Retry) {
 	text, ok := c.text(e, what)
 	if !ok {
-		return ""
+		return "", nil
 	}
-	switch word := strings.ToUpper(text); {
-	case word == "ABORT", word == "CONTINUE":
-		return word
-	case word == "RETRY", strings.HasPrefix(word, "RETRY-"):
+	if word := strings.ToUpper(text); word == "ABORT" || word == "CONTINUE" {
+		return word, nil
+	}
+	retry, ok, err := parseRetry(text)
+	if ok {
+		return retryWord, &retry
+	}
+	if err != nil {
 		c.fail(e.value.at, complaint{
-			message: fmt.Sprintf("%q in %s is not supported by this release", shorten(text), what),
-			hint:    "write ABORT or CONTINUE",
+			message: fmt.Sprintf("%s is %q, and %v", what, shorten(text), err),
+			hint:    "write RETRY, RETRY-count, RETRY-pattern or RETRY-count-pattern, the count from 0 to 100 and the pattern RE2, which has no lookahead or backreferences",
+		})
+		return "", nil
+	}
+	hint := "write one of these words; RETRY may have a count and a pattern: RETRY-2-timed out"
+	if near := nearest(text, []string{"ABORT", "CONTINUE", retryWord}); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
+	}
+	c.fail(e.value.at, complaint{
+		message: fmt.Sprintf("%s must be ABORT, CONTINUE or RETRY, but this is %s", what, e.value.found()),
+		hint:    hint,
+	})
+	return "", nil
+}
+
+// root is the user that commands run as when nothing is said.
+const root = "root"
+
+// userName is what Linux takes as a user: a name or a number, or the numbers of a user and a group.
+var userName = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10}:[0-9]{1,10})$`)
+
+// user is the value of run-as, "" where nothing is said.
+func (c *checker) user(e entry, what string) string {
+	text, ok := c.text(e, what)
+	switch {
+	case !ok:
+		return ""
+	case text == "":
+		c.warn(e.value.at, complaint{
+			message: what + " is empty, and is ignored",
+			hint:    "name a user of the image, or remove the key",
+		})
+	case !userName.MatchString(text):
+		c.fail(e.value.at, complaint{
+			message: fmt.Sprintf("%s must be the name of a Linux user, but this is %s", what, e.value.found()),
+			hint:    "name a user that the image has; variables are not expanded here",
 		})
 	default:
-		hint := "write one of the two"
-		if near := nearest(text, []string{"ABORT", "CONTINUE"}); near != "" {
-			hint = fmt.Sprintf("did you mean %s?", near)
-		}
-		c.fail(e.value.at, complaint{
-			message: fmt.Sprintf("%s must be ABORT or CONTINUE, but this is %s", what, e.value.found()),
-			hint:    hint,
-		})
+		return text
 	}
 	return ""
+}
+
+// runtimes are the values of runtime-versions, as they are written.
+func (c *checker) runtimes(e entry, what string) []Var {
+	n, ok := c.block(e, what)
+	if !ok {
+		return nil
+	}
+	var all []Var
+	for _, v := range n.entries {
+		path := what + "." + shorten(v.key)
+		text, ok := c.text(v, path)
+		switch {
+		case ok && text != "" && v.key != "":
+			all = append(all, Var{Name: v.key, Value: text})
+		case v.value.kind == null || ok:
+			c.fail(v.at, complaint{
+				message: path + " has no version",
+				hint:    fmt.Sprintf("write %s: latest, or a version that the image has", shorten(v.key)),
+			})
+		}
+	}
+	return all
 }
 
 // commands are the scripts of a list, each one a command however many lines it has. A block of text instead of a
@@ -112,11 +170,11 @@ func (c *checker) notCommand(n *node) {
 			note = fmt.Sprintf("YAML reads %q as a key", shorten(lastWord(first.key))+": ")
 		}
 	}
-	c.fail(at, complaint{
-		message: "a command must be text, but this is " + n.found(),
-		note:    note,
-		hint:    c.commandHint(at),
-	})
+	hint := c.commandHint(at)
+	if note != "" && len(n.entries) > 1 {
+		hint = "a command is one text, without a name or other keys: write what it runs behind the dash"
+	}
+	c.fail(at, complaint{message: "a command must be text, but this is " + n.found(), note: note, hint: hint})
 }
 
 // commandHint shows the command of a line in quotes.
@@ -124,7 +182,7 @@ func (c *checker) commandHint(at mark) string {
 	line := c.src.line(at.line)
 	if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "- "); ok && !strings.HasPrefix(rest, "- ") {
 		if utf8.RuneCountInString(line) == at.col-1+utf8.RuneCountInString(rest) {
-			return quoteHint(line)
+			return quoteHint(c.src, at.line)
 		}
 	}
 	return "write each command as one text behind its dash, in quotes or below - |"

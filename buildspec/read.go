@@ -26,7 +26,7 @@ func read(rep *report) (root *node, err *Error) {
 	if err := checkText(src); err != nil {
 		return nil, err
 	}
-	tokens := scan(src.text + endMark(src.text))
+	tokens, stand := scanMended(src)
 	if err := checkTokens(src, tokens); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func read(rep *report) (root *node, err *Error) {
 	if err != nil || body == nil {
 		return nil, err
 	}
-	c := &converter{report: rep, anchors: map[string]*node{}}
+	c := &converter{report: rep, anchors: map[string]*node{}, stand: stand}
 	return c.node(body, mark{line: 1, col: 1}), nil
 }
 

@@ -1,102 +1,141 @@
 package buildspec
 
 import (
+	"bytes"
 	"encoding/json"
-	"maps"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// schema is the part of JSON Schema that schema.json uses for keys.
-type schema struct {
-	Ref                  string             `json:"$ref"`
-	Description          string             `json:"description"`
-	AllOf                []*schema          `json:"allOf"`
-	Not                  *schema            `json:"not"`
-	Properties           map[string]*schema `json:"properties"`
-	AdditionalProperties json.RawMessage    `json:"additionalProperties"`
-	Defs                 map[string]*schema `json:"$defs"`
-}
-
-// TestSchemaAgrees holds schema.json and the parser's tables together, key by key and section by section: the same
-// keys, the same ones refused, the same sections closed to others, a description for each.
-func TestSchemaAgrees(t *testing.T) {
+// TestSchemaInStep: schema.json, which editors fetch, is what the parser's tables say.
+func TestSchemaInStep(t *testing.T) {
+	if *update {
+		if err := os.WriteFile("schema.json", Schema(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	raw, err := os.ReadFile("schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var root schema
-	if err := json.Unmarshal(raw, &root); err != nil {
-		t.Fatal(err)
+	if !bytes.Equal(raw, Schema()) {
+		t.Error("schema.json is not what Schema returns: go test ./buildspec -run TestSchemaInStep -update")
 	}
 	for _, s := range allSections() {
-		at := &root
-		for name := range strings.SplitSeq(s.name, ".") {
-			if s.name == "" {
-				break
-			}
-			if at = root.properties(at)[name]; at == nil {
-				t.Fatalf("schema.json has no %s", s.name)
-			}
-		}
-		props := root.properties(at)
-		want, got := []string{}, slices.Sorted(maps.Keys(props))
 		for _, k := range s.keys {
-			want = append(want, k.name)
-			p := props[k.name]
-			switch {
-			case p == nil:
-			case (p.Not != nil) != k.refused:
-				t.Errorf("%s: refused is %v in the parser and %v in schema.json", s.path(k.name), k.refused, p.Not != nil)
-			case p.Description == "":
-				t.Errorf("%s has no description in schema.json", s.path(k.name))
+			if k.about == "" && !k.refused {
+				t.Errorf("%s has no description", s.path(k.name))
 			}
 		}
-		if slices.Sort(want); !slices.Equal(got, want) {
-			t.Errorf("keys %s: schema.json has %v, the parser %v", s.in(), got, want)
+	}
+}
+
+// TestSchemaTakesWhatIsTaken: an editor marks nothing in the cases that become plans without a warning.
+func TestSchemaTakesWhatIsTaken(t *testing.T) {
+	root := schemaOf(t)
+	tried := 0
+	eachVector(t, func(name string, archive *txtar.Archive) {
+		text, opts := inputs(t, archive)
+		plan, problems := outcome(t, text, opts)
+		if plan == nil || len(problems) > 0 {
+			return
 		}
-		if closed := string(at.AdditionalProperties) == "false"; closed != s.closed {
-			t.Errorf("%s: closed is %v in the parser and %v in schema.json", s.name, s.closed, closed)
+		tried++
+		for _, wrong := range root.check(root.tree, valueOf(tree(t, text)), "") {
+			t.Errorf("%s: %s", name, wrong)
+		}
+	})
+	if tried < 30 {
+		t.Errorf("only %d cases were tried", tried)
+	}
+}
+
+// TestSchemaRefuses: what an editor must mark.
+func TestSchemaRefuses(t *testing.T) {
+	root := schemaOf(t)
+	for name, text := range map[string]string{
+		"no version":             "phases: {build: {commands: [a]}}",
+		"another version":        "version: 0.3\nphases: {build: {commands: [a]}}",
+		"an unknown phase":       "version: 0.2\nphases: {test: {commands: [a]}}",
+		"a command like a key":   "version: 0.2\nphases: {build: {commands: [a: b]}}",
+		"a wrong on-failure":     "version: 0.2\nphases: {build: {on-failure: STOP, commands: [a]}}",
+		"no files":               "version: 0.2\nphases: {build: {commands: [a]}}\nreports: {unit: {file-format: JUNITXML}}",
+		"a wrong format":         "version: 0.2\nphases: {build: {commands: [a]}}\nreports: {unit: {files: [a], file-format: XML}}",
+		"a wrong flag":           "version: 0.2\nphases: {build: {commands: [a]}}\nartifacts: {files: [a], discard-paths: maybe}",
+		"a wrong compute type":   "version: 0.2\nbatch: {build-list: [{identifier: a, env: {compute-type: BIG}}]}",
+		"no parallelism":         "version: 0.2\nphases: {build: {commands: [a]}}\nbatch: {build-fanout: {}}",
+		"a wrong action":         "version: 0.2\nphases: {build: {commands: [a]}}\ncache: {paths: [a], action: both}",
+		"a service without name": "version: 0.2\nphases: {build: {commands: [a]}}\nx-runner: {services: {A_B: {image: a}}}",
+		"a refused key":          "version: 0.2\nphases: {build: {commands: [a]}}\nx-runner: {shards: 4}",
+	} {
+		if len(root.check(root.tree, valueOf(tree(t, []byte(text))), "")) == 0 {
+			t.Errorf("%s: the schema takes\n%s", name, text)
 		}
 	}
 }
 
-// properties are the keys of a mapping, its own and those it refers to.
-func (root *schema) properties(s *schema) map[string]*schema {
-	all := maps.Clone(s.Properties)
-	if all == nil {
-		all = map[string]*schema{}
+func eachVector(t testing.TB, do func(name string, archive *txtar.Archive)) {
+	t.Helper()
+	paths, err := filepath.Glob(vectors + "/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no cases in %s: %v", vectors, err)
 	}
-	for _, part := range s.AllOf {
-		maps.Copy(all, root.properties(part))
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(strings.TrimSuffix(filepath.Base(path), ".txt"), archive)
 	}
-	if name, ok := strings.CutPrefix(s.Ref, "#/$defs/"); ok {
-		maps.Copy(all, root.properties(root.Defs[name]))
-	}
-	return all
 }
 
-// TestDocumentation: docs/buildspec.md names every key, as supported or as refused.
-func TestDocumentation(t *testing.T) {
-	raw, err := os.ReadFile("../docs/buildspec.md")
+func tree(t *testing.T, text []byte) *node {
+	t.Helper()
+	src, err := newSource(DefaultFile, text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	supported, refused, ok := strings.Cut(string(raw), "## Refused for now")
-	if !ok {
-		t.Fatal(`docs/buildspec.md has no heading "Refused for now"`)
+	root, refused := read(newReport(src))
+	if refused != nil {
+		t.Fatal(refused)
 	}
-	for _, s := range allSections() {
-		for _, k := range s.keys {
-			part, where := supported, "above"
-			if k.refused {
-				part, where = refused, "below"
-			}
-			if !strings.Contains(part, "`"+k.name+"`") {
-				t.Errorf("docs/buildspec.md lacks `%s` (%s) %s its heading \"Refused for now\"", k.name, s.path(k.name), where)
-			}
+	return root
+}
+
+// valueOf is a node as an editor's YAML reader sees it: plain words of YAML's core are no text.
+func valueOf(n *node) any {
+	switch n.kind {
+	case scalar:
+		var v any
+		if n.plain && json.Unmarshal([]byte(n.text), &v) == nil {
+			return v
 		}
+		return n.text
+	case list:
+		all := []any{}
+		for _, item := range n.items {
+			all = append(all, valueOf(item))
+		}
+		return all
+	case mapping:
+		all := map[string]any{}
+		for _, e := range n.entries {
+			all[e.key] = valueOf(e.value)
+		}
+		return all
 	}
+	return nil
+}
+
+func schemaOf(t *testing.T) *jsonSchema {
+	t.Helper()
+	s := &jsonSchema{}
+	if err := json.Unmarshal(Schema(), &s.tree); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -16,7 +16,8 @@ type Spec struct {
 	Services  []Service   // x-runner.services
 	Warnings  []Problem   // in the order of the text
 
-	src *source // for the places of what only Plan can judge
+	src      *source // for the places of what only Plan can judge
+	noPhases bool    // the key is missing: only other files can say what to run
 }
 
 // Env is the env block.
@@ -45,7 +46,7 @@ type Batch struct {
 	Matrix   *Matrix // build-matrix
 	Fanout   *Fanout // build-fanout
 
-	at mark
+	at mark // of the key batch
 }
 
 // Entry is one task of build-graph or build-list.
@@ -57,8 +58,8 @@ type Entry struct {
 	DebugSession  bool
 	Env           EntryEnv
 
-	at        mark
-	specAt    mark
+	at        mark // of the identifier, or of what should have one
+	specAt    mark // of buildspec's value
 	dependsAt []mark
 }
 
@@ -87,7 +88,7 @@ type Axis struct {
 	Key    string
 	Values []string
 
-	at mark
+	marks []mark // of the values
 }
 
 // Fanout is the block batch.build-fanout.

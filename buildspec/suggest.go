@@ -12,44 +12,40 @@ var legacy = map[string]string{
 	"plaintext":             "version 0.2 has env.variables instead",
 	"script":                "commands are listed under phases.build.commands",
 	"steps":                 "commands are listed under phases.build.commands",
+	"timeout":               "limits of time are settings of the project",
+	"compute-type":          entryHint,
+	"privileged-mode":       entryHint,
+	"ports":                 "a service is reached by its name, at the ports that it listens on",
+	"environment":           "write variables: with NAME: value lines",
 }
+
+const entryHint = "entries of a batch have it in their env; for all jobs it is a setting of the project"
 
 // advise is the hint for an unknown key: the nearest known one of its section, or the section where it belongs.
 func advise(s section, name string) string {
-	names := make([]string, len(s.keys))
-	for i, k := range s.keys {
-		names[i] = k.name
-	}
-	if near := nearest(name, names); near != "" {
+	if near := nearest(name, s.supported()); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
-	}
-	for _, other := range allSections() {
-		if k, ok := other.find(name); ok && !k.refused && other.name != s.name {
-			return fmt.Sprintf("did you mean %s?", otherPath(other, name))
-		}
 	}
 	if hint := legacy[name]; hint != "" {
 		return hint
 	}
-	return "known here: " + strings.Join(supported(s), ", ")
+	for _, other := range allSections() {
+		if strings.HasPrefix(other.name, "x-runner.") {
+			continue // nobody looks for those who has not read of them
+		}
+		if k, ok := other.find(name, "0.2"); ok && !k.refused && other.name != s.name {
+			return fmt.Sprintf("did you mean %s?", otherPath(other, name))
+		}
+	}
+	return "known here: " + strings.Join(s.supported(), ", ")
 }
 
 // otherPath names a key of another section; of the four phases the one that everybody has.
 func otherPath(s section, name string) string {
-	if strings.HasPrefix(s.name, "phases.") {
-		return phaseSection("build").path(name)
+	if strings.HasPrefix(s.name, "phases.") && name != "runtime-versions" {
+		return buildSection.path(name)
 	}
 	return s.path(name)
-}
-
-func supported(s section) []string {
-	var names []string
-	for _, k := range s.keys {
-		if !k.refused {
-			names = append(names, k.name)
-		}
-	}
-	return names
 }
 
 // nearest is the candidate that a misspelt word most likely means, "" if none is near.

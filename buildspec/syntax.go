@@ -26,7 +26,7 @@ func explain(src *source, tk *token.Token, message string) (mark, complaint) {
 	case has("is a reserved character"), has("unexpected directive value"):
 		return mark{line: at.line, col: at.col, width: 1}, complaint{
 			message: fmt.Sprintf("a value cannot begin with %s without quotes", shorten(strings.TrimSpace(tk.Value))),
-			hint:    quoteHint(src.line(at.line)),
+			hint:    quoteHint(src, at.line),
 		}
 	case has("must be specified"), has("sequence end token"), has("flow mapping end"), has("flow map content"):
 		return at, complaint{
@@ -43,10 +43,10 @@ func explain(src *source, tk *token.Token, message string) (mark, complaint) {
 	case has("is not allowed in this"), has("unexpected scalar value"), has("non-map value"), has("unexpected key name"):
 		return at, complaint{
 			message: fmt.Sprintf("YAML cannot read %q here", shorten(strings.TrimSpace(tk.Value))),
-			hint:    contextHint(src.line(at.line)),
+			hint:    contextHint(src, at.line),
 		}
 	}
-	return at, complaint{message: "this is not YAML: " + shorten(message), hint: contextHint(src.line(at.line))}
+	return at, complaint{message: "this is not YAML: " + shorten(message), hint: contextHint(src, at.line)}
 }
 
 // explainKey is about a "key:" where none can be: a second one on a line, or one that is indented too deeply, which
@@ -70,26 +70,40 @@ func explainKey(src *source, tk *token.Token, at mark) (mark, complaint) {
 }
 
 // contextHint advises on a line that YAML cannot read.
-func contextHint(line string) string {
-	if strings.HasPrefix(strings.TrimSpace(line), "- ") {
-		return quoteHint(line)
+func contextHint(src *source, number int) string {
+	if strings.HasPrefix(strings.TrimSpace(src.line(number)), "- ") {
+		return quoteHint(src, number)
 	}
 	return "check the indentation of this line and of the one above it; a text with special characters must be quoted, and one of several lines is best written below |"
 }
 
 // quoteHint shows a line's command or value in quotes, where it is short enough to be read in a hint.
-func quoteHint(line string) string {
-	text := strings.TrimSpace(line)
+func quoteHint(src *source, number int) string {
+	text := strings.TrimSpace(src.line(number))
 	if command, ok := strings.CutPrefix(text, "- "); ok {
+		if goesOn(src, number) {
+			return "quote the whole command with all of its lines, or write it below - |"
+		}
 		if !showable(command) {
 			return "quote the whole command, or write it on a line of its own below - |"
 		}
 		return "quote the command: - " + quote(command)
 	}
-	if _, value, ok := strings.Cut(text, ": "); ok && showable(value) {
+	if _, value, ok := strings.Cut(text, ": "); ok && showable(value) && !goesOn(src, number) {
 		return "quote the value: " + quote(strings.TrimSpace(value))
 	}
 	return "quote the whole text"
+}
+
+// goesOn tells whether the text of a line has more lines below it.
+func goesOn(src *source, number int) bool {
+	indent := func(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+	for n := number + 1; n <= len(src.lines); n++ {
+		if line := src.line(n); strings.TrimSpace(line) != "" {
+			return indent(line) > indent(src.line(number)) && !strings.HasPrefix(strings.TrimSpace(line), "#")
+		}
+	}
+	return false
 }
 
 // showable tells whether a hint can repeat a text as it is.

@@ -1,0 +1,164 @@
+package buildspec
+
+import (
+	"strings"
+
+	"github.com/goccy/go-yaml/token"
+)
+
+// scanMended cuts a text into tokens, and mends two things that the library misreads: a block of text whose first
+// line begins with a tab, and an empty item at the end of a list that is not indented. stand is the character that
+// stands for a tab in what the tokens hold, 0 if there is none.
+func scanMended(src *source) (tokens token.Tokens, stand rune) {
+	tokens = scan(src.text + endMark(src.text))
+	tokens, stand = standForTabs(src, tokens)
+	return fillEmptyItems(tokens), stand
+}
+
+// mostMends bounds how often a text is scanned anew: what a mended block hid can show another one.
+const mostMends = 4
+
+// standForTabs puts another character in place of the tab that the first line of a block of text begins with. The
+// library takes such a tab for indentation, and with it the lines below for something else. Lines and columns stay.
+func standForTabs(src *source, tokens token.Tokens) (token.Tokens, rune) {
+	if !strings.Contains(src.text, "\t") {
+		return tokens, 0
+	}
+	stand := unusedRune(src.text)
+	if stand == 0 {
+		return tokens, 0
+	}
+	lines := append([]string(nil), src.lines...)
+	found := false
+	for range mostMends {
+		more := false
+		for _, tk := range tokens {
+			if tk.Type != token.LiteralType && tk.Type != token.FoldedType || strings.ContainsAny(tk.Value, "123456789") {
+				continue // the depth of some is told by a number
+			}
+			first := firstText(lines, place(src, tk).line)
+			if first < 0 {
+				continue
+			}
+			if tab, ok := tabIndent(lines[first]); ok {
+				lines[first] = lines[first][:tab-1] + string(stand) + lines[first][tab:]
+				more = true
+			}
+		}
+		if !more {
+			break
+		}
+		found = true
+		text := strings.Join(lines, "\n")
+		tokens = scan(text + endMark(text))
+	}
+	if !found {
+		return tokens, 0
+	}
+	return tokens, stand
+}
+
+// firstText is the index of the first line that is not empty, at an index or below it; -1 if there is none.
+func firstText(lines []string, from int) int {
+	for i := from; i < len(lines); i++ {
+		if strings.Trim(lines[i], " ") != "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// unusedRune is a character of Unicode's private area that a text does not hold, 0 if it holds them all.
+func unusedRune(text string) rune {
+	const first, last = '\uE000', '\uE0FF'
+	for r := first; r <= last; r++ {
+		if !strings.ContainsRune(text, r) {
+			return r
+		}
+	}
+	return 0
+}
+
+// fillEmptyItems gives an empty item of a list its null, where a key of the list's own column follows: the library
+// takes that key for the item.
+func fillEmptyItems(tokens token.Tokens) token.Tokens {
+	var filled token.Tokens
+	flow := 0
+	for i, tk := range tokens {
+		filled.Add(tk)
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType:
+			if flow == 0 && endsList(tokens, i) {
+				filled.Add(token.New("null", "null", tk.Position))
+			}
+		}
+	}
+	return filled
+}
+
+// endsList tells whether what follows a dash stands on another line, at the dash's column or before it, and is no
+// dash itself.
+func endsList(tokens token.Tokens, i int) bool {
+	dash := tokens[i].Position
+	for _, next := range tokens[i+1:] {
+		if next.Type == token.CommentType {
+			continue
+		}
+		return next.Position != nil && next.Position.Line > dash.Line && next.Position.Column <= dash.Column &&
+			next.Type != token.SequenceEntryType && next.Type != token.DocumentEndType && next.Type != token.DocumentHeaderType
+	}
+	return false
+}
+
+// blockText is the text of a block in which a character stands for a tab. A folded one is folded anew: a line that
+// begins with a tab keeps its line ends.
+func (c *converter) blockText(value string, folded bool, at mark) string {
+	if c.stand == 0 || !strings.ContainsRune(value, c.stand) {
+		return value
+	}
+	if folded {
+		return c.foldBlock(at)
+	}
+	return value // checked puts the tab back
+}
+
+// foldBlock folds the block that begins at a header: a line end between two lines of text is a space, an empty line
+// is a line end, and lines that begin with white space keep theirs.
+func (c *converter) foldBlock(at mark) string {
+	first := firstText(c.src.lines, at.line)
+	indent := len(c.src.lines[first]) - len(strings.TrimLeft(c.src.lines[first], " "))
+	var b strings.Builder
+	empty, wasKept, begun := 0, false, false
+	for _, line := range c.src.lines[at.line:] {
+		if strings.TrimSpace(line) == "" && len(line) <= indent {
+			empty++
+			continue
+		}
+		if len(line) < indent || strings.TrimLeft(line[:indent], " ") != "" {
+			break
+		}
+		line = line[indent:]
+		kept := line[0] == ' ' || line[0] == '\t'
+		switch {
+		case !begun:
+		case kept || wasKept:
+			b.WriteByte('\n')
+		case empty == 0:
+			b.WriteByte(' ')
+		}
+		b.WriteString(strings.Repeat("\n", empty) + line)
+		empty, wasKept, begun = 0, kept, true
+	}
+	header := c.src.line(at.line)
+	if strings.Contains(header, ">-") {
+		return b.String()
+	}
+	if strings.Contains(header, ">+") {
+		return b.String() + strings.Repeat("\n", empty+1)
+	}
+	return b.String() + "\n"
+}

@@ -1,0 +1,108 @@
+package buildspec
+
+var batchSection = section{name: "batch", keys: []key{
+	{name: "fast-fail", about: "Whether the first job that fails stops the others.", value: yesNo},
+	{name: "build-graph", about: "Jobs that wait for one another.", value: blocks(&graphEntry)},
+	{name: "build-list", about: "Jobs that run at once.", value: blocks(&listEntry)},
+	{name: "build-matrix", about: "A job for each combination of values.", value: block(&matrixSection)},
+	{name: "build-fanout", about: "The same job several times, each with another part of the tests.", value: block(&fanoutSection)},
+}}
+
+var entryKeys = []key{
+	{name: "identifier", about: "The job's name, and its CODEBUILD_BATCH_BUILD_IDENTIFIER.", value: anyText},
+	{name: "buildspec", about: "Another file of the repository that says what the job runs.", value: anyText},
+	{name: "env", about: "What is different in this job's environment.", value: block(&entryEnvSection)},
+	{name: "ignore-failure", about: "Whether the build can succeed although this job failed.", value: yesNo},
+	{name: "debug-session", about: "Whether codebuild-breakpoint holds this job.", value: yesNo},
+}
+
+var (
+	graphEntry = section{name: "batch.build-graph[]", must: []string{"identifier"}, keys: append([]key{
+		{name: "depend-on", about: "Identifiers of jobs that must succeed before this one starts.", value: textList},
+	}, entryKeys...)}
+	listEntry = section{name: "batch.build-list[]", must: []string{"identifier"}, keys: entryKeys}
+)
+
+var entryEnvSection = section{name: "batch.build-graph[].env", keys: []key{
+	{name: "compute-type", about: "Processors and memory, by CodeBuild's names.", value: inAnyCase(computeNames()...)},
+	{name: "fleet", about: "Accepted without effect: there are no reserved fleets.", value: anyText},
+	{name: "image", about: "The image that this job runs in.", value: anyText},
+	{name: "privileged-mode", about: "Whether the job may run containers of its own; the project must allow it.", value: yesNo},
+	{name: "type", about: "The kind of machine.", value: inAnyCase(envTypes...)},
+	{name: "variables", about: "Variables of this job; they win over those of the file and of the project.", value: texted},
+}}
+
+var (
+	matrixSection = section{name: "batch.build-matrix", keys: []key{
+		{name: "static", about: "What all jobs have in common.", value: block(&staticSection)},
+		{name: "dynamic", about: "Lists of values: one job for each combination.", value: block(&dynamicSection)},
+	}}
+	staticSection = section{name: "batch.build-matrix.static", keys: []key{
+		{name: "ignore-failure", about: "Whether the build can succeed although a job failed.", value: yesNo},
+		{name: "env", about: "What is different in the environment of all jobs.", value: block(&entryEnvSection)},
+	}}
+	dynamicSection = section{name: "batch.build-matrix.dynamic", keys: []key{
+		{name: "buildspec", about: "Files of the repository that say what the jobs run.", value: textList},
+		{name: "env", about: "Lists of values for the environment.", value: block(&axesSection)},
+	}}
+	axesSection = section{name: "batch.build-matrix.dynamic.env", keys: []key{
+		{name: "compute-type", about: "Compute types.", value: textList},
+		{name: "image", about: "Images.", value: textList},
+		{name: "type", about: "Kinds of machine.", value: textList},
+		{name: "privileged-mode", about: "Yes, no or both.", value: textList},
+		{name: "variables", about: "A list of values for each variable.", value: byName("", textList)},
+	}}
+)
+
+var fanoutSection = section{name: "batch.build-fanout", must: []string{"parallelism"}, keys: []key{
+	{name: "parallelism", about: "How many jobs share the tests, 1 to 256.", value: wholeNumber(1, MaxParallelism)},
+	{name: "ignore-failure", about: "Whether the build can succeed although a shard failed.", value: yesNo},
+}}
+
+var (
+	runnerSection = section{name: "x-runner", keys: []key{
+		{name: "services", about: "Containers beside each job, which it reaches by their names.", value: byName(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`, block(&serviceSection))},
+		{name: "images", refused: true, hint: "build images with docker build in a privileged job"},
+		{name: "shards", refused: true, hint: "write batch: with build-fanout: and parallelism:"},
+		{name: "sharding", refused: true, hint: "name the strategy to codebuild-tests-run: --sharding-strategy stability"},
+	}}
+	serviceSection = section{name: "x-runner.services.<name>", must: []string{"image"}, keys: []key{
+		{name: "image", about: "The image of the service.", value: anyText},
+		{name: "command", about: "Runs instead of the image's command: a text for sh, or a list of words.", value: textList},
+		{name: "entrypoint", about: "Runs instead of the image's entrypoint: a text for sh, or a list of words.", value: textList},
+		{name: "variables", about: "The environment of the service.", value: texted},
+		{name: "health", about: "How to tell that the service is ready.", value: block(&healthSection)},
+	}}
+	healthSection = section{name: "x-runner.services.<name>.health", must: []string{"command"}, keys: []key{
+		{name: "command", about: "A command for the service's shell; exit status 0 means ready.", value: anyText},
+		{name: "interval", about: "Time between two tries: 5s, 1m, or seconds. Default 2s.", value: anyText},
+		{name: "timeout", about: "How long one try may take. Default 5s.", value: anyText},
+		{name: "retries", about: "How many tries in a row must fail until the service is given up. Default 30.", value: wholeNumber(1, maxRetries)},
+		{name: "start-period", about: "Time at the beginning in which failures do not count. Default 0.", value: anyText},
+	}}
+)
+
+// allSections are the sections of the language, outermost first.
+func allSections() []section {
+	return []section{
+		topSection, envSection, oldEnvSection, proxySection,
+		phasesSection, installSection, preBuildSection, buildSection, postBuildSection,
+		reportSection, artifactsSection, secondarySection, cacheSection,
+		batchSection, graphEntry, listEntry, entryEnvSection,
+		matrixSection, staticSection, dynamicSection, axesSection, fanoutSection,
+		runnerSection, serviceSection, healthSection,
+	}
+}
+
+// phaseSection is the section of one phase.
+func phaseSection(name string) section {
+	switch name {
+	case "install":
+		return installSection
+	case "pre_build":
+		return preBuildSection
+	case "build":
+		return buildSection
+	}
+	return postBuildSection
+}
