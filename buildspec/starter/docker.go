@@ -26,6 +26,5 @@ func writeDocker(_ folder, r *recipe) {
 			`docker push "$IMAGE:$CODEBUILD_RESOLVED_SOURCE_VERSION"`,
 		command: `test "$CODEBUILD_BUILD_SUCCEEDING" = 1`,
 	}}
-	r.foundf("a Dockerfile")
-	r.notef("the job is privileged, which the settings of the project must permit: see docs/configuration.md")
+	r.notef("the job is privileged, that is root on the engine's machine: a project must permit that with privileged: true")
 }

@@ -2,8 +2,9 @@ package starter
 
 import "strconv"
 
-// writeFallback is for a repository that says nothing about how it is built.
-func writeFallback(r *recipe) {
+// writeFallback is for a repository that says nothing about how it is built, or says it in a file that is not known
+// here.
+func writeFallback(r *recipe, unknown string) {
 	r.title = "A buildspec to fill in: see docs/buildspec.md for all that it can hold."
 	r.image = "debian:stable-slim"
 	r.install = []step{{
@@ -16,6 +17,10 @@ func writeFallback(r *recipe) {
 	}}
 	r.onlyTold = "What a job leaves is kept when it is named:\n\n" +
 		"artifacts:\n  files:\n    - dist/**/*\n\nreports:\n  tests:\n    files:\n      - reports/*.xml"
+	if unknown != "" {
+		r.notef("%s is not known here: put the commands that build and test into phases.build", unknown)
+		return
+	}
 	r.notef("no language was recognised: put the commands that build and test into phases.build")
 }
 

@@ -23,8 +23,8 @@ var pythons = []string{"3.13", "3.12", "3.11", "3.10", "3.9", "3.8", "3.14"}
 // pythonTool is how a Python project's dependencies are installed and its programs called.
 type pythonTool struct {
 	install []step
-	prefix  string // before every program: "uv run "
-	lock    string // what the cache's key is made of
+	prefix  string   // before every program: "uv run "
+	lock    []string // files that the cache's key is made of
 	cache   string
 
 	required string // text of the requirements that pip installs
@@ -36,7 +36,7 @@ func writePython(f folder, r *recipe) {
 	r.use("python:"+version, source)
 	tool := pythonToolOf(f, r)
 	r.install = append([]step{run("python --version")}, tool.install...)
-	r.cache = &cache{name: "python", lock: []string{tool.lock}, paths: []string{tool.cache}}
+	r.cache = &cache{name: "python", lock: tool.lock, paths: []string{tool.cache}}
 	pythonTests(f, r, tool)
 	r.onlyTold = "artifacts: with files: keeps what a job leaves, such as dist/*.whl."
 }
@@ -67,25 +67,28 @@ func pythonToolOf(f folder, r *recipe) pythonTool {
 	switch {
 	case f.has("uv.lock"):
 		r.foundf("uv.lock: uv installs what it names")
-		return pythonTool{install: []step{run("pip install uv"), run("uv sync --frozen")}, prefix: "uv run --frozen ", lock: "uv.lock", cache: "/root/.cache/uv/**/*"}
+		return pythonTool{install: []step{run("pip install uv"), run("uv sync --frozen")}, prefix: "uv run --frozen ", lock: []string{"uv.lock"}, cache: "/root/.cache/uv/**/*"}
 	case f.has("poetry.lock") || strings.Contains(project, "[tool.poetry]"):
 		lock := f.first("poetry.lock", "pyproject.toml")
 		r.foundf("Poetry, by %s", lock)
-		return pythonTool{install: []step{run("pip install poetry"), run("poetry install --no-interaction")}, prefix: "poetry run ", lock: lock, cache: "/root/.cache/pypoetry/**/*"}
+		return pythonTool{install: []step{run("pip install poetry"), run("poetry install --no-interaction")}, prefix: "poetry run ", lock: []string{lock}, cache: "/root/.cache/pypoetry/**/*"}
 	case f.has("Pipfile"):
 		lock, command := "Pipfile", "pipenv install --dev"
 		if f.has("Pipfile.lock") {
 			lock, command = "Pipfile.lock", "pipenv sync --dev"
 		}
 		r.foundf("Pipenv, by %s", lock)
-		return pythonTool{install: []step{run("pip install pipenv"), run(command)}, prefix: "pipenv run ", lock: lock, cache: "/root/.cache/pip/**/*"}
+		return pythonTool{install: []step{run("pip install pipenv"), run(command)}, prefix: "pipenv run ", lock: []string{lock}, cache: "/root/.cache/pip/**/*"}
 	}
 	return pipTool(f, r, project)
 }
 
 // pipTool installs with pip: the files of requirements, then the project itself where it is a package.
 func pipTool(f folder, r *recipe, project string) pythonTool {
-	tool := pythonTool{cache: "/root/.cache/pip/**/*", lock: f.first("requirements.txt", "pyproject.toml", "setup.py", "setup.cfg", "tox.ini")}
+	tool := pythonTool{cache: "/root/.cache/pip/**/*", lock: requirementFiles(f)}
+	if len(tool.lock) == 0 {
+		tool.lock = []string{f.first("pyproject.toml", "setup.py", "setup.cfg", "tox.ini")}
+	}
 	for _, name := range requirementFiles(f) {
 		r.foundf("%s", name)
 		tool.required += f.read(name) + "\n"
@@ -121,7 +124,7 @@ func requirementFiles(f folder) []string {
 // pythonTests adds the tests: tox where only tox knows how, Django's own, else pytest, which runs unittest's too.
 func pythonTests(f folder, r *recipe, tool pythonTool) {
 	known := f.read("pyproject.toml") + f.read("setup.cfg") + f.read("setup.py") + f.read("Pipfile") + tool.required
-	tests := f.matching(isPythonTest)
+	tests := pythonTestFiles(f)
 	hasPytest := strings.Contains(known, "pytest") || f.has("pytest.ini", "conftest.py", "tests/conftest.py")
 	switch {
 	case f.has("tox.ini") && tool.prefix == "" && !strings.Contains(known, "pytest"):
@@ -151,8 +154,20 @@ func pythonTests(f folder, r *recipe, tool pythonTool) {
 	r.build = append(r.build, run(command))
 }
 
-func isPythonTest(name string) bool {
-	return strings.HasSuffix(name, ".py") && pythonPattern(name) != ""
+// pythonTestFiles are the files that pytest takes: those of the folder for tests where there is one, because examples
+// and tools beside it need more than the project installs.
+func pythonTestFiles(f folder) []string {
+	all := f.matching(func(name string) bool { return strings.HasSuffix(name, ".py") && pythonPattern(name) != "" })
+	var usual []string
+	for _, name := range all {
+		if strings.HasPrefix(name, "tests/") || strings.HasPrefix(name, "test/") {
+			usual = append(usual, name)
+		}
+	}
+	if len(usual) > 0 {
+		return usual
+	}
+	return all
 }
 
 // pythonPattern is the pattern of pytest's that a file's name has, "" when it has none.

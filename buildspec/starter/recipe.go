@@ -83,5 +83,5 @@ func (r *recipe) in(name string) string {
 }
 
 func (r *recipe) result() Result {
-	return Result{Text: r.text(), Found: r.found, Notes: r.notes}
+	return Result{Text: r.text(), Found: r.found, Notes: r.notes, Privileged: r.privileged}
 }

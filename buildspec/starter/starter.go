@@ -13,6 +13,8 @@ type Result struct {
 	Text  string   // of the file
 	Found []string // what was found, a sentence each: "go.mod asks for Go 1.26"
 	Notes []string // what to know or to do next, a sentence each
+
+	Privileged bool // its job asks for privileged-mode, which runner run and projects must permit
 }
 
 // language is one that this package can write for.
@@ -21,6 +23,12 @@ type language struct {
 	manifests  []string // one of these files makes a folder a project of it
 	extensions []string // of its sources; the language with most of them is the main one
 	write      func(folder, *recipe)
+}
+
+// unknownManifests say that the folder is a project of a language that nothing can be written for, whatever lies below.
+var unknownManifests = []string{
+	"CMakeLists.txt", "meson.build", "configure.ac", "composer.json", "mix.exs", "Package.swift", "build.sbt", "pubspec.yaml",
+	"stack.yaml", "dune-project", "build.zig", "WORKSPACE", "MODULE.bazel", "deno.json", "project.clj", "rebar.config",
 }
 
 // languages in the order of preference when two have as many sources.
@@ -51,8 +59,9 @@ func Write(fsys fs.FS, dir string) (Result, error) {
 	}
 	at := root
 	found := languagesOf(root)
+	unknown := root.first(unknownManifests...)
 	var others []string
-	if len(found) == 0 {
+	if len(found) == 0 && unknown == "" {
 		if dirs := projects(root); len(dirs) > 0 {
 			at = root.sub(dirs[0])
 			found = languagesOf(at)
@@ -61,12 +70,11 @@ func Write(fsys fs.FS, dir string) (Result, error) {
 	}
 	r := &recipe{dir: path.Join(dir, at.dir)}
 	if len(found) == 0 {
-		writeFallback(r)
+		writeFallback(r, unknown)
 		return r.result(), nil
 	}
-	if at.dir != "." {
-		r.foundf("%s: the folder itself is no project of a language known here", at.dir)
-	}
+	manifest := path.Join(at.dir, at.first(found[0].manifests...))
+	r.foundf("a project of %s, by %s", found[0].name, manifest)
 	found[0].write(at, r)
 	for _, l := range found[1:] {
 		if l.name == "Docker" {
@@ -94,7 +102,8 @@ func languagesOf(f folder) []language {
 	return found
 }
 
-// projects are the folders below the root that are projects and can be named in commands as they are, nearest first.
+// projects are the folders below the root that are projects and can be named in commands as they are, those with most
+// sources first. A Dockerfile alone makes none there: images of tools are kept in folders too.
 func projects(root folder) []string {
 	var dirs []string
 	for _, name := range root.files {
@@ -102,11 +111,17 @@ func projects(root folder) []string {
 		if dir == "." || strings.Count(dir, "/") >= maxProjectDepth || !plainPath.MatchString(dir) || slices.Contains(dirs, dir) {
 			continue
 		}
-		if slices.ContainsFunc(languages, func(l language) bool { return slices.Contains(l.manifests, path.Base(name)) }) {
+		isManifest := func(l language) bool { return l.extensions != nil && slices.Contains(l.manifests, path.Base(name)) }
+		if slices.ContainsFunc(languages, isManifest) {
 			dirs = append(dirs, dir)
 		}
 	}
-	slices.SortStableFunc(dirs, func(a, b string) int { return strings.Count(a, "/") - strings.Count(b, "/") })
+	sources := map[string]int{}
+	for _, dir := range dirs {
+		below := root.sub(dir)
+		sources[dir] = below.count(languagesOf(below)[0].extensions...)
+	}
+	slices.SortStableFunc(dirs, func(a, b string) int { return sources[b] - sources[a] })
 	return dirs
 }
 

@@ -87,17 +87,26 @@ func reader(root *os.Root) func(string) ([]byte, error) {
 		info, err := root.Stat(clean)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("there is no such file below %s: %w", root.Name(), fs.ErrNotExist)
+			return nil, &Error{Message: "there is no such file below " + root.Name(), Err: err}
 		case err != nil:
-			return nil, err
+			return nil, beneath(root, err)
 		case !info.Mode().IsRegular():
-			return nil, fmt.Errorf("it is no regular file")
+			return nil, errors.New("it is no regular file")
 		}
 		f, err := root.Open(clean)
 		if err != nil {
-			return nil, err
+			return nil, beneath(root, err)
 		}
 		defer f.Close()
 		return bounded(clean, f)
 	}
+}
+
+// beneath tells why a file cannot be opened, where links count that lead out of the root.
+func beneath(root *os.Root, err error) error {
+	var system *fs.PathError
+	if errors.As(err, &system) {
+		return &Error{Message: fmt.Sprintf("below %s it cannot be opened: %v", root.Name(), system.Err), Err: err}
+	}
+	return err
 }

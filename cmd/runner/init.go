@@ -76,6 +76,9 @@ func (a *app) begin(dir string, force, stdout bool) error {
 	if place != "." {
 		next = fmt.Sprintf("runner run %s --buildspec %s", top, path.Join(place, config.DefaultBuildspec))
 	}
+	if first.Privileged {
+		next += " --privileged"
+	}
 	a.notes().Lines("next     look at it, then build: " + next)
 	return nil
 }

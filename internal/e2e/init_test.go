@@ -60,3 +60,24 @@ func derived(t *testing.T, from, run string) string {
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", name).Run() })
 	return name
 }
+
+// TestWhatInitWritesForADockerfileBuilds builds an image in an engine of the job's own.
+func TestWhatInitWritesForADockerfileBuilds(t *testing.T) {
+	if os.Getenv("RUNNER_SLOW") == "" {
+		t.Skip("making an image with an engine in it takes minutes: RUNNER_SLOW=1")
+	}
+	images(t, "dind:latest")
+	git := newGitServer(t)
+	repo, _, _ := git.repo("image", map[string]string{"Dockerfile": "FROM scratch\nCOPY file /\n", "file": "content\n"})
+	env := append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "RUNNER_URL=", "RUNNER_TOKEN=")
+	if out, errs, exit := runCLI(t, repo.Dir, env, "init"); exit != 0 || !strings.Contains(out, "runner run --privileged") {
+		t.Fatalf("runner init exited %d, want 0 and how to go on:\n%s%s", exit, out, errs)
+	}
+	out, errs, exit := runCLI(t, repo.Dir, env, "run", "--privileged", "--image", "runner-test/dind:latest")
+	if exit != 0 || !strings.Contains(out, "Successfully tagged app:") {
+		t.Errorf("runner run exited %d, want 0 and the image:\n%s%s", exit, out, errs)
+	}
+	if out, _, exit := runCLI(t, repo.Dir, env, "run", "--image", "runner-test/dind:latest"); exit == 0 || !strings.Contains(out, "privileged") {
+		t.Errorf("without permission runner run exited %d, want a failure that says why:\n%s", exit, out)
+	}
+}
