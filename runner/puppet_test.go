@@ -235,7 +235,7 @@ func (p *puppet) leave(what, name, text string) error {
 		time.Sleep(d)
 		return err
 	case "link": // in place of a file of the spool
-		return os.Symlink("/etc/passwd", filepath.Join(p.spool, name))
+		return os.Symlink("/proc/version", filepath.Join(p.spool, name))
 	default:
 		return errors.New("a puppet does not know this")
 	}
