@@ -25,13 +25,21 @@ const (
 // "<" at each of them, at the rest of the line at each tab, and at the whole block for each empty line that ends one.
 const maxScan = 1 << 28
 
+// beginsToken are the characters that can begin a token of their own.
+var beginsToken = func() (table [256]bool) {
+	for _, c := range []byte("[]{},:-?&*!#|>'\"%@`\t") {
+		table[c] = true
+	}
+	return table
+}()
+
 // checkText refuses a text that would already be too much for the scanner.
 func checkText(src *source) *Error {
 	marks, steps, empty := 0, 0, 0
 	for _, line := range src.lines {
 		n, brackets := 1, 0
 		for i := range len(line) {
-			if strings.IndexByte("[]{},:-?&*!#|>'\"%@`\t", line[i]) >= 0 {
+			if beginsToken[line[i]] {
 				n++
 			}
 			if line[i] == '<' {

@@ -82,7 +82,7 @@ func unusedRune(text string) rune {
 // fillEmptyItems gives an empty item of a list its null, where a key of the list's own column follows: the library
 // takes that key for the item.
 func fillEmptyItems(tokens token.Tokens) token.Tokens {
-	var filled token.Tokens
+	filled := make(token.Tokens, 0, len(tokens)+1)
 	flow := 0
 	for i, tk := range tokens {
 		filled.Add(tk)
