@@ -32,8 +32,7 @@ func brief(text string, n int) string {
 // closingNotes writes what was kept, at once, so that a daemon that died afterwards is followed by one that need not
 // write it again. What the job's result says of our doing is the last of it.
 func (s *session) closingNotes(ctx context.Context, res Result) {
-	ours := res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "artifacts" || res.Reason == "service"
-	if ours {
+	if s.ours || res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "service" {
 		s.notes = append(s.notes, fmt.Sprintf("%s: %s", res.Status, strings.TrimRight(res.Message, "\n")))
 	}
 	if err := s.rec.close(ctx, s.notes); err != nil {

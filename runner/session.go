@@ -29,6 +29,7 @@ type session struct {
 	restores int             // caches that the job was given
 	asks     *requests       // of the connection
 	resume   *wire.Resume    // a request to go on, until the agent did
+	ours     bool            // the result is our judgement, which the agent did not know of
 	decided  bool            // the result stands, whatever becomes of the context
 }
 

@@ -130,6 +130,7 @@ func (s *session) withoutArtifacts(res Result, err error) Result {
 	var input *artifacts.InputError
 	switch {
 	case errors.As(err, &input), errors.Is(err, errDamaged):
+		s.ours = true
 		res.Status, res.Reason, res.Phase, res.Message = wire.StatusFailed, "artifacts", wire.PhaseUpload, missing
 		return res
 	case unavailable(err):
