@@ -194,6 +194,53 @@ func stopAfter(stop bool, d time.Duration) func(*Attempt, *told) {
 // mute is an agent that reads and never answers.
 func mute(conn io.ReadWriteCloser) { _, _ = io.Copy(io.Discard, conn) }
 
+// stalled is an agent that its job has stopped: it does not even read.
+func stalled(io.ReadWriteCloser) {}
+
+// paused is an agent whose job waits at a breakpoint, and tells how often it was told to go on.
+func paused(conn io.ReadWriteCloser) {
+	r, w := wire.NewReader(conn), wire.NewWriter(conn)
+	for seq := uint64(1); ; {
+		f, err := r.Read()
+		switch {
+		case err != nil:
+			return
+		case f.Kind == wire.KindHello:
+			_ = w.Send(0, wire.Welcome{Protocol: wire.Protocol, Attempt: "api#1/build@1"})
+			_ = w.Send(seq, wire.Paused{Phase: wire.PhaseBuild})
+		case f.Kind == wire.KindResume:
+			_ = w.Send(seq+1, wire.Resumed{Phase: wire.PhaseBuild})
+			_ = w.Send(seq+2, wire.Log{Data: []byte("resumed\n")})
+			seq += 3
+		case f.Kind == wire.KindStop:
+			_ = w.Send(seq, wire.Done{Status: wire.StatusStopped, Reason: "stopped"})
+		}
+	}
+}
+
+// TestAResumeIsForOneBreakpoint asks twice for a job to go on that waits once.
+func TestAResumeIsForOneBreakpoint(t *testing.T) {
+	stop := stopAfter(true, time.Minute)
+	change := func(a *Attempt, ev *told) {
+		stop(a, ev)
+		c := make(chan string)
+		a.Resume = c
+		go func() {
+			time.Sleep(time.Second)
+			c <- "anna"
+			time.Sleep(time.Second)
+			c <- "bert"
+			close(c)
+		}()
+	}
+	adopt(t, &box{state: SandboxState{Running: true}, agent: paused}, change, func(res Result, _ time.Duration, log string) {
+		wantResult(t, res, wire.StatusStopped, "stopped")
+		if log != "resumed\n" {
+			t.Errorf("the log is %q, want it resumed once", log)
+		}
+	})
+}
+
 // obedient is an agent that has the job and ends it when it is told to.
 func obedient(conn io.ReadWriteCloser) {
 	r, w := wire.NewReader(conn), wire.NewWriter(conn)
@@ -243,6 +290,7 @@ func TestAnEngineThatIsDown(t *testing.T) {
 		{"with the result on our disk", box{down: always, spool: file(whole)}, false, wire.StatusSucceeded, "", time.Hour + 2*time.Minute},
 		{"stopped", box{down: always}, true, wire.StatusStopped, "stopped", 2 * time.Minute},
 		{"stopped, with the result on our disk", box{down: always, spool: file(whole)}, true, wire.StatusSucceeded, "", 2 * time.Minute},
+		{"never, and the agent does not read", box{state: running, agent: stalled}, false, wire.StatusTimedOut, "timeout", time.Hour + 2*time.Minute},
 		{"never, and the agent hangs", box{state: running, agent: mute}, false, wire.StatusTimedOut, "timeout", time.Hour + 2*time.Minute},
 	}
 	for _, tt := range tests {

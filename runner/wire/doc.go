@@ -21,7 +21,11 @@
 //  3. The daemon sends job once. An agent that already has that attempt ignores it; another attempt is refused.
 //  4. The agent runs the job. Each frame is appended to the spool file before it is sent, so that the spool is
 //     the truth and the pipe is only transport: a missing, closed or slow reader never ends or slows the job.
-//  5. The last frame is done. The spool is synced to disk before it is sent, and the agent exits with status 0.
+//  5. While it runs, the agent may ask the daemon for something: request (SEQ 0), one at a time, answered by an answer
+//     of the same id. It goes on asking in each welcome until it is answered. What takes room, a cache, lies in the
+//     spool's directory when the answer comes. The daemon may say resume, and says it again until the agent has said
+//     resumed.
+//  6. The last frame is done. The spool is synced to disk before it is sent, and the agent exits with status 0.
 //
 // Frames from the agent are numbered from 1 without gaps. A reader that sees a gap knows that the record was
 // damaged. Nothing in a frame names a path on the host.
