@@ -6,8 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 const cgroupRoot = "/sys/fs/cgroup"
@@ -24,8 +23,8 @@ func openCgroups() {
 		return
 	}
 	for _, dir := range readOnlyCgroups(string(text)) {
-		const flags = unix.MS_REMOUNT | unix.MS_BIND | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RELATIME
-		if unix.Mount("", dir, "", flags, "") != nil {
+		const flags = syscall.MS_REMOUNT | syscall.MS_BIND | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_RELATIME
+		if syscall.Mount("", dir, "", flags, "") != nil {
 			return
 		}
 	}
