@@ -132,6 +132,10 @@ func (b *box) refusedAtOnce(line string) {
 func metadataAddress(t *testing.T) string {
 	t.Helper()
 	const addr = "169.254.169.254"
+	if c, err := net.DialTimeout("tcp", addr+":80", time.Second); err == nil {
+		c.Close()
+		return addr // this machine is in a cloud
+	}
 	if out, err := exec.Command("ip", "addr", "add", addr+"/32", "dev", "lo").CombinedOutput(); err != nil {
 		t.Logf("no metadata service for this test: %v %s", err, out)
 		return addr
