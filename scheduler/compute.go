@@ -68,7 +68,7 @@ func refusal(p *Project, b *Build, pj *buildspec.Job, engine string, has runner.
 	case pj.Privileged && b.Fork:
 		return reasonPrivileged, fmt.Sprintf("%s asks for privileged-mode, which a pull request from a fork never gets: it would be root on the machine", pj.Name)
 	case pj.Privileged && !p.Privileged:
-		return reasonPrivileged, fmt.Sprintf("%s asks for privileged-mode, which project %q does not permit; set privileged: true for the project where everybody whose builds it runs may be root on the machine", pj.Name, p.Name)
+		return reasonPrivileged, fmt.Sprintf("%s asks for privileged-mode, which project %q does not permit; set privileged: true for it (runner run --privileged) where everybody whose builds it runs may be root on the machine", pj.Name, p.Name)
 	case strings.HasPrefix(kind, "WINDOWS_"), strings.HasPrefix(kind, "MAC_"):
 		return reasonEnvironment, fmt.Sprintf("%s asks for the environment type %s, and engine %s runs Linux containers; use LINUX_CONTAINER or ARM_CONTAINER, or take the job out", pj.Name, kind, engine)
 	case strings.HasPrefix(kind, "ARM_") && has.Arch != "" && has.Arch != "arm64":
