@@ -20,7 +20,7 @@ func newPlan(a *app) *cobra.Command {
 			"  runner plan --json | jq '.steps'",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.chooseFormat(cmd, &format, formatText, formatJSON, formatMermaid); err != nil {
+			if err := a.chooseFormat(cmd, &format, planFormats); err != nil {
 				return err
 			}
 			file := config.DefaultBuildspec
@@ -31,7 +31,7 @@ func newPlan(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&image, "image", "", "image of the project, for jobs whose buildspec names none")
-	a.formatFlag(cmd, &format, "text, json, or mermaid: a flowchart")
+	a.formatFlag(cmd, &format, planFormats, "text, json, or mermaid: a flowchart")
 	return exits(cmd, "0    here is the plan; there may be warnings", "1    a file is not valid", "2    trouble: FILE cannot be read, wrong usage")
 }
 

@@ -24,6 +24,11 @@ const (
 	formatMermaid = "mermaid"
 )
 
+var (
+	validateFormats = []string{formatText, formatJSON, formatSARIF, formatGitHub}
+	planFormats     = []string{formatText, formatJSON, formatMermaid}
+)
+
 func newValidate(a *app) *cobra.Command {
 	var settings bool
 	var format string
@@ -39,7 +44,7 @@ func newValidate(a *app) *cobra.Command {
 			"  runner validate --config /etc/runner/ci.yml",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, files []string) error {
-			if err := a.chooseFormat(cmd, &format, formatText, formatJSON, formatSARIF, formatGitHub); err != nil {
+			if err := a.chooseFormat(cmd, &format, validateFormats); err != nil {
 				return err
 			}
 			if len(files) == 0 {
@@ -56,17 +61,18 @@ func newValidate(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&settings, "config", false, "the FILEs are configurations of the daemon, whatever their names")
-	a.formatFlag(cmd, &format, "text, json, sarif, or github: workflow commands that annotate the lines")
+	a.formatFlag(cmd, &format, validateFormats, "text, json, sarif, or github: workflow commands that annotate the lines")
 	return exits(cmd, "0    every file is valid; there may be warnings", "1    a file is not", "2    trouble: a file cannot be read, wrong usage")
 }
 
-// formatFlag adds --format and --json, which is short for one of its values.
-func (a *app) formatFlag(cmd *cobra.Command, format *string, help string) {
+// formatFlag adds --format, whose values shells complete, and --json, which is short for one of them.
+func (a *app) formatFlag(cmd *cobra.Command, format *string, known []string, help string) {
 	cmd.Flags().StringVar(format, "format", formatText, help)
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp)) // fails for a flag that is not there
 	cmd.Flags().BoolVar(&a.json, "json", false, "the same as --format json")
 }
 
-func (a *app) chooseFormat(cmd *cobra.Command, format *string, known ...string) error {
+func (a *app) chooseFormat(cmd *cobra.Command, format *string, known []string) error {
 	if a.json {
 		if cmd.Flags().Changed("format") && *format != formatJSON {
 			return usage(cmd, fmt.Errorf("--json and --format %s exclude each other", *format))
