@@ -18,8 +18,6 @@ const (
 	snapshotAge = 7 * 24 * time.Hour
 	// snapshotBytes bounds all unused snapshots; the least recently used go first.
 	snapshotBytes = 20 << 30
-	// cacheBytes bounds the caches of all projects together; the least recently used go first.
-	cacheBytes = 20 << 30
 )
 
 // housekeeping applies retention, evicts what no build needs and repacks mirrors, until ctx ends.
@@ -52,7 +50,7 @@ func (p *parts) keep(ctx context.Context, r config.Retention) {
 	if _, err := p.artifacts.Collect(ctx); err != nil {
 		p.log.Warn("collecting unreferenced chunks", "error", err)
 	}
-	if _, err := p.artifacts.EvictCaches(ctx, artifacts.CachePolicy{MaxBytes: cacheBytes, MaxAge: r.Age}); err != nil {
+	if _, err := p.artifacts.EvictCaches(ctx, artifacts.CachePolicy{MaxBytes: r.CacheBytes, MaxAge: r.Age}); err != nil {
 		p.log.Warn("evicting caches", "error", err)
 	}
 	err = p.source.Evict(ctx, func(commit string) bool { return commits[commit] }, snapshotAge, snapshotBytes)

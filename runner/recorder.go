@@ -201,7 +201,7 @@ func (r *recorder) close(ctx context.Context, lines []string) error {
 	}
 	var text []byte
 	for _, line := range lines {
-		text = append(text, ownLine(line)...)
+		text = append(text, ownLine(r.mask.masker.String(line))...)
 	}
 	r.frame++
 	r.stored = r.frame

@@ -48,13 +48,14 @@ const (
 	// welcomeWait bounds how long a started agent may take to answer; a cold machine under load has been seen
 	// to need seconds.
 	welcomeWait = 60 * time.Second
-	// backupLimit is how long after the agent's own time limit the daemon kills the sandbox.
-	backupLimit = time.Minute
+	// backupLimit is how long after the agent's own time limit the daemon kills the sandbox: the grace and what is
+	// collected after a stop fit in.
+	backupLimit = stopGrace + stopBackup + 5*time.Second
 	// stopGrace lies between TERM and KILL.
 	stopGrace = 10 * time.Second
-	// stopBackup is how long after the grace the daemon waits for the agent's last words: declared artifacts
-	// and reports are still collected.
-	stopBackup = 20 * time.Second
+	// stopBackup is how long after the grace the daemon waits for the agent's last words: declared reports are still
+	// collected, for at most a minute.
+	stopBackup = 75 * time.Second
 )
 
 // Run runs one attempt on an engine, or takes it up again where a former daemon left it. It returns ErrDetached
