@@ -48,14 +48,15 @@ const (
 	// welcomeWait bounds how long a started agent may take to answer; a cold machine under load has been seen
 	// to need seconds.
 	welcomeWait = 60 * time.Second
-	// backupLimit is how long after the agent's own time limit the daemon kills the sandbox: the grace and what is
-	// collected after a stop fit in.
-	backupLimit = stopGrace + stopBackup + 5*time.Second
+	// backupLimit is how long after the agent's own time limit the daemon kills the sandbox.
+	backupLimit = time.Minute
 	// stopGrace lies between TERM and KILL.
 	stopGrace = 10 * time.Second
-	// stopBackup is how long after the grace the daemon waits for the agent's last words: declared reports are still
-	// collected, for at most a minute.
-	stopBackup = 75 * time.Second
+	// stopBackup is how long after the grace the daemon waits for the agent's last words.
+	stopBackup = 20 * time.Second
+	// reportsBackup is how much longer both wait for a job with declared reports, which its agent collects for up to a
+	// minute when the job was stopped or its time is up.
+	reportsBackup = time.Minute
 )
 
 // Run runs one attempt on an engine, or takes it up again where a former daemon left it. It returns ErrDetached

@@ -116,7 +116,15 @@ func (s *session) timeLimit() time.Duration {
 	if s.attempt.Timeout <= 0 {
 		return 1<<63 - 1
 	}
-	return s.attempt.Timeout + backupLimit
+	return s.attempt.Timeout + backupLimit + s.reportsTime()
+}
+
+// reportsTime is what the agent may need for reports after the end of the job's time.
+func (s *session) reportsTime() time.Duration {
+	if len(s.attempt.Job.Reports) == 0 {
+		return 0
+	}
+	return reportsBackup
 }
 
 var (
@@ -192,7 +200,7 @@ func (s *session) stopDeadline() <-chan time.Time {
 	if s.stop == nil {
 		return nil
 	}
-	return time.After(time.Until(s.stopped.Add(stopGrace + stopBackup)))
+	return time.After(time.Until(s.stopped.Add(stopGrace + stopBackup + s.reportsTime())))
 }
 
 // take handles one frame: the answers to hello here, everything spooled in the recorder.

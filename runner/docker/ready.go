@@ -115,6 +115,9 @@ func (e *Engine) awaitService(ctx context.Context, id string, s runner.Service) 
 	}
 }
 
+// killed is the exit status of a process that KILL ended.
+const killed = 128 + 9
+
 // readiness tells whether a started service is ready, or why it will never be. One without a check may have done all
 // that it was to do.
 func readiness(st *container.State) (ready bool, why string) {
@@ -123,6 +126,9 @@ func readiness(st *container.State) (ready bool, why string) {
 		return false, "was ended for want of memory before it was ready: raise its memory limit"
 	case unchecked(st) && st.Status == container.StateExited && st.ExitCode == 0:
 		return true, ""
+	case !st.Running && st.Status != container.StateCreated && st.ExitCode == killed:
+		// The engine hears of the kernel's doing apart from the end, and sometimes not at all.
+		return false, "was killed (status 137) before it was ready, often for want of memory: raise its memory limit"
 	case !st.Running && st.Status != container.StateCreated:
 		return false, fmt.Sprintf("ended with status %d before it was ready", st.ExitCode)
 	case unchecked(st):
