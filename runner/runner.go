@@ -24,7 +24,8 @@ import (
 //  2. the workspace's directory is laid out, the sandbox is created and started (names come from its id);
 //  3. Events.Sent commits that the job may be out, then the job is sent (the agent takes an attempt once);
 //  4. frames are read; progress is committed, then output is appended to the log with the frame's number,
-//     from where a restart goes on;
+//     from where a restart goes on; what the agent asks for, a cache or runtimes, is answered beside that, and asked
+//     again of the next daemon;
 //  5. the result is in the spool before the agent exits; reports, cache and artifacts are taken in, the log is sealed;
 //  6. the caller commits the result, then calls Destroy.
 type Runner struct {

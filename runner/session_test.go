@@ -277,6 +277,8 @@ func TestAnEngineThatIsDown(t *testing.T) {
 	always := func() bool { return true }
 	running := SandboxState{Running: true}
 	whole := spoolOf(t, wire.Done{Status: wire.StatusSucceeded})
+	const soon = time.Minute + stopGrace + stopBackup + 5*time.Second // the stop comes after a minute
+	const late = time.Hour + backupLimit + 5*time.Second
 	tests := []struct {
 		name   string
 		box    box
@@ -285,13 +287,13 @@ func TestAnEngineThatIsDown(t *testing.T) {
 		reason string
 		within time.Duration
 	}{
-		{"for good", box{down: always}, false, wire.StatusFault, "engine_unavailable", time.Hour + 2*time.Minute},
-		{"with a remote spool", box{down: always, spool: fails(errDown)}, false, wire.StatusFault, "engine_unavailable", time.Hour + 2*time.Minute},
-		{"with the result on our disk", box{down: always, spool: file(whole)}, false, wire.StatusSucceeded, "", time.Hour + 2*time.Minute},
-		{"stopped", box{down: always}, true, wire.StatusStopped, "stopped", 2 * time.Minute},
-		{"stopped, with the result on our disk", box{down: always, spool: file(whole)}, true, wire.StatusSucceeded, "", 2 * time.Minute},
-		{"never, and the agent does not read", box{state: running, agent: stalled}, false, wire.StatusTimedOut, "timeout", time.Hour + 2*time.Minute},
-		{"never, and the agent hangs", box{state: running, agent: mute}, false, wire.StatusTimedOut, "timeout", time.Hour + 2*time.Minute},
+		{"for good", box{down: always}, false, wire.StatusFault, "engine_unavailable", late},
+		{"with a remote spool", box{down: always, spool: fails(errDown)}, false, wire.StatusFault, "engine_unavailable", late},
+		{"with the result on our disk", box{down: always, spool: file(whole)}, false, wire.StatusSucceeded, "", late},
+		{"stopped", box{down: always}, true, wire.StatusStopped, "stopped", soon},
+		{"stopped, with the result on our disk", box{down: always, spool: file(whole)}, true, wire.StatusSucceeded, "", soon},
+		{"never, and the agent does not read", box{state: running, agent: stalled}, false, wire.StatusTimedOut, "timeout", late},
+		{"never, and the agent hangs", box{state: running, agent: mute}, false, wire.StatusTimedOut, "timeout", late},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

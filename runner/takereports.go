@@ -7,22 +7,16 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// What a job's reports may bring when its limits name no bytes, and in any case.
-const (
-	defaultReportBytes = 256 << 20
-	maxReportFiles     = 20_000
-)
-
 // takeReports stores the files of report groups. That they cannot be had is told in the log, and is nobody's failure:
 // a report says how the tests went, the job's status whether it did its work.
 func (s *session) takeReports(ctx context.Context, r wire.Reports) *Reports {
-	limits := artifacts.Limits{Bytes: s.attempt.Job.Limits.ReportBytes, Files: maxReportFiles}
+	limits := artifacts.Limits{Bytes: s.attempt.Job.Limits.ReportBytes, Files: wire.MaxReportFiles}
 	if limits.Bytes <= 0 {
-		limits.Bytes = defaultReportBytes
+		limits.Bytes = wire.DefaultReportBytes
 	}
 	files := 0
 	for _, g := range r.Groups {
-		files += max(0, min(g.Files, maxReportFiles))
+		files += max(0, min(g.Files, wire.MaxReportFiles))
 	}
 	// No identifier of a secondary artifact begins with a dot.
 	t := tree{"the reports", wire.ReportsFile, s.attempt.Set + "/.reports", "", files, limits}

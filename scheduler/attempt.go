@@ -58,7 +58,7 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 		Image: b.Images[pj.Image], Job: job,
 		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules},
 		Limits: limits, Log: a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: e.stop, Resume: e.resume,
-		Privileged: pj.Privileged && p.Privileged && !b.Fork, Services: services(b, pj, limits), Cache: cacheScope(b, &t),
+		Privileged: job.Privileged, Services: services(b, pj, limits), Cache: cacheScope(b, &t),
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
@@ -87,13 +88,14 @@ func (s *Scheduler) judgeJobs(ctx context.Context, p *Project, b *Build, jobs []
 	if err != nil {
 		s.log.Warn("an engine does not tell what it has, so that compute types are taken as they are", "engine", ex.Engine(), "error", err)
 	}
+	now := time.Now()
 	for i := range jobs {
 		j := &jobs[i]
 		if j.State == JobEnded {
 			continue
 		}
 		if reason, message := refusal(p, b, &b.Plan.Jobs[i], ex.Engine(), has); reason != "" {
-			j.State, j.Status, j.Why, j.Reason, j.Message = JobEnded, Failed, "", reason, message
+			j.end(Failed, reason, message, now)
 		}
 	}
 	warnOfCompute(s.limitsOf(p), b, ex.Engine(), has)

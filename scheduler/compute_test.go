@@ -3,6 +3,7 @@ package scheduler
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
@@ -86,7 +87,7 @@ func TestARefusedJobTakesItsDependentsWithIt(t *testing.T) {
 	b, plan := builds[0], graph(false, "arm", "push: arm", "x86")
 	b.Plan = &plan
 	jobs := newJobs(&b)
-	jobs[0].State, jobs[0].Status, jobs[0].Reason, jobs[0].Message = JobEnded, Failed, reasonEnvironment, "arm asks for the environment type ARM_CONTAINER"
+	jobs[0].end(Failed, reasonEnvironment, "arm asks for the environment type ARM_CONTAINER", time.Now())
 	if err := s.queueBuild(b, jobs); err != nil {
 		t.Fatal(err)
 	}

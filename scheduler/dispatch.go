@@ -104,10 +104,8 @@ type leased struct {
 
 // lease commits the sandbox's row and the attempt that is bound to it, before anything is asked of an engine.
 func (s *Scheduler) lease(e *entry) (leased, error) {
-	engine := s.config().Engines[0].ID
-	if p, err := s.Project(e.project); err == nil && p.Engine != "" {
-		engine = p.Engine
-	}
+	p, _ := s.Project(e.project) // of one that was removed, the default engine says so
+	engine := s.engineOf(&p)
 	key, err := keyOf(e.build)
 	if err != nil {
 		return leased{}, err

@@ -6,11 +6,13 @@
 // work up at the last one:
 //
 //  1. Accept stores the trigger (this is what a webhook's 202 waits for).
-//  2. The planner turns it into numbered builds, or records why there are none.
-//  3. For each build: fetch, read the buildspec, expand it to a plan, resolve images; then the plan and its queued
-//     jobs are one commit.
-//  4. The dispatcher leases a queued job when a slot is free: attempt and sandbox rows are committed, then the
-//     attempt runs in package runner.
-//  5. Its result is committed together with what follows from it: dependents, siblings, the build's own result.
+//  2. The planner turns it into numbered builds, or records why there are none: it is skipped, or a pull request that
+//     waits for approval. Approve makes it pending again.
+//  3. For each build: fetch, read the buildspec, expand it to a plan, end the jobs that cannot run here, ask whether
+//     the build may have its secrets, resolve images; then the plan and its queued and blocked jobs are one commit.
+//  4. The dispatcher leases a queued job when a slot is free: attempt and sandbox rows are committed, then secrets are
+//     opened and the attempt runs in package runner.
+//  5. Its result is committed together with what follows from it: another attempt, or the job's end with dependents,
+//     siblings and the build's own result.
 //  6. The sandbox is destroyed and its row removed; a reaper compares rows and engines for what was missed.
 package scheduler

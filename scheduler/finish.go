@@ -42,7 +42,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 			j.State, j.Queued = JobQueued, now // the wait for its next slot begins now
 			return putJob(tx, key, e.index, j)
 		}
-		j.State, j.Status, j.Reason, j.Message, j.EndedAt, j.Why = JobEnded, a.Status, a.Reason, a.Message, now, ""
+		j.end(a.Status, a.Reason, a.Message, now)
 		if err := putJob(tx, key, e.index, j); err != nil {
 			return err
 		}

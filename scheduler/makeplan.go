@@ -158,17 +158,16 @@ func planWarnings(plan *buildspec.Plan) (out []string) {
 }
 
 func (s *Scheduler) needsNoImage(p *Project) bool {
-	engines := s.config().Engines
-	i := 0
-	if p.Engine != "" {
-		i = slices.IndexFunc(engines, func(e config.Engine) bool { return e.ID == p.Engine })
-	}
-	return i >= 0 && engines[i].Type == "process"
+	engine := s.engineOf(p)
+	return slices.ContainsFunc(s.config().Engines, func(e config.Engine) bool { return e.ID == engine && e.Type == "process" })
 }
+
+// engineOf is the id of the engine that a project's jobs run on.
+func (s *Scheduler) engineOf(p *Project) string { return cmp.Or(p.Engine, s.config().Engines[0].ID) }
 
 // executor finds the engine that a project's jobs run on.
 func (s *Scheduler) executor(p *Project) (runner.Executor, *planFailure) {
-	engine := cmp.Or(p.Engine, s.config().Engines[0].ID)
+	engine := s.engineOf(p)
 	ex, ok := s.runner.Executors[engine]
 	if !ok {
 		return nil, &planFailure{Fault, engineUnknown, fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}

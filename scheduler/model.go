@@ -155,6 +155,11 @@ type Job struct {
 	TakenFrom string    `json:"takenFrom,omitempty"` // build whose result of this job was taken over
 }
 
+// end is a job's last transition, with or without an attempt.
+func (j *Job) end(status Status, reason, message string, now time.Time) {
+	j.State, j.Status, j.Reason, j.Message, j.EndedAt, j.Why = JobEnded, status, reason, message, now, ""
+}
+
 // JobState is where a job is in the queue. A lease is a state of the row, never its deletion.
 type JobState string
 

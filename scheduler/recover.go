@@ -8,7 +8,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/runner"
-	"github.com/runner-ci/runner/runner/wire"
 )
 
 // recover makes the picture in memory from the rows, and returns the builds that have no plan yet.
@@ -40,10 +39,7 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 	if p, err := s.Project(b.Project); err == nil {
 		priority = p.Priority
 	}
-	stop, due := fastFail(b, jobs) // asked for before a restart, perhaps, and not obeyed yet
-	if b.StopBy != "" {
-		stop, due = runner.StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by " + b.StopBy}, true
-	}
+	stop, due := stopRequest(b, jobs) // asked for before a restart, perhaps, and not obeyed yet
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range jobs {

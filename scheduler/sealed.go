@@ -21,8 +21,8 @@ func subject(b *Build) secrets.Subject {
 	return secrets.Subject{Project: b.Project, Ref: b.Ref, Trusted: b.Trusted, Fork: b.Fork, Build: b.ID()}
 }
 
-// wanted returns the variables of a job that take their value from the vault: those that no later layer sets. The
-// names in their references are complete.
+// wanted returns a job's variables in their order without those from the vault that a later layer sets, which are not
+// asked for. The names in the references of the others are complete.
 func (s *Scheduler) wanted(p *Project, b *Build, t *Trigger, pj *buildspec.Job) (vars []variable, err error) {
 	vars = variables(p, t, pj)
 	last := winners(vars)

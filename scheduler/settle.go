@@ -33,9 +33,11 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 	after := &aftermath{stop: make(map[string]runner.StopRequest)}
 	before := make([]Job, len(jobs))
 	copy(before, jobs)
-	if req, due := fastFail(b, jobs); due {
+	if req, due := stopRequest(b, jobs); due {
 		stopJobs(jobs, req, now, after)
-		b.StopCause = req.Reason
+		if b.StopBy == "" {
+			b.StopCause = req.Reason
+		}
 	}
 	blocked := make([]int, 0, len(jobs))
 	for i := range jobs {
@@ -136,8 +138,7 @@ func followDependencies(b *Build, blocked []int, row func(int) (*Job, error), no
 		why := j.Why
 		switch {
 		case broken != "":
-			j.State, j.Status, j.Reason, j.EndedAt, j.Why = JobEnded, Failed, reasonDependency, now, ""
-			j.Message = fmt.Sprintf("not started: it depends on %s, which did not succeed", broken)
+			j.end(Failed, reasonDependency, fmt.Sprintf("not started: it depends on %s, which did not succeed", broken), now)
 			work = append(work[:len(work):len(work)], x.dependents[i]...)
 		case len(open) == 0:
 			j.State, j.Queued, j.Why = JobQueued, now, waitsForSlot
@@ -186,9 +187,13 @@ func failure(b *Build, j *Job) bool {
 	return j.State == JobEnded && j.Status != Succeeded && j.Status != Stopped && !ignored(b, j.ID)
 }
 
-// fastFail tells whether the jobs of a build are to stop because one has failed, and how.
-func fastFail(b *Build, jobs []Job) (req runner.StopRequest, due bool) {
-	if b.Plan == nil || !b.Plan.FastFail || b.StopBy != "" {
+// stopRequest tells whether the jobs of a build are to stop, because a person asked for it or one of them has failed,
+// and how.
+func stopRequest(b *Build, jobs []Job) (req runner.StopRequest, due bool) {
+	if b.StopBy != "" {
+		return runner.StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by " + b.StopBy}, true
+	}
+	if b.Plan == nil || !b.Plan.FastFail {
 		return req, false
 	}
 	for i := range jobs {
@@ -208,7 +213,7 @@ func stopJobs(jobs []Job, req runner.StopRequest, now time.Time, after *aftermat
 		j := &jobs[i]
 		switch j.State {
 		case JobQueued, JobBlocked:
-			j.State, j.Status, j.Reason, j.Message, j.EndedAt = JobEnded, Stopped, req.Reason, req.Message, now
+			j.end(Stopped, req.Reason, req.Message, now)
 		case JobLeased:
 			after.stop[j.ID] = req
 		}

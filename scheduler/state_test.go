@@ -101,6 +101,9 @@ func jobStates(t *testing.T, s *Scheduler, build string) (out []string) {
 		t.Fatal(err)
 	}
 	for _, j := range jobs {
+		if j.State == JobEnded && (j.EndedAt.IsZero() || j.Why != "") {
+			t.Errorf("job %s ended at %v and waits for %q", j.ID, j.EndedAt, j.Why)
+		}
 		out = append(out, fmt.Sprintf("%s %s %s", j.State, j.Status, j.Reason))
 	}
 	return out

@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/runner-ci/runner/runner"
-	"github.com/runner-ci/runner/runner/wire"
 )
 
 // Stop ends a build: what waits never begins, what runs is told to end. It is idempotent while the build runs, and
@@ -19,7 +16,7 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 		return Build{}, err
 	}
 	var b *Build
-	after := &aftermath{stop: make(map[string]runner.StopRequest)}
+	var after *aftermath
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		if b, err = s.load(tx, key); err != nil {
 			return fmt.Errorf("build %s: %w", id, err)
@@ -27,25 +24,11 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 		if b.Status.Ended() {
 			return fmt.Errorf("build %s: %w: it is %s", b.ID(), ErrEnded, b.Status)
 		}
-		now := time.Now()
 		b.StopBy = by
-		if err := putBuild(tx, b); err != nil {
-			return err
+		if b.Plan == nil {
+			return putBuild(tx, b) // still being planned: the planner sees StopBy
 		}
-		jobs, err := jobsOf(tx, key)
-		if err != nil || len(jobs) == 0 {
-			return err // still being planned: the planner sees StopBy
-		}
-		stopJobs(jobs, runner.StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by " + by}, now, after)
-		for i := range jobs {
-			if err := putJob(tx, key, i, &jobs[i]); err != nil {
-				return err
-			}
-		}
-		settled, err := s.settle(tx, b, now)
-		if err == nil {
-			after.ended = settled.ended
-		}
+		after, err = s.settle(tx, b, time.Now())
 		return err
 	})
 	if err != nil {
@@ -111,7 +94,7 @@ func (s *Scheduler) endQueued(e *entry, status Status, reason, message string) e
 			return nil // leased in the meantime
 		}
 		now := time.Now()
-		j.State, j.Status, j.Reason, j.Message, j.EndedAt, j.Why = JobEnded, status, reason, message, now, ""
+		j.end(status, reason, message, now)
 		if err := putJob(tx, key, e.index, j); err != nil {
 			return err
 		}

@@ -170,9 +170,6 @@ func parsePlace(cursor string) (p place, err error) {
 // listSets pages through the files of the sets. A set that goes on over several pages is on each of them, with other
 // files.
 func (a *api) listSets(in *setsIn, choice ChoiceInput) (*jsonOut[client.Page[client.ArtifactSet]], error) {
-	if _, err := a.Scheduler.Build(in.id()); err != nil {
-		return nil, err
-	}
 	sets, err := a.sets(in.id(), choice)
 	if err != nil {
 		return nil, err
@@ -278,6 +275,9 @@ func (a *api) readArchive(ctx context.Context, in *archiveIn) (*huma.StreamRespo
 		set, err := a.Artifacts.Set(s.id)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // retention removed this one; the others are still worth having
+		}
+		if err != nil {
+			return nil, err
 		}
 		prefix := s.folder()
 		if in.Job != "" && len(found) == 1 {

@@ -28,15 +28,7 @@ func newApprove(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := builtBy(cmd.Context(), c, t.ID)
-			if err != nil {
-				return err
-			}
-			f := following{app: a, client: c, build: made, keep: true}
-			if follow {
-				return f.detachable(cmd.Context())
-			}
-			return f.announce(cmd.Context())
+			return a.tellBuilt(cmd.Context(), c, t.ID, follow)
 		},
 	}
 	cmd.Flags().StringVar(&commit, "commit", "", "full id of the commit that you have looked at; refuse any other")

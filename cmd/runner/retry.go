@@ -25,15 +25,7 @@ func newRetry(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				made, err := builtBy(cmd.Context(), c, t.ID)
-				if err != nil {
-					return err
-				}
-				f := following{app: a, client: c, build: made, keep: true}
-				if follow {
-					return f.detachable(cmd.Context())
-				}
-				return f.announce(cmd.Context())
+				return a.tellBuilt(cmd.Context(), c, t.ID, follow)
 			})
 		},
 	}
@@ -53,6 +45,19 @@ func builtBy(ctx context.Context, c *client.Client, trigger string) (string, err
 		return "", hinted(fmt.Errorf("no build was made: %s", firstOf(t.Reason, t.Outcome)), "runner triggers shows what became of every trigger")
 	}
 	return t.Builds[0], nil
+}
+
+// tellBuilt waits for the build that a trigger makes, then follows it or says that it was made.
+func (a *app) tellBuilt(ctx context.Context, c *client.Client, trigger string, follow bool) error {
+	made, err := builtBy(ctx, c, trigger)
+	if err != nil {
+		return err
+	}
+	f := following{app: a, client: c, build: made, keep: true}
+	if follow {
+		return f.detachable(ctx)
+	}
+	return f.announce(ctx)
 }
 
 // announce says that a build was made, and how to follow it.

@@ -18,10 +18,15 @@ import (
 	"github.com/runner-ci/runner/secrets"
 )
 
+// runFlags are what runner run was told.
+type runFlags struct {
+	daemon.RunOptions
+	engine                                           config.Engine
+	settings, artifacts, memory, timeout, secretFile string
+}
+
 func newRun(a *app) *cobra.Command {
-	var o daemon.RunOptions
-	var engine config.Engine
-	var settings, artifacts, memory, timeout, secretFile string
+	var r runFlags
 	cmd := &cobra.Command{
 		Use:   "run [DIR]",
 		Short: "Build a working tree here, with no daemon",
@@ -31,57 +36,64 @@ func newRun(a *app) *cobra.Command {
 		Example: "  runner run\n  runner run ../api --artifacts dist\n  runner run --image golang:1.26 -e CI=true",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Dir = "."
+			r.Dir = "."
 			if len(args) == 1 {
-				o.Dir = args[0]
+				r.Dir = args[0]
 			}
-			if err := runLimits(&o.Limits, memory, timeout); err != nil {
-				return usage(cmd, err)
+			if err := r.complete(cmd); err != nil {
+				return err
 			}
-			if engine.Type != "docker" && engine.Type != "process" {
-				return usage(cmd, fmt.Errorf("--engine %q is not known; there are docker and process", engine.Type))
-			}
-			if settings != "" {
-				base, err := config.Load(settings)
-				if err != nil {
-					return err
-				}
-				o.Base = base
-			}
-			if flags := cmd.Flags(); settings == "" || flags.Changed("engine") || flags.Changed("docker-host") {
-				engine.ID = config.DefaultEngineID
-				o.Engine = &engine
-			}
-			if secretFile != "" {
-				var err error
-				if o.Secrets, err = secrets.ReadFile(secretFile); err != nil {
-					return err
-				}
-			}
-			o.Version = release()
-			o.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			return a.runLocal(cmd.Context(), o, artifacts)
+			r.Version = release()
+			r.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			return a.runLocal(cmd.Context(), r.RunOptions, r.artifacts)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&o.Buildspec, "buildspec", "", "path of the buildspec (default buildspec.yml)")
-	f.StringVar(&o.Image, "image", "", "job image, in place of the buildspec's")
-	envFlag(cmd, &o.Env)
-	debugFlag(cmd, &o.Debug)
-	f.BoolVar(&o.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on this machine")
-	f.StringVar(&artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
-	f.BoolVar(&o.Submodules, "submodules", false, "fetch submodules")
-	f.StringVar(&settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, engines and limits")
-	f.StringVar(&engine.Type, "engine", "docker", "docker, or process: on this machine itself, without isolation")
-	f.StringVar(&engine.Host, "docker-host", "", "Docker engine (default DOCKER_HOST)")
-	f.IntVar(&o.Slots, "slots", 0, "jobs at once (default the number of cores)")
-	f.Float64Var(&o.Limits.CPUs, "cpus", 0, "cores of a job (default no limit)")
-	f.StringVar(&memory, "memory", "", "memory of a job, like 4GiB (default no limit)")
-	f.StringVar(&timeout, "timeout", "", "of each job (default 60m)")
-	f.StringVar(&secretFile, "secrets", "", "`FILE` of secrets and parameters, lines NAME=VALUE, that nobody else can read")
+	r.add(cmd)
 	a.jsonFlag(cmd)
 	annotate(cmd, "environment", "DOCKER_HOST     the Docker engine\nXDG_CACHE_HOME  where mirrors and temporary state lie, in the folder runner")
 	return exits(cmd, exitBuilt, exitFailed, "2    trouble: wrong usage, no engine, no git working tree, a FAULT", "130  interrupted; the build was stopped")
+}
+
+func (r *runFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&r.Buildspec, "buildspec", "", "path of the buildspec (default buildspec.yml)")
+	f.StringVar(&r.Image, "image", "", "job image, in place of the buildspec's")
+	envFlag(cmd, &r.Env)
+	debugFlag(cmd, &r.Debug)
+	f.BoolVar(&r.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on this machine")
+	f.StringVar(&r.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
+	f.BoolVar(&r.Submodules, "submodules", false, "fetch submodules")
+	f.StringVar(&r.settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, engines and limits")
+	f.StringVar(&r.engine.Type, "engine", "docker", "docker, or process: on this machine itself, without isolation")
+	f.StringVar(&r.engine.Host, "docker-host", "", "Docker engine (default DOCKER_HOST)")
+	f.IntVar(&r.Slots, "slots", 0, "jobs at once (default the number of cores)")
+	f.Float64Var(&r.Limits.CPUs, "cpus", 0, "cores of a job (default no limit)")
+	f.StringVar(&r.memory, "memory", "", "memory of a job, like 4GiB (default no limit)")
+	f.StringVar(&r.timeout, "timeout", "", "of each job (default 60m)")
+	f.StringVar(&r.secretFile, "secrets", "", "`FILE` of secrets and parameters, lines NAME=VALUE, that nobody else can read")
+}
+
+// complete reads what the flags name: limits, the engine, a daemon's settings, a file of secrets.
+func (r *runFlags) complete(cmd *cobra.Command) (err error) {
+	if err := runLimits(&r.Limits, r.memory, r.timeout); err != nil {
+		return usage(cmd, err)
+	}
+	if r.engine.Type != "docker" && r.engine.Type != "process" {
+		return usage(cmd, fmt.Errorf("--engine %q is not known; there are docker and process", r.engine.Type))
+	}
+	if r.settings != "" {
+		if r.Base, err = config.Load(r.settings); err != nil {
+			return err
+		}
+	}
+	if flags := cmd.Flags(); r.settings == "" || flags.Changed("engine") || flags.Changed("docker-host") {
+		r.engine.ID = config.DefaultEngineID
+		r.Engine = &r.engine
+	}
+	if r.secretFile != "" {
+		r.Secrets, err = secrets.ReadFile(r.secretFile)
+	}
+	return err
 }
 
 // debugFlag adds --debug, which makes codebuild-breakpoint hold the build.

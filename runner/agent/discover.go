@@ -129,7 +129,7 @@ func (d *discovery) look(name string) {
 		d.byFormat[format] = group
 		d.groups = append(d.groups, group)
 	}
-	if len(group.files) <= maxReportFiles {
+	if len(group.files) <= wire.MaxReportFiles {
 		group.files = append(group.files, packFile{path: full, name: name})
 	}
 }

@@ -17,7 +17,8 @@
 //  2. Open the spool. If it tells of a job that was cut off, say so as the result; if it tells of one that
 //     ended, only send it again.
 //  3. Answer hellos at any time, and take one job.
-//  4. Start the image's Docker engine for a privileged job that has none, then run the phases, each as its user.
+//  4. Start the image's Docker engine for a privileged job that has none, restore the cache, run the phases, each as
+//     its user, and pack what the job leaves into the spool: exported variables, cache, reports, artifacts.
 //     Each fact is appended to the spool first; a goroutine of its own carries the spool to whoever is attached, so
 //     that nobody who reads, or does not, can slow the job down.
 //  5. Append done, sync the spool, give an attached reader a moment to take the rest, exit with status 0.

@@ -58,6 +58,7 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 		p.shell.end()
 		endRest()
 	}
+	p.shell.sweep()
 	out.settle()
 	if err := s.failure(); err != nil {
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: cannotRecord(err), Phase: done.Phase}

@@ -104,8 +104,7 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 	end := p.begin(phase.Name)
 	failure, code, err := p.selectRuntimes(ctx, phase.Name)
 	if err != nil {
-		end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
-		return false, err
+		return false, p.broken(end, err)
 	}
 	if err := p.runAs(ctx, phase); err != nil {
 		return p.cannotRunAs(err, phase.Name, end)
@@ -117,8 +116,7 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 		}
 		exit, err := p.command(ctx, wire.CommandBegan{Phase: phase.Name, Index: i, Finally: finally, Text: text})
 		if err != nil {
-			end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
-			return false, err
+			return false, p.broken(end, err)
 		}
 		if exit != 0 && failure == "" {
 			code, failure = codeCommand, p.failedCommand(phase.Name, text, exit)
@@ -149,6 +147,12 @@ func (p *phases) begin(name string) (end endPhase) {
 			Millis: time.Since(start).Milliseconds(), At: time.Now().UnixNano(),
 		})
 	}
+}
+
+// broken ends a phase with which the job cannot go on, and returns why.
+func (p *phases) broken(end endPhase, err error) error {
+	end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
+	return err
 }
 
 // command runs one command and returns its exit status.

@@ -11,14 +11,9 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// Bounds of what a job's reports may be. What is over them is left out with a line in the log.
-const (
-	maxReportFiles  = 10_000
-	maxReportGroups = 32 // declared and discovered ones together
-	maxGroupName    = 128
-
-	defaultReportBytes = 256 << 20 // what the daemon takes when the job names no limit
-)
+// maxGroupName bounds the name of a report group, in bytes. What is over this bound, or those of package wire, is left
+// out with a line in the log.
+const maxGroupName = 128
 
 // reportGroup is one group of report files that were found.
 type reportGroup struct {
@@ -33,7 +28,7 @@ func (p *phases) collectReports(ctx context.Context) error {
 	if err == nil {
 		var found []*reportGroup
 		found, err = p.discoverReports(ctx, groups)
-		groups = append(groups, found[:min(len(found), maxReportGroups-len(groups))]...)
+		groups = append(groups, found[:min(len(found), wire.MaxReportGroups-len(groups))]...)
 	}
 	if err == nil {
 		err = p.packReports(ctx, groups)
@@ -62,8 +57,8 @@ func (p *phases) declaredReports(ctx context.Context) error {
 func (p *phases) expectedReports(ctx context.Context) ([]*reportGroup, error) {
 	var groups []*reportGroup
 	for _, spec := range p.job.Reports {
-		if len(groups) == maxReportGroups {
-			p.log.say("Only the first %d report groups are collected", maxReportGroups)
+		if len(groups) == wire.MaxReportGroups {
+			p.log.say("Only the first %d report groups are collected", wire.MaxReportGroups)
 			break
 		}
 		group, err := p.expectedReport(ctx, spec)
@@ -97,15 +92,7 @@ func (p *phases) expectedReport(ctx context.Context, spec wire.ReportSpec) (*rep
 	}
 	group.Name = name
 	p.log.say("Collecting report group %s (%s)", group.Name, group.Format)
-	p.log.say("Expanding base directory path: %s", orDot(paths.BaseDirectory))
-	p.log.say("Assembling file list")
-	for _, file := range paths.Files {
-		p.log.say("Expanding %s", file)
-	}
-	group.files, err = selectFiles(ctx, p.job.Dir, what+".files", paths, p.log.say)
-	if err == nil && len(group.files) > 0 {
-		p.log.say("Found %d file(s)", len(group.files))
-	}
+	group.files, err = p.selected(ctx, what+".files", paths)
 	return group, err
 }
 
@@ -131,7 +118,7 @@ func (p *phases) packReports(ctx context.Context, groups []*reportGroup) error {
 	}
 	b.limit = p.job.Limits.ReportBytes
 	if b.limit <= 0 {
-		b.limit = defaultReportBytes
+		b.limit = wire.DefaultReportBytes
 	}
 	for i, group := range groups {
 		if err = p.packGroup(b, i, group); err != nil {
@@ -152,8 +139,8 @@ func (p *phases) packReports(ctx context.Context, groups []*reportGroup) error {
 // packGroup writes the files of one group, and counts those that could be had.
 func (p *phases) packGroup(b *bundle, index int, group *reportGroup) error {
 	for _, file := range group.files {
-		if b.files >= maxReportFiles {
-			p.log.say("Skipping the rest of report group %s: no more than %d report files are collected", group.Name, maxReportFiles)
+		if b.files >= wire.MaxReportFiles {
+			p.log.say("Skipping the rest of report group %s: no more than %d report files are collected", group.Name, wire.MaxReportFiles)
 			return nil
 		}
 		if len(file.name) > maxReportName || !plainName(file.name) {

@@ -43,8 +43,7 @@ func (p *phases) runAs(ctx context.Context, phase wire.Phase) error {
 func (p *phases) cannotRunAs(err error, phase string, end endPhase) (bool, error) {
 	var client *clientError
 	if !errors.As(err, &client) {
-		end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
-		return false, err
+		return false, p.broken(end, err)
 	}
 	message := p.log.masker.String(client.message)
 	p.fail(wire.Done{Reason: "run_as", Phase: phase, Message: fmt.Sprintf("in %s: %s", phase, message)})

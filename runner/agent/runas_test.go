@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -197,10 +196,5 @@ func TestStopEndsProcessesOfOtherUsers(t *testing.T) {
 	if status := s.wait(); status != 0 {
 		t.Fatalf("exit status %d: %s", status, &s.errs)
 	}
-	beats := filepath.Join(s.src, "beats")
-	before, _ := os.ReadFile(beats)
-	time.Sleep(150 * time.Millisecond)
-	if after, _ := os.ReadFile(beats); len(before) == 0 || len(after) != len(before) {
-		t.Errorf("a process of the job still runs: %d, then %d bytes", len(before), len(after))
-	}
+	nothingBeats(t, s)
 }

@@ -38,7 +38,8 @@ type shell struct {
 
 	state, functions []byte // of the last shell that told
 	commands         int
-	last             int // exit status of the last command
+	last             int      // exit status of the last command
+	unread           []string // files that a shell may not have read when it was to end
 }
 
 // errShell is what a shell that cannot be used comes to.
@@ -68,8 +69,7 @@ func (s *shell) run(ctx context.Context, text string, succeeding bool) (int, err
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(file)
-	defer os.Remove(s.keptPath())
+	defer s.remove(ctx, file, s.keptPath())
 	s.tell(source(file, succeeding, s.last))
 	status, traps, err := s.wait(ctx)
 	if err == nil && s.script != nil && userTrap(traps) {
@@ -97,6 +97,25 @@ func (s *shell) write(text string) (string, error) {
 	return file, nil
 }
 
+// remove removes files that a shell was told to read. One that is about to be ended with all other processes may not
+// have come to that, and would say so in the log: what it has is removed by sweep.
+func (s *shell) remove(ctx context.Context, files ...string) {
+	if ctx.Err() != nil {
+		s.unread = append(s.unread, files...)
+		return
+	}
+	for _, file := range files {
+		_ = os.Remove(file)
+	}
+}
+
+// sweep removes what was left when all shells had to end.
+func (s *shell) sweep() {
+	if s != nil {
+		s.remove(context.Background(), s.unread...)
+	}
+}
+
 // ask runs lines that print messages of kind A, and returns their texts.
 func (s *shell) ask(ctx context.Context, lines string) ([]string, error) {
 	if err := s.start(); err != nil {
@@ -106,8 +125,7 @@ func (s *shell) ask(ctx context.Context, lines string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(file)
-	defer os.Remove(s.keptPath())
+	defer s.remove(ctx, file, s.keptPath())
 	var answers []string
 	dying := false // a shell that ends tells its state, too, which is not the end of an answer
 	s.tell(answer(file, s.statusPath()))

@@ -206,6 +206,38 @@ func ownReaper(t *testing.T) *reaper {
 	return r
 }
 
+// TestAStopLeavesACommandItsFile stops before the shell has read what it was told: it still finds its file, which is gone
+// when all is over.
+func TestAStopLeavesACommandItsFile(t *testing.T) {
+	path, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	home := t.TempDir()
+	s := newShell(path, "sh", home, t.TempDir(), os.Environ(), int(out.Fd()), ownReaper(t))
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	_, _ = s.run(stopped, "echo on", true)
+	s.tell("exit 0\n")
+	select {
+	case <-s.ended:
+	case <-time.After(patience):
+		t.Fatal("the shell does not end")
+	}
+	if said, err := os.ReadFile(out.Name()); string(said) != "on\n" {
+		t.Errorf("the shell said %q, %v", said, err)
+	}
+	s.sweep()
+	if left, err := filepath.Glob(filepath.Join(home, "command*")); len(left) > 0 || err != nil {
+		t.Errorf("%q lie about, %v", left, err)
+	}
+}
+
 // TestAShellThatDiedIsNotWaitedForTwice reads what a shell said last after its death is known: by chance, the death
 // is taken note of before or after that, so the story is told often.
 func TestAShellThatDiedIsNotWaitedForTwice(t *testing.T) {

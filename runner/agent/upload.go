@@ -27,8 +27,7 @@ func (p *phases) upload(ctx context.Context) error {
 	failure, err := p.allArtifacts(ctx)
 	switch {
 	case err != nil:
-		end(statusOf(err), statusCode(err), p.log.masker.String(err.Error()))
-		return err
+		return p.broken(end, err)
 	case failure != "":
 		p.fail(wire.Done{Reason: "artifacts", Phase: wire.PhaseUpload, Message: "uploading artifacts: " + failure})
 		end(wire.StatusFailed, codeClient, failure)
@@ -91,7 +90,7 @@ func (p *phases) artifact(ctx context.Context, spec wire.ArtifactSpec, file stri
 		return nil, err
 	}
 	p.out.settle() // what expanding the name printed
-	list, err := p.selected(ctx, spec)
+	list, err := p.selected(ctx, "artifacts.files", spec)
 	if err != nil {
 		return nil, err
 	}
@@ -107,14 +106,14 @@ func (p *phases) artifact(ctx context.Context, spec wire.ArtifactSpec, file stri
 	return &packed, nil
 }
 
-// selected finds the files of an artifact, with CodeBuild's lines in the log.
-func (p *phases) selected(ctx context.Context, spec wire.ArtifactSpec) ([]packFile, error) {
+// selected finds the files that the key what of the buildspec lists, with CodeBuild's lines in the log.
+func (p *phases) selected(ctx context.Context, what string, spec wire.ArtifactSpec) ([]packFile, error) {
 	p.log.say("Expanding base directory path: %s", orDot(spec.BaseDirectory))
 	p.log.say("Assembling file list")
 	for _, file := range spec.Files {
 		p.log.say("Expanding %s", file)
 	}
-	list, err := selectFiles(ctx, p.job.Dir, "artifacts.files", spec, p.log.say)
+	list, err := selectFiles(ctx, p.job.Dir, what, spec, p.log.say)
 	if err == nil && len(list) > 0 {
 		p.log.say("Found %d file(s)", len(list))
 	}
@@ -138,7 +137,7 @@ func (p *phases) expand(ctx context.Context, spec wire.ArtifactSpec) (wire.Artif
 	name, err := p.expandText(ctx, "artifacts.name", spec.Name)
 	limit := maxArtifactName
 	if spec.ID != "" {
-		limit = maxSecondaryName
+		limit = wire.MaxSecondaryName
 	}
 	if len(name) > limit {
 		return spec, "", mistake("artifacts.name has %d bytes after the shell expanded it, want at most %d", len(name), limit)
@@ -146,12 +145,8 @@ func (p *phases) expand(ctx context.Context, spec wire.ArtifactSpec) (wire.Artif
 	return spec, name, err
 }
 
-// maxArtifactName is what the artifact store takes, in bytes; maxSecondaryName what the last frame has room for,
-// which names all secondary artifacts.
-const (
-	maxArtifactName  = 1024
-	maxSecondaryName = 192
-)
+// maxArtifactName is what the artifact store takes, in bytes.
+const maxArtifactName = 1024
 
 func (p *phases) expandPaths(ctx context.Context, what string, spec wire.ArtifactSpec) (wire.ArtifactSpec, error) {
 	texts := append([]string{spec.BaseDirectory}, spec.Files...)

@@ -22,25 +22,43 @@ import (
 // CA bundle. It is unpacked at the container's root, because the engine refuses symbolic links which point out of the
 // directory it unpacks to, and a repository may hold such links.
 func (e *Engine) copyIn(ctx context.Context, spec runner.SandboxSpec) error {
-	r, w := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := e.packSandbox(w, spec)
-		w.CloseWithError(err)
-		packed <- err
-	}()
-	err := e.api.CopyToContainer(ctx, containerName(spec.ID), "/", r, container.CopyToContainerOptions{AllowOverwriteDirWithFile: true})
-	r.CloseWithError(errStopped)
-	if perr := <-packed; perr != nil && !errors.Is(perr, errStopped) {
-		return fmt.Errorf("packing the workspace: %w", perr)
-	}
-	if err != nil {
+	err := e.sendTar(ctx, containerName(spec.ID), container.CopyToContainerOptions{AllowOverwriteDirWithFile: true},
+		func(w io.Writer) error { return e.packSandbox(w, spec) })
+	var unpacked contentError
+	switch {
+	case errors.As(err, &unpacked):
+		return fmt.Errorf("packing the workspace: %w", unpacked.error)
+	case err != nil:
 		return fmt.Errorf("copying the workspace into the container: %w", err)
 	}
 	return nil
 }
 
+// sendTar has the engine unpack an archive at a container's root while it is being packed. What goes wrong with the
+// packing is a contentError. No goroutine is left behind, as long as pack does not wait for anything but w.
+func (e *Engine) sendTar(ctx context.Context, to string, opts container.CopyToContainerOptions, pack func(w io.Writer) error) error {
+	r, w := io.Pipe()
+	packed := make(chan error, 1)
+	go func() {
+		err := pack(w)
+		w.CloseWithError(err)
+		packed <- err
+	}()
+	err := e.api.CopyToContainer(ctx, to, "/", r, opts)
+	r.CloseWithError(errStopped)
+	if perr := <-packed; perr != nil && !errors.Is(perr, errStopped) {
+		return contentError{perr}
+	}
+	return err
+}
+
 var errStopped = errors.New("the engine stopped reading")
+
+// contentError is trouble with what was to be sent, which says nothing of the engine.
+type contentError struct{ error }
+
+// Unwrap returns the reader's own error.
+func (c contentError) Unwrap() error { return c.error }
 
 func (e *Engine) packSandbox(w io.Writer, spec runner.SandboxSpec) error {
 	tw := tar.NewWriter(w)

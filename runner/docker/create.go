@@ -248,10 +248,11 @@ func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, f fa
 		return image
 	case unavailable(err) || ctx.Err() != nil:
 		return e.fail(ctx, doing, err)
-	case cerrdefs.IsNotFound(err) && says(err, "no such image"):
-		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
-	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
-		return &runner.ImageError{Ref: imageName(spec.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + f.goarch}
+	}
+	if image := imageRefused(spec.Image, f, err); image != nil {
+		return image
+	}
+	switch {
 	case spec.Privileged && says(err, "incompatible with user namespaces"):
 		return fmt.Errorf("%s: engine %s maps root to another user (userns-remap), so it makes no privileged containers: "+
 			"run privileged jobs on an engine without it: %w", doing, e.opts.Engine, err)
@@ -261,6 +262,17 @@ func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, f fa
 		return fmt.Errorf("%s: a mount's source is missing on the engine's host: correct mounts of engine %s, or workspace if the path is our own: %w", doing, e.opts.Engine, err)
 	}
 	return e.fail(ctx, doing, err)
+}
+
+// imageRefused puts an engine's refusal into words that is about the image; nil where it is not.
+func imageRefused(i runner.Image, f facts, err error) error {
+	switch {
+	case cerrdefs.IsNotFound(err) && says(err, "no such image"):
+		return &runner.ImageError{Ref: imageName(i), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
+	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
+		return &runner.ImageError{Ref: imageName(i), Err: err, Hint: "the image is not made for the engine's platform, linux/" + f.goarch}
+	}
+	return nil
 }
 
 func imageName(i runner.Image) string {

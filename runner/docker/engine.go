@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/singleflight"
 
@@ -213,6 +214,15 @@ func containerName(id string) string { return "runner-" + id }
 
 // SandboxDir is a sandbox's directory on the daemon's host, <DataDir>/sandboxes/<id>.
 func (e *Engine) SandboxDir(id string) string { return filepath.Join(e.opts.DataDir, "sandboxes", id) }
+
+// labelled chooses what belongs to this instance and, unless id is empty, to one sandbox.
+func (e *Engine) labelled(id string) filters.Args {
+	mine := filters.NewArgs(filters.Arg("label", LabelInstance+"="+e.opts.Instance))
+	if id != "" {
+		mine.Add("label", LabelSandbox+"="+id)
+	}
+	return mine
+}
 
 // labels are those of everything that belongs to a sandbox. Only what the workspace's kind matters to bears that.
 func (e *Engine) labels(id string, mode workspace) map[string]string {

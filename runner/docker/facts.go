@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/versions"
+
+	"github.com/runner-ci/runner/runner"
 )
 
 // minAPI is the oldest API that has all we use: Docker 20.10's.
@@ -68,6 +70,12 @@ func (e *Engine) engineFacts(ctx context.Context) (facts, error) {
 		}, nil
 	})
 	return f, e.fail(ctx, "asking what it can do", err)
+}
+
+// Capacity tells what the engine's machine has.
+func (e *Engine) Capacity(ctx context.Context) (runner.Capacity, error) {
+	f, err := e.engineFacts(ctx)
+	return runner.Capacity{CPUs: f.cpus, MemoryBytes: f.memory, Arch: f.goarch}, err
 }
 
 // goarch turns the kernel's word for an architecture into Go's.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 )
 
@@ -45,8 +44,7 @@ func (e *Engine) ensureOwnNetwork(ctx context.Context, id string) error {
 func (e *Engine) ownNetworks(ctx context.Context, id string) ([]network.Summary, error) {
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return e.api.NetworkList(short, network.ListOptions{Filters: filters.NewArgs(
-		filters.Arg("label", LabelInstance+"="+e.opts.Instance), filters.Arg("label", LabelSandbox+"="+id))})
+	return e.api.NetworkList(short, network.ListOptions{Filters: e.labelled(id)})
 }
 
 // removeOwnNetwork removes it once its containers are gone.
@@ -62,7 +60,7 @@ func (e *Engine) removeOwnNetwork(ctx context.Context, id string) error {
 func (e *Engine) networksOf(ctx context.Context) (ids []string, err error) {
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	all, err := e.api.NetworkList(short, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", LabelInstance+"="+e.opts.Instance))})
+	all, err := e.api.NetworkList(short, network.ListOptions{Filters: e.labelled("")})
 	for _, n := range all {
 		ids = append(ids, n.Labels[LabelSandbox])
 	}

@@ -64,22 +64,11 @@ func (e *Engine) putRemote(ctx context.Context, id, name string, content io.Read
 }
 
 // sendFile sends an archive of one file. The engine removes what is in its place, following no link, and unpacks it: at
-// the root, because for a path below two mounts it looks at the rights of either. No goroutine is left behind, as long
-// as content's Read returns.
+// the root, because for a path below two mounts it looks at the rights of either.
 func (e *Engine) sendFile(ctx context.Context, containerID, name string, content io.Reader, size int64) error {
-	r, w := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := packPut(w, name, runner.Cancellable(ctx, content), size)
-		w.CloseWithError(err)
-		packed <- err
-	}()
-	err := e.api.CopyToContainer(ctx, containerID, "/", r, container.CopyToContainerOptions{})
-	r.CloseWithError(errStopped)
-	if perr := <-packed; perr != nil && !errors.Is(perr, errStopped) {
-		return contentError{perr}
-	}
-	return err
+	return e.sendTar(ctx, containerID, container.CopyToContainerOptions{}, func(w io.Writer) error {
+		return packPut(w, name, runner.Cancellable(ctx, content), size)
+	})
 }
 
 // packPut is a tar of the file under another name, then of a hard link from its real name, which appears when all of it
@@ -106,16 +95,4 @@ func packPut(w io.Writer, name string, content io.Reader, size int64) error {
 		err = tw.Close()
 	}
 	return err
-}
-
-// contentError is trouble with what was to be written, which says nothing of the engine.
-type contentError struct{ error }
-
-// Unwrap returns the reader's own error.
-func (c contentError) Unwrap() error { return c.error }
-
-// Capacity tells what the engine's machine has.
-func (e *Engine) Capacity(ctx context.Context) (runner.Capacity, error) {
-	f, err := e.engineFacts(ctx)
-	return runner.Capacity{CPUs: f.cpus, MemoryBytes: f.memory, Arch: f.goarch}, err
 }

@@ -8,7 +8,6 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sync/errgroup"
 
@@ -66,8 +65,7 @@ func (e *Engine) removeByID(ctx context.Context, containerID string) error {
 func (e *Engine) removeVolumes(ctx context.Context, id string) error {
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	vols, err := e.api.VolumeList(short, volume.ListOptions{Filters: filters.NewArgs(
-		filters.Arg("label", LabelInstance+"="+e.opts.Instance), filters.Arg("label", LabelSandbox+"="+id))})
+	vols, err := e.api.VolumeList(short, volume.ListOptions{Filters: e.labelled(id)})
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"golang.org/x/sync/errgroup"
 
@@ -153,12 +152,10 @@ func jobEndpoint(spec runner.SandboxSpec) *network.NetworkingConfig {
 
 // serviceRefused tells the engine's refusal of what the buildspec says from trouble that is not its business.
 func (l *launch) serviceRefused(s runner.Service, err error) error {
-	switch {
-	case cerrdefs.IsNotFound(err) && says(err, "no such image"):
-		return &runner.ImageError{Ref: imageName(s.Image), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
-	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
-		return &runner.ImageError{Ref: imageName(s.Image), Err: err, Hint: "the image is not made for the engine's platform, linux/" + l.facts.goarch}
-	case says(err, `exec: "`, "no command specified", "minimum memory limit", "unable to find user", "no matching entries in"):
+	if image := imageRefused(s.Image, l.facts, err); image != nil {
+		return image
+	}
+	if says(err, `exec: "`, "no command specified", "minimum memory limit", "unable to find user", "no matching entries in") {
 		return &runner.ServiceError{Service: s.Name, Reason: "cannot be started: " + err.Error()}
 	}
 	return fmt.Errorf("starting service %q: %w", s.Name, err)
@@ -168,9 +165,9 @@ func (l *launch) serviceRefused(s runner.Service, err error) error {
 func (e *Engine) serviceContainers(ctx context.Context, id string, all bool) ([]container.Summary, error) {
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return e.api.ContainerList(short, container.ListOptions{All: all, Filters: filters.NewArgs(
-		filters.Arg("label", LabelInstance+"="+e.opts.Instance), filters.Arg("label", LabelSandbox+"="+id),
-		filters.Arg("label", LabelService))})
+	mine := e.labelled(id)
+	mine.Add("label", LabelService)
+	return e.api.ContainerList(short, container.ListOptions{All: all, Filters: mine})
 }
 
 // removeServices removes the containers of services, and the volumes that their images declare.

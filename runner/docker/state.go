@@ -8,7 +8,6 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sync/errgroup"
 
@@ -111,7 +110,7 @@ func (e *Engine) List(ctx context.Context) ([]string, error) {
 	if err := e.negotiate(short); err != nil {
 		return nil, e.fail(ctx, "listing sandboxes", err)
 	}
-	mine := filters.NewArgs(filters.Arg("label", LabelInstance+"="+e.opts.Instance))
+	mine := e.labelled("")
 	var containers []container.Summary
 	var volumes volume.ListResponse
 	g, gctx := errgroup.WithContext(short)

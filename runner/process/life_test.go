@@ -3,6 +3,7 @@
 package process
 
 import (
+	"crypto/rand"
 	"errors"
 	"io"
 	"os"
@@ -18,7 +19,9 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-const testID = "00c0ffee00c0ffee"
+// testID is of this run alone: to end a sandbox is to end every process of the machine that bears its mark, those of
+// another run of these tests, too.
+var testID = strings.ToLower(rand.Text()[:16])
 
 // newSpec lays a sandbox's directory out as the daemon does.
 func newSpec(t *testing.T, ex *Executor) runner.SandboxSpec {

@@ -9,13 +9,18 @@ const (
 	MaxSecondary = 64
 	// MaxReportGroups is how many groups of reports are taken, declared and discovered ones together.
 	MaxReportGroups = 32
+	// MaxReportFiles is how many files all reports of a job may have.
+	MaxReportFiles = 10_000
+	// DefaultReportBytes is what all reports of a job may have where its limits name no bytes.
+	DefaultReportBytes = 256 << 20
+	// MaxSecondaryName is what Done has room for of the name of a secondary artifact, in bytes of JSON.
+	MaxSecondaryName = 192
 	// MaxFallback is how many fallback keys are taken; CodeBuild has five.
 	MaxFallback = 16
 
 	maxWanted   = 16      // runtimes that are asked for at a time
 	maxKey      = 1 << 10 // of a key of a cache, which is more than is stored: it is refused there with words
 	maxGroup    = 256     // of the name of a report group
-	maxNickname = 192     // of the name of a secondary artifact
 	maxWelcomed = 4 << 10 // of the attempt that Welcome names
 	maxDoneText = 8 << 10 // of each text for people in Done
 )
@@ -60,7 +65,7 @@ func (d Done) bounded() Done {
 		d.Secondary = slices.Clone(most(d.Secondary, MaxSecondary))
 		for i, a := range d.Secondary {
 			d.Secondary[i] = a.bounded()
-			d.Secondary[i].Name = fit(a.Name, maxNickname)
+			d.Secondary[i].Name = fit(a.Name, MaxSecondaryName)
 		}
 	}
 	if d.Reports != nil {

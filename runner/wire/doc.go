@@ -24,7 +24,7 @@
 //  5. While it runs, the agent may ask the daemon for something: request (SEQ 0), one at a time, answered by an answer
 //     of the same id. It goes on asking in each welcome until it is answered. What takes room, a cache, lies in the
 //     spool's directory when the answer comes. The daemon may say resume, and says it again until the agent has said
-//     resumed.
+//     resumed; it may say stop, which ends the job early, and says it again on each connection.
 //  6. The last frame is done. The spool is synced to disk before it is sent, and the agent exits with status 0.
 //
 // Frames from the agent are numbered from 1 without gaps. A reader that sees a gap knows that the record was
