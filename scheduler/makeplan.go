@@ -123,7 +123,8 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 	for i := range plan.Jobs {
 		j := &plan.Jobs[i]
 		j.Image = cmp.Or(t.Override.Image, j.Image)
-		if j.Image == "" && !s.needsNoImage(p) {
+		refused := buildspec.ForeignType(j.EnvType) || buildspec.WindowsShell(j.Shell)
+		if j.Image == "" && !refused && !s.needsNoImage(p) {
 			return &planFailure{Failed, "no_image", fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, name)}
 		}
 	}
