@@ -96,3 +96,27 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// TestABlockMayEndWithTheFile: what has no line end in the file has none in the command.
+func TestABlockMayEndWithTheFile(t *testing.T) {
+	const head = "version: 0.2\nphases:\n  build:\n    commands:\n      - "
+	for block, want := range map[string]string{
+		"|\n        a\n        b":    "a\nb",
+		"|\n        a\n        b\n":  "a\nb\n",
+		"|+\n        a\n        # b": "a\n# b",
+		"|-\n        a":              "a",
+		">\n        a\n        b":    "a b",
+		"|\n        a\n      ":       "a\n",
+		"|\n        \ta":             "\ta",
+		">\n        \ta":             "\ta",
+	} {
+		spec, err := Parse(DefaultFile, []byte(head+block))
+		if err != nil {
+			t.Errorf("%q: %v", block, err)
+			continue
+		}
+		if got := spec.Phases[2].Commands; len(got) != 1 || got[0].Text != want {
+			t.Errorf("%q is read as %v, want %q", block, got, want)
+		}
+	}
+}
