@@ -19,15 +19,16 @@ const (
 // item at the end of a list that is not indented. stand is the character that stands for a tab in what the tokens
 // hold, 0 if there is none.
 func scanMended(src *source) (tokens token.Tokens, stand rune) {
+	lines := slices.Clone(src.lines)
 	tokens = scan(src.text + endMark(src.text))
+	if src.json() && spaceForTabs(lines) {
+		text := strings.Join(lines, "\n")
+		tokens = scan(text + endMark(text))
+	}
 	if strings.Contains(src.text, "\t") {
 		stand = unusedRune(src.text)
 	}
-	var lines []string
 	for range min(mostMends, max(leastMend, mendBytes/(len(src.text)+1))) {
-		if lines == nil {
-			lines = slices.Clone(src.lines)
-		}
 		found := dropEmptyBlocks(src, tokens, lines)
 		if stand != 0 {
 			found = standInBlocks(src, tokens, lines, stand) || found
@@ -40,6 +41,20 @@ func scanMended(src *source) (tokens token.Tokens, stand rune) {
 		tokens = scan(text + endMark(text))
 	}
 	return fillEmptyItems(tokens), stand
+}
+
+// json tells whether a text is one mapping in braces, as JSON is: white space means nothing in it.
+func (s *source) json() bool { return strings.HasPrefix(strings.TrimLeft(s.text, " \t\n"), "{") }
+
+// spaceForTabs puts spaces for the tabs that indent lines, and tells whether there were any.
+func spaceForTabs(lines []string) (found bool) {
+	for i, line := range lines {
+		text := strings.TrimLeft(line, " \t")
+		if indent := line[:len(line)-len(text)]; strings.Contains(indent, "\t") {
+			lines[i], found = strings.Repeat(" ", len(indent))+text, true
+		}
+	}
+	return found
 }
 
 // dropEmptyBlocks makes a null of each block that has no text, but empty lines: the library takes what follows for

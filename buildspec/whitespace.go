@@ -34,7 +34,7 @@ func checkWhiteSpace(src *source, tokens token.Tokens) *Error {
 			at.width = 1
 			return src.refuse(at, tabQuoted)
 		}
-		if at.line <= last || inBlock(tokens, i) || tk.Type == token.CommentType {
+		if at.line <= last || inBlock(tokens, i) || tk.Type == token.CommentType || src.json() {
 			continue
 		}
 		last = at.line
