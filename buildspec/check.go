@@ -43,6 +43,9 @@ func (c *checker) older(s section, k key, e entry) {
 }
 
 func (c *checker) unknown(s section, e entry) {
+	if low := strings.ToLower(e.key); s.name == "" && (low == "version" || low == "phases") {
+		return // told as what it is meant to be
+	}
 	hint := advise(s, e.key)
 	if s.closed {
 		c.fail(e.at, complaint{
@@ -63,13 +66,18 @@ func (c *checker) block(e entry, what string) (*node, bool) {
 		return e.value, true
 	}
 	if e.value.kind != null {
-		c.wrong(e.value, what, "a mapping of keys")
+		c.wrong(e.value, what, mappingOfKeys)
 	}
 	return nil, false
 }
 
+const mappingOfKeys = "a mapping of keys"
+
 // wrong tells that a value has the wrong type.
 func (c *checker) wrong(n *node, what, expected string) {
+	if n.kind == scalar && n.plain && expected == mappingOfKeys && c.withoutColon(n.at) {
+		return
+	}
 	c.fail(n.at, complaint{
 		message: fmt.Sprintf("%s must be %s, but this is %s", what, expected, n.found()),
 		hint:    typeHint(n, expected),
@@ -84,7 +92,9 @@ func typeHint(n *node, expected string) string {
 		return `write one value; a text that holds ": " or begins with { must be quoted`
 	case expected == "a list":
 		return "write one item a line, each behind a dash: - item"
-	case expected == "a mapping of keys":
+	case expected == mappingOfKeys && n.kind == scalar && strings.Contains(n.text, "="):
+		return `write "NAME: value" lines, with a colon and a space in place of the =`
+	case expected == mappingOfKeys:
 		return `write "key: value" lines below it, indented by two spaces`
 	}
 	return "write " + expected

@@ -1,5 +1,7 @@
 package buildspec
 
+import "strings"
+
 // Compute is how much of a machine a compute type gives a job. 0 means that CodeBuild names no figure.
 type Compute struct {
 	CPUs        float64
@@ -49,8 +51,15 @@ func computeNames() []string {
 	return names
 }
 
-// envTypes are CodeBuild's kinds of machine that jobs can run on here: all of them are Linux.
+// envTypes are CodeBuild's kinds of machine.
 var envTypes = []string{
 	"LINUX_CONTAINER", "LINUX_GPU_CONTAINER", "ARM_CONTAINER", "LINUX_EC2", "ARM_EC2",
 	"LINUX_LAMBDA_CONTAINER", "ARM_LAMBDA_CONTAINER",
+	"WINDOWS_CONTAINER", "WINDOWS_EC2", "WINDOWS_SERVER_2019_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER", "MAC_ARM",
+}
+
+// ForeignType tells whether a kind of machine runs no Linux, also when it is newer than this release. Files that name
+// one can be read and planned; its jobs cannot be run here.
+func ForeignType(name string) bool {
+	return strings.HasPrefix(name, "WINDOWS_") || strings.HasPrefix(name, "MAC_")
 }

@@ -17,8 +17,9 @@ type converter struct {
 	*report
 	anchors map[string]*node
 	nodes   int
-	full    bool // maxNodes was passed, and told
-	stand   rune // stands for a tab in the texts, 0 if nothing does
+	full    bool         // maxNodes was passed, and told
+	stand   rune         // stands for a tab in the texts, 0 if nothing does
+	open    *token.Token // the text of a block that ends with the file, without a line end
 }
 
 // spend counts nodes against the bound.
@@ -50,6 +51,9 @@ func (c *converter) node(n ast.Node, at mark) *node {
 	case *ast.LiteralNode:
 		head := place(c.src, n.Start)
 		text := c.blockText(n.Value.Value, n.Start.Type == token.FoldedType, head)
+		if c.open != nil && n.Value.GetToken() == c.open {
+			text = strings.TrimSuffix(text, "\n")
+		}
 		return c.checked(&node{kind: scalar, at: head, text: text, size: 1})
 	case *ast.MappingNode:
 		return c.mapping(n.Values, c.mappingPlace(n))

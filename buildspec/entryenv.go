@@ -76,15 +76,15 @@ func (c *checker) envType(e entry, what string) string {
 
 func (c *checker) envTypeName(n *node, what, text string) string {
 	name := strings.ToUpper(text)
-	if slices.Contains(envTypes, name) {
+	if ForeignType(name) {
+		c.warn(n.at, complaint{
+			message: fmt.Sprintf("%s is %s, and jobs run on Linux: a job of this type is refused here", what, shorten(text)),
+			hint:    "build it with CodeBuild, or remove it; with ignore-failure: true the build can succeed without it",
+		})
 		return name
 	}
-	if strings.HasPrefix(name, "WINDOWS_") || strings.HasPrefix(name, "MAC_") {
-		c.fail(n.at, complaint{
-			message: fmt.Sprintf("%s is %s, and jobs run on Linux", what, shorten(text)),
-			hint:    "remove the job, or build it with CodeBuild; here LINUX_CONTAINER and its like are run",
-		})
-		return ""
+	if slices.Contains(envTypes, name) {
+		return name
 	}
 	hint := "write one of " + strings.Join(envTypes, ", ")
 	if near := nearest(text, envTypes); near != "" {

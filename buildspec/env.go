@@ -12,9 +12,9 @@ import (
 const reservedPrefix = "CODEBUILD_"
 
 var (
-	shells     = []string{"sh", "/bin/sh", "bash", "/bin/bash"}
-	laterShell = []string{"powershell.exe", "cmd.exe", "pwsh"}
-	shellName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	shells        = []string{"sh", "/bin/sh", "bash", "/bin/bash"}
+	windowsShells = []string{"powershell.exe", "cmd.exe", "pwsh"}
+	shellName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 func (c *checker) env(e entry) {
@@ -65,25 +65,28 @@ func (c *checker) shell(e entry) {
 	if !ok {
 		return
 	}
-	for _, s := range shells {
-		if text == s {
-			c.spec.Env.Shell = text
-			return
-		}
+	if slices.Contains(shells, text) {
+		c.spec.Env.Shell = text
+		return
 	}
-	for _, s := range laterShell {
-		if strings.EqualFold(text, s) {
-			c.fail(e.value.at, complaint{
-				message: fmt.Sprintf("the shell %q is of Windows, and jobs run on Linux", text),
-				hint:    "write sh or bash, and call other shells from a command",
-			})
-			return
-		}
+	if WindowsShell(text) {
+		c.spec.Env.Shell = text
+		c.warn(e.value.at, complaint{
+			message: fmt.Sprintf("the shell %q is of Windows, and jobs run on Linux: the jobs of this file are refused here", text),
+			hint:    "write sh or bash, and call other shells from a command",
+		})
+		return
 	}
 	c.fail(e.value.at, complaint{
 		message: fmt.Sprintf("env.shell must be one of %s, but this is %s", strings.Join(shells, ", "), e.value.found()),
 		hint:    "write sh or bash; other shells can be called from a command",
 	})
+}
+
+// WindowsShell tells whether a shell is one of those that CodeBuild has on Windows. Files that name one can be read
+// and planned; no job here has such a shell.
+func WindowsShell(name string) bool {
+	return slices.ContainsFunc(windowsShells, func(s string) bool { return strings.EqualFold(name, s) })
 }
 
 // image is the reference of an image, "" where nothing is said. instead tells what is used then.

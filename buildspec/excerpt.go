@@ -72,6 +72,8 @@ func shown(text []rune) string {
 		switch {
 		case r == '\t':
 			return '→'
+		case r == '\n':
+			return '↵'
 		case unicode.IsPrint(r):
 			return r
 		default:

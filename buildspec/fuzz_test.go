@@ -113,13 +113,13 @@ func FuzzPlan(f *testing.F) {
 // FuzzReference: what is read of a reference is all of it, and nothing else.
 func FuzzReference(f *testing.F) {
 	for _, text := range []string{
-		"", "a", "a:b", "a:b:c", "a:b::d", "a::c", ":b", "a:b:c:d", "a:::::", "arn:", "arn:aws:secretsmanager:r:1:secret:n",
+		"", "a", "a:b", " a:b ", "a:b:c", "a:b::d", "a::c", ":b", "a:b:c:d", "a:::::", "arn:", "arn:aws:secretsmanager:r:1:secret:n",
 		"arn:aws:secretsmanager:r:1:secret:n:k:s", "arn:aws:secretsmanager:r:1:secret:n:k::v", "arn:aws:secretsmanager:r:1:secret:",
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		ref, err := parseReference(text)
+		ref, err := ParseSecretRef(text)
 		if err != nil {
 			return
 		}
@@ -127,7 +127,7 @@ func FuzzReference(f *testing.F) {
 			t.Fatalf("%q is read as %+v", text, ref)
 		}
 		whole := strings.Join([]string{ref.Secret, ref.Key, ref.Stage, ref.Version}, ":")
-		if strings.TrimRight(whole, ":") != strings.TrimRight(text, ":") {
+		if strings.TrimRight(whole, ":") != strings.TrimRight(strings.TrimSpace(text), ":") {
 			t.Fatalf("%q is read as %q", text, whole)
 		}
 	})

@@ -1,61 +1,106 @@
 package buildspec
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/token"
 )
 
-// scanMended cuts a text into tokens, and mends two things that the library misreads: a block of text whose first
-// line begins with a tab, and an empty item at the end of a list that is not indented. stand is the character that
-// stands for a tab in what the tokens hold, 0 if there is none.
+// mendBytes bounds how much of a text is scanned anew, mostMends how often: what one mend hid can show another one.
+const (
+	mendBytes = 4 << 20
+	mostMends = 64
+	leastMend = 4
+)
+
+// scanMended cuts a text into tokens, and mends what the library misreads, with lines and columns as they are: blocks
+// of text whose first line begins with a tab, blocks without text above empty lines, tabs inside quotes, and an empty
+// item at the end of a list that is not indented. stand is the character that stands for a tab in what the tokens
+// hold, 0 if there is none.
 func scanMended(src *source) (tokens token.Tokens, stand rune) {
+	lines := slices.Clone(src.lines)
 	tokens = scan(src.text + endMark(src.text))
-	tokens, stand = standForTabs(src, tokens)
-	return fillEmptyItems(tokens), stand
-}
-
-// mostMends bounds how often a text is scanned anew: what a mended block hid can show another one.
-const mostMends = 4
-
-// standForTabs puts another character in place of the tab that the first line of a block of text begins with. The
-// library takes such a tab for indentation, and with it the lines below for something else. Lines and columns stay.
-func standForTabs(src *source, tokens token.Tokens) (token.Tokens, rune) {
-	if !strings.Contains(src.text, "\t") {
-		return tokens, 0
-	}
-	stand := unusedRune(src.text)
-	if stand == 0 {
-		return tokens, 0
-	}
-	lines := append([]string(nil), src.lines...)
-	found := false
-	for range mostMends {
-		more := false
-		for _, tk := range tokens {
-			if tk.Type != token.LiteralType && tk.Type != token.FoldedType || strings.ContainsAny(tk.Value, "123456789") {
-				continue // the depth of some is told by a number
-			}
-			first := firstText(lines, place(src, tk).line)
-			if first < 0 {
-				continue
-			}
-			if tab, ok := tabIndent(lines[first]); ok {
-				lines[first] = lines[first][:tab-1] + string(stand) + lines[first][tab:]
-				more = true
-			}
-		}
-		if !more {
-			break
-		}
-		found = true
+	if src.json() && spaceForTabs(lines) {
 		text := strings.Join(lines, "\n")
 		tokens = scan(text + endMark(text))
 	}
-	if !found {
-		return tokens, 0
+	if strings.Contains(src.text, "\t") {
+		stand = unusedRune(src.text)
 	}
-	return tokens, stand
+	for range min(mostMends, max(leastMend, mendBytes/(len(src.text)+1))) {
+		found := dropEmptyBlocks(src, tokens, lines)
+		if stand != 0 {
+			found = standInBlocks(src, tokens, lines, stand) || found
+			found = standInQuotes(src, tokens, lines, stand) || found
+		}
+		if !found {
+			break
+		}
+		text := strings.Join(lines, "\n")
+		tokens = scan(text + endMark(text))
+	}
+	return fillEmptyItems(tokens), stand
+}
+
+// json tells whether a text is one mapping in braces, as JSON is: white space means nothing in it.
+func (s *source) json() bool { return strings.HasPrefix(strings.TrimLeft(s.text, " \t\n"), "{") }
+
+// spaceForTabs puts spaces for the tabs that indent lines, and tells whether there were any.
+func spaceForTabs(lines []string) (found bool) {
+	for i, line := range lines {
+		text := strings.TrimLeft(line, " \t")
+		if indent := line[:len(line)-len(text)]; strings.Contains(indent, "\t") {
+			lines[i], found = strings.Repeat(" ", len(indent))+text, true
+		}
+	}
+	return found
+}
+
+// dropEmptyBlocks makes a null of each block that has no text, but empty lines: the library takes what follows for
+// its text. It tells whether there were any.
+func dropEmptyBlocks(src *source, tokens token.Tokens, lines []string) (found bool) {
+	for _, tk := range tokens {
+		if tk.Type != token.LiteralType && tk.Type != token.FoldedType {
+			continue
+		}
+		at := place(src, tk)
+		if at.line >= len(lines) || strings.Trim(lines[at.line], " ") != "" || (lines[at.line] == "" && at.line == len(lines)-1) {
+			continue
+		}
+		header := lines[at.line-1]
+		first, indent := firstText(lines, at.line), len(header)-len(strings.TrimLeft(header, " "))
+		if first >= 0 && len(lines[first])-len(strings.TrimLeft(lines[first], " ")) > indent {
+			continue
+		}
+		runes := []rune(header)
+		if i := at.col - 1; i < len(runes) && (runes[i] == '|' || runes[i] == '>') {
+			runes[i] = '~'
+			for i++; i < len(runes) && strings.ContainsRune("+-123456789", runes[i]); i++ {
+				runes[i] = ' '
+			}
+			lines[at.line-1], found = string(runes), true
+		}
+	}
+	return found
+}
+
+// standInBlocks mends the first lines of blocks, and tells whether there was anything to mend.
+func standInBlocks(src *source, tokens token.Tokens, lines []string, stand rune) (found bool) {
+	for _, tk := range tokens {
+		if tk.Type != token.LiteralType && tk.Type != token.FoldedType || strings.ContainsAny(tk.Value, "123456789") {
+			continue // the depth of some is told by a number
+		}
+		first := firstText(lines, place(src, tk).line)
+		if first < 0 {
+			continue
+		}
+		if tab, ok := tabIndent(lines[first]); ok {
+			lines[first] = lines[first][:tab-1] + string(stand) + lines[first][tab:]
+			found = true
+		}
+	}
+	return found
 }
 
 // firstText is the index of the first line that is not empty, at an index or below it; -1 if there is none.

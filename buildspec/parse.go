@@ -13,9 +13,15 @@ func Parse(file string, data []byte) (*Spec, error) {
 		return nil, err
 	}
 	rep := newReport(src)
+	if src.utf16 {
+		rep.warn(mark{}, complaint{message: "this file is UTF-16 text, and CodeBuild may not read it", hint: "save it as UTF-8; PowerShell: Set-Content -Encoding utf8"})
+	}
 	root, readErr := read(rep)
 	if readErr != nil {
 		return nil, readErr
+	}
+	if e := foreign(rep, root); e != nil {
+		return nil, e
 	}
 	if rep.failed() {
 		return nil, rep.err() // what aliases and tags left out would look like further mistakes
@@ -36,6 +42,8 @@ func (c *checker) root(n *node) {
 	switch {
 	case n == nil || n.kind == null:
 		c.fail(start, complaint{message: "this file is empty, and a buildspec has at least version and phases", hint: example})
+		return
+	case n.kind == scalar && n.plain && c.plainCause(n.at):
 		return
 	case n.kind != mapping:
 		c.fail(n.at, complaint{
@@ -74,6 +82,10 @@ func (c *checker) together(n *node) {
 
 // withoutPhases judges a file that has none: every job of its batch must name another file.
 func (c *checker) withoutPhases(n *node) {
+	if other := otherCase(n, "phases"); other != nil {
+		c.wrongCase(*other, "phases")
+		return
+	}
 	c.spec.noPhases = true
 	for _, k := range phasesSection.keys {
 		c.spec.Phases = append(c.spec.Phases, Phase{Name: strings.ToUpper(k.name)})
@@ -104,6 +116,15 @@ func (c *checker) version(n *node) {
 		if e.key == "version" {
 			break
 		}
+	}
+	if other := otherCase(n, "version"); e.key != "version" && other != nil {
+		c.wrongCase(*other, "version")
+		return
+	}
+	if e.key != "version" && onlyBatch(n) {
+		c.warn(n.at, complaint{message: "the key version is missing: 0.2 is assumed for a file that holds only a batch", hint: "add the line: version: 0.2"})
+		c.spec.Version = "0.2"
+		return
 	}
 	if e.key != "version" {
 		c.fail(n.at, complaint{message: "the key version is missing", hint: "add the line: version: 0.2"})

@@ -1,10 +1,13 @@
 package buildspec
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 // TestBooleans: both spellings count everywhere, in any case, quoted or not.
@@ -37,6 +40,31 @@ func TestLineEnds(t *testing.T) {
 	} {
 		got, problems := outcome(t, []byte(variant), Options{})
 		if len(problems) > 0 || asJSON(t, got) != asJSON(t, want) {
+			t.Errorf("%s: got %v\n%s", name, problems, asJSON(t, got))
+		}
+	}
+}
+
+// TestUTF16: what PowerShell's > writes is read like the same text in UTF-8, and told.
+func TestUTF16(t *testing.T) {
+	text := "version: 0.2\nphases:\n  build:\n    commands:\n      - echo größe \U0001F600\n      - make\n"
+	want, _ := outcome(t, []byte(text), Options{})
+	units := utf16.Encode([]rune(text))
+	for name, c := range map[string]struct {
+		order binary.AppendByteOrder
+		mark  []uint16
+	}{
+		"little endian":               {binary.LittleEndian, []uint16{0xfeff}},
+		"big endian":                  {binary.BigEndian, []uint16{0xfeff}},
+		"little endian, mark missing": {binary.LittleEndian, nil},
+		"big endian, mark missing":    {binary.BigEndian, nil},
+	} {
+		var data []byte
+		for _, u := range slices.Concat(c.mark, units) {
+			data = c.order.AppendUint16(data, u)
+		}
+		got, problems := outcome(t, data, Options{})
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, "UTF-16") || asJSON(t, got) != asJSON(t, want) {
 			t.Errorf("%s: got %v\n%s", name, problems, asJSON(t, got))
 		}
 	}
@@ -93,6 +121,30 @@ func TestNearest(t *testing.T) {
 	} {
 		if got := nearest(word, keys); got != want {
 			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
+}
+
+// TestABlockMayEndWithTheFile: what has no line end in the file has none in the command.
+func TestABlockMayEndWithTheFile(t *testing.T) {
+	const head = "version: 0.2\nphases:\n  build:\n    commands:\n      - "
+	for block, want := range map[string]string{
+		"|\n        a\n        b":    "a\nb",
+		"|\n        a\n        b\n":  "a\nb\n",
+		"|+\n        a\n        # b": "a\n# b",
+		"|-\n        a":              "a",
+		">\n        a\n        b":    "a b",
+		"|\n        a\n      ":       "a\n",
+		"|\n        \ta":             "\ta",
+		">\n        \ta":             "\ta",
+	} {
+		spec, err := Parse(DefaultFile, []byte(head+block))
+		if err != nil {
+			t.Errorf("%q: %v", block, err)
+			continue
+		}
+		if got := spec.Phases[2].Commands; len(got) != 1 || got[0].Text != want {
+			t.Errorf("%q is read as %v, want %q", block, got, want)
 		}
 	}
 }

@@ -82,10 +82,19 @@ type report struct {
 	src    *source
 	told   []Problem
 	counts map[Severity]int
+	seen   map[spot]bool
+}
+
+// spot is what a problem has in common with itself where an alias brings it up again: only the path in its message
+// differs.
+type spot struct {
+	severity Severity
+	at       mark
+	hint     string
 }
 
 func newReport(src *source) *report {
-	return &report{src: src, counts: map[Severity]int{}}
+	return &report{src: src, counts: map[Severity]int{}, seen: map[spot]bool{}}
 }
 
 // complaint is a problem before it has a place: what is wrong, a note beside the caret, and what to do.
@@ -97,6 +106,11 @@ func (r *report) fail(at mark, c complaint) { r.add(SeverityError, at, c) }
 func (r *report) warn(at mark, c complaint) { r.add(SeverityWarning, at, c) }
 
 func (r *report) add(s Severity, at mark, c complaint) {
+	here := spot{s, at, c.hint}
+	if c.hint != "" && r.seen[here] {
+		return
+	}
+	r.seen[here] = true
 	r.counts[s]++
 	if r.counts[s] > maxProblems {
 		return

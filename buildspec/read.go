@@ -8,6 +8,7 @@ import (
 	yaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // read makes the tree of a text, telling what is doubtful to the report. The root is nil where the text says
@@ -41,7 +42,7 @@ func read(rep *report) (root *node, err *Error) {
 	if err != nil || body == nil {
 		return nil, err
 	}
-	c := &converter{report: rep, anchors: map[string]*node{}, stand: stand}
+	c := &converter{report: rep, anchors: map[string]*node{}, stand: stand, open: openBlock(src, tokens)}
 	return c.node(body, mark{line: 1, col: 1}), nil
 }
 
@@ -53,6 +54,23 @@ func endMark(text string) string {
 		return "#\n"
 	}
 	return "\n#\n"
+}
+
+// openBlock is the text of a block that the end of the file ends in the middle of a line, nil if there is none:
+// endMark gives it a line end that it does not have.
+func openBlock(src *source, tokens token.Tokens) *token.Token {
+	if strings.TrimSpace(src.lines[len(src.lines)-1]) == "" {
+		return nil
+	}
+	for i := len(tokens) - 1; i >= 0; i-- {
+		if tokens[i].Type != token.CommentType {
+			if inBlock(tokens, i) {
+				return tokens[i]
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 // onlyDocument is the file's one document, nil if it has none.

@@ -8,9 +8,10 @@ import (
 // arnColons are those of a secret's ARN: arn:partition:service:region:account:secret:name.
 const arnColons = 6
 
-// parseReference reads a reference to a secret: secret-id[:json-key[:version-stage[:version-id]]], the id a name or
-// an ARN. Fields in the middle may be empty.
-func parseReference(text string) (SecretRef, error) {
+// ParseSecretRef reads a reference to a secret: secret-id[:json-key[:version-stage[:version-id]]], the id a name or
+// an ARN. Fields in the middle may be empty, white space around the whole means nothing.
+func ParseSecretRef(text string) (SecretRef, error) {
+	text = strings.TrimSpace(text)
 	id, rest := text, ""
 	if strings.HasPrefix(text, "arn:") {
 		parts := strings.SplitN(text, ":", arnColons+2)

@@ -22,6 +22,7 @@ type source struct {
 	file  string
 	text  string
 	lines []string
+	utf16 bool // the bytes were UTF-16
 	// starts holds the offset in characters of each line, for the places of YAML's tokens.
 	starts []int
 
@@ -38,6 +39,7 @@ func newSource(file string, data []byte) (*source, error) {
 			hint:    "move long scripts into files of the repository, and call them",
 		})
 	}
+	data, src.utf16 = fromUTF16(data)
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if bytes.IndexByte(data, '\r') >= 0 {
 		data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
@@ -119,6 +121,13 @@ func (s *source) runeAt(at mark) (rune, bool) {
 		return 0, false
 	}
 	return s.wide[at.col-1], true
+}
+
+// textAt is what stands at a mark.
+func (s *source) textAt(at mark) string {
+	line := []rune(s.line(at.line))
+	from := min(max(0, at.col-1), len(line))
+	return string(line[from:min(from+at.width, len(line))])
 }
 
 // narrow tells whether each character of a line is one byte.

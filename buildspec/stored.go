@@ -16,7 +16,7 @@ func (c *checker) parameters(e entry) {
 // secrets are the variables whose values are secrets, or fields of them.
 func (c *checker) secrets(e entry) {
 	c.stored(e, "env.secrets-manager", "a reference to a secret", func(v entry, text string) {
-		ref, err := parseReference(text)
+		ref, err := ParseSecretRef(text)
 		if err != nil {
 			c.fail(v.value.at, complaint{
 				message: fmt.Sprintf("%q is no reference to a secret: %v", shorten(text), err),

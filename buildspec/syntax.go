@@ -13,8 +13,11 @@ import (
 // grammar; the mistakes that people make in buildspecs are few.
 func explain(src *source, tk *token.Token, message string) (mark, complaint) {
 	at := place(src, tk)
-	if tab, ok := tabIndent(src.line(at.line)); ok && tab <= at.col {
+	if tab, ok := tabIndent(src.line(at.line)); ok && tab <= at.col && !src.json() {
 		return mark{line: at.line, col: tab, width: 1}, tabbed
+	}
+	if where, c, ok := cause(src, at.line); ok {
+		return where, c
 	}
 	has := func(part string) bool { return strings.Contains(message, part) }
 	switch {
@@ -26,7 +29,7 @@ func explain(src *source, tk *token.Token, message string) (mark, complaint) {
 	case has("is a reserved character"), has("unexpected directive value"):
 		return mark{line: at.line, col: at.col, width: 1}, complaint{
 			message: fmt.Sprintf("a value cannot begin with %s without quotes", shorten(strings.TrimSpace(tk.Value))),
-			hint:    quoteHint(src, at.line),
+			hint:    contextHint(src, at.line),
 		}
 	case has("must be specified"), has("sequence end token"), has("flow mapping end"), has("flow map content"):
 		return at, complaint{
@@ -35,6 +38,15 @@ func explain(src *source, tk *token.Token, message string) (mark, complaint) {
 		}
 	case has("mapping value is not allowed"):
 		return explainKey(src, tk, at)
+	case has("unknown escape character"):
+		return unknownEscape(src, at, message)
+	case has("block sequence entries are not allowed"):
+		return at, complaint{
+			message: "a list cannot begin here, on the line of its key",
+			hint:    "write the dash on a line of its own; a text that begins with a dash and a space must be quoted",
+		}
+	case has("unexpected end content"):
+		return at, complaint{message: `the document has ended above, with "..."`, hint: `remove the "..." line, or what stands below it`}
 	case has("multi-line content"):
 		return at, complaint{
 			message: "the text of a block (| or >) must be indented more deeply than its key",
@@ -42,11 +54,27 @@ func explain(src *source, tk *token.Token, message string) (mark, complaint) {
 		}
 	case has("is not allowed in this"), has("unexpected scalar value"), has("non-map value"), has("unexpected key name"):
 		return at, complaint{
-			message: fmt.Sprintf("YAML cannot read %q here", shorten(strings.TrimSpace(tk.Value))),
+			message: fmt.Sprintf("YAML cannot read %q here", shorten(src.textAt(at))),
 			hint:    contextHint(src, at.line),
 		}
 	}
 	return at, complaint{message: "this is not YAML: " + shorten(message), hint: contextHint(src, at.line)}
+}
+
+// unknownEscape is about a backslash inside double quotes. The message ends with the character behind it, quoted.
+func unknownEscape(src *source, at mark, message string) (mark, complaint) {
+	escape := "a backslash"
+	if name := strings.Split(message, "'"); len(name) > 2 {
+		line := src.line(at.line)
+		if i := strings.Index(line, `\`+name[1]); i >= 0 {
+			at.col, at.width = utf8.RuneCountInString(line[:i])+1, 2
+		}
+		escape = `\` + name[1]
+	}
+	return at, complaint{
+		message: escape + " is no escape of YAML, which reads them inside double quotes",
+		hint:    `write \\ for a backslash, or use single quotes`,
+	}
 }
 
 // explainKey is about a "key:" where none can be: a second one on a line, or one that is indented too deeply, which
@@ -71,8 +99,13 @@ func explainKey(src *source, tk *token.Token, at mark) (mark, complaint) {
 
 // contextHint advises on a line that YAML cannot read.
 func contextHint(src *source, number int) string {
-	if strings.HasPrefix(strings.TrimSpace(src.line(number)), "- ") {
+	line := src.line(number)
+	text := strings.TrimSpace(line)
+	switch {
+	case strings.HasPrefix(text, "- "), strings.Contains(text, ": "):
 		return quoteHint(src, number)
+	case strings.HasPrefix(line, text):
+		return "remove this line, if it is left over; a key ends with a colon, and the lines of a text are indented more deeply than their key"
 	}
 	return "check the indentation of this line and of the one above it; a text with special characters must be quoted, and one of several lines is best written below |"
 }

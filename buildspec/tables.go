@@ -1,5 +1,7 @@
 package buildspec
 
+import "slices"
+
 // The tables of the language. Where a value may be one of several words, the list of them is beside the code that
 // reads it.
 
@@ -18,7 +20,7 @@ var topSection = section{must: []string{"version"}, keys: []key{
 }}
 
 var envSection = section{name: "env", keys: []key{
-	{name: "shell", about: "The shell that runs the commands; sh if nothing is said.", value: aWord(shells...)},
+	{name: "shell", about: "The shell that runs the commands; sh if nothing is said.", value: aWord(slices.Concat(shells, windowsShells)...)},
 	{name: "variables", about: "Variables with literal values: nothing in them is expanded.", value: texted},
 	{name: "parameter-store", about: "Variables whose values are parameters of the daemon's store.", value: texted},
 	{name: "secrets-manager", about: "Variables whose values are secrets of the daemon's store: secret-id[:json-key[:version-stage[:version-id]]].", value: texted},

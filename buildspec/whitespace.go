@@ -18,23 +18,23 @@ var (
 		hint:    "indent with spaces",
 	}
 	tabQuoted = complaint{
-		message: "there is a tab inside double quotes, which this release cannot read",
-		hint:    `write \t, or use single quotes`,
+		message: "there is a tab inside quotes here, of more than can be read in this file",
+		hint:    `write \t for them, or use single quotes`,
 	}
 )
 
 // checkWhiteSpace refuses a line that a tab indents, which the library reads with the wrong depth, and a tab inside
-// double quotes, after which it loses a character. Lines inside a block or a quoted text are no token's beginning
+// quotes that was not mended. Lines inside a block or a quoted text are no token's beginning
 // and keep their tabs.
 func checkWhiteSpace(src *source, tokens token.Tokens) *Error {
 	last := 0
 	for i, tk := range tokens {
 		at := place(src, tk)
-		if tk.Type == token.DoubleQuoteType && strings.Contains(strings.TrimSpace(tk.Origin), "\t") {
+		if bareTab(tk) {
 			at.width = 1
 			return src.refuse(at, tabQuoted)
 		}
-		if at.line <= last || inBlock(tokens, i) || tk.Type == token.CommentType {
+		if at.line <= last || inBlock(tokens, i) || tk.Type == token.CommentType || src.json() {
 			continue
 		}
 		last = at.line
@@ -62,11 +62,15 @@ func inBlock(tokens token.Tokens, i int) bool {
 	return i >= 0 && (tokens[i].Type == token.LiteralType || tokens[i].Type == token.FoldedType)
 }
 
-// plainText is a string's text. In a plain one the library drops tabs, and if a line of it begins with a dash, keeps
+// plainText is a string's text. In single quotes, the library drops spaces and keeps line ends behind a quote that
+// begins a line. In a plain one the library drops tabs, and if a line of it begins with a dash, keeps
 // line ends and comments. So the text is made anew of what stands in the file. A plain text cannot hold a # behind
 // white space: what follows one is a comment, and text below that is a mistake, which would be lost.
 func (c *converter) plainText(n *ast.StringNode) string {
 	tk := n.GetToken()
+	if tk.Type == token.SingleQuoteType && strings.Contains(tk.Origin, "\n") {
+		return foldQuoted(tk)
+	}
 	if tk.Type != token.StringType {
 		return n.Value
 	}

@@ -110,6 +110,7 @@ retention: {age: 7d, bytes: 10GiB, caches: 5GiB}
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
 registries: [{server: ghcr.io, username: bot, password: "env:GHCR"}]
+image-aliases: {"golang:*": "mirror.corp/golang:*"}
 allow-file-urls: true
 source: {memory: 512MiB, timeout: 5m}
 secrets: {key-file: key}

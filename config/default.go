@@ -138,6 +138,12 @@ func (c *Config) fill() {
 	for i := range c.Projects {
 		c.Projects[i].Fill()
 	}
+	if _, said := c.ImageAliases[curatedImages]; !said {
+		if c.ImageAliases == nil {
+			c.ImageAliases = make(map[string]string)
+		}
+		c.ImageAliases[curatedImages] = publishedImages
+	}
 	c.Limits = c.Limits.Or(defaultLimits)
 	if c.URL == "" {
 		c.URL = urlOf(c.Listen)

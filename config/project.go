@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/runner-ci/runner/buildspec"
 )
 
 const secretHint = "write file:/path or env:NAME"
@@ -95,7 +97,7 @@ func (p *Project) checkSealed(f *faults) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
 		if checkName(f, "secrets-manager", name) {
-			_, err := ParseSecretRef(p.Secrets[name])
+			_, err := buildspec.ParseSecretRef(p.Secrets[name])
 			f.err("secrets-manager."+name, "write app/db, app/db:password, app/db:password:AWSPREVIOUS", err)
 		}
 		if _, twice := p.Parameters[name]; twice {

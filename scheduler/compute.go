@@ -61,6 +61,7 @@ func warnOfCompute(l config.Limits, b *Build, engine string, has runner.Capacity
 const (
 	reasonPrivileged  = "privileged"
 	reasonEnvironment = "environment_type"
+	reasonShell       = "shell"
 )
 
 // refusal tells why a job cannot run here. Its reason is empty when it can.
@@ -70,10 +71,12 @@ func refusal(p *Project, b *Build, pj *buildspec.Job, engine string, has runner.
 		return reasonPrivileged, fmt.Sprintf("%s asks for privileged-mode, which a pull request from a fork never gets: it would be root on the machine", pj.Name)
 	case pj.Privileged && !p.Privileged:
 		return reasonPrivileged, fmt.Sprintf("%s asks for privileged-mode, which project %q does not permit; set privileged: true for it (runner run --privileged) where everybody whose builds it runs may be root on the machine", pj.Name, p.Name)
-	case strings.HasPrefix(kind, "WINDOWS_"), strings.HasPrefix(kind, "MAC_"):
+	case buildspec.ForeignType(kind):
 		return reasonEnvironment, fmt.Sprintf("%s asks for the environment type %s, and engine %s runs Linux containers; use LINUX_CONTAINER or ARM_CONTAINER, or take the job out", pj.Name, kind, engine)
 	case strings.HasPrefix(kind, "ARM_") && has.Arch != "" && has.Arch != "arm64":
 		return reasonEnvironment, fmt.Sprintf("%s asks for the environment type %s, and engine %s is a machine of type %s; let the project run on an arm64 engine, or leave type out", pj.Name, kind, engine, has.Arch)
+	case buildspec.WindowsShell(pj.Shell):
+		return reasonShell, fmt.Sprintf("%s asks for the shell %s, and jobs here have sh and bash; write env.shell: bash in %s, and call other shells from a command", pj.Name, pj.Shell, pj.Buildspec)
 	}
 	return "", ""
 }

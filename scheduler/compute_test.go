@@ -66,6 +66,9 @@ func TestWhatCannotRunHereIsRefused(t *testing.T) {
 		{"LINUX_CONTAINER on ARM, whose image decides", buildspec.Job{EnvType: "LINUX_CONTAINER"}, may, false, arm, ""},
 		{"Windows", buildspec.Job{EnvType: "WINDOWS_SERVER_2022_CONTAINER"}, may, false, amd, "environment_type"},
 		{"a Mac", buildspec.Job{EnvType: "MAC_ARM"}, may, false, arm, "environment_type"},
+		{"PowerShell", buildspec.Job{Shell: "PowerShell.exe"}, may, false, amd, "shell"},
+		{"PowerShell on Windows, whose type says more", buildspec.Job{Shell: "pwsh", EnvType: "WINDOWS_EC2"}, may, false, amd, "environment_type"},
+		{"bash", buildspec.Job{Shell: "/bin/bash", EnvType: "LINUX_EC2"}, may, false, amd, ""},
 	}
 	for _, tt := range tests {
 		tt.job.Name = "build"

@@ -62,6 +62,7 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := cmp.Or(snapFailure, imageFailure); f != nil {
 		return nil, f
 	}
+	warnOfAliases(b)
 	return jobs, nil
 }
 
@@ -123,7 +124,8 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 	for i := range plan.Jobs {
 		j := &plan.Jobs[i]
 		j.Image = cmp.Or(t.Override.Image, j.Image)
-		if j.Image == "" && !s.needsNoImage(p) {
+		refused := buildspec.ForeignType(j.EnvType) || buildspec.WindowsShell(j.Shell)
+		if j.Image == "" && !refused && !s.needsNoImage(p) {
 			return &planFailure{Failed, "no_image", fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, name)}
 		}
 	}
@@ -173,61 +175,6 @@ func (s *Scheduler) executor(p *Project) (runner.Executor, *planFailure) {
 		return nil, &planFailure{Fault, engineUnknown, fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}
 	}
 	return ex, nil
-}
-
-// resolveImages pins the images of all jobs that will run, and of their services. Those of jobs that were refused are
-// noted without a pin, so that a retry knows that they are wanted.
-func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, jobs []Job) *planFailure {
-	ex, f := s.executor(p)
-	if f != nil {
-		return f
-	}
-	b.Images = make(map[string]runner.Image)
-	for i := range jobs {
-		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
-			known, seen := b.Images[ref]
-			switch {
-			case seen && (known.ID != "" || ref == ""):
-			case jobs[i].State == JobEnded:
-				b.Images[ref] = runner.Image{Ref: ref}
-			default:
-				img, f := s.askForImage(ctx, ex, p, ref)
-				if f != nil {
-					return f
-				}
-				b.Images[ref] = img
-			}
-		}
-	}
-	return nil
-}
-
-// askForImage resolves a reference with the project's pull policy and its registry's credentials.
-func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string) (runner.Image, *planFailure) {
-	auth, err := s.registryAuth(ref)
-	if err != nil {
-		return runner.Image{}, &planFailure{Fault, "settings", err.Error()}
-	}
-	return resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
-}
-
-// Reasons of builds that ended at their image or their engine.
-const (
-	imageMissing      = "image"
-	engineUnavailable = "engine_unavailable"
-	engineUnknown     = "unknown_engine"
-)
-
-func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageRequest) (runner.Image, *planFailure) {
-	img, err := ex.Resolve(ctx, req)
-	var missing *runner.ImageError
-	switch {
-	case err == nil:
-		return img, nil
-	case errors.As(err, &missing):
-		return img, &planFailure{Fault, imageMissing, err.Error()}
-	}
-	return img, &planFailure{Fault, engineUnavailable, err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
 }
 
 // snapshot lays the tree out once, before any job asks for it.

@@ -140,7 +140,7 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 			}
 			seen[ref] = true
 			old := images[ref]
-			img, f := s.renewImage(ctx, ex, p, old)
+			img, f := s.renewImage(ctx, ex, p, ref, old)
 			if f != nil {
 				return f
 			}
@@ -157,9 +157,9 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 }
 
 // renewImage returns the same image where that can be had, else the one that has its name now.
-func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, old runner.Image) (runner.Image, *planFailure) {
+func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, written string, old runner.Image) (runner.Image, *planFailure) {
 	if old.ID == "" { // of a job that was refused, or an engine that has no images
-		return s.askForImage(ctx, ex, p, old.Ref)
+		return s.takeImage(ctx, ex, p, written)
 	}
 	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: old.ID, Pull: "never"})
 	if f != nil && f.reason == imageMissing && old.Digest != "" {

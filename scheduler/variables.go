@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/runner-ci/runner/buildspec"
-	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/secrets"
 )
 
@@ -53,9 +52,9 @@ func projectVariables(p *Project) []variable {
 		out = append(out, variable{name, "", &sealed{secrets.Ref{Name: p.Parameters[name]}, "parameter", "parameter-store of project " + p.Name, true}})
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
-		r, err := config.ParseSecretRef(p.Secrets[name])
+		r, err := buildspec.ParseSecretRef(p.Secrets[name])
 		if err != nil {
-			r = config.SecretRef{Secret: p.Secrets[name]} // an unchecked row: the vault will not know it
+			r = buildspec.SecretRef{Secret: p.Secrets[name]} // an unchecked row: the vault will not know it
 		}
 		ref := secrets.Ref{Name: r.Secret, Key: r.Key, Stage: r.Stage, Version: r.Version}
 		out = append(out, variable{name, "", &sealed{ref, "secret", "secrets-manager of project " + p.Name, true}})

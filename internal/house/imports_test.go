@@ -25,7 +25,7 @@ var arrows = map[string]arrow{
 	"artifacts":         {nil, "bytes in, bytes out: what they mean is known further up"},
 	"source":            {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
 	"secrets":           {nil, "sealed values and who may have them; which build asks is known further up"},
-	"config":            {nil, "settings are data; what they do is known further up"},
+	"config":            {[]string{"buildspec"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader"},
 	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
 
 	"runner/wire":        {nil, "it is built into the agent, which must stay small"},

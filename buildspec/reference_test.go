@@ -1,4 +1,4 @@
-package config
+package buildspec
 
 import "testing"
 
@@ -19,7 +19,7 @@ func TestSecretReferences(t *testing.T) {
 			t.Errorf("%q: got %+v, %v, want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", ":key", "a:b:c:d", "a:b:c:d:e", "arn:aws:secretsmanager"} {
+	for _, text := range []string{"", " ", ":key", "a:b:c:d", "a:b:c:d:e", "arn:aws:secretsmanager"} {
 		if got, err := ParseSecretRef(text); err == nil {
 			t.Errorf("%q passes as %+v", text, got)
 		}

@@ -1,0 +1,104 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/runner-ci/runner/runner"
+)
+
+// resolveImages pins the images of all jobs that will run, and of their services. Those of jobs that were refused are
+// noted without a pin, so that a retry knows that they are wanted.
+func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, jobs []Job) *planFailure {
+	ex, f := s.executor(p)
+	if f != nil {
+		return f
+	}
+	b.Images = make(map[string]runner.Image)
+	for i := range jobs {
+		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
+			known, seen := b.Images[ref]
+			switch {
+			case seen && (known.ID != "" || ref == ""):
+			case jobs[i].State == JobEnded:
+				b.Images[ref] = runner.Image{Ref: ref}
+			default:
+				img, f := s.takeImage(ctx, ex, p, ref)
+				if f != nil {
+					return f
+				}
+				b.Images[ref] = img
+			}
+		}
+	}
+	return nil
+}
+
+// askForImage resolves a reference with the project's pull policy and its registry's credentials.
+func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string) (runner.Image, *planFailure) {
+	auth, err := s.registryAuth(ref)
+	if err != nil {
+		return runner.Image{}, &planFailure{Fault, "settings", err.Error()}
+	}
+	return resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
+}
+
+// Reasons of builds that ended at their image or their engine.
+const (
+	imageMissing      = "image"
+	engineUnavailable = "engine_unavailable"
+	engineUnknown     = "unknown_engine"
+)
+
+func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageRequest) (runner.Image, *planFailure) {
+	img, err := ex.Resolve(ctx, req)
+	var missing *runner.ImageError
+	switch {
+	case err == nil:
+		return img, nil
+	case errors.As(err, &missing):
+		return img, &planFailure{Fault, imageMissing, err.Error()}
+	}
+	return img, &planFailure{Fault, engineUnavailable, err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
+}
+
+// takeImage resolves a reference as it was written. Where image-aliases has another image for it, that one is taken,
+// unless the engine has an image of this very name.
+func (s *Scheduler) takeImage(ctx context.Context, ex runner.Executor, p *Project, written string) (runner.Image, *planFailure) {
+	other := s.config().ImageFor(written)
+	if other == "" || s.needsNoImage(p) {
+		return s.askForImage(ctx, ex, p, written)
+	}
+	if p.Pull != "always" {
+		img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: written, Pull: "never"})
+		if f == nil || f.reason != imageMissing {
+			return img, f
+		}
+	}
+	img, f := s.askForImage(ctx, ex, p, other)
+	if f != nil {
+		f.message = fmt.Sprintf("%s is taken for %s, as image-aliases says: %s", other, written, f.message)
+	}
+	return img, f
+}
+
+// warnOfAliases tells which images were taken for others.
+func warnOfAliases(b *Build) {
+	const most = 4
+	var taken []string
+	for _, written := range slices.Sorted(maps.Keys(b.Images)) {
+		if img := b.Images[written]; img.ID != "" && img.Ref != written {
+			taken = append(taken, fmt.Sprintf("%s for %s", img.Ref, written))
+		}
+	}
+	if more := len(taken) - most; more > 0 {
+		taken = append(taken[:most], fmt.Sprintf("%d more", more))
+	}
+	if len(taken) > 0 {
+		b.Warnings = append(b.Warnings, "image-aliases: this build uses "+strings.Join(taken, ", "))
+	}
+}
