@@ -56,6 +56,22 @@ func (s *Scheduler) judgeTrust(p *Project, t *Trigger, defaultBranch string) boo
 	return trusted(p, t, defaultBranch)
 }
 
+// commitByHand tells whether a person named the commit, and nobody has judged yet where it comes from.
+func (s *Scheduler) commitByHand(t *Trigger) bool {
+	for t.Kind == KindRetry {
+		old, err := s.Build(t.RetryOf)
+		if err != nil || old.Tree != "" {
+			return false
+		}
+		asked, err := s.Trigger(old.Trigger)
+		if err != nil {
+			return false
+		}
+		t = &asked
+	}
+	return t.Kind == KindManual && t.Commit != ""
+}
+
 // takeOver gives a retry the plan and the images of the build it retries, and, when only the failed jobs are
 // wanted, the results of those that succeeded. It reports false where there is nothing to take over.
 func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {

@@ -54,6 +54,7 @@ type response struct {
 var operations = map[string]func(context.Context, *request) (*response, error){
 	"fetch":    fetch,
 	"read":     readFile,
+	"pushed":   pushed,
 	"modules":  listModules,
 	"layout":   layOut,
 	"receive":  receive,
