@@ -212,7 +212,7 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 			case jobs[i].State == JobEnded:
 				b.Images[ref] = runner.Image{Ref: ref}
 			default:
-				img, f := s.askForImage(ctx, ex, p, ref)
+				img, f := s.askForImage(ctx, ex, p, ref, lends(p, b, ref))
 				if f != nil {
 					return f
 				}
@@ -223,13 +223,25 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 	return nil
 }
 
-// askForImage resolves a reference with the project's pull policy and its registry's credentials.
-func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string) (runner.Image, *planFailure) {
+// lends tells whether the credentials of registries are used for an image of a build. A stranger's buildspec could name
+// any private image that they open, and read all that is in it; what the project's settings name, its admin lets be run.
+func lends(p *Project, b *Build, ref string) bool { return !b.Fork || ref == p.Image }
+
+// askForImage resolves a reference with the project's pull policy and, where they are lent, its registry's credentials.
+func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string, lend bool) (runner.Image, *planFailure) {
 	auth, err := s.registryAuth(ref)
 	if err != nil {
 		return runner.Image{}, &planFailure{Fault, "settings", err.Error()}
 	}
-	return resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
+	withheld := auth != nil && !lend
+	if withheld {
+		auth = nil
+	}
+	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
+	if f != nil && withheld {
+		f.message += "; a fork's build is lent no credentials of registries, except for the image that the project's settings name"
+	}
+	return img, f
 }
 
 // Reasons of builds that ended at their image or their engine.

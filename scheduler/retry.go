@@ -156,7 +156,7 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 			}
 			seen[ref] = true
 			old := images[ref]
-			img, f := s.renewImage(ctx, ex, p, old)
+			img, f := s.renewImage(ctx, ex, p, old, lends(p, b, ref))
 			if f != nil {
 				return f
 			}
@@ -173,16 +173,16 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 }
 
 // renewImage returns the same image where that can be had, else the one that has its name now.
-func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, old runner.Image) (runner.Image, *planFailure) {
+func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, old runner.Image, lend bool) (runner.Image, *planFailure) {
 	if old.ID == "" { // of a job that was refused, or an engine that has no images
-		return s.askForImage(ctx, ex, p, old.Ref)
+		return s.askForImage(ctx, ex, p, old.Ref, lend)
 	}
 	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: old.ID, Pull: "never"})
 	if f != nil && f.reason == imageMissing && old.Digest != "" {
-		img, f = s.askForImage(ctx, ex, p, old.Pinned())
+		img, f = s.askForImage(ctx, ex, p, old.Pinned(), lend)
 	}
 	if f != nil && f.reason == imageMissing {
-		return s.askForImage(ctx, ex, p, old.Ref)
+		return s.askForImage(ctx, ex, p, old.Ref, lend)
 	}
 	img.Ref, img.Digest = old.Ref, old.Digest
 	return img, f
