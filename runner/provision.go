@@ -137,7 +137,7 @@ func (s *session) workspace(ctx context.Context) (tree string, release func(), e
 	if c.Commit == "" {
 		return "", func() {}, nil
 	}
-	snap, err := s.runner.Source.Snapshot(ctx, c.Remote, c.Commit, source.SnapshotOptions{Submodules: c.Submodules})
+	snap, err := s.runner.Source.Snapshot(ctx, c.Remote, c.Commit, source.SnapshotOptions{Submodules: c.Submodules, Stranger: c.Stranger})
 	if err != nil {
 		return "", nil, fmt.Errorf("laying out the snapshot: %w", err)
 	}

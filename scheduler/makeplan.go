@@ -265,7 +265,7 @@ func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageReque
 
 // snapshot lays the tree out once, before any job asks for it.
 func (s *Scheduler) snapshot(ctx context.Context, p *Project, remote source.Remote, b *Build) *planFailure {
-	snap, err := s.source.Snapshot(ctx, remote, b.Commit, source.SnapshotOptions{Submodules: p.Submodules})
+	snap, err := s.source.Snapshot(ctx, remote, b.Commit, source.SnapshotOptions{Submodules: p.Submodules, Stranger: b.Fork})
 	if err != nil {
 		return sourceFailure(err)
 	}
