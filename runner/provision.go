@@ -144,7 +144,7 @@ func (s *session) workspace(ctx context.Context) (tree string, release func(), e
 	opts := source.GitDirOptions{
 		Ref: c.Ref, Depth: c.Depth, RemoteURL: c.Remote.URL,
 		ObjectsPath:    s.ex.Paths(s.attempt.Sandbox).Objects,
-		HostObjectsDir: filepath.Join(dir, "objects"),
+		HostObjectsDir: filepath.Join(dir, "objects"), Stranger: c.Stranger,
 	}
 	if err := s.runner.Source.GitDir(ctx, snap, filepath.Join(dir, "upper"), opts); err != nil {
 		snap.Release()

@@ -55,6 +55,7 @@ var operations = map[string]func(context.Context, *request) (*response, error){
 	"fetch":    fetch,
 	"read":     readFile,
 	"pushed":   pushed,
+	"lend":     lend,
 	"modules":  listModules,
 	"layout":   layOut,
 	"receive":  receive,
