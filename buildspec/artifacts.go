@@ -67,7 +67,7 @@ const (
 )
 
 var (
-	artifactID       = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	artifactID       = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`) // "-" alone means none of them elsewhere
 	strictArtifactID = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 )
 

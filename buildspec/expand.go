@@ -90,7 +90,7 @@ func (p *planner) shards(f *Fanout) []Job {
 	if most := p.opts.MaxJobs; most > 0 && f.Parallelism > most {
 		p.fail(f.at, complaint{
 			message: fmt.Sprintf("parallelism is %d, and this project may run %d jobs in one build", f.Parallelism, most),
-			hint:    fmt.Sprintf("write parallelism: %d, or raise the project's limit", most),
+			hint:    fmt.Sprintf("write parallelism: %d, or raise limits.jobs of the project", most),
 		})
 		return nil
 	}
@@ -144,7 +144,7 @@ func (p *planner) allow(jobs int, at mark, found string) bool {
 	case most > 0 && jobs > most:
 		p.fail(at, complaint{
 			message: fmt.Sprintf("%s, and this project may run %d jobs in one build", found, most),
-			hint:    "make fewer jobs, or raise the project's limit",
+			hint:    "make fewer jobs, or raise limits.jobs of the project",
 		})
 	case jobs > MaxJobs:
 		p.fail(at, complaint{

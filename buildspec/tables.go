@@ -83,7 +83,7 @@ var artifactKeys = []key{
 
 var (
 	artifactsSection = section{name: "artifacts", keys: append([]key{
-		{name: "secondary-artifacts", about: "Further artifacts, each by its identifier.", value: byName(`^[A-Za-z0-9_-]{1,127}$`, block(&secondarySection)), newer: true},
+		{name: "secondary-artifacts", about: "Further artifacts, each by its identifier.", value: byName(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,126}$`, block(&secondarySection)), newer: true},
 	}, artifactKeys...)}
 	secondarySection = section{name: "artifacts.secondary-artifacts.<id>", must: []string{"files"}, keys: artifactKeys}
 )

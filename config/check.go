@@ -275,5 +275,6 @@ func (l Limits) check() faults {
 	f.atLeast("artifacts", l.ArtifactBytes, 0)
 	f.atLeast("cache", l.CacheBytes, 0)
 	f.atLeast("reports", l.ReportBytes, 0)
+	f.atLeast("jobs", l.Jobs, 0)
 	return f
 }

@@ -57,6 +57,7 @@ type Limits struct {
 	ArtifactBytes int64         `yaml:"artifacts" unit:"bytes" json:"artifactBytes,omitempty"` // of each artifact
 	CacheBytes    int64         `yaml:"cache" unit:"bytes" json:"cacheBytes,omitempty"`        // that one job leaves
 	ReportBytes   int64         `yaml:"reports" unit:"bytes" json:"reportBytes,omitempty"`     // of one job, together
+	Jobs          int64         `yaml:"jobs" json:"jobs,omitempty"`                            // of one build; 0: as many as the language has
 }
 
 // Retention says how long what builds leave is kept. Zero keeps for ever.

@@ -113,6 +113,7 @@ func (l Limits) Or(other Limits) Limits {
 		ArtifactBytes: or(l.ArtifactBytes, other.ArtifactBytes),
 		CacheBytes:    or(l.CacheBytes, other.CacheBytes),
 		ReportBytes:   or(l.ReportBytes, other.ReportBytes),
+		Jobs:          or(l.Jobs, other.Jobs),
 	}
 }
 

@@ -54,6 +54,7 @@ type Checkout struct {
 	Ref        string
 	Depth      int
 	Submodules bool
+	Stranger   bool // the commit may be anybody's: see source.SnapshotOptions
 }
 
 // Result is how an attempt ended. Set is empty when it left no artifacts.

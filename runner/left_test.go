@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,7 +71,10 @@ func (st *stage) attempt(lines ...string) runner.Attempt {
 	})
 	return runner.Attempt{
 		ID: "api#1/build@" + fmt.Sprint(st.n), Sandbox: id, Log: id, Set: "set/" + fmt.Sprint(st.n), Timeout: time.Minute,
-		Job: wire.Job{Phases: []wire.Phase{{Name: wire.PhaseBuild, Commands: lines}}, Exported: []string{"TAG", "EMPTY"}},
+		Job: wire.Job{
+			Phases: []wire.Phase{{Name: wire.PhaseBuild, Commands: lines}}, Exported: []string{"TAG", "EMPTY"},
+			Secondary: []wire.ArtifactSpec{{ID: "docs"}, {ID: "src-2"}, {ID: "../x"}},
+		},
 	}
 }
 
@@ -107,20 +111,20 @@ func (st *stage) want(res runner.Result, log string, status wire.Status, lines .
 
 func TestWhatAJobLeavesIsTakenIn(t *testing.T) {
 	st := newStage(t)
-	a := st.attempt("artifacts app app-1.0", "secondary a docs", "secondary b src_2", "reports 0/junit.xml",
+	a := st.attempt("artifacts app app-1.0", "secondary a docs", "secondary b src-2", "reports 0/junit.xml",
 		"export TAG v1", "export OTHER x", "export TAG v2", "export EMPTY", "cache key-1 content")
 	a.Cache.Write = "api@protected"
 	res, log := st.play(a, forgetful{})
 	st.want(res, log, wire.StatusSucceeded, "Stored the cache, 7 bytes", `Note on the artifacts: link "out"`, `Note on the secondary artifacts "docs": link "out"`)
 	want := runner.Result{
-		Status: wire.StatusSucceeded, Set: "set/1", Secondary: map[string]string{"docs": "set/1/docs", "src_2": "set/1/src_2"},
+		Status: wire.StatusSucceeded, Set: "set/1", Secondary: map[string]string{"docs": "set/1/docs", "src-2": "set/1/src-2"},
 		Reports:  &runner.Reports{Set: "set/1/.reports", Groups: []wire.ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 1}}},
 		Exported: []wire.Var{{Name: "TAG", Value: "v1"}, {Name: "EMPTY"}},
 	}
 	if !reflect.DeepEqual(res, want) {
 		t.Errorf("the result is %+v, want %+v", res, want)
 	}
-	for set, path := range map[string]string{"set/1": "app", "set/1/docs": "a", "set/1/src_2": "b", "set/1/.reports": "0/junit.xml"} {
+	for set, path := range map[string]string{"set/1": "app", "set/1/docs": "a", "set/1/src-2": "b", "set/1/.reports": "0/junit.xml"} {
 		got, err := st.Artifacts.Set(set)
 		if err != nil || !strings.HasSuffix(got.Files[len(got.Files)-1].Path, filepath.Base(path)) {
 			t.Errorf("set %s: %+v, %v, want %s in it", set, got, err, path)
@@ -142,11 +146,13 @@ func TestWhatCannotBeTakenIn(t *testing.T) {
 		log    string
 	}{
 		"a secondary artifact that is missing":    {[]string{"artifacts a", "secondary - docs"}, wire.StatusFailed, `FAILED: the secondary artifacts "docs" could not be taken in`},
-		"an identifier that is a path":            {[]string{"secondary a ../../x"}, wire.StatusFailed, "want an identifier of letters"},
-		"the same identifier twice":               {[]string{"secondary a docs", "secondary b docs"}, wire.StatusFailed, "that comes once"},
-		"an identifier that is where reports are": {[]string{"secondary a .reports"}, wire.StatusFailed, "want an identifier of letters"},
+		"an identifier that is a path":            {[]string{"secondary a ../../x"}, wire.StatusFailed, "want each identifier that the buildspec has"},
+		"the same identifier twice":               {[]string{"secondary a docs", "secondary b docs"}, wire.StatusFailed, "want each identifier that the buildspec has"},
+		"an identifier that is where reports are": {[]string{"secondary a .reports"}, wire.StatusFailed, "want each identifier that the buildspec has"},
+		"an identifier that was not declared":     {[]string{"secondary a other"}, wire.StatusFailed, "want each identifier that the buildspec has"},
+		"one file for two identifiers":            {[]string{"secondary a docs", "secondary b src-2", "onefile"}, wire.StatusFailed, "a file for each"},
 		"a link in place of a secondary artifact": {[]string{"link artifacts-0.tar", "secondary - docs"}, wire.StatusFailed, `"docs" could not be taken in: the job changed what it left: `},
-		"a failed job's secondary artifacts":      {[]string{"end FAILED", "secondary a ../x"}, wire.StatusFailed, "want an identifier of letters"},
+		"a failed job's secondary artifacts":      {[]string{"end FAILED", "secondary a ../x"}, wire.StatusFailed, "want each identifier that the buildspec has"},
 		"reports that are missing":                {[]string{"reports -"}, wire.StatusSucceeded, "The reports could not be taken in, and are missing"},
 		"a link in place of reports":              {[]string{"link reports.tar", "reports -"}, wire.StatusSucceeded, "The reports could not be taken in, and are missing"},
 		"reports that are too large":              {[]string{"reports " + strings.Repeat("x", 200)}, wire.StatusSucceeded, "limit"},
@@ -170,6 +176,29 @@ func TestWhatCannotBeTakenIn(t *testing.T) {
 		res, log := st.play(st.attempt("cache k x"), forgetful{})
 		st.want(res, log, wire.StatusSucceeded, "this build may not leave one")
 	})
+}
+
+// counting is a caller that counts how often the job was about to be sent.
+type counting struct {
+	forgetful
+	sent atomic.Int64
+}
+
+func (c *counting) Sent(context.Context) error {
+	c.sent.Add(1)
+	return nil
+}
+
+// TestAJobThatPlaysANewAgentIsNotServedAgain: each welcome of an agent without a job costs the daemon a commit, and all
+// of the job's text.
+func TestAJobThatPlaysANewAgentIsNotServedAgain(t *testing.T) {
+	st := newStage(t)
+	told := &counting{}
+	res, log := st.play(st.attempt("say before", "welcomes", "say after"), told)
+	st.want(res, log, wire.StatusSucceeded, "before", "after")
+	if n := told.sent.Load(); n != 1 {
+		t.Errorf("the job was sent %d times", n)
+	}
 }
 
 func TestOnlyAFailedJobIsTriedAgain(t *testing.T) {

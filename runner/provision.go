@@ -137,14 +137,14 @@ func (s *session) workspace(ctx context.Context) (tree string, release func(), e
 	if c.Commit == "" {
 		return "", func() {}, nil
 	}
-	snap, err := s.runner.Source.Snapshot(ctx, c.Remote, c.Commit, source.SnapshotOptions{Submodules: c.Submodules})
+	snap, err := s.runner.Source.Snapshot(ctx, c.Remote, c.Commit, source.SnapshotOptions{Submodules: c.Submodules, Stranger: c.Stranger})
 	if err != nil {
 		return "", nil, fmt.Errorf("laying out the snapshot: %w", err)
 	}
 	opts := source.GitDirOptions{
 		Ref: c.Ref, Depth: c.Depth, RemoteURL: c.Remote.URL,
 		ObjectsPath:    s.ex.Paths(s.attempt.Sandbox).Objects,
-		HostObjectsDir: filepath.Join(dir, "objects"),
+		HostObjectsDir: filepath.Join(dir, "objects"), Stranger: c.Stranger,
 	}
 	if err := s.runner.Source.GitDir(ctx, snap, filepath.Join(dir, "upper"), opts); err != nil {
 		snap.Release()

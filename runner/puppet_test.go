@@ -156,6 +156,16 @@ func (p *puppet) obey(line string) error {
 				return err
 			}
 		}
+	case "welcomes": // as of an agent that has no job
+		for range 1000 {
+			if err := p.out.Send(0, wire.Welcome{Protocol: wire.Protocol}); err != nil {
+				return err
+			}
+		}
+	case "onefile":
+		for i := range p.done.Secondary {
+			p.done.Secondary[i].File = wire.SecondaryFile(0)
+		}
 	case "hang": // ends with the sandbox
 		_, err := p.await("nothing")
 		return err

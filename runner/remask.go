@@ -82,10 +82,24 @@ func (r *remask) done(d *wire.Done) {
 	for i := range d.Secondary {
 		d.Secondary[i].Name = r.masker.String(d.Secondary[i].Name)
 	}
+	if d.Cache != nil {
+		d.Cache.Key = r.masker.String(d.Cache.Key)
+	}
 	if d.Reports != nil {
 		for i := range d.Reports.Groups {
 			d.Reports.Groups[i].Name = r.masker.String(d.Reports.Groups[i].Name)
 		}
+	}
+}
+
+// cacheKeys hides secrets in the keys that are asked for, as done does in the key under which a cache is stored.
+func (r *remask) cacheKeys(q *wire.CacheRequest) {
+	if r.masker == nil {
+		return
+	}
+	q.Key = r.masker.String(q.Key)
+	for i := range q.Fallback {
+		q.Fallback[i] = r.masker.String(q.Fallback[i])
 	}
 }
 

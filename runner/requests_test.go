@@ -46,6 +46,24 @@ func TestCachesKeepTheirScopes(t *testing.T) {
 	}
 }
 
+// TestACachesKeyHoldsNoSecret: keys are told in lists and in the daemon's log.
+func TestACachesKeyHoldsNoSecret(t *testing.T) {
+	st := newStage(t)
+	for i, want := range []string{"no cache", "restored k-***: x (1 bytes)\nrestored k-***: x (1 bytes)"} {
+		a := st.attempt("restore k-hunter2", "restore none k-hunter2", "cache k-hunter2 x")
+		a.Job.Secrets = []string{"hunter2"}
+		a.Cache = runner.CacheScope{Read: []string{"api"}, Write: "api"}
+		res, log := st.play(a, forgetful{})
+		if res.Status != wire.StatusSucceeded || !strings.Contains(log, want) {
+			t.Errorf("build %d ended as %+v, want %q in its log:\n%s", i, res, want, log)
+		}
+	}
+	caches, _, err := st.Artifacts.Caches("", 10)
+	if err != nil || len(caches) != 1 || caches[0].Key != "k-***" {
+		t.Errorf("caches %+v, %v, want one of the key k-***", caches, err)
+	}
+}
+
 func TestRequests(t *testing.T) {
 	st := newStage(t)
 	st.Runtimes = runner.SelectWith(func(file []byte, want []buildspec.Var) ([]buildspec.Runtime, error) {

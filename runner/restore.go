@@ -15,6 +15,7 @@ func (s *session) restore(ctx context.Context, q wire.CacheRequest) (*wire.Cache
 		return nil, fmt.Errorf("this job was given %d caches, and gets no more", maxRestores)
 	}
 	store := s.runner.Artifacts
+	s.rec.mask.cacheKeys(&q)
 	info, err := store.FindCache(s.attempt.Cache.Read, q.Key, q.Fallback, q.Paths)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &wire.CacheAnswer{}, nil

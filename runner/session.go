@@ -207,6 +207,9 @@ func (s *session) stopDeadline() <-chan time.Time {
 func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time.Timer) (*wire.Done, error) {
 	switch f.Kind {
 	case wire.KindWelcome:
+		if p.welcomed {
+			return nil, nil // an agent answers one hello once; each other one would cost a commit and the whole job again
+		}
 		welcome.Stop()
 		p.welcomed = true
 		return nil, s.welcomed(ctx, p, f)

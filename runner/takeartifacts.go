@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
@@ -77,10 +78,11 @@ func (s *session) openLeft(ctx context.Context, name string, files int) (io.Read
 	return f, err
 }
 
-// secondaryID is what CodeBuild takes as the identifier of a secondary artifact.
-var secondaryID = regexp.MustCompile(`^[A-Za-z0-9_]{1,127}$`)
+// secondaryID is what a buildspec may have as the identifier of a secondary artifact.
+var secondaryID = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,126}$`)
 
-// takeArtifacts takes in all artifacts of a job. The first that cannot be had decides.
+// takeArtifacts takes in all artifacts of a job. The first that cannot be had decides. What the buildspec does not
+// declare is not taken, and no file twice: a job that writes frames of its own gets no more room than its buildspec has.
 func (s *session) takeArtifacts(ctx context.Context, d wire.Done, res *Result) error {
 	limits := artifacts.Limits{Bytes: s.attempt.Job.Limits.ArtifactBytes}
 	if a := d.Artifacts; a != nil {
@@ -90,12 +92,15 @@ func (s *session) takeArtifacts(ctx context.Context, d wire.Done, res *Result) e
 		}
 		res.Set = t.set
 	}
+	files := make(map[string]bool)
 	for i, a := range d.Secondary {
 		what := fmt.Sprintf("the secondary artifacts %q", brief(a.ID, 100))
-		if _, twice := res.Secondary[a.ID]; twice || !secondaryID.MatchString(a.ID) {
-			return fmt.Errorf("%s could not be taken in: %w: want an identifier of letters, digits and underscores that comes once", what, errDamaged)
+		file := secondaryFile(i, a.File)
+		if _, twice := res.Secondary[a.ID]; twice || files[file] || !s.declares(a.ID) {
+			return fmt.Errorf("%s could not be taken in: %w: want each identifier that the buildspec has under secondary-artifacts once, and a file for each", what, errDamaged)
 		}
-		t := tree{what, secondaryFile(i, a.File), s.attempt.Set + "/" + a.ID, a.Name, a.Files, limits}
+		files[file] = true
+		t := tree{what, file, s.attempt.Set + "/" + a.ID, a.Name, a.Files, limits}
 		if err := s.takeTree(ctx, t); err != nil {
 			return fmt.Errorf("%s could not be taken in: %w", what, err)
 		}
@@ -105,6 +110,12 @@ func (s *session) takeArtifacts(ctx context.Context, d wire.Done, res *Result) e
 		res.Secondary[a.ID] = t.set
 	}
 	return nil
+}
+
+// declares tells whether the job's buildspec has a secondary artifact of an identifier.
+func (s *session) declares(id string) bool {
+	declared := slices.ContainsFunc(s.attempt.Job.Secondary, func(a wire.ArtifactSpec) bool { return a.ID == id })
+	return declared && secondaryID.MatchString(id)
 }
 
 // secondaryFile is the file of the i-th secondary artifact that a job left. The agent's word counts only where it is

@@ -15,7 +15,11 @@ func cacheScope(b *Build, t *Trigger) runner.CacheScope {
 		return runner.CacheScope{Read: []string{protected}, Write: protected}
 	}
 	own := b.Project + "/ref/" + b.Ref
-	if b.Ref == "" || strings.HasPrefix(b.Ref, "refs/runner/") {
+	switch {
+	case b.Fork && branchOrTag(b.Ref) && b.Ref != "":
+		// Started by hand of a commit that is not on that branch: what it leaves is not for the branch's builds.
+		own = b.Project + "/commit/" + b.Commit
+	case b.Ref == "" || strings.HasPrefix(b.Ref, "refs/runner/"):
 		// Each submit has a ref that no other one has; what they share is who sent them.
 		own = b.Project + "/submit/" + t.Actor
 	}

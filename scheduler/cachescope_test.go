@@ -19,6 +19,7 @@ func TestCachesStayWhereTheyCannotHurt(t *testing.T) {
 		{"a branch", Build{Ref: "refs/heads/topic"}, "", "[api/ref/refs/heads/topic api/protected] api/ref/refs/heads/topic"},
 		{"a fork's pull request", Build{Ref: "refs/pull/7/head", Fork: true}, "", "[api/ref/refs/pull/7/head api/protected] api/ref/refs/pull/7/head"},
 		{"a fork's that says it is trusted", Build{Ref: "refs/pull/7/head", Fork: true, Trusted: true}, "", "[api/ref/refs/pull/7/head api/protected] api/ref/refs/pull/7/head"},
+		{"a commit that is not on the branch it was started for", Build{Ref: "refs/heads/main", Fork: true, Commit: "c0ffee"}, "", "[api/commit/c0ffee api/protected] api/commit/c0ffee"},
 		{"a submit, whose ref is its own", Build{Ref: "refs/runner/submit/2026-01-01/x", Author: "mallory"}, "ada", "[api/submit/ada api/protected] api/submit/ada"},
 	}
 	for _, tt := range tests {

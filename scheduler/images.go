@@ -27,7 +27,7 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 			case jobs[i].State == JobEnded:
 				b.Images[ref] = runner.Image{Ref: ref}
 			default:
-				img, f := s.takeImage(ctx, ex, p, ref)
+				img, f := s.takeImage(ctx, ex, p, ref, lends(p, b, ref))
 				if f != nil {
 					return f
 				}
@@ -38,13 +38,25 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 	return nil
 }
 
-// askForImage resolves a reference with the project's pull policy and its registry's credentials.
-func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string) (runner.Image, *planFailure) {
+// lends tells whether the credentials of registries are used for an image of a build. A stranger's buildspec could name
+// any private image that they open, and read all that is in it; what the project's settings name, its admin lets be run.
+func lends(p *Project, b *Build, ref string) bool { return !b.Fork || ref == p.Image }
+
+// askForImage resolves a reference with the project's pull policy and, where they are lent, its registry's credentials.
+func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string, lend bool) (runner.Image, *planFailure) {
 	auth, err := s.registryAuth(ref)
 	if err != nil {
 		return runner.Image{}, &planFailure{Fault, "settings", err.Error()}
 	}
-	return resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
+	withheld := auth != nil && !lend
+	if withheld {
+		auth = nil
+	}
+	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: ref, Pull: p.Pull, Auth: auth})
+	if f != nil && withheld {
+		f.message += "; a fork's build is lent no credentials of registries, except for the image that the project's settings name"
+	}
+	return img, f
 }
 
 // Reasons of builds that ended at their image or their engine.
@@ -68,10 +80,10 @@ func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageReque
 
 // takeImage resolves a reference as it was written. Where image-aliases has another image for it, that one is taken,
 // unless the engine has an image of this very name.
-func (s *Scheduler) takeImage(ctx context.Context, ex runner.Executor, p *Project, written string) (runner.Image, *planFailure) {
+func (s *Scheduler) takeImage(ctx context.Context, ex runner.Executor, p *Project, written string, lend bool) (runner.Image, *planFailure) {
 	other := s.config().ImageFor(written)
 	if other == "" || s.needsNoImage(p) {
-		return s.askForImage(ctx, ex, p, written)
+		return s.askForImage(ctx, ex, p, written, lend)
 	}
 	if p.Pull != "always" {
 		img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: written, Pull: "never"})
@@ -79,7 +91,7 @@ func (s *Scheduler) takeImage(ctx context.Context, ex runner.Executor, p *Projec
 			return img, f
 		}
 	}
-	img, f := s.askForImage(ctx, ex, p, other)
+	img, f := s.askForImage(ctx, ex, p, other, lend)
 	if f != nil {
 		f.message = fmt.Sprintf("%s is taken for %s, as image-aliases says: %s", other, written, f.message)
 	}

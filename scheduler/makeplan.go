@@ -51,6 +51,7 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := s.judgeJobs(ctx, &p, b, jobs); f != nil {
 		return nil, f
 	}
+	warnOfOrigin(&t, b)
 	if f := s.checkSecrets(ctx, &p, &t, b, jobs); f != nil {
 		return nil, f
 	}
@@ -78,7 +79,25 @@ func (s *Scheduler) resolveCommit(ctx context.Context, p *Project, t *Trigger, r
 	b.Commit, b.Tree, b.Ref = got.Commit, got.Tree, cmp.Or(b.Ref, got.Ref)
 	b.Title, b.Author = cmp.Or(b.Title, got.Subject), cmp.Or(b.Author, got.Author)
 	b.Trusted = s.judgeTrust(p, t, got.DefaultBranch)
+	if b.Fork || !s.commitByHand(t) {
+		return nil
+	}
+	// Forges give out commits of forks, too.
+	pushed, err := s.source.Pushed(ctx, remote, b.Commit)
+	if err != nil {
+		return sourceFailure(err)
+	}
+	if !pushed {
+		b.Trusted, b.Fork = false, true
+	}
 	return nil
+}
+
+// warnOfOrigin tells that a build counts as a stranger's although a person started it.
+func warnOfOrigin(t *Trigger, b *Build) {
+	if (t.Kind == KindManual || t.Kind == KindRetry) && b.Fork && branchOrTag(b.Ref) {
+		b.Warnings = append(b.Warnings, "no branch or tag of the repository leads to this commit, so it may be anybody's: the build is untrusted and gets nothing that a stranger's would not get")
+	}
 }
 
 // sourceFailure says whose fault it is that the source cannot be had: what does not exist was asked for wrongly;
@@ -108,7 +127,8 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 		return &planFailure{Failed, "buildspec", err.Error()}
 	}
 	var trouble error // of the mirror, which is nobody's buildspec's
-	plan, err := spec.Plan(buildspec.Options{Image: p.Image, Read: func(path string) ([]byte, error) {
+	most := int(min(s.limitsOf(p).Jobs, buildspec.MaxJobs))
+	plan, err := spec.Plan(buildspec.Options{Image: p.Image, MaxJobs: most, Read: func(path string) ([]byte, error) {
 		data, err := s.source.ReadFile(ctx, remote.URL, b.Commit, path, maxBuildspec)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && sourceFailure(err).status == Fault {
 			trouble = err
@@ -179,7 +199,7 @@ func (s *Scheduler) executor(p *Project) (runner.Executor, *planFailure) {
 
 // snapshot lays the tree out once, before any job asks for it.
 func (s *Scheduler) snapshot(ctx context.Context, p *Project, remote source.Remote, b *Build) *planFailure {
-	snap, err := s.source.Snapshot(ctx, remote, b.Commit, source.SnapshotOptions{Submodules: p.Submodules})
+	snap, err := s.source.Snapshot(ctx, remote, b.Commit, source.SnapshotOptions{Submodules: p.Submodules, Stranger: b.Fork})
 	if err != nil {
 		return sourceFailure(err)
 	}

@@ -56,6 +56,22 @@ func (s *Scheduler) judgeTrust(p *Project, t *Trigger, defaultBranch string) boo
 	return trusted(p, t, defaultBranch)
 }
 
+// commitByHand tells whether a person named the commit, and nobody has judged yet where it comes from.
+func (s *Scheduler) commitByHand(t *Trigger) bool {
+	for t.Kind == KindRetry {
+		old, err := s.Build(t.RetryOf)
+		if err != nil || old.Tree != "" {
+			return false
+		}
+		asked, err := s.Trigger(old.Trigger)
+		if err != nil {
+			return false
+		}
+		t = &asked
+	}
+	return t.Kind == KindManual && t.Commit != ""
+}
+
 // takeOver gives a retry the plan and the images of the build it retries, and, when only the failed jobs are
 // wanted, the results of those that succeeded. It reports false where there is nothing to take over.
 func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {
@@ -140,7 +156,7 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 			}
 			seen[ref] = true
 			old := images[ref]
-			img, f := s.renewImage(ctx, ex, p, ref, old)
+			img, f := s.renewImage(ctx, ex, p, ref, old, lends(p, b, ref))
 			if f != nil {
 				return f
 			}
@@ -157,16 +173,16 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 }
 
 // renewImage returns the same image where that can be had, else the one that has its name now.
-func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, written string, old runner.Image) (runner.Image, *planFailure) {
+func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Project, written string, old runner.Image, lend bool) (runner.Image, *planFailure) {
 	if old.ID == "" { // of a job that was refused, or an engine that has no images
-		return s.takeImage(ctx, ex, p, written)
+		return s.takeImage(ctx, ex, p, written, lend)
 	}
 	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: old.ID, Pull: "never"})
 	if f != nil && f.reason == imageMissing && old.Digest != "" {
-		img, f = s.askForImage(ctx, ex, p, old.Pinned())
+		img, f = s.askForImage(ctx, ex, p, old.Pinned(), lend)
 	}
 	if f != nil && f.reason == imageMissing {
-		return s.askForImage(ctx, ex, p, old.Ref)
+		return s.askForImage(ctx, ex, p, old.Ref, lend)
 	}
 	img.Ref, img.Digest = old.Ref, old.Digest
 	return img, f

@@ -13,7 +13,7 @@ import (
 )
 
 // Want names a commit: the tip of a ref, or one by its full name, or both. With both, the commit is what counts, and
-// the ref is where it is looked for first; whether the ref reaches it is not checked.
+// the ref is where it is looked for first; whether the ref reaches it is not checked: see Pushed.
 type Want struct {
 	Ref    string `json:"ref,omitempty"`    // refs/heads/x, refs/tags/x, refs/pull/7/head; empty: the default branch
 	Commit string `json:"commit,omitempty"` // 40 hexadecimal digits; empty: the tip of Ref

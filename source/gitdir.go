@@ -25,6 +25,9 @@ type GitDirOptions struct {
 	// are hard-linked: what happens to the mirror afterwards cannot hurt the job. The job should see it read-only.
 	ObjectsPath    string
 	HostObjectsDir string
+
+	// Stranger has a pack of its own written there instead, with what branches, tags and the commit reach.
+	Stranger bool
 }
 
 // GitDir writes dst/.git for a snapshot. Laid over the snapshot's tree, or over a copy of it that keeps the times, it
@@ -39,7 +42,12 @@ func (s *Store) GitDir(ctx context.Context, snap *Snapshot, dst string, opts Git
 	if err != nil {
 		return err
 	}
-	all, err := m.lend(ctx, id, opts.HostObjectsDir)
+	var all refs
+	if opts.Stranger {
+		all, err = s.lendFew(ctx, m, snap.url, id, opts.HostObjectsDir)
+	} else {
+		all, err = m.lend(ctx, id, opts.HostObjectsDir)
+	}
 	if err != nil {
 		return err
 	}

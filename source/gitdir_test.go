@@ -126,6 +126,43 @@ func TestGitDirWithDepth(t *testing.T) {
 	}
 }
 
+// TestAStrangersJobReadsNoSubmits: what people sent from their working trees lies in the same mirror.
+func TestAStrangersJobReadsNoSubmits(t *testing.T) {
+	r, remote := forDescribe(t)
+	fork := r.git("commit-tree", "-p", "HEAD", "-m", "of a fork", "HEAD^{tree}")
+	r.git("update-ref", "refs/pull/7/head", fork)
+	s := open(t)
+	for _, want := range []Want{{}, {Ref: "refs/pull/7/head", Commit: fork}} {
+		if _, err := s.Fetch(t.Context(), remote, want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.write("dirty.env", "SECRET=1\n")
+	tree, _, _ := submit(t, s, r, remote.URL, "refs/runner/submit/2026-01-01/x")
+	blob := r.git("rev-parse", tree.Commit+":dirty.env")
+	snap, err := s.Snapshot(t.Context(), remote, fork, SnapshotOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(snap.Release)
+	work := workspace(t, s, snap, GitDirOptions{Ref: "refs/pull/7/head", RemoteURL: remote.URL, Stranger: true})
+	if out := gitIn(t, work, 0, "", "status", "--porcelain"); out != "" {
+		t.Errorf("git status says %q", out)
+	}
+	gitIn(t, work, 0, "", "fsck", "--full", "--strict")
+	if got, want := gitIn(t, work, 0, "", "rev-list", "--count", "--all"), r.git("rev-list", "--count", fork, "main", "other"); got != want {
+		t.Errorf("its history has %s commits, want %s", got, want)
+	}
+	objects := gitIn(t, work, 0, "", "cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
+	if strings.Contains(objects, blob) || strings.Contains(objects, tree.Commit) {
+		t.Error("it can read what somebody submitted")
+	}
+	trusted := workspace(t, s, snap, GitDirOptions{Ref: "refs/pull/7/head", RemoteURL: remote.URL})
+	if objects := gitIn(t, trusted, 0, "", "cat-file", "--batch-all-objects", "--batch-check=%(objectname)"); !strings.Contains(objects, blob) {
+		t.Error("the submit is not in the mirror, so that this test shows nothing")
+	}
+}
+
 func TestGitDirDetached(t *testing.T) {
 	r, remote := forDescribe(t)
 	r.git("update-ref", "refs/pull/7/head", "other")

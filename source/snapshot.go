@@ -17,6 +17,9 @@ import (
 // SnapshotOptions choose what a snapshot holds.
 type SnapshotOptions struct {
 	Submodules bool // with the trees of all submodules, recursively
+	// Stranger has submodules fetched without the remote's credentials: whoever wrote the commit could name any
+	// repository that they open, and read it.
+	Stranger bool
 }
 
 // Snapshot is a commit's tree on disk. Nothing may write to it. It is not evicted before Release.
@@ -36,9 +39,14 @@ type Snapshot struct {
 func (s *Snapshot) Release() { s.release() }
 
 // snapshotName is where a snapshot lies. Different repositories never share one, so that a commit's name alone
-// opens nothing; with and without submodules are different trees.
+// opens nothing; with and without submodules are different trees, and a stranger is not given what was fetched with
+// credentials.
 func (s *Store) snapshotName(l location, commit string, opts SnapshotOptions) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%v", l, opts.Submodules))
+	key := fmt.Appendf(nil, "%s\n%v", l, opts.Submodules)
+	if opts.Submodules && opts.Stranger {
+		key = append(key, "\nstranger"...)
+	}
+	sum := sha256.Sum256(key)
 	return filepath.Join(s.opts.Dir, "snapshots", commit+"-"+hex.EncodeToString(sum[:6]))
 }
 
@@ -104,7 +112,15 @@ func (s *Store) makeSnapshot(ctx context.Context, home string, r Remote, commit 
 	if err := s.discard(home); err != nil {
 		return err
 	}
+	withheld := opts.Stranger && (r.Token != "" || len(r.SSHKey) > 0)
+	if withheld {
+		r.Username, r.Token, r.SSHKey = "", "", nil
+	}
 	parts, err := s.modulesBelow(ctx, r, commit, opts.Submodules)
+	var fe *FetchError
+	if withheld && errors.As(err, &fe) && fe.Kind == KindSubmodule {
+		fe.Hint = "a stranger's commit is not given the project's credentials, so that only public submodules can be had"
+	}
 	if err != nil {
 		return err
 	}

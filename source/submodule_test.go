@@ -74,6 +74,36 @@ func TestSubmodules(t *testing.T) {
 	})
 }
 
+// TestAStrangerReadsNoPrivateSubmodule: .gitmodules of a fork may name every repository that the project's token opens.
+func TestAStrangerReadsNoPrivateSubmodule(t *testing.T) {
+	lib := newRepo(t)
+	lib.write("private", "text\n")
+	lib.commit("lib")
+	root := filepath.Dir(lib.dir)
+	top := &repo{t: t, dir: filepath.Join(root, "top"), now: lib.now}
+	gitIn(t, root, 0, "", "init", "-q", "-b", "main", "top")
+	g := serve(t, root)
+	top.git("submodule", "--quiet", "add", g.url(lib), "lib")
+	top.commit("top")
+	g.user, g.password = "bot", "sesame"
+	remote := Remote{URL: g.url(top), Username: "bot", Token: "sesame"}
+	s := open(t, inProcess)
+	got, err := s.Fetch(t.Context(), remote, Want{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // before it was laid out with credentials, and after
+		_, err := s.Snapshot(t.Context(), remote, got.Commit, SnapshotOptions{Submodules: true, Stranger: true})
+		if kindOf(t, err) != KindSubmodule || !strings.Contains(err.Error(), "only public submodules") {
+			t.Errorf("a stranger: %v", err)
+		}
+		with := snapshot(t, s, remote, SnapshotOptions{Submodules: true})
+		if _, err := os.Stat(filepath.Join(with.Dir, "lib", "private")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestModuleRemotes(t *testing.T) {
 	secret := Remote{URL: "https://forge.example/org/app.git", Username: "u", Token: "t", KnownHosts: []byte("k"), AllowFile: true}
 	for raw, want := range map[string]Remote{

@@ -54,6 +54,8 @@ type response struct {
 var operations = map[string]func(context.Context, *request) (*response, error){
 	"fetch":    fetch,
 	"read":     readFile,
+	"pushed":   pushed,
+	"lend":     lend,
 	"modules":  listModules,
 	"layout":   layOut,
 	"receive":  receive,

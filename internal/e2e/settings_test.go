@@ -131,4 +131,20 @@ func TestJobImagesComeFromAPrivateRegistry(t *testing.T) {
 	if b := known.ended(known.push(url, commit), "SUCCEEDED"); !strings.Contains(known.logs(b), "inside "+ref) {
 		t.Errorf("the log does not name the image:\n%s", known.logs(b))
 	}
+	// A fork's build runs in the image of the project's settings, and is not lent the credentials for any other.
+	for settings, want := range map[string]string{"pull: always": "FAULT", "pull: always\n    image: " + ref: "SUCCEEDED"} {
+		known.terminate()
+		known.configure(project("private", url, settings, "approval: none"))
+		known.start()
+		fork := pullRequest(url, "https://example.com/stranger/private.git", commit)
+		fork.id = "fork-" + want
+		_, answer := known.send(fork)
+		tr, err := known.WaitTrigger(t.Context(), answer["trigger"].(string))
+		if err != nil || len(tr.Builds) != 1 {
+			t.Fatalf("the fork's pull request made %v (%s %s, %v), want one build", tr.Builds, tr.Outcome, tr.Reason, err)
+		}
+		if b := known.ended(tr.Builds[0], want); want == "FAULT" && !strings.Contains(b.Message, "is lent no credentials") {
+			t.Errorf("with %s it says %s", settings, b.Message)
+		}
+	}
 }

@@ -121,6 +121,7 @@ func TestWhenACacheIsSaved(t *testing.T) {
 		{"too large", func(j *wire.Job) { j.Limits.CacheBytes = 1 }, &wire.CacheAnswer{}, false, "larger than the limit of 1 bytes", ""},
 		{"a hash of nothing", func(j *wire.Job) { j.Cache.Key = "k-$(codebuild-hash-files none.lock)" }, nil, false, "codebuild-hash-files: no file matches none.lock", ""},
 		{"an empty key", func(j *wire.Job) { j.Cache.Key = "$UNSET" }, nil, false, "has 0 bytes after the shell expanded it", ""},
+		{"a key with a secret", func(j *wire.Job) { j.Cache.Key = "k-hunter2"; j.Secrets = []string{"hunter2"} }, &wire.CacheAnswer{Hit: true, Key: "k-***"}, false, "the key k-*** has one already", ""},
 		{"no shell", func(j *wire.Job) { j.Cache.Key = "$(" }, nil, false, "Unable to download cache: cache.key", ""},
 		{"everything there is", func(j *wire.Job) { j.Cache.Paths = []string{"/**/*"} }, &wire.CacheAnswer{}, false, "", "exit 1"},
 		{"the root", func(j *wire.Job) { j.Cache.Paths = []string{"/"} }, nil, false, "is the whole file system", ""},

@@ -109,7 +109,7 @@ func (p *phases) fallbacks(ctx context.Context, spec wire.CacheSpec) ([]string, 
 }
 
 // cacheKey expands one key. A key for which codebuild-hash-files found no file is refused: without the hash it would
-// be the same for ever.
+// be the same for ever. A key rests with the daemon in clear, so that what it holds of a secret is hidden.
 func (p *phases) cacheKey(ctx context.Context, what, text string) (string, error) {
 	trouble := filepath.Join(p.shell.home, "trouble")
 	defer os.Remove(trouble)
@@ -120,7 +120,7 @@ func (p *phases) cacheKey(ctx context.Context, what, text string) (string, error
 	if said, err := os.ReadFile(trouble); err == nil {
 		return "", mistake("%s %q cannot be used: codebuild-hash-files: %s", what, text, wire.Cut(string(said)))
 	}
-	key = strings.TrimSpace(key)
+	key = p.log.masker.String(strings.TrimSpace(key))
 	if key == "" || len(key) > maxCacheKey {
 		return "", mistake("%s %q has %d bytes after the shell expanded it, expected 1 to %d", what, text, len(key), maxCacheKey)
 	}
