@@ -254,6 +254,9 @@ const (
 	RestoreFile   = "restored.tar" // what the daemon gives a job that asked for a cache
 )
 
+// PartOf names a file that is being written into the spool's directory, until it is whole and has its own name.
+func PartOf(name string) string { return ".put-" + name }
+
 // SecondaryFile names the file of the n-th secondary artifact, from 0.
 func SecondaryFile(n int) string { return fmt.Sprintf("artifacts-%d.tar", n) }
 
