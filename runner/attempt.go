@@ -26,7 +26,7 @@ type Attempt struct {
 	Timeout    time.Duration
 
 	// Resume delivers requests to go on at a breakpoint.
-	Resume <-chan string
+	Resume <-chan ResumeRequest
 
 	// Stop delivers at most one request to end the attempt: by a person, by a failed sibling, by the queue.
 	Stop <-chan StopRequest
@@ -37,6 +37,12 @@ type StopRequest struct {
 	Status  wire.Status // StatusStopped or StatusTimedOut
 	Reason  string      // a word
 	Message string      // a sentence
+}
+
+// ResumeRequest lets a job go on that waits at a breakpoint.
+type ResumeRequest struct {
+	By    string
+	Pause int // number of the pause that is meant, so that a request which comes twice ends no other; 0: any
 }
 
 // CacheScope says which caches a job may read, in the order in which they are looked at, and where it leaves its own.
@@ -86,6 +92,7 @@ type Progress struct {
 	Command *wire.CommandBegan
 	// Paused tells that the job waits at a breakpoint (true) or no longer does (false); nil: nothing was said.
 	Paused *bool
+	Pause  int // its number, from 1
 }
 
 // Events is what Run tells its caller while an attempt runs. Each method returns when the fact is durable; an

@@ -2,13 +2,14 @@ package runner
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // CheckSpoolName refuses what is not the name of a file directly in a spool directory.
@@ -20,7 +21,7 @@ func CheckSpoolName(name string) error {
 }
 
 // PutBeneath writes size bytes of content to a file directly in dir, a directory that a hostile job may write to: it
-// follows no link. The file appears under its name whole or not at all, in place of a file that has the name. A
+// follows no link. One caller writes a file at a time. The file appears under its name whole or not at all, in place of a file that has the name. A
 // directory of that name, which no agent makes, is an error.
 func PutBeneath(ctx context.Context, dir, name string, content io.Reader, size int64) (err error) {
 	if err := CheckSpoolName(name); err != nil {
@@ -31,7 +32,10 @@ func PutBeneath(ctx context.Context, dir, name string, content io.Reader, size i
 		return err
 	}
 	defer root.Close()
-	part := ".put-" + rand.Text()
+	part := wire.PartOf(name)
+	if err := root.RemoveAll(part); err != nil { // of a daemon that died while it wrote
+		return err
+	}
 	f, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

@@ -109,9 +109,14 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		}
 		r.mask.command(&c)
 		r.progress.Command = &c
-	case wire.KindPaused, wire.KindResumed:
-		paused := f.Kind == wire.KindPaused
-		r.paused, r.progress.Paused = &paused, &paused
+	case wire.KindPaused:
+		var p wire.Paused
+		if err := wire.Decode(f, &p); err != nil {
+			return nil, err
+		}
+		r.pauses(true, p.Number)
+	case wire.KindResumed:
+		r.pauses(false, 0)
 	case wire.KindDone:
 		var d wire.Done
 		if err := wire.Decode(f, &d); err != nil {
@@ -137,6 +142,11 @@ func (r *recorder) print(data []byte) {
 	}
 	r.bytes += int64(len(data))
 	r.out = append(r.out, data...)
+}
+
+// pauses notes that the job waits at a breakpoint, or no longer does.
+func (r *recorder) pauses(now bool, number int) {
+	r.paused, r.progress.Paused, r.progress.Pause = &now, &now, number
 }
 
 // logReserve is how far past its limit an agent's log may be: 256 KiB of its own lines, the last of which may repeat

@@ -150,9 +150,9 @@ func TestABreakpointOutlivesADaemon(t *testing.T) {
 		t.Fatalf("the first daemon left with %v", err)
 	}
 	st.Epoch, a.Sent = 2, true
-	resume := make(chan string, 1)
+	resume := make(chan runner.ResumeRequest, 1)
 	a.Resume = resume
-	resume <- "anna"
+	resume <- runner.ResumeRequest{By: "anna"}
 	ctx, leave = context.WithCancel(t.Context())
 	go func() {
 		_, err := st.Run(ctx, engine, a, told)

@@ -3,16 +3,16 @@ package runner
 import "github.com/runner-ci/runner/runner/wire"
 
 // resumeWith takes a request to go on at a breakpoint, and keeps it until the agent says that it did.
-func (s *session) resumeWith(by string, open bool) {
+func (s *session) resumeWith(req ResumeRequest, open bool) {
 	if !open {
 		s.attempt.Resume = nil
 		return
 	}
 	if s.rec.paused != nil && !*s.rec.paused {
-		s.log.Info("the build does not wait at a breakpoint, so there is nothing to resume", "by", by)
+		s.log.Info("the build does not wait at a breakpoint, so there is nothing to resume", "by", req.By)
 		return
 	}
-	s.resume = &wire.Resume{By: by}
+	s.resume = &wire.Resume{By: req.By, Pause: req.Pause}
 }
 
 // resumed forgets a request that the agent has obeyed.

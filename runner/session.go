@@ -100,8 +100,8 @@ func (s *session) pause(ctx context.Context, d time.Duration, limit <-chan time.
 	case <-time.After(d):
 	case req := <-s.attempt.Stop:
 		s.stopWith(req)
-	case by, open := <-s.attempt.Resume:
-		s.resumeWith(by, open)
+	case req, open := <-s.attempt.Resume:
+		s.resumeWith(req, open)
 	case <-s.stopDeadline():
 		return true
 	case <-limit:
@@ -171,8 +171,8 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 			if err := p.stop(req); err != nil {
 				return nil, err
 			}
-		case by, open := <-s.attempt.Resume:
-			if s.resumeWith(by, open); p.welcomed {
+		case req, open := <-s.attempt.Resume:
+			if s.resumeWith(req, open); p.welcomed {
 				if err := s.tellAgain(p); err != nil {
 					return nil, err
 				}

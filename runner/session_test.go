@@ -223,13 +223,13 @@ func TestAResumeIsForOneBreakpoint(t *testing.T) {
 	stop := stopAfter(true, time.Minute)
 	change := func(a *Attempt, ev *told) {
 		stop(a, ev)
-		c := make(chan string)
+		c := make(chan ResumeRequest)
 		a.Resume = c
 		go func() {
 			time.Sleep(time.Second)
-			c <- "anna"
+			c <- ResumeRequest{By: "anna"}
 			time.Sleep(time.Second)
-			c <- "bert"
+			c <- ResumeRequest{By: "bert"}
 			close(c)
 		}()
 	}

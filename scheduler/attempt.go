@@ -47,7 +47,7 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 		return runner.Attempt{}, err
 	}
 	if err != nil {
-		s.log.Warn("an adopted job's secrets cannot be masked a second time here; its agent masks them", "build", b.ID(), "job", l.job.ID, "error", err)
+		s.log.Warn("not every secret of an adopted job can be masked a second time here; its agent masks them", "build", b.ID(), "job", l.job.ID, "error", err)
 	}
 	if job.Git = gitCredentials(&p, b, pj, remote.Token); job.Git != nil {
 		job.Secrets = append(job.Secrets, job.Git.Token)
@@ -73,10 +73,13 @@ func (s *Scheduler) jobFor(ctx context.Context, p *Project, t *Trigger, l leased
 		LogBytes: lim.LogBytes, ArtifactBytes: lim.ArtifactBytes, CacheBytes: lim.CacheBytes, ReportBytes: lim.ReportBytes,
 	}
 	env, mask, err := s.openSecrets(ctx, p, l.build, t, pj)
+	if job.Secrets = mask; l.attempt.Sent {
+		job.Secrets = append(job.Secrets, s.formerSecrets(ctx, p, l.build, t, pj)...)
+	}
 	if err != nil {
 		return job, fmt.Errorf("%w: %w; it could when the build was planned, so look at the secret store", errSecrets, err)
 	}
-	job.Env, job.Secrets = append(job.Env, env...), mask
+	job.Env = append(job.Env, env...)
 	return job, nil
 }
 

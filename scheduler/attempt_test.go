@@ -148,7 +148,7 @@ func TestABreakpointHoldsAJobUntilSomebodyLetsItGoOn(t *testing.T) {
 	}
 	ev := &attemptEvents{s: s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token}
 	yes, no := true, false
-	if err := ev.Progress(t.Context(), runner.Progress{Frame: 1, Paused: &yes}); err != nil {
+	if err := ev.Progress(t.Context(), runner.Progress{Frame: 1, Paused: &yes, Pause: 3}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -167,17 +167,34 @@ func TestABreakpointHoldsAJobUntilSomebodyLetsItGoOn(t *testing.T) {
 			t.Fatalf("resumed %v, %v", ids, err)
 		}
 	}
+	want := runner.ResumeRequest{By: "ada", Pause: 3}
 	e = s.queue[entryKey(b.ID(), e.job)]
-	if by := <-e.resume; by != "ada" || len(e.resume) != 0 {
-		t.Errorf("it was let go on by %q, and %d times more", by, len(e.resume))
+	if req := <-e.resume; req != want || len(e.resume) != 0 {
+		t.Errorf("it was let go on by %+v, and %d times more", req, len(e.resume))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path) // whoever was told that it goes on is not disappointed by a daemon that died before it did
+	if _, err := s.recover(); err != nil {
+		t.Fatal(err)
+	}
+	e = s.queue[entryKey(b.ID(), e.job)]
+	select {
+	case req := <-e.resume:
+		if req != want {
+			t.Errorf("after a restart it is let go on by %+v, want %+v", req, want)
+		}
+	default:
+		t.Error("a restart forgot that somebody let the job go on")
 	}
 	ev.s = s
 	if err := ev.Progress(t.Context(), runner.Progress{Frame: 2, Paused: &no}); err != nil {
 		t.Fatal(err)
 	}
 	jobs, _ = s.Jobs(b.ID())
-	if j := jobs[0]; !j.Attempts[0].Paused.IsZero() || j.Why != "" {
-		t.Errorf("the job that goes on says %q, since %v", j.Why, j.Attempts[0].Paused)
+	if j := jobs[0]; !j.Attempts[0].Paused.IsZero() || j.Why != "" || resumeOf(&j) != nil {
+		t.Errorf("the job that goes on says %q, since %v, and is let go on by %v", j.Why, j.Attempts[0].Paused, resumeOf(&j))
 	}
 	if _, err := s.Resume(t.Context(), b.ID(), "nope", "ada"); err == nil {
 		t.Error("a job that does not exist was resumed")

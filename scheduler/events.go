@@ -41,7 +41,7 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 			a.Command = p.Command.Text
 		}
 		if p.Paused != nil {
-			a.Paused, j.Why = time.Time{}, ""
+			a.Paused, a.Pause, a.Resume, j.Why = time.Time{}, p.Pause, "", ""
 			if *p.Paused {
 				a.Paused = time.Now()
 				j.Why = pausedWhy(ev.build, a.Paused)

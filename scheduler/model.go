@@ -192,6 +192,8 @@ type Attempt struct {
 	Frame   uint64    `json:"frame"` // newest frame of the agent that this row reflects
 
 	Paused    time.Time         `json:"paused,omitzero"`     // since when it is held at a breakpoint
+	Pause     int               `json:"pause,omitempty"`     // the number of that pause
+	Resume    string            `json:"resume,omitempty"`    // who let it go on, until it does
 	Retry     bool              `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
 	Secondary map[string]string `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
 	Reports   *runner.Reports   `json:"reports,omitempty"`

@@ -19,7 +19,7 @@ type entry struct {
 	queued     time.Time
 	notBefore  time.Time // a second attempt waits a little
 	stop       chan runner.StopRequest
-	resume     chan string // by whom a job at a breakpoint was told to go on
+	resume     chan runner.ResumeRequest // a job at a breakpoint is to go on
 }
 
 // tellStop asks for the end of the attempt that holds the job, unless that was done already.

@@ -48,11 +48,12 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 		}
 		e := &entry{
 			build: b.ID(), job: jobs[i].ID, project: b.Project, index: i, seq: b.Seq, priority: priority,
-			state: jobs[i].State, queued: jobs[i].Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan string, 1),
+			state: jobs[i].State, queued: jobs[i].Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
 		}
 		if due {
 			e.tellStop(stop)
 		}
+		e.tellResume(resumeOf(&jobs[i])) // promised before a restart, perhaps, and not done yet
 		s.queue[entryKey(e.build, e.job)] = e
 	}
 }

@@ -118,8 +118,8 @@ func doesWithout(b *Build, v *sealed, err error) bool {
 	return v.project && !b.Trusted && errors.Is(err, secrets.ErrForbidden)
 }
 
-// openSecrets gives a job's variables their values, in their order, and the values that must be masked. Values rest in
-// no row and in no log: they go to the agent and to the masks alone.
+// openSecrets gives a job's variables their values, in their order, and the values that must be masked, also beside an
+// error those that can be had. Values rest in no row and in no log: they go to the agent and to the masks alone.
 func (s *Scheduler) openSecrets(ctx context.Context, p *Project, b *Build, t *Trigger, pj *buildspec.Job) (env []wire.Var, mask []string, err error) {
 	vars, err := s.wanted(p, b, t, pj)
 	if err != nil {
@@ -127,6 +127,7 @@ func (s *Scheduler) openSecrets(ctx context.Context, p *Project, b *Build, t *Tr
 	}
 	last, secret := winners(vars), secretNames(vars)
 	masked := make(map[string]bool)
+	var errs []error
 	for i, v := range vars {
 		if v.sealed != nil && last[v.name] != i {
 			continue
@@ -140,7 +141,8 @@ func (s *Scheduler) openSecrets(ctx context.Context, p *Project, b *Build, t *Tr
 				continue
 			}
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s %s for the variable %s (%s): %w", v.sealed.what, v.sealed.ref.Name, v.name, v.sealed.place, err)
+				errs = append(errs, fmt.Errorf("%s %s for the variable %s (%s): %w", v.sealed.what, v.sealed.ref.Name, v.name, v.sealed.place, err))
+				continue
 			}
 		}
 		if secret[v.name] && last[v.name] == i && v.value != "" {
@@ -148,5 +150,26 @@ func (s *Scheduler) openSecrets(ctx context.Context, p *Project, b *Build, t *Tr
 		}
 		env = append(env, wire.Var{Name: v.name, Value: v.value})
 	}
-	return env, slices.Sorted(maps.Keys(masked)), nil
+	return env, slices.Sorted(maps.Keys(masked)), errors.Join(errs...)
+}
+
+// formerSecrets are the values that a job which is adopted may have been given before its secrets were set anew: they
+// are masked too.
+func (s *Scheduler) formerSecrets(ctx context.Context, p *Project, b *Build, t *Trigger, pj *buildspec.Job) (mask []string) {
+	vars, err := s.wanted(p, b, t, pj)
+	if err != nil || s.vault == nil {
+		return nil
+	}
+	last, secret := winners(vars), secretNames(vars)
+	for i, v := range vars {
+		if v.sealed == nil || last[v.name] != i || !secret[v.name] || v.sealed.ref.Stage != "" || v.sealed.ref.Version != "" {
+			continue
+		}
+		ref := v.sealed.ref
+		ref.Stage = "AWSPREVIOUS"
+		if value, err := s.vault.Value(ctx, subject(b), ref); err == nil && value != "" && !slices.Contains(mask, value) {
+			mask = append(mask, value)
+		}
+	}
+	return mask
 }

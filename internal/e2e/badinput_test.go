@@ -213,12 +213,27 @@ func TestAFullDiskIsAFaultThatSaysSo(t *testing.T) {
 	git := newGitServer(t)
 	_, url, commit := git.repo("fill", map[string]string{"buildspec.yml": spec("dd if=/dev/urandom bs=1048576 count=400 | od -v; echo done")})
 	_, small, smallCommit := git.repo("small", map[string]string{"buildspec.yml": spec("echo fine")})
+	d := newDaemonOnDisk(t, "300m", project("fill", url), project("small", small))
+	b := d.build(d.push(url, commit))
+	if b.Status == "SUCCEEDED" || !strings.Contains(strings.ToLower(b.Message), "disk") && !strings.Contains(strings.ToLower(b.Message), "space") {
+		t.Errorf("it ended %s (%s: %s), want a failure that says the disk is full", b.Status, b.Reason, b.Message)
+	}
+	fmt.Fprintln(d.log, "--- the next build ---")
+	d.ended(d.push(small, smallCommit), "SUCCEEDED")
+}
+
+// newDaemonOnDisk is newDaemon on a disk of its own, of a size as mount has it.
+func newDaemonOnDisk(t *testing.T, size string, projects ...string) *daemon {
+	t.Helper()
 	disk := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk).CombinedOutput(); err != nil {
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", disk).CombinedOutput(); err != nil {
 		t.Fatalf("mounting a small disk: %v %s", err, out)
 	}
 	d := &daemon{t: t, dir: disk, address: freeAddress(t), log: new(syncBuffer)}
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the daemon said:\n%s", d.log)
+		}
 		d.terminate()
 		d.removeSandboxes()
 		for range 50 {
@@ -229,12 +244,7 @@ func TestAFullDiskIsAFaultThatSaysSo(t *testing.T) {
 		}
 		_ = exec.Command("umount", "-l", disk).Run()
 	})
-	d.configure(project("fill", url), project("small", small))
+	d.configure(projects...)
 	d.start()
-	b := d.build(d.push(url, commit))
-	if b.Status == "SUCCEEDED" || !strings.Contains(strings.ToLower(b.Message), "disk") && !strings.Contains(strings.ToLower(b.Message), "space") {
-		t.Errorf("it ended %s (%s: %s), want a failure that says the disk is full", b.Status, b.Reason, b.Message)
-	}
-	fmt.Fprintln(d.log, "--- the next build ---")
-	d.ended(d.push(small, smallCommit), "SUCCEEDED")
+	return d
 }

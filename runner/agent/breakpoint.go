@@ -28,7 +28,8 @@ type breakpoints struct {
 	mu      sync.Mutex
 	phase   string
 	waiting map[*os.File]bool
-	pauses  int
+	pauses  int // tools that ever waited
+	number  int // of the newest pause, at which several tools may wait
 	closed  bool
 }
 
@@ -42,7 +43,7 @@ const (
 )
 
 // openBreakpoints listens at path. Requests of the daemon come over resumes, with who asked.
-func openBreakpoints(path string, b *breakpoints, resumes <-chan string) (*breakpoints, error) {
+func openBreakpoints(path string, b *breakpoints, resumes <-chan wire.Resume) (*breakpoints, error) {
 	var err error
 	if b.listener, err = listenUnix(path); err != nil {
 		return nil, err
@@ -52,8 +53,8 @@ func openBreakpoints(path string, b *breakpoints, resumes <-chan string) (*break
 	go func() {
 		for {
 			select {
-			case by := <-resumes:
-				b.release(by)
+			case r := <-resumes:
+				b.release(r)
 			case <-b.over:
 				return
 			}
@@ -130,7 +131,7 @@ func (b *breakpoints) serve(conn *os.File) {
 		_ = readLine(conn) // until the tool is killed, or release closes its side
 		b.gone(conn)
 	case askResume:
-		_, _ = fmt.Fprintf(conn, "%d\n", b.release("codebuild-resume"))
+		_, _ = fmt.Fprintf(conn, "%d\n", b.release(wire.Resume{By: "codebuild-resume"}))
 	}
 }
 
@@ -146,19 +147,21 @@ func (b *breakpoints) pause(conn *os.File) bool {
 	if len(b.waiting) > 1 {
 		return true
 	}
-	b.spool.add(wire.Paused{Phase: b.phase, At: time.Now().UnixNano()})
+	b.number++
+	b.spool.add(wire.Paused{Number: b.number, Phase: b.phase, At: time.Now().UnixNano()})
 	host, _ := os.Hostname()
 	b.log.say("The build waits at a breakpoint in %s, in the sandbox %s; its time limit goes on counting", b.phase, host)
 	b.log.say("To go on, run %s there, or: runner resume %s", b.resume, b.build)
 	return true
 }
 
-// release lets all waiting tools go, and returns how many there were.
-func (b *breakpoints) release(by string) int {
+// release lets all waiting tools go, and returns how many there were. A request that was meant for another pause does
+// nothing.
+func (b *breakpoints) release(r wire.Resume) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := len(b.waiting)
-	if n == 0 || b.closed {
+	if n == 0 || b.closed || r.Pause != 0 && r.Pause != b.number {
 		return 0
 	}
 	for conn := range b.waiting {
@@ -166,10 +169,10 @@ func (b *breakpoints) release(by string) int {
 		_, _ = conn.WriteString("go\n")
 		delete(b.waiting, conn)
 	}
-	if by == "" {
-		by = "the daemon"
+	if r.By == "" {
+		r.By = "the daemon"
 	}
-	b.resumed("The build goes on after its breakpoint, resumed by " + by)
+	b.resumed("The build goes on after its breakpoint, resumed by " + r.By)
 	return n
 }
 

@@ -64,12 +64,12 @@ func TestABreakpointHoldsTheBuild(t *testing.T) {
 		t.Errorf("codebuild-resume says %q", out)
 	}
 	awaitFrames(t, s, wire.KindPaused, 2)
-	s.send(hello, wire.Resume{By: "ann"})
+	s.send(hello, wire.Resume{By: "ann, late", Pause: 1}, wire.Resume{By: "ann", Pause: 2}) // what was meant for the first ends no other
 	if status := s.wait(); status != 0 {
 		t.Fatalf("exit status %d: %s", status, &s.errs)
 	}
 	res := s.spooled()
-	if res.output() != "before\nafter 0\non\n" || res.done.Status != wire.StatusSucceeded || !strings.Contains(res.log, "resumed by ann") {
+	if strings.Contains(res.log, "late") || res.output() != "before\nafter 0\non\n" || res.done.Status != wire.StatusSucceeded || !strings.Contains(res.log, "resumed by ann") {
 		t.Errorf("printed %q, ended %+v\n%s", res.output(), res.done, res.log)
 	}
 	kinds := slices.DeleteFunc(res.frames, func(f wire.Frame) bool { return f.Kind != wire.KindPaused && f.Kind != wire.KindResumed })

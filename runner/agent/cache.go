@@ -44,7 +44,7 @@ func (p *phases) restoreCache(ctx context.Context) error {
 func (p *phases) download(ctx context.Context, plan *cachePlan) error {
 	start := time.Now()
 	request := wire.Request{Cache: &wire.CacheRequest{Key: plan.key, Fallback: plan.fallback, Paths: plan.version}}
-	answer, err := p.requests.ask(ctx, request, func() int64 { return p.spooledSize(wire.RestoreFile) })
+	answer, err := p.requests.ask(ctx, request, func() int64 { return p.spooledSize(wire.PartOf(wire.RestoreFile)) })
 	switch {
 	case errors.Is(err, errUnanswered):
 		return fmt.Errorf("no daemon answered for %s, so the build goes on without; the next build will find the cache again", requestPatience)

@@ -109,7 +109,7 @@ func (a *agent) stop(stop wire.Stop) {
 // resume passes on that somebody lets the build go on. Without a breakpoint nobody takes it.
 func (a *agent) resume(resume wire.Resume) {
 	select {
-	case a.resumes <- resume.By:
+	case a.resumes <- resume:
 	default:
 	}
 }

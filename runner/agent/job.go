@@ -35,7 +35,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const backgroundGrace = 500 * time.Millisecond
 
 // runJob runs a job from its first phase to its result. It returns when no process of the job is left.
-func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string, q *requests, resumes <-chan string) wire.Done {
+func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string, q *requests, resumes <-chan wire.Resume) wire.Done {
 	log := &joblog{spool: s, masker: mask.New(secretsOf(job)), limit: job.Limits.LogBytes}
 	if err := check(job); err != nil {
 		return wire.Done{Status: wire.StatusFault, Reason: "agent_error", Message: err.Error()}

@@ -27,7 +27,7 @@ type phases struct {
 	result wire.Done // of the first failure
 
 	breaks  *breakpoints // nil: the build holds at none
-	resumes <-chan string
+	resumes <-chan wire.Resume
 	engine  *engine // nil: the job gets none of its own
 	failure failure // of the phase that failed last
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,30 @@ func TestADaemonThatIsGoneHoldsNoBuildUp(t *testing.T) {
 	res := s.talkTo(s.cacheJob("echo ran")).end()
 	if res.done.Status != wire.StatusSucceeded || !strings.Contains(res.log, "no daemon answered for 50ms") || res.output() != "ran\n" {
 		t.Errorf("ended %+v\n%s", res.done, res.log)
+	}
+}
+
+// TestACacheThatIsOnItsWayIsWaitedFor writes the file as daemons do, for longer than the agent waits for an answer that
+// nothing is seen of.
+func TestACacheThatIsOnItsWayIsWaitedFor(t *testing.T) {
+	s := newSandbox(t)
+	s.env = []string{testPatience + "=400ms"}
+	k := s.talkTo(s.cacheJob("echo ran"))
+	req := k.request()
+	part, err := os.Create(filepath.Join(s.spool, wire.PartOf(wire.RestoreFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer part.Close()
+	for range 12 {
+		time.Sleep(100 * time.Millisecond)
+		if _, err := part.WriteString("more"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.send(wire.Answer{ID: req.ID, Error: "given up at last"})
+	if res := k.end(); !strings.Contains(res.log, "given up at last") || strings.Contains(res.log, "no daemon answered") {
+		t.Errorf("the agent did not wait for what it saw coming\n%s", res.log)
 	}
 }
 

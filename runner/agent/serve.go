@@ -25,7 +25,7 @@ type agent struct {
 	attempt   string
 	jobs      chan *wire.Job
 	stops     chan *ending
-	resumes   chan string // who lets a build go on that waits at a breakpoint
+	resumes   chan wire.Resume // somebody lets a build go on that waits at a breakpoint
 }
 
 // lastWordPatience is how long a reader may take nothing before the agent exits without it. The spool has it all.
@@ -60,7 +60,7 @@ func serve(opts options) int {
 	t.spool = s
 	go t.run()
 
-	a := &agent{spool: s, transport: t, requests: &requests{transport: t}, jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1), resumes: make(chan string, 1)}
+	a := &agent{spool: s, transport: t, requests: &requests{transport: t}, jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1), resumes: make(chan wire.Resume, 1)}
 	heard := make(chan error, 1)
 	go func() { heard <- a.converse(in) }()
 	if was.frames {

@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // Put writes a file into a sandbox's spool: on our own disk where the spool is there, else through the engine. A file
@@ -74,7 +75,7 @@ func (e *Engine) sendFile(ctx context.Context, containerID, name string, content
 // packPut is a tar of the file under another name, then of a hard link from its real name, which appears when all of it
 // is there, and at last of nothing in the place of the other name.
 func packPut(w io.Writer, name string, content io.Reader, size int64) error {
-	part, now := tarName(spoolDir, ".put-"+name), time.Now()
+	part, now := tarName(spoolDir, wire.PartOf(name)), time.Now()
 	tw := tar.NewWriter(w)
 	err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: part, Size: size, Mode: 0o600, ModTime: now, Format: tar.FormatPAX})
 	if err == nil {

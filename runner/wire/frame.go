@@ -130,8 +130,9 @@ type CommandEnded struct {
 
 // Paused tells that a command called codebuild-breakpoint and waits for codebuild-resume.
 type Paused struct {
-	Phase string `json:"phase"`
-	At    int64  `json:"at"` // nanoseconds after the Unix epoch, for people
+	Number int    `json:"number,omitempty"` // of the job's pauses, from 1
+	Phase  string `json:"phase"`
+	At     int64  `json:"at"` // nanoseconds after the Unix epoch, for people
 }
 
 // Resumed tells that the build goes on after a breakpoint.
@@ -140,9 +141,11 @@ type Resumed struct {
 	At    int64  `json:"at"`
 }
 
-// Resume lets a build go on that waits at a breakpoint.
+// Resume lets a build go on that waits at a breakpoint. It can arrive again, when the build waits at the next one
+// already: Pause says which one is meant, 0 any.
 type Resume struct {
-	By string `json:"by,omitempty"`
+	By    string `json:"by,omitempty"`
+	Pause int    `json:"pause,omitempty"`
 }
 
 // Request asks the daemon for something. One of its fields is set. The agent asks one thing at a time, and asks it
@@ -250,6 +253,9 @@ const (
 	CacheFile     = "cache.tar"    // what the job leaves to later ones
 	RestoreFile   = "restored.tar" // what the daemon gives a job that asked for a cache
 )
+
+// PartOf names a file that is being written into the spool's directory, until it is whole and has its own name.
+func PartOf(name string) string { return ".put-" + name }
 
 // SecondaryFile names the file of the n-th secondary artifact, from 0.
 func SecondaryFile(n int) string { return fmt.Sprintf("artifacts-%d.tar", n) }
