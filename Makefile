@@ -5,8 +5,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w
 TESTS   ?= ./...
 
-# What the tests run in. The slow ones need the image that builds Runner, too: all that scripts/images knows.
-TEST_IMAGES = $(if $(RUNNER_SLOW),,busybox debian python node golang)
+# What the tests run in. The slow ones need the image that builds Runner, too.
+TEST_IMAGES = busybox debian python node golang dind $(if $(RUNNER_SLOW),runner-build)
 
 .PHONY: help build agent images engine demo test test-all lint bench clean
 .DEFAULT_GOAL := help

@@ -47,6 +47,7 @@ type Local struct {
 	Client *client.Client
 	Build  string // id
 	Sent   Sent
+	Root   string // top of the working tree
 }
 
 // Run builds a working tree with no daemon: the same engine, the same code, temporary state. It calls follow once
@@ -97,7 +98,7 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 		return err
 	}
 	defer p.endBuild(build)
-	return follow(Local{Client: c, Build: build, Sent: sent})
+	return follow(Local{Client: c, Build: build, Sent: sent, Root: tree.Root})
 }
 
 const localSecretHint = "runner run keeps no secrets: give it with --secrets FILE (lines NAME=VALUE), or its variable with -e NAME=VALUE"

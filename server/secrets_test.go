@@ -22,7 +22,7 @@ func (d *daemon) withSecrets() *secrets.Store {
 	}
 	d.t.Cleanup(func() { s.Close() })
 	d.stop()
-	d.opts.Secrets = s
+	d.opts.Secrets, d.addr = s, "127.0.0.1:0" // the port that was given up may be somebody else's now
 	d.start()
 	return s
 }

@@ -161,6 +161,7 @@ func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts strin
 			}
 		}
 		a.warnNoHistory(l.Sent)
+		a.warnElsewhere(l.Root, o.Dir, o.Buildspec)
 		if o.Debug {
 			go a.resumeOnEnter(ctx, l)
 		}

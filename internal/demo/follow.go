@@ -28,7 +28,7 @@ func (s *stage) follow(ctx context.Context, build string) (int, error) {
 	fmt.Println()
 	terminal.Summary(out, b, sets)
 	out.Lines(
-		"next        bin/runner run in any repository with a buildspec.yml: the same build, no daemon",
+		"next        bin/runner init && bin/runner run in any repository: a first buildspec.yml, and its build, no daemon",
 		"            bin/runner serve, then docs/configuration.md: projects, webhooks, limits",
 		"            bin/runner submit: a dirty working tree through the daemon; runner --help has the rest",
 		"", terminal.Verdict(b))

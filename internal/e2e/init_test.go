@@ -63,9 +63,6 @@ func derived(t *testing.T, from, run string) string {
 
 // TestWhatInitWritesForADockerfileBuilds builds an image in an engine of the job's own.
 func TestWhatInitWritesForADockerfileBuilds(t *testing.T) {
-	if os.Getenv("RUNNER_SLOW") == "" {
-		t.Skip("making an image with an engine in it takes minutes: RUNNER_SLOW=1")
-	}
 	images(t, "dind:latest")
 	git := newGitServer(t)
 	repo, _, _ := git.repo("image", map[string]string{"Dockerfile": "FROM scratch\nCOPY file /\n", "file": "content\n"})

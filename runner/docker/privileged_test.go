@@ -12,7 +12,7 @@ import (
 
 func TestEngineInside(t *testing.T) {
 	if os.Getenv("RUNNER_SLOW") == "" {
-		t.Skip("needs an image with an engine, which takes half a minute to make; set RUNNER_SLOW=1 to run it")
+		t.Skip("starts engines within engines, which takes a minute; set RUNNER_SLOW=1 to run it")
 	}
 	e := newEngine(t, func(o *Options) { o.Agent = func(string) ([]byte, error) { return realAgent() } })
 	if out, err := exec.Command(filepath.Join(here, "../../scripts/images"), "dind").CombinedOutput(); err != nil {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { diffLines, summary } from '../src/diff.js';
-import { seeded } from '../support/random.js';
+import { diffLines, summary } from '../../src/diff.js';
+import { seeded } from '../../support/random.js';
 
 const side = (edits, gone) => edits.filter(({ kind }) => kind !== gone).map(({ text }) => text).join('\n');
 

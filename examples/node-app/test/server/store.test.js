@@ -3,8 +3,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
-import { Conflict, Invalid, NotFound, Store } from '../src/store.js';
-import { seeded } from '../support/random.js';
+import { Conflict, Invalid, NotFound, Store } from '../../src/store.js';
+import { seeded } from '../../support/random.js';
 
 const made = [];
 let directory;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { SearchIndex } from '../src/search/index.js';
-import { parseQuery, snippet } from '../src/search/query.js';
-import { stem, words } from '../src/search/tokenize.js';
-import { seeded } from '../support/random.js';
+import { SearchIndex } from '../../src/search/index.js';
+import { parseQuery, snippet } from '../../src/search/query.js';
+import { stem, words } from '../../src/search/tokenize.js';
+import { seeded } from '../../support/random.js';
 
 const TEXTS = {
   bread: 'Baking bread needs flour, water and patience. The baker baked two loaves.',

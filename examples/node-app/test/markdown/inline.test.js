@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { renderInline } from '../src/markdown/inline.js';
+import { renderInline } from '../../src/markdown/inline.js';
 
 const CASES = [
   ['plain', 'plain'],

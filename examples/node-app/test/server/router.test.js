@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Limiter } from '../src/http/limiter.js';
-import { Router } from '../src/http/router.js';
+import { Limiter } from '../../src/http/limiter.js';
+import { Router } from '../../src/http/router.js';
 
 const router = new Router()
   .add('GET', '/', 'home')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseBlocks } from '../src/markdown/blocks.js';
-import { outline, render } from '../src/markdown/render.js';
-import { seeded } from '../support/random.js';
+import { parseBlocks } from '../../src/markdown/blocks.js';
+import { outline, render } from '../../src/markdown/render.js';
+import { seeded } from '../../support/random.js';
 
 describe('blocks', () => {
   const kinds = (text) => parseBlocks(text).map(({ type }) => type);

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createApp } from '../src/app.js';
-import { Limiter } from '../src/http/limiter.js';
-import { Store } from '../src/store.js';
+import { createApp } from '../../src/app.js';
+import { Limiter } from '../../src/http/limiter.js';
+import { Store } from '../../src/store.js';
 
 let directory;
 let server;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { safeUrl, slug } from '../src/markdown/escape.js';
-import { html, page, raw, toText } from '../src/template.js';
+import { safeUrl, slug } from '../../src/markdown/escape.js';
+import { html, page, raw, toText } from '../../src/template.js';
 
 test('values are escaped, lists joined, nothing left out', () => {
   const items = ['<a>', '"b"'].map((item) => html`<li title="${item}">${item}</li>`);
