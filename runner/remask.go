@@ -23,9 +23,6 @@ const holdMost = 2 * time.Second
 
 func newRemask(secrets []string) remask {
 	m := mask.New(secrets)
-	if m == nil {
-		return remask{}
-	}
 	return remask{masker: m, log: m.Stream()}
 }
 

@@ -46,7 +46,7 @@ type Scheduler struct {
 
 // Vault answers for the parameters and secrets of builds; *secrets.Store is one. Errors wrap those of package secrets.
 type Vault interface {
-	// Check tells whether a build may have a value, without opening it.
+	// Check tells whether a build may have a value, without giving it.
 	Check(ctx context.Context, who secrets.Subject, ref secrets.Ref) error
 	// Value opens a value for a build, and notes that in the audit log.
 	Value(ctx context.Context, who secrets.Subject, ref secrets.Ref) (string, error)

@@ -13,19 +13,23 @@ type found struct {
 	version versionRow
 }
 
-// Check tells whether a build may have a value, without opening it: the secret and its version are there, its scope
-// holds the build, and the store has its key. Whether a JSON field is there shows when the value is opened. A refusal
-// is recorded in the audit log.
+// Check tells whether a build may have a value, and gives it to nobody: the secret and its version are there, its scope
+// holds the build, the store has its key, and the JSON field that was asked for is in the value. A refusal is recorded
+// in the audit log.
 func (s *Store) Check(_ context.Context, who Subject, ref Ref) error {
 	db, err := s.file(false)
 	if err != nil {
 		return err
 	}
-	_, err = s.look(db, who, ref)
+	f, err := s.look(db, who, ref)
 	if err != nil {
 		return err
 	}
-	_, err = s.open()
+	if ref.Key == "" {
+		_, err = s.open()
+		return err
+	}
+	_, err = s.reveal(db, f, ref)
 	return err
 }
 
@@ -39,6 +43,23 @@ func (s *Store) Value(_ context.Context, who Subject, ref Ref) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	value, err := s.reveal(db, f, ref)
+	if err != nil {
+		return "", err
+	}
+	err = db.Batch(func(tx *bbolt.Tx) error {
+		return record(tx, Event{
+			Action: ActionRead, Build: who.Build, Ref: who.Ref, Name: f.row.Name, Project: f.row.Project, Version: f.version.ID, Field: ref.Key,
+		})
+	})
+	if err != nil {
+		return "", fmt.Errorf("noting in the audit log that %s was given: %w", f.row.Name, err)
+	}
+	return value, nil
+}
+
+// reveal opens the value that was found, and takes the field that was asked for.
+func (s *Store) reveal(db *bbolt.DB, f *found, ref Ref) (string, error) {
 	k, err := s.open()
 	if err != nil {
 		return "", err
@@ -53,23 +74,10 @@ func (s *Store) Value(_ context.Context, who Subject, ref Ref) (string, error) {
 		return "", err
 	}
 	value, err := k.open(sealed, f.row.Name, f.row.Project, f.version.ID)
-	if err != nil {
-		return "", err
+	if err != nil || ref.Key == "" {
+		return value, err
 	}
-	if ref.Key != "" {
-		if value, err = field(f.row.Name, value, ref.Key); err != nil {
-			return "", err
-		}
-	}
-	err = db.Batch(func(tx *bbolt.Tx) error {
-		return record(tx, Event{
-			Action: ActionRead, Build: who.Build, Ref: who.Ref, Name: f.row.Name, Project: f.row.Project, Version: f.version.ID, Field: ref.Key,
-		})
-	})
-	if err != nil {
-		return "", fmt.Errorf("noting in the audit log that %s was given: %w", f.row.Name, err)
-	}
-	return value, nil
+	return field(f.row.Name, value, ref.Key)
 }
 
 // look finds what a Ref means to a build. A secret of the build's project goes before one of all projects. What a

@@ -171,6 +171,10 @@ func TestReferences(t *testing.T) {
 		if got != c.want || (c.want == "") != errors.Is(err, ErrNotFound) {
 			t.Errorf("%q %q: %q, %v", c.name, c.key, got, err)
 		}
+		// A build that asks for a field that is not there must end before it starts.
+		if checked := s.Check(t.Context(), trustedAPI, Ref{Name: c.name, Key: c.key}); fmt.Sprint(checked) != fmt.Sprint(err) {
+			t.Errorf("%q %q: check says %v, and the value %v", c.name, c.key, checked, err)
+		}
 		if err != nil && (strings.Contains(err.Error(), "ann") || strings.ContainsAny(err.Error(), "\x00\n") || len(err.Error()) > 400) {
 			t.Errorf("%q: %v", c.name, err)
 		}

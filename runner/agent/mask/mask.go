@@ -1,6 +1,7 @@
 // Package mask hides secrets in output. It knows a secret as it is, line by line, base64-encoded at any
-// alignment and URL-encoded, and finds it also where it was written in several pieces. The agent masks what a
-// job prints; the daemon, which does not take a job's word for it, masks again.
+// alignment and URL-encoded, and finds it also where it was written in several pieces. It hides AWS access key ids
+// too, whoever they belong to. The agent masks what a job prints; the daemon, which does not take a job's word for
+// it, masks again.
 //
 // It cannot find what a job disguises on purpose (reversed, spelt out, compressed): masking guards against
 // accidents, not against the job.
@@ -21,21 +22,24 @@ type Masker struct {
 // headLen is how many bytes are looked at to rule a position out. No pattern is shorter.
 const headLen = minSecret
 
-// New returns a Masker of the values, or nil when there is nothing to hide. Values of fewer than three bytes are
-// not masked.
+// New returns a Masker of the values, and of access key ids. Values of fewer than three bytes are not masked.
 func New(secrets []string) *Masker {
-	all := patterns(secrets)
-	if len(all) == 0 {
-		return nil
-	}
-	m := &Masker{patterns: all, byHead: make(map[uint32][]string)}
-	for _, p := range all {
+	m := &Masker{patterns: patterns(secrets), byHead: make(map[uint32][]string)}
+	for _, p := range m.patterns {
 		h := head(p)
 		m.byHead[h] = append(m.byHead[h], p)
-		bit := hash(h)
-		m.heads[bit>>3] |= 1 << (bit & 7)
+		m.note(h)
+	}
+	for _, p := range keyHeads {
+		m.note(head(p))
 	}
 	return m
+}
+
+// note makes positions with this head be looked at.
+func (m *Masker) note(head uint32) {
+	bit := hash(head)
+	m.heads[bit>>3] |= 1 << (bit & 7)
 }
 
 func head[T string | []byte](b T) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 }
@@ -128,8 +132,17 @@ func (m *Masker) skip(data []byte, i int) int {
 	return i
 }
 
-// match returns the length of the longest pattern that rest begins with, or that more data is needed to tell.
+// match returns the length of the longest secret that rest begins with, or that more data is needed to tell.
 func (m *Masker) match(rest []byte, final bool) (n int, wait bool) {
+	if n, wait = m.pattern(rest, final); wait {
+		return 0, true
+	}
+	key, wait := accessKey(rest, final)
+	return max(n, key), wait
+}
+
+// pattern is match for the values of the job.
+func (m *Masker) pattern(rest []byte, final bool) (n int, wait bool) {
 	candidates := m.patterns
 	if len(rest) >= headLen {
 		candidates = m.byHead[head(rest)]

@@ -131,22 +131,52 @@ func TestWhatBeginsNoSecretIsShownAtOnce(t *testing.T) {
 	}
 }
 
-func TestNoSecretsNoWork(t *testing.T) {
-	m := New([]string{"", "a"})
-	if m != nil {
-		t.Error("a masker was made for nothing")
+func TestNothingToHide(t *testing.T) {
+	var none *Masker
+	for _, m := range []*Masker{none, New([]string{"", "a"})} {
+		if got := m.String("a text"); got != "a text" {
+			t.Errorf("got %q", got)
+		}
+		s := m.Stream()
+		if got := s.Flush(s.Append(nil, []byte("a text"))); string(got) != "a text" {
+			t.Errorf("got %q", got)
+		}
 	}
-	if got := m.String("text"); got != "text" {
-		t.Errorf("got %q", got)
+}
+
+func TestAccessKeysAreHidden(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"id AKIAIOSFODNN7EXAMPLE.", "id ***."},
+		{"ASIAIOSFODNN7EXAMPLE", "***"},
+		{"AKIAKIAIOSFODNN7EXAMPLE", "***"}, // the second one overlaps the first
+		{"AKIAIOSFODNN7EXAMPL", "AKIAIOSFODNN7EXAMPL"},
+		{"AKIAIOSFODNN7EXAMPLe", "AKIAIOSFODNN7EXAMPLe"},
+		{"AROAIOSFODNN7EXAMPLE", "AROAIOSFODNN7EXAMPLE"},
+		{"A", "A"},
+		{"AKI secret", "AKI ***"},
+	} {
+		m := New([]string{"secret"})
+		if got := m.String(c.text); got != c.want {
+			t.Errorf("%q: got %q, want %q", c.text, got, c.want)
+		}
+		s := m.Stream()
+		var got []byte
+		for i := range c.text {
+			got = s.Append(got, []byte(c.text[i:i+1]))
+		}
+		if got = s.Flush(got); string(got) != c.want {
+			t.Errorf("%q, byte by byte: got %q, want %q", c.text, got, c.want)
+		}
 	}
-	if got := m.Stream().Flush(m.Stream().Append(nil, []byte("text"))); string(got) != "text" {
-		t.Errorf("got %q", got)
+	if got := New([]string{"AKI"}).String("AKIAIOSFODNN7EXAMPLE"); got != "***" {
+		t.Errorf("a secret that an access key begins with leaves %q of it", got)
 	}
 }
 
 func FuzzStream(f *testing.F) {
 	f.Add("secret", "a secret text", 3)
 	f.Add("aab", "aaab", 1)
+	f.Add("AKI", "AKIAIOSFODNN7EXAMPLE", 4)
 	f.Add("multi\nline secret\n", "x multi\nline secret\n", 7)
 	f.Fuzz(func(t *testing.T, secret, text string, piece int) {
 		m := New([]string{secret})
