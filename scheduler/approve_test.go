@@ -155,6 +155,27 @@ func TestARetryOfAForksBuildNeitherWaitsNorIsTrusted(t *testing.T) {
 	}
 }
 
+// TestACommitByHandIsJudgedOnceItsSourceIsHad: a build that ended before that leaves the judgement to its retries.
+func TestACommitByHandIsJudgedOnceItsSourceIsHad(t *testing.T) {
+	for _, tree := range []string{"", "7ree"} {
+		s := open(t, statePath(t))
+		tr := accept(t, s, Trigger{Kind: KindManual, Projects: []string{"api"}, Commit: "c0ffee"})
+		builds, err := s.planTrigger(&tr)
+		if err != nil || len(builds) != 1 || !s.commitByHand(&tr) {
+			t.Fatal(builds, err)
+		}
+		b := &builds[0]
+		b.Tree, b.Fork = tree, tree != ""
+		if err := s.failBuild(*b, &planFailure{Fault, "source", "no network"}); err != nil {
+			t.Fatal(err)
+		}
+		again, fresh := retryOf(t, s, b.ID(), false)
+		if s.commitByHand(&again) == b.Fork || fresh.Fork != b.Fork {
+			t.Errorf("with the tree %q it is judged again: %t, and a stranger's: %t", tree, s.commitByHand(&again), fresh.Fork)
+		}
+	}
+}
+
 func TestAPullRequestStartedByHandCountsAsAForks(t *testing.T) {
 	for ref, want := range map[string]bool{
 		"": false, "refs/heads/main": false, "refs/tags/v1": false, "refs/pull/7/head": true, "refs/merge-requests/7/head": true,
