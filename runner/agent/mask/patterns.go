@@ -20,12 +20,15 @@ const (
 	// minPiece is the shortest piece of a base64 form that is masked where a line was broken inside it.
 	minPiece = 8
 	// maxPieces bounds, in bytes, the values whose pieces are masked: tokens and passwords. Their number grows with the value.
-	maxPieces = 1 << 10
+	maxPieces = 256
+	// allPieces bounds the pieces of all values together: with more of them a job would start noticeably later.
+	allPieces = 100_000
 )
 
 // patterns returns every text by which the secrets are to be known, longest first.
 func patterns(secrets []string) []string {
 	var all []string
+	left := allPieces
 	for _, secret := range secrets {
 		trimmed := strings.TrimRight(secret, "\r\n")
 		all = appendLong(all, minSecret, secret, trimmed)
@@ -39,7 +42,7 @@ func patterns(secrets []string) []string {
 		}
 		// With a newline too: that is what echo gives to base64.
 		for _, value := range []string{secret, trimmed, trimmed + "\n"} {
-			all = appendLong(all, minEncoded, encoded(value)...)
+			all = appendLong(all, minEncoded, encoded(value, &left)...)
 			all = appendLong(all, minSecret, escaped(value)...)
 			all = appendLong(all, minSecret, quoted(value)...)
 		}
@@ -65,8 +68,9 @@ func appendLong(all []string, least int, texts ...string) []string {
 }
 
 // encoded returns the base64 forms: the value alone, whole and in the lines that base64 prints, and what of it
-// can be seen when it stands at each of the three alignments inside something longer.
-func encoded(value string) []string {
+// can be seen when it stands at each of the three alignments inside something longer. Pieces are made as long as some
+// are left.
+func encoded(value string, left *int) []string {
 	var forms []string
 	for _, alphabet := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		whole := alphabet.EncodeToString([]byte(value))
@@ -79,8 +83,10 @@ func encoded(value string) []string {
 		for lead := range 3 {
 			form := aligned(alphabet, value, lead)
 			forms = append(forms, form)
-			if len(value) <= maxPieces {
-				forms = append(forms, pieces(form)...)
+			if len(value) <= maxPieces && *left > 0 {
+				more := pieces(form)
+				forms = append(forms, more...)
+				*left -= len(more)
 			}
 		}
 	}
