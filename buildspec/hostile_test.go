@@ -35,6 +35,8 @@ func TestHostile(t *testing.T) {
 		"a mapping without end":      {many("a: b\n", 20_000), "YAML tokens"},
 		"documents without end":      {many("---\n", 30_000), "YAML tokens"},
 		"tabs in double quotes":      {"a: \"" + many("\t", 200_000) + "x\"", "too large to read"},
+		"quoted lines with tabs":     {many("- \"x\t\t \n\n  y\"\n", 3000), "tabs inside quotes are too many"},
+		"a long quoted text of tabs": {"a: \"" + many("a\tb\n  ", 30_000) + "\"", "tabs inside quotes are too many"},
 		"signs without end":          {"a: " + many("<", 200_000), "too large to read"},
 		"empty lines below a block":  {"a: |\n" + many("  x", 200_000) + many("\n", 100_000), "too large to read"},
 		"long keys, nested":          {longKeys(), "too large to read with keys"},

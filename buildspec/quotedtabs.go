@@ -1,7 +1,6 @@
 package buildspec
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/token"
@@ -15,9 +14,13 @@ func standInQuotes(src *source, tokens token.Tokens, lines []string, stand rune)
 		if !bareTab(tk) {
 			continue
 		}
-		at := place(src, tk)
-		text, ok := quotedText(lines, at)
-		if !ok || (found && text != strings.TrimLeft(tk.Origin, " \t\n")) {
+		at, origin := place(src, tk), strings.TrimLeft(tk.Origin, " \t\n")
+		most := longestMended // the first may have lost tabs
+		if found {
+			most = min(most, len(origin))
+		}
+		text, ok := quotedText(lines, at, most)
+		if !ok || (found && text != origin) {
 			return found
 		}
 		mended := standIn(text, stand)
@@ -37,25 +40,36 @@ func standInQuotes(src *source, tokens token.Tokens, lines []string, stand rune)
 	return found
 }
 
-// quotedText is the text from the quote that stands at a place to the one that closes it, both included.
-func quotedText(lines []string, at mark) (string, bool) {
-	if at.line > len(lines) {
+// longestMended bounds the lines in which quoted texts are mended: each text costs as much as its line is long,
+// and the square of its own lines.
+const longestMended = 16 << 10
+
+// quotedText is the text from the quote that stands at a place to the one that closes it, both included, if it has no
+// more than so many bytes.
+func quotedText(lines []string, at mark, most int) (string, bool) {
+	if at.line > len(lines) || len(lines[at.line-1]) > longestMended {
 		return "", false
 	}
 	first := []rune(lines[at.line-1])
 	if at.col > len(first) || (first[at.col-1] != '"' && first[at.col-1] != '\'') {
 		return "", false
 	}
-	quote := byte(first[at.col-1])
-	rest := strings.Join(slices.Concat([]string{string(first[at.col-1:])}, lines[at.line:]), "\n")
-	for i := 1; i < len(rest); i++ {
+	quote, text := byte(first[at.col-1]), string(first[at.col-1:])
+	for i, n := 1, at.line; i < most; i++ {
+		for i >= len(text) {
+			if n == len(lines) || len(lines[n]) > longestMended {
+				return "", false
+			}
+			text += "\n" + lines[n]
+			n++
+		}
 		switch {
-		case rest[i] == '\\' && quote == '"':
+		case text[i] == '\\' && quote == '"':
 			i++
-		case rest[i] == quote && quote == '\'' && i+1 < len(rest) && rest[i+1] == quote:
+		case text[i] == quote && quote == '\'' && i+1 < len(text) && text[i+1] == quote:
 			i++
-		case rest[i] == quote:
-			return rest[:i+1], true
+		case text[i] == quote:
+			return text[:i+1], true
 		}
 	}
 	return "", false

@@ -18,7 +18,7 @@ var (
 		hint:    "indent with spaces",
 	}
 	tabQuoted = complaint{
-		message: "there is a tab inside quotes here, of more than can be read in this file",
+		message: "from here on, the tabs inside quotes are too many, or in too long a text, to be read",
 		hint:    `write \t for them, or use single quotes`,
 	}
 )
