@@ -70,6 +70,7 @@ type Result struct {
 	Message   string // a sentence for people
 	Phase     string // the phase that decided the status
 	Exit      int
+	Command   string // the command whose exit status that is
 	Set       string
 	Secondary map[string]string // ids of the sets of secondary artifacts, by the artifact's id
 	Reports   *Reports

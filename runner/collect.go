@@ -13,7 +13,7 @@ import (
 
 // collect takes in what the job left, and turns the agent's last word into a result.
 func (s *session) collect(ctx context.Context, d wire.Done) Result {
-	res := Result{Status: d.Status, Reason: d.Reason, Message: d.Message, Phase: d.Phase, Exit: d.Exit}
+	res := Result{Status: d.Status, Reason: d.Reason, Message: d.Message, Phase: d.Phase, Exit: d.Exit, Command: d.Command}
 	if !known(d.Status) {
 		return Result{
 			Status: wire.StatusFailed, Reason: "spool_damaged",

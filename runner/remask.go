@@ -66,7 +66,7 @@ func (r *remask) done(d *wire.Done) {
 	if r.masker == nil {
 		return
 	}
-	d.Reason, d.Message = r.masker.String(d.Reason), r.masker.String(d.Message)
+	d.Reason, d.Message, d.Command = r.masker.String(d.Reason), r.masker.String(d.Message), r.masker.String(d.Command)
 	if !slices.Contains(agentPhases, d.Phase) {
 		d.Phase = r.masker.String(d.Phase)
 	}

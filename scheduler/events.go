@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // attemptEvents writes what package runner tells of one attempt into its row. A holder that lost its lease is
@@ -39,6 +40,9 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 		}
 		if p.Command != nil {
 			a.Command = p.Command.Text
+		}
+		if a.Phase == wire.PhaseUpload {
+			a.Command = "" // all of them are over
 		}
 		if p.Paused != nil {
 			a.Paused, a.Pause, a.Resume, j.Why = time.Time{}, p.Pause, "", ""

@@ -121,7 +121,10 @@ func endAttempt(a *Attempt, res runner.Result, now time.Time) {
 	closePhases(a.Phases, a.Status, now)
 	a.Phases = append(a.Phases, Phase{Name: phaseCompleted, Status: Succeeded, Started: now})
 	a.Phase = phaseCompleted
-	if a.Status == Succeeded {
+	switch {
+	case a.Status == Succeeded:
 		a.Command = ""
+	case res.Command != "": // what ran last, finally or POST_BUILD, is not to blame
+		a.Command = res.Command
 	}
 }

@@ -30,6 +30,9 @@ func newCaches(a *app) *cobra.Command {
 // scoped lists the caches whose scope begins so, the one used last first.
 func scoped(ctx context.Context, c *client.Client, scope string) ([]client.Cache, error) {
 	caches, err := c.Caches(ctx)
+	if caches == nil {
+		caches = []client.Cache{} // for JSON
+	}
 	caches = slices.DeleteFunc(caches, func(x client.Cache) bool { return !strings.HasPrefix(x.Scope, scope) })
 	slices.SortStableFunc(caches, func(x, y client.Cache) int { return y.Used.Compare(x.Used) })
 	return caches, err

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/daemon"
 	"github.com/runner-ci/runner/secrets"
@@ -120,8 +122,19 @@ func runLimits(l *config.Limits, memory, timeout string) (err error) {
 }
 
 // resumeOnEnter lets a local build go on from its breakpoint with each line that is entered: its daemon is in this
-// process, where runner resume does not reach it.
-func (a *app) resumeOnEnter(ctx context.Context, l daemon.Local) {
+// process, where runner resume does not reach it. Without --debug an entry of the batch may ask for a session; then it
+// says so, and reads lines, only when a job waits.
+func (a *app) resumeOnEnter(ctx context.Context, l daemon.Local, debug bool) {
+	paused := debug
+	if !paused {
+		err := l.Client.Watch(ctx, l.Build, func(b client.Build) bool {
+			paused = slices.ContainsFunc(b.Jobs, func(j client.Job) bool { return !j.Paused.IsZero() })
+			return !paused
+		})
+		if !paused || err != nil {
+			return
+		}
+	}
 	fmt.Fprintln(a.err, "a build that waits at codebuild-breakpoint goes on when you press Enter here")
 	lines := bufio.NewScanner(a.in)
 	for lines.Scan() && ctx.Err() == nil {
@@ -161,10 +174,14 @@ func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts strin
 			}
 		}
 		a.warnNoHistory(l.Sent)
+<<<<<<< HEAD
 		a.warnElsewhere(l.Root, o.Dir, o.Buildspec)
 		if o.Debug {
 			go a.resumeOnEnter(ctx, l)
 		}
+=======
+		go a.resumeOnEnter(ctx, l, o.Debug)
+>>>>>>> stranger
 		f := following{app: a, client: l.Client, build: l.Build, artifacts: artifacts}
 		return f.follow(ctx)
 	})

@@ -223,6 +223,7 @@ var verbs = map[string]func(j *judge, rest string) string{
 	"attempts": func(j *judge, rest string) string {
 		return differs(strconv.Itoa(j.b.Jobs[0].Attempt), rest)
 	},
+	"command":    func(j *judge, rest string) string { return differs(j.b.Jobs[0].Command, rest) },
 	"phase":      (*judge).phase,
 	"nophase":    func(j *judge, rest string) string { return differs(phaseStatus(j.b.Jobs[0].Phases, rest), "") },
 	"buildphase": (*judge).buildPhase,

@@ -53,7 +53,7 @@ func (p *phases) download(ctx context.Context, plan *cachePlan) error {
 	case answer.Error != "":
 		return errors.New(answer.Error)
 	case answer.Cache == nil || !answer.Cache.Hit:
-		p.log.say("No cache found for %s", plan)
+		p.log.say("No %s found", plan)
 		return nil
 	}
 	plan.hit = plan.key != "" && answer.Cache.Key == plan.key

@@ -110,11 +110,11 @@ func TestWhenACacheIsSaved(t *testing.T) {
 		log     string
 		command string
 	}{
-		{"nothing found", func(*wire.Job) {}, &wire.CacheAnswer{}, true, "No cache found for cache k\n", ""},
+		{"nothing found", func(*wire.Job) {}, &wire.CacheAnswer{}, true, "No cache k found\n", ""},
 		{"a fallback", func(*wire.Job) {}, &wire.CacheAnswer{Hit: true, Key: "older"}, true, "Restored cache older: 0 file(s)", ""},
 		{"a failed build", func(*wire.Job) {}, &wire.CacheAnswer{}, false, "not saved, because the build failed", "false"},
 		{"no key", func(j *wire.Job) { j.Cache.Key = ""; j.Cache.Fallback = []string{"x"} }, &wire.CacheAnswer{Hit: true}, true, "fallback-keys are ignored", ""},
-		{"only restored", func(j *wire.Job) { j.Cache.Save = false }, &wire.CacheAnswer{}, false, "No cache found", ""},
+		{"only restored", func(j *wire.Job) { j.Cache.Save = false }, &wire.CacheAnswer{}, false, "No cache", ""},
 		{"only saved", func(j *wire.Job) { j.Cache.Restore = false }, nil, true, "Packed cache k: 1 file(s), 2 bytes", ""},
 		{"no paths", func(j *wire.Job) { j.Cache.Paths = nil }, nil, false, "Unable to initialize cache download: no paths specified to be cached\n", ""},
 		{"no such paths", func(j *wire.Job) { j.Cache.Paths = []string{"nowhere/*"} }, &wire.CacheAnswer{}, false, "none of its paths is there", ""},

@@ -178,7 +178,7 @@ func (p *phases) failedCommand(phase, text string, exit int) string {
 	shown := cut(p.log.masker.String(text))
 	printed := p.log.lastPrinted()
 	result := wire.Done{
-		Reason: "command_failed", Phase: phase, Exit: exit,
+		Reason: "command_failed", Phase: phase, Exit: exit, Command: shown,
 		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s%s", phase, oneLine(shown), exit,
 			hint(exit, p.shell.name), p.hintOf(printed)),
 	}

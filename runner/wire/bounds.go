@@ -56,7 +56,7 @@ func (a Artifacts) bounded() Artifacts {
 
 func (d Done) bounded() Done {
 	d.Status, d.Reason, d.Phase = fitWord(d.Status), fitWord(d.Reason), fitWord(d.Phase)
-	d.Message = fit(Cut(d.Message), maxDoneText)
+	d.Message, d.Command = fit(Cut(d.Message), maxDoneText), fit(Cut(d.Command), maxDoneText)
 	if d.Artifacts != nil {
 		a := d.Artifacts.bounded()
 		d.Artifacts = &a

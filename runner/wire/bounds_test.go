@@ -22,7 +22,7 @@ func worst(text string) []Body {
 	request := Request{ID: 1 << 63, Cache: &CacheRequest{Key: text, Fallback: slices.Repeat([]string{text}, 20), Paths: text}}
 	return []Body{
 		Done{
-			Status: Status(text), Reason: text, Message: text, Phase: text, Exit: -1 << 63, Retry: true,
+			Status: Status(text), Reason: text, Message: text, Phase: text, Command: text, Exit: -1 << 63, Retry: true,
 			Artifacts: &many[0], Secondary: many, Reports: &Reports{File: text, Groups: groups, Bytes: -1 << 63},
 			Cache: &Cache{File: text, Key: text, Paths: text, Files: -1 << 63, Bytes: -1 << 63}, Exported: vars,
 		},

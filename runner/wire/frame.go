@@ -279,6 +279,7 @@ type Done struct {
 	Message string `json:"message,omitempty"` // a sentence for people, with what to do
 	Phase   string `json:"phase,omitempty"`   // the phase that decided the status
 	Exit    int    `json:"exit"`              // exit status of the command that decided it, 0 otherwise
+	Command string `json:"command,omitempty"` // that command; others may have run since
 	// Artifacts repeats the artifacts frame, nil when there are none, so that a daemon that comes back for the
 	// result alone knows all of it.
 	Artifacts *Artifacts  `json:"artifacts,omitempty"`
