@@ -34,7 +34,7 @@ func (s *session) takeCache(ctx context.Context, c wire.Cache) {
 		s.say("The cache was not stored: %v", err)
 		s.log.Warn("the cache of a job could not be stored", "error", err)
 	case !stored:
-		s.say("The cache was not stored: its key has one, and a cache with a key never changes")
+		s.say("Nothing more was stored for the cache: its key has one, and a cache with a key never changes") // perhaps ours, by a daemon that died then
 	default: // the agent has told the key, and hidden secrets in it
 		s.say("Stored the cache, %d bytes", info.Bytes)
 	}

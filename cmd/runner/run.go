@@ -174,14 +174,8 @@ func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts strin
 			}
 		}
 		a.warnNoHistory(l.Sent)
-<<<<<<< HEAD
 		a.warnElsewhere(l.Root, o.Dir, o.Buildspec)
-		if o.Debug {
-			go a.resumeOnEnter(ctx, l)
-		}
-=======
 		go a.resumeOnEnter(ctx, l, o.Debug)
->>>>>>> stranger
 		f := following{app: a, client: l.Client, build: l.Build, artifacts: artifacts}
 		return f.follow(ctx)
 	})
