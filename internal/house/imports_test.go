@@ -44,7 +44,8 @@ var arrows = map[string]arrow{
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal"}, "flags in, calls out"},
 
-	"internal": {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
+	"internal/makespan": {[]string{"scheduler/testqueue"}, "figures are of the real queue's code"},
+	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
 }
 
 // standardOnly are the packages that may import the standard library and what their arrow allows, nothing else.

@@ -83,17 +83,31 @@ func (q *Queue) applyTake(e Event) error {
 	return nil
 }
 
-func (q *Queue) applyDone(e Event) error {
+// answers checks that an event can be the answer to a batch: a fitting result for each of its items that has none yet.
+func (q *Queue) answers(e Event) error {
 	b := q.batches[e.Token]
 	if b == nil || b.answered || b.worker != e.Worker || len(e.Result) != len(e.Items) || len(e.Micros) != len(e.Items) {
 		return fmt.Errorf("worker %q cannot answer batch %d so", e.Worker, e.Token)
 	}
 	for n, i := range e.Items {
 		outcome := letters[e.Result[n]]
-		if q.items[i].state == ended || !slices.Contains(b.items, i) || checkTry(outcome, "") != nil || outcome != Failed && slices.Contains(e.Again, i) {
+		if !slices.Contains(b.items, i) || checkTry(outcome, "") != nil || outcome != Failed && slices.Contains(e.Again, i) {
 			return fmt.Errorf("item %d of batch %d cannot have ended so", i, e.Token)
 		}
 	}
+	for _, i := range b.items {
+		if (q.items[i].state != ended) != slices.Contains(e.Items, i) {
+			return fmt.Errorf("batch %d leaves item %d out, or counts it twice", e.Token, i)
+		}
+	}
+	return nil
+}
+
+func (q *Queue) applyDone(e Event) error {
+	if err := q.answers(e); err != nil {
+		return err
+	}
+	b := q.batches[e.Token]
 	for n, i := range e.Items {
 		q.count(b, i, letters[e.Result[n]], time.Duration(e.Micros[n])*time.Microsecond, slices.Contains(e.Again, i))
 	}

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// longest is the longest duration that is believed of an item, in microseconds: a week.
+const longest = 7 * 24 * 3600 * 1_000_000
+
 // applyList makes the queue.
 func (q *Queue) applyList(e Event) error {
 	list := e.List
@@ -22,10 +25,10 @@ func (q *Queue) applyList(e Event) error {
 	q.items = make([]item, len(list.Names))
 	for i, name := range list.Names {
 		it := item{name: name, scatter: scatter(name), weight: unknownTook}
-		if list.Micros != nil {
+		if len(list.Micros) > 0 {
 			micros := list.Micros[i]
 			it.known = micros > 0
-			it.weight = time.Duration(max(micros, -micros, 1)) * time.Microsecond
+			it.weight = time.Duration(min(max(micros, -micros, 1), longest)) * time.Microsecond
 		}
 		q.items[i], q.byName[name] = it, i
 		q.pending = append(q.pending, i)

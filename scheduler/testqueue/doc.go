@@ -41,11 +41,10 @@
 //
 // # What others do
 //
-// Shopify's ci-queue (MIT, Ruby) keeps a list of single tests in Redis, shuffled by a seed; workers reserve one test at
-// a time and a test whose worker is silent for a time-out is given to another. It has requeues with a number a test and
-// a share of the suite, as Retry here, and needs a Redis server that all workers reach; it does not use durations.
-// Knapsack Pro's queue mode is a service: its API hands out batches of files, longest first from recorded durations,
-// sized towards the end of the queue; the jobs need network access to it, and it remembers what a node was given so that
-// a retried node gets it again. Neither fences a late answer by a token; ci-queue ignores an acknowledgement of a test
-// that is not reserved any more.
+// Shopify's ci-queue (MIT, Ruby and Python) keeps single tests in Redis, shuffled by a seed; a worker reserves one test
+// at a time, and one that is not acknowledged within a time-out is reserved by another worker. The first acknowledgement
+// of a test wins there, too. It requeues failures under a limit for each test and one for the suite, as Retry does here.
+// It needs a Redis server that all workers reach, and orders nothing by duration. Knapsack Pro's queue mode is a hosted
+// service: each node asks its API for the next files until none are left, and sends their durations for later runs; with
+// its fixed queue split a node that is run again for the same commit gets the files that it had, as Replay does here.
 package testqueue

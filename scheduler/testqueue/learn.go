@@ -71,7 +71,7 @@ func (l *learned) line() (startup, rate float64) {
 const (
 	priorKnown   = 0.25
 	priorUnknown = 1.3
-	priorItems   = 16
+	priorItems   = 64
 )
 
 // variation is the standard deviation of an item's duration over what is expected of it.

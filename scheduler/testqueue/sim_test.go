@@ -13,18 +13,18 @@ import (
 // world is a seeded simulation of an adversarial day: workers that come late, die, fall silent and come back, answer
 // late, twice and for others, while the daemon restarts from what it stored.
 type world struct {
-	t                *testing.T
-	rnd              *rand.Rand
-	opts             Options
-	q                *Queue
-	now              time.Time
-	names            []string
-	workers          []*simWorker
-	late             []answer // on their way, or to be repeated
-	counted          map[string]int
-	again            map[string]int
-	flaky            map[string]int
-	flips            float64 // chance that a test fails
+	t                         *testing.T
+	rnd                       *rand.Rand
+	opts                      Options
+	q                         *Queue
+	now                       time.Time
+	names                     []string
+	workers                   []*simWorker
+	late                      []answer // on their way, or to be repeated
+	counted                   map[string]int
+	again                     map[string]int
+	flaky                     map[string]int
+	flips                     float64 // chance that a test fails
 	events, attempts, checked int
 }
 

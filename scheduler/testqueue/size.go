@@ -20,20 +20,17 @@ func (q *Queue) size() (target time.Duration, most int) {
 		return 0, 1
 	}
 	if known < 0.5 && q.token < uint64(workers) {
-		return time.Duration(math.MaxInt64), probe(q.token) // cold: look before handing out much
+		return time.Duration(math.MaxInt64), min(probe(q.token), q.opts.MaxItems) // cold: look before handing out much
 	}
 	startup, rate := q.learned.line()
 	b := workers * q.learned.variation(known) / (2 * math.Sqrt(work*work/squares))
-	x := spare * (1 + b*b + b*math.Sqrt(b*b+2))
+	x := 1 + b*b + b*math.Sqrt(b*b+2)
 	seconds := math.Max(work/(x*workers), math.Min(worth*startup/rate, work/workers))
 	return time.Duration(seconds * float64(time.Second)), q.opts.MaxItems
 }
 
-// How many start-ups of work a batch has at least, and how much smaller than the theory's a batch is.
-const (
-	worth = 2.0
-	spare = 1.0
-)
+// worth is how many start-ups of work a batch has at least.
+const worth = 2.0
 
 // probe is how many items a worker's first batch has when nothing is known: one or two, so that the start-up shows.
 func probe(token uint64) int { return 1 + int(token%2) }
