@@ -36,14 +36,16 @@ var arrows = map[string]arrow{
 	"runner/process":     {[]string{"runner", "runner/wire", "runner/agentbin", "runner/agent"}, "an executor makes sandboxes; what runs in them is not its business"},
 	"runner/conformance": {[]string{"runner", "runner/wire"}, "one suite for every executor can name none of them"},
 
-	"scheduler": {[]string{"runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":    {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire"}, "the HTTP face calls down; it makes no sandboxes"},
-	"daemon":    {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client"}, "it assembles the parts, so it knows them all, but no command"},
+	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
+	"scheduler":           {[]string{"scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
+	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire"}, "the HTTP face calls down; it makes no sandboxes"},
+	"daemon":              {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client"}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal"}, "flags in, calls out"},
 
-	"internal": {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
+	"internal/makespan": {[]string{"scheduler/testqueue"}, "figures are of the real queue's code"},
+	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
 }
 
 // standardOnly are the packages that may import the standard library and what their arrow allows, nothing else.

@@ -1,0 +1,105 @@
+package testqueue
+
+import "time"
+
+// Outcome of an item. As a result of one try it is Passed, Failed or Broken.
+type Outcome string
+
+// The outcomes.
+const (
+	Passed Outcome = "passed"
+	Failed Outcome = "failed"
+	Broken Outcome = "broken" // it could not be tried: a compile error, a missing module. It is never tried again, so never flaky
+	Flaky  Outcome = "flaky"  // it failed, then passed, on the same commit
+	Lost   Outcome = "lost"   // too many workers were lost while they had it
+)
+
+// letters are how events write outcomes.
+var letters = map[byte]Outcome{'p': Passed, 'f': Failed, 'b': Broken, 'k': Flaky, 'l': Lost}
+
+// letter of an outcome; false for what is none.
+func letter(o Outcome) (byte, bool) {
+	switch o {
+	case Passed, Failed, Broken, Lost:
+		return o[0], true
+	case Flaky:
+		return 'k', true
+	}
+	return 0, false
+}
+
+// Result is how one item of a batch ended.
+type Result struct {
+	Item    string
+	Outcome Outcome       // Passed, Failed or Broken
+	Took    time.Duration // 0 when not measured
+}
+
+// Completion is a worker's answer for a batch. Items that Results leaves out have Outcome, and what is left of Took is
+// divided among them as their expected durations are; so a worker that knows nothing but its command's exit status
+// fills in two fields.
+type Completion struct {
+	Outcome Outcome       // of items that are not in Results
+	Took    time.Duration // of the whole batch, from start to end of its command
+	Results []Result
+}
+
+// Receipt says what became of a batch's items.
+type Receipt struct {
+	Counted []string // the batch was the first to answer for them
+	Ignored []string // acknowledged before, from another batch; reports must leave these out
+	Again   []string // of Counted: they failed, and are tried again
+	Flaky   []string // of Counted: they failed before, and passed now
+}
+
+// Summary counts a queue's items.
+type Summary struct {
+	Total, Done, Running, Waiting int
+	// The outcomes of those that are done.
+	Passed, Failed, Broken, Flaky, Lost int
+	Retried                             int // tries that a failure led to
+	Live                                int // workers that are heard of
+	Known                               int // items whose durations were recorded
+}
+
+// Summary counts.
+func (q *Queue) Summary() Summary {
+	s := Summary{Total: len(q.items), Done: q.done, Waiting: len(q.pending), Retried: q.retried, Live: q.liveBut("")}
+	s.Running = s.Total - s.Done - s.Waiting
+	counts := map[Outcome]*int{Passed: &s.Passed, Failed: &s.Failed, Broken: &s.Broken, Flaky: &s.Flaky, Lost: &s.Lost}
+	for _, it := range q.items {
+		if it.known {
+			s.Known++
+		}
+		if it.state == ended {
+			*counts[it.outcome]++
+		}
+	}
+	return s
+}
+
+// Ended is true when every item is acknowledged.
+func (q *Queue) Ended() bool { return len(q.items) > 0 && q.done == len(q.items) }
+
+// ItemResult is what became of an item.
+type ItemResult struct {
+	Name    string
+	Outcome Outcome // empty when it has not ended
+	Took    time.Duration
+	Worker  string // whose answer counted; empty when none did
+	Token   uint64 // of the batch that it was counted from
+	Fails   int    // tries that failed
+	Losses  int    // tries whose worker was lost
+}
+
+// Results lists all items by name.
+func (q *Queue) Results() []ItemResult {
+	out := make([]ItemResult, len(q.items))
+	for i, it := range q.items {
+		out[i] = ItemResult{Name: it.name, Outcome: it.outcome, Took: it.took, Fails: it.fails, Losses: it.losses}
+		if b := q.batches[it.token]; it.state == ended && b != nil {
+			out[i].Worker, out[i].Token = b.worker, it.token
+		}
+	}
+	return out
+}
