@@ -21,10 +21,12 @@ type goEvent struct {
 	FailedBuild           string // the import path whose build broke the package
 }
 
-// Bounds of goTest, in bytes of output: of all tests that run at one time, and of one package's builds.
+// Bounds of goTest. The first two are bytes of output: of all tests that run at one time, and of one build.
 const (
 	maxGoOutput = 16 << 20
 	maxGoBuild  = 64 << 10
+	// maxGoRunning is how many tests, and how many packages, may have begun and not ended.
+	maxGoRunning = 50_000
 )
 
 // goTest follows the events. A test is handed out when it ends; a package that fails without a test that did is a
@@ -33,7 +35,8 @@ type goTest struct {
 	in       *input
 	packages map[string]*goPackage
 	builds   map[string]*bounded // by import path
-	kept     int
+	kept     int                 // bytes of output
+	running  int                 // tests
 }
 
 type goPackage struct {
@@ -81,6 +84,9 @@ func (g *goTest) event(e *goEvent) error {
 	}
 	p := g.packages[e.Package]
 	if p == nil {
+		if len(g.packages) >= maxGoRunning {
+			return fmt.Errorf("more than %d packages have begun and not ended", maxGoRunning)
+		}
 		p = &goPackage{name: e.Package, open: map[string]*goOpen{}}
 		p.output.reset(tests.MaxDetails)
 		g.packages[e.Package] = p
@@ -88,7 +94,7 @@ func (g *goTest) event(e *goEvent) error {
 	switch e.Action {
 	case "run":
 		if e.Test != "" {
-			p.start(e.Test)
+			return g.start(p, e.Test)
 		}
 	case "output":
 		g.output(p, e)
@@ -113,13 +119,20 @@ func (g *goTest) build(e *goEvent) {
 	}
 }
 
-func (p *goPackage) start(test string) *goOpen {
-	o := &goOpen{output: bounded{max: tests.MaxDetails}}
-	if p.open[test] == nil {
-		p.order = append(p.order, test)
+// start begins a test. Of the names of tests that began in a package only those that still run are kept.
+func (g *goTest) start(p *goPackage, test string) error {
+	if old := p.open[test]; old != nil {
+		g.close(p, test, old)
 	}
-	p.open[test] = o
-	return o
+	if g.running++; g.running > maxGoRunning {
+		return fmt.Errorf("more than %d tests have begun and not ended", maxGoRunning)
+	}
+	if len(p.order) > 2*len(p.open)+1000 {
+		p.order = slices.DeleteFunc(p.order, func(name string) bool { return p.open[name] == nil })
+	}
+	p.order = append(p.order, test)
+	p.open[test] = &goOpen{output: bounded{max: tests.MaxDetails}}
+	return nil
 }
 
 func (g *goTest) output(p *goPackage, e *goEvent) {
@@ -130,11 +143,13 @@ func (g *goTest) output(p *goPackage, e *goEvent) {
 			return
 		}
 	}
-	if g.kept += len(e.Output); g.kept > maxGoOutput {
+	if g.kept >= maxGoOutput {
 		into.lost += len(e.Output)
 		return
 	}
+	before := len(into.raw)
 	into.add([]byte(e.Output))
+	g.kept += len(into.raw) - before
 }
 
 // chatter tells whether a line of output only repeats an event.
@@ -174,8 +189,11 @@ func (g *goTest) endTest(p *goPackage, e *goEvent) error {
 }
 
 func (g *goTest) close(p *goPackage, test string, o *goOpen) {
-	g.kept = max(0, g.kept-len(o.output.raw)-o.output.lost)
-	delete(p.open, test)
+	g.kept -= len(o.output.raw)
+	if p.open[test] != nil {
+		delete(p.open, test)
+		g.running--
+	}
 }
 
 // goMessage is the first line of a test's log, without file and line.
@@ -195,7 +213,7 @@ func goMessage(text string) string {
 func (g *goTest) endPackage(p *goPackage, e *goEvent) error {
 	delete(g.packages, p.name)
 	output := strings.Trim(p.output.string(), "\n")
-	g.kept = max(0, g.kept-len(p.output.raw)-p.output.lost)
+	g.kept -= len(p.output.raw)
 	if e.Action != "fail" {
 		return g.unfinished(p, tests.Unknown, "the package ended, but this test did not")
 	}

@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -56,6 +57,7 @@ func TestHostileFiles(t *testing.T) {
 		{"elements in a feature", Cucumber, `[{"elements":[`, `{"name":"a","steps":[{"result":{"status":"passed"}}]},`, "cut off"},
 		{"one long line", GoTest, `{"Action":"output","Output":"`, "a", ""},
 		{"output without end", GoTest, "{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T\"}\n", "{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\"Output\":\"text\\n\"}\n", "cut off"},
+		{"output past every bound", GoTest, "{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T\"}\n", "{\"Action\":\"output\",\"Package\":\"p\",\"Output\":\"text\\n\"}\n", "cut off"},
 		{"subtests without end", TAP, "ok 1\n", strings.Repeat(" ", 99), "no plan"},
 		{"notes without end", TAP, "not ok 1\n", "# note\n", "no plan"},
 		{"YAML without end", TAP, "not ok 1\n  ---\n", "  a: b\n", "no plan"},
@@ -74,6 +76,17 @@ func TestHostileFiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTestsThatNeverEnd(t *testing.T) {
+	var b strings.Builder
+	for i := range maxGoRunning + 1 {
+		fmt.Fprintf(&b, "{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T%d\"}\n", i)
+	}
+	_, err := collect(GoTest, strings.NewReader(b.String()))
+	if err == nil || !strings.Contains(err.Error(), "not ended") {
+		t.Errorf("got %v, want that too many tests have not ended", err)
 	}
 }
 

@@ -145,9 +145,9 @@ func (n *nunit) put(what, text string) {
 	s := &n.suites[len(n.suites)-1]
 	switch what {
 	case "message":
-		s.message = text
+		s.message = tests.Cut(text, tests.MaxMessage)
 	case "stack-trace":
-		s.stack = text
+		s.stack = tests.Cut(text, tests.MaxMessage)
 	}
 }
 
