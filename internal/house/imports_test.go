@@ -24,6 +24,8 @@ var arrows = map[string]arrow{
 	"buildspec/starter": {nil, "a folder to text: what the text means is judged by its tests"},
 	"artifacts":         {nil, "bytes in, bytes out: what they mean is known further up"},
 	"source":            {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
+	"tests":             {nil, "what tests came to is data: who ran them, and who asks, is known further up"},
+	"tests/parse":       {[]string{"tests", "runner/agent/sniff"}, "a hostile file to cases, by the one sniffer that the agent has too; it knows no build"},
 	"secrets":           {nil, "sealed values and who may have them; which build asks is known further up"},
 	"config":            {[]string{"buildspec"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader"},
 	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},

@@ -1,0 +1,10 @@
+package dies
+
+import "testing"
+
+func TestBefore(t *testing.T) {}
+
+func TestDies(t *testing.T) {
+	var m map[string]int
+	m["a"] = 1
+}
