@@ -25,6 +25,9 @@ type Attempt struct {
 	Cache      CacheScope
 	Timeout    time.Duration
 
+	// Tests divides the tests of the build among its shards; nil: this job gets no tests from the daemon.
+	Tests TestQueue
+
 	// Resume delivers requests to go on at a breakpoint.
 	Resume <-chan ResumeRequest
 
@@ -43,6 +46,20 @@ type StopRequest struct {
 type ResumeRequest struct {
 	By    string
 	Pause int // number of the pause that is meant, so that a request which comes twice ends no other; 0: any
+}
+
+// TestQueue is a build's tests, as one attempt of it sees them. What it answers is durable. Its methods are idempotent: a
+// restart asks again. A refusal is part of the answer; an error means that nothing could be decided, and the same call
+// may succeed later.
+type TestQueue interface {
+	// Join brings the attempt in with the tests that it found.
+	Join(ctx context.Context, call wire.TestCall, strategy string, names []string) (wire.TestsAnswer, error)
+	// Take asks for the next batch.
+	Take(ctx context.Context, call wire.TestCall, request uint64) (wire.TestsAnswer, error)
+	// Done answers a batch.
+	Done(ctx context.Context, call wire.TestCall, done wire.TestsDone) (wire.TestsAnswer, error)
+	// Alive says that the attempt still works on a batch.
+	Alive(call wire.TestCall, token uint64)
 }
 
 // CacheScope says which caches a job may read, in the order in which they are looked at, and where it leaves its own.

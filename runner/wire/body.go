@@ -58,6 +58,9 @@ func (Resume) Kind() Kind { return KindResume }
 // Kind returns KindRequest.
 func (Request) Kind() Kind { return KindRequest }
 
+// Kind returns KindAlive.
+func (Alive) Kind() Kind { return KindAlive }
+
 // Kind returns KindPaused.
 func (Paused) Kind() Kind { return KindPaused }
 

@@ -26,6 +26,7 @@ const (
 	KindWelcome      Kind = "welcome"       // body Welcome
 	KindRefused      Kind = "refused"       // body Refused
 	KindRequest      Kind = "request"       // body Request
+	KindAlive        Kind = "alive"         // body Alive; never spooled
 	KindLog          Kind = "log"           // body Log
 	KindPhaseBegan   Kind = "phase-began"   // body PhaseBegan
 	KindPhaseEnded   Kind = "phase-ended"   // body PhaseEnded
@@ -154,6 +155,7 @@ type Request struct {
 	ID       uint64           `json:"id"`
 	Cache    *CacheRequest    `json:"cache,omitempty"`
 	Runtimes *RuntimesRequest `json:"runtimes,omitempty"`
+	Tests    *TestsRequest    `json:"tests,omitempty"`
 }
 
 // Answer answers the Request of the same ID. Error is a sentence that says why it could not be done.
@@ -162,6 +164,7 @@ type Answer struct {
 	Error    string          `json:"error,omitempty"`
 	Cache    *CacheAnswer    `json:"cache,omitempty"`
 	Runtimes *RuntimesAnswer `json:"runtimes,omitempty"`
+	Tests    *TestsAnswer    `json:"tests,omitempty"`
 }
 
 // CacheRequest asks for a cache. The key is matched in full, then each of Fallback as a prefix. Without a key the

@@ -32,6 +32,7 @@ type Job struct {
 	Privileged bool            `json:"privileged,omitempty"` // start the image's dockerd, if it has one
 	Debug      bool            `json:"debug,omitempty"`      // codebuild-breakpoint holds the build
 	Git        *GitCredentials `json:"git,omitempty"`        // for git-credential-helper
+	Sharding   string          `json:"sharding,omitempty"`   // x-runner.sharding: instead of --sharding-strategy
 }
 
 // Var is one environment variable.

@@ -1,0 +1,88 @@
+package wire
+
+import "fmt"
+
+// TestCall names one call of codebuild-tests-run in a job. All shards of a build make the same calls, so the shards of
+// one call share its tests.
+type TestCall struct {
+	Phase   string `json:"phase"`
+	Command int    `json:"command"` // index in the phase, from 0
+	Call    int    `json:"call"`    // within the command, from 0
+}
+
+// Strategies by which the daemon divides tests. The agent knows equal-distribution and stability by itself.
+const (
+	StrategyTiming = "timing" // longest first by recorded durations, fixed when the call begins
+	StrategyQueue  = "queue"  // shards pull what comes next
+)
+
+// TestsRequest is one step of a call: first Join, then Take and Done in turn until an offer says that nothing is left.
+// One of the three is set.
+type TestsRequest struct {
+	Call TestCall   `json:"call"`
+	Join *TestsJoin `json:"join,omitempty"`
+	Take *TestsTake `json:"take,omitempty"`
+	Done *TestsDone `json:"done,omitempty"`
+}
+
+// TestsJoin tells which tests this shard found. They lie in the spool's directory, one a line, sorted, each once, without
+// "./" in front, in the file that TestListFile names; items are numbered by their lines, from 0.
+type TestsJoin struct {
+	Strategy string `json:"strategy"`
+	List     int    `json:"list"`  // number of the file
+	Names    int    `json:"names"` // how many lines
+}
+
+// TestsTake asks for the next tests. The same Request is the same question, asked again after a daemon's restart.
+type TestsTake struct {
+	Request uint64 `json:"request"`
+}
+
+// TestsDone answers a batch.
+type TestsDone struct {
+	Token   uint64       `json:"token"`
+	Exit    int          `json:"exit"` // of the test command
+	Millis  int64        `json:"millis"`
+	Results []TestResult `json:"results,omitempty"` // of items whose own result is known
+}
+
+// TestResult is how one item of a batch ended: "passed", "failed" or "broken" (it could not be tried at all).
+type TestResult struct {
+	Item    int    `json:"item"`
+	Outcome string `json:"outcome"`
+	Millis  int64  `json:"millis,omitempty"`
+}
+
+// TestsAnswer answers a TestsRequest. Refused says why the shard must fail: it found other tests than the first one,
+// or was given up. After Take there is a batch, or Over, or WaitMillis to ask again.
+type TestsAnswer struct {
+	Refused    string `json:"refused,omitempty"`
+	Strategy   string `json:"strategy,omitempty"` // after Join: what is done, as the project's settings may have it
+	Why        string `json:"why,omitempty"`      // a sentence for the log
+	Token      uint64 `json:"token,omitempty"`
+	Items      []int  `json:"items,omitempty"`
+	Over       bool   `json:"over,omitempty"`
+	WaitMillis int64  `json:"waitMillis,omitempty"`
+
+	Again []int `json:"again,omitempty"` // after Done: items that failed and are tried again, on whatever shard
+	Flaky []int `json:"flaky,omitempty"` // after Done: items that failed before and passed now
+	Fails bool  `json:"fails,omitempty"` // after Over: some test failed in the end, so the call fails
+}
+
+// Alive tells that a shard still works on a batch. It is sent every AliveEvery while one runs, and never spooled.
+type Alive struct {
+	Call  TestCall `json:"call"`
+	Token uint64   `json:"token"`
+}
+
+// AliveEvery is how many seconds lie between signs of life.
+const AliveEvery = 10
+
+// MaxTests bounds the items of one call, MaxTestList the bytes of its list.
+const (
+	MaxTests    = 100_000
+	MaxTestList = 16 << 20
+)
+
+// TestListFile names the file of a job's n-th list, from 0.
+func TestListFile(n int) string { return fmt.Sprintf("tests-%d.list", n) }
