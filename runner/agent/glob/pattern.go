@@ -60,14 +60,6 @@ func Parse(text string) (Pattern, error) {
 // String returns the pattern as it was written.
 func (p Pattern) String() string { return p.text }
 
-// Literal tells whether the pattern can match one path only, and returns that path.
-func (p Pattern) Literal() (string, bool) {
-	if strings.ContainsAny(p.text, `*?[\`) || strings.HasSuffix(p.text, "/") {
-		return "", false
-	}
-	return strings.Join(p.segments, "/"), true
-}
-
 // Prefix returns the leading names that hold no wildcard: the directory below which everything that matches lies.
 func (p Pattern) Prefix() string {
 	n := 0
