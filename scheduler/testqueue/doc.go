@@ -24,7 +24,7 @@
 //
 // # Invariants
 //
-// Check proves them; a simulation with deaths, late answers, duplicates and restarts checks them after every event.
+// Check proves them (7 and 8 are the simulation's to prove); a simulation with deaths, late answers, duplicates and restarts checks them after every event.
 //
 //  1. The items are the first list, each name once, and never change.
 //  2. Each item is in one place: it waits, or one open batch holds it, or it has ended.
