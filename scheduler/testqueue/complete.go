@@ -27,7 +27,7 @@ func (q *Queue) Complete(id string, token uint64, c Completion, now time.Time) (
 	if err != nil {
 		return Receipt{}, fmt.Errorf("batch %d of %s: %w", token, id, err)
 	}
-	if err := q.record(q.doneEvent(b, c, results, now)); err != nil {
+	if err := q.apply(q.doneEvent(b, c, results, now)); err != nil {
 		return Receipt{}, err
 	}
 	return b.receipt, nil

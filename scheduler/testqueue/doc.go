@@ -11,6 +11,9 @@
 //	receipt, err := q.Complete(worker, offer.Batch.Token, completion, now)
 //	store(q.Events(stored))                            // in the same transaction, before the answer is sent
 //
+// An owner whose transaction fails drops the queue and opens it again from what is stored. Heartbeats are no events:
+// after Open every worker counts as just heard of.
+//
 // # How batches are made
 //
 // Longest first, by recorded durations (Graham 1969); a batch is a part of the work that waits which shrinks towards the
@@ -24,7 +27,8 @@
 //
 // # Invariants
 //
-// Check proves them; a simulation with deaths, late answers, duplicates and restarts checks them after every event.
+// Check proves the first six; a simulation with deaths, late answers, duplicates and restarts checks them after every
+// event, and proves the last two.
 //
 //  1. The items are the first list, each name once, and never change.
 //  2. Each item is in one place: it waits, or one open batch holds it, or it has ended.

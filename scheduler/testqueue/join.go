@@ -16,7 +16,7 @@ func (q *Queue) Join(id string, shard int, names []string, now time.Time) error 
 		return ErrEmpty
 	}
 	if q.hash == "" {
-		if err := q.record(q.listEvent(id, list, now)); err != nil {
+		if err := q.apply(q.listEvent(id, list, now)); err != nil {
 			return err
 		}
 	} else if err := q.compare(id, list); err != nil {
@@ -26,7 +26,7 @@ func (q *Queue) Join(id string, shard int, names []string, now time.Time) error 
 		_, err := q.hear(id, now)
 		return err
 	}
-	if err := q.record(Event{Kind: kindJoin, At: now.UnixMilli(), Worker: id, Shard: shard}); err != nil {
+	if err := q.apply(Event{Kind: kindJoin, At: now.UnixMilli(), Worker: id, Shard: shard}); err != nil {
 		return err
 	}
 	q.workers[id].seen = now
@@ -67,7 +67,7 @@ func (q *Queue) hear(id string, now time.Time) (*worker, error) {
 	case w.state == gone:
 		return nil, ErrGone
 	case w.state == silent:
-		if err := q.record(Event{Kind: kindJoin, At: now.UnixMilli(), Worker: id, Shard: w.shard}); err != nil {
+		if err := q.apply(Event{Kind: kindJoin, At: now.UnixMilli(), Worker: id, Shard: w.shard}); err != nil {
 			return nil, err
 		}
 	}

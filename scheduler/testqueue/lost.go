@@ -42,7 +42,7 @@ func (q *Queue) lose(id string, shard int, final bool, now time.Time) error {
 			}
 		}
 	}
-	return q.record(e)
+	return q.apply(e)
 }
 
 // holds lists the items that a worker's open batch still holds: a late answer may have ended some.

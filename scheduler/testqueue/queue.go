@@ -147,10 +147,6 @@ func (q *Queue) end(i int, outcome Outcome, token uint64) {
 	q.done++
 }
 
-// record applies an event that just happened and keeps it. Such an event is right by construction; an error says that
-// the queue has a fault of its own.
-func (q *Queue) record(e Event) error { return q.apply(e) }
-
 // liveBut counts the live workers besides one.
 func (q *Queue) liveBut(id string) (n int) {
 	for name, w := range q.workers {

@@ -45,7 +45,7 @@ func (q *Queue) Take(id string, request uint64, now time.Time) (Offer, error) {
 		return Offer{Why: q.whyWait()}, nil
 	}
 	e := Event{Kind: kindTake, At: now.UnixMilli(), Worker: id, Request: request, Token: q.token + 1, Items: items}
-	if err := q.record(e); err != nil {
+	if err := q.apply(e); err != nil {
 		return Offer{}, err
 	}
 	return q.offer(e.Token), nil
