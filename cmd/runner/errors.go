@@ -91,7 +91,7 @@ func hintOf(err error) string {
 		case answer.Hint == "" && answer.Status == 401:
 			return "give the daemon's token: runner login, or RUNNER_TOKEN"
 		case answer.Hint == "" && answer.Status == 404:
-			return "see what there is: runner ls, runner project ls"
+			return "see what there is: runner ls, runner project ls, runner triggers"
 		}
 		return answer.Hint
 	}

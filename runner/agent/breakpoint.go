@@ -148,10 +148,11 @@ func (b *breakpoints) pause(conn *os.File) bool {
 		return true
 	}
 	b.number++
-	b.spool.add(wire.Paused{Number: b.number, Phase: b.phase, At: time.Now().UnixNano()})
 	host, _ := os.Hostname()
 	b.log.say("The build waits at a breakpoint in %s, in the sandbox %s; its time limit goes on counting", b.phase, host)
 	b.log.say("To go on, run %s there, or: runner resume %s", b.resume, b.build)
+	// Last, so that whoever sees the build wait finds in its log how it goes on.
+	b.spool.add(wire.Paused{Number: b.number, Phase: b.phase, At: time.Now().UnixNano()})
 	return true
 }
 
