@@ -14,7 +14,11 @@ import (
 // goResults reads the lines by which go test says how each package ended, on their way to the log. What is printed stays
 // as it is.
 type goResults struct {
-	to   *os.File
+	to      *os.File
+	command string    // that is run
+	events  *goEvents // nil: it prints what it always does
+	report  *os.File  // of the events
+
 	line []byte
 	cut  bool // the line is too long to be one of those
 	ends map[string]goEnd
@@ -29,22 +33,58 @@ type goEnd struct {
 // goTestCommand is a command that runs go test, perhaps with variables before it.
 var goTestCommand = regexp.MustCompile(`^\s*(?:[A-Za-z_][A-Za-z0-9_]*=(?:[^\s'"]|'[^']*'|"[^"]*")*\s+)*go\s+test(?:\s|$)`)
 
-// watchGo returns what reads the results of a test command, nil if that is not go test.
-func watchGo(command string) *goResults {
+// watchGo returns what reads the results of a test command, nil if that is not go test. Events are kept below reports,
+// if that is a directory.
+func watchGo(command, reports string) *goResults {
 	if !goTestCommand.MatchString(command) {
 		return nil
 	}
-	return &goResults{to: os.Stdout, ends: map[string]goEnd{}}
+	g := &goResults{to: os.Stdout, command: command, ends: map[string]goEnd{}}
+	changed, verbose, ok := asJSON(command)
+	if !ok || reports == "" {
+		return g
+	}
+	var err error
+	if g.report, err = os.CreateTemp(reports, "*.json"); err != nil {
+		return g // go test is more important than a report of it
+	}
+	g.command = changed
+	g.events = &goEvents{out: g, errs: os.Stderr, kept: g.report, verbose: verbose, named: map[string]*goEventPackage{}}
+	return g
+}
+
+// commandOr returns the command to run instead of a test command.
+func (g *goResults) commandOr(command string) string {
+	if g == nil {
+		return command
+	}
+	return g.command
 }
 
 // stand stands between a command and the log.
 func (g *goResults) stand(cmd *exec.Cmd) {
+	cmd.WaitDelay = leftBehind
+	if g.events != nil {
+		cmd.Stdout = g.events
+		return
+	}
 	cmd.Stdout = g
 	out, err := os.Stdout.Stat()
 	if errs, err2 := os.Stderr.Stat(); err == nil && err2 == nil && os.SameFile(out, errs) {
 		cmd.Stderr = g // one stream, in the order written
 	}
-	cmd.WaitDelay = leftBehind
+}
+
+// finish is called when the command has ended.
+func (g *goResults) finish() {
+	if g.events == nil {
+		return
+	}
+	g.events.finish()
+	if info, err := g.report.Stat(); err == nil && info.Size() == 0 {
+		_ = os.Remove(g.report.Name())
+	}
+	g.report.Close()
 }
 
 // leftBehind is how long the output of processes is read that a test command left in the background.

@@ -31,6 +31,7 @@ type shardCalls struct {
 	ctx      context.Context // ends with the job
 	end      context.CancelFunc
 	places   chan struct{} // one for each connection
+	reports  string        // where the tool leaves the events of go test
 
 	mu    sync.Mutex
 	at    wire.TestCall // of the next call
@@ -66,7 +67,29 @@ func (p *phases) serveShards(d dirs) string {
 		p.log.say("codebuild-tests-run cannot take tests from the daemon: %v", err)
 		return ""
 	}
+	p.shards.reports = filepath.Join(d.temp, goReportsDir)
+	if err := os.Mkdir(p.shards.reports, 0o700); err == nil {
+		_ = os.Chmod(p.shards.reports, 0o777|fs.ModeSticky) // for phases with run-as
+	}
 	return path
+}
+
+// goReports returns the group of what go test has left.
+func (c *shardCalls) goReports() []*reportGroup {
+	if c == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(c.reports)
+	if err != nil || len(entries) == 0 {
+		return nil
+	}
+	group := &reportGroup{ReportGroup: wire.ReportGroup{Name: goReportsFormat + "-AutoDiscovered", Format: goReportsFormat, Discovered: true}}
+	for _, entry := range entries[:min(len(entries), wire.MaxReportFiles+1)] {
+		if entry.Type().IsRegular() {
+			group.files = append(group.files, packFile{path: filepath.Join(c.reports, entry.Name()), name: entry.Name()})
+		}
+	}
+	return []*reportGroup{group}
 }
 
 // enter tells which command runs, from whose beginning calls are counted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -175,9 +176,9 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	if offer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + offer.Why)
 	}
-	watch := watchGo(r.opts.test)
+	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir))
 	start := time.Now()
-	exit := runTests(r.opts.test, files, watch)
+	exit := runTests(watch.commandOr(r.opts.test), files, watch)
 	took := time.Since(start)
 	r.spent += took
 	if exit != 0 {

@@ -398,3 +398,42 @@ func TestMoreTestsThanCanBeDivided(t *testing.T) {
 		s = newSandbox(t)
 	}
 }
+
+// TestGoTestInAShardKnowsEachPackage runs real packages in one batch: each has its own result, every test is in the report,
+// and the log is that of go test.
+func TestGoTestInAShardKnowsEachPackage(t *testing.T) {
+	dir := goModule(t)
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSandbox(t)
+	s.src = dir
+	s.env = []string{"GOCACHE=" + strings.TrimSpace(string(cache)), "GOFLAGS=-mod=mod", "GOPROXY=off"}
+	k := s.talkTo(s.sharded(`codebuild-tests-run --files-search "printf './good\n./bad\n./odd\n'" --test-command "go test -count=1"`))
+	_, names := k.joined(wire.TestsAnswer{})
+	k.gave(wire.TestsAnswer{Token: 1, Items: []int{1, 0, 2}})
+	done := k.did(wire.TestsAnswer{})
+	var got []string
+	for _, r := range done.Results {
+		got = append(got, names[r.Item]+" "+r.Outcome)
+	}
+	if want := []string{"bad failed", "odd broken", "good passed"}; !slices.Equal(got, want) || done.Exit != 1 {
+		t.Errorf("exit status %d, results %q, want %q", done.Exit, got, want)
+	}
+	k.gave(wire.TestsAnswer{Over: true, Fails: true})
+	res := k.end()
+	if strings.Contains(res.log, "seen with -v") || strings.Contains(res.log, `"Action"`) || !strings.Contains(res.log, "    p_test.go:6: no\nFAIL\nFAIL\texample.com/m/bad\t") {
+		t.Errorf("the log is not that of go test\n%s", res.log)
+	}
+	if r := res.done.Reports; r == nil || len(r.Groups) != 1 || r.Groups[0] != (wire.ReportGroup{Name: "GOTESTJSON-AutoDiscovered", Format: "GOTESTJSON", Files: 1, Discovered: true}) {
+		t.Fatalf("the reports are %+v\n%s", r, res.log)
+	}
+	packed, err := os.ReadFile(filepath.Join(s.spool, wire.ReportsFile))
+	if err != nil || !bytes.Contains(packed, []byte(`"Output":"    p_test.go:6: seen with -v\n"`)) {
+		t.Errorf("the report lacks a test that passed: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*.json")); err != nil || left != nil {
+		t.Errorf("in the source lie %v, %v", left, err)
+	}
+}

@@ -220,6 +220,9 @@ func runTests(command string, files []string, watch *goResults) int {
 		watch.stand(cmd)
 	}
 	err := cmd.Run()
+	if watch != nil {
+		watch.finish()
+	}
 	if errors.Is(err, exec.ErrWaitDelay) { // the command ended well, and left something that still writes
 		err = nil
 	}
