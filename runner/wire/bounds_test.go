@@ -29,6 +29,11 @@ func worst(text string) []Body {
 		Welcome{Version: text, Attempt: text, Request: &request},
 		request,
 		Request{Runtimes: &RuntimesRequest{File: []byte(strings.Repeat(text, 20)), Want: vars}},
+		Request{ID: 1 << 63, Tests: &TestsRequest{
+			Call: TestCall{Phase: text, Command: -1 << 63, Call: -1 << 63}, Join: &TestsJoin{Strategy: text, List: -1 << 63, Names: -1 << 63}, Take: &TestsTake{Request: 1 << 63},
+			Done: &TestsDone{Token: 1 << 63, Exit: -1 << 63, Millis: -1 << 63, Results: slices.Repeat([]TestResult{{Item: -1 << 63, Outcome: text, Millis: -1 << 63}}, 5000)},
+		}},
+		Alive{Call: TestCall{Phase: text}},
 		Paused{Phase: text}, Resumed{Phase: text},
 	}
 }
@@ -71,7 +76,7 @@ func TestExportedVariablesAreLeftOutWhole(t *testing.T) {
 
 // FuzzBodies takes bodies that a job made up. What is kept of them must fit a line, and stay what it is.
 func FuzzBodies(f *testing.F) {
-	kinds := []Kind{KindDone, KindRequest, KindPaused, KindResumed, KindWelcome, KindArtifacts}
+	kinds := []Kind{KindDone, KindRequest, KindPaused, KindResumed, KindWelcome, KindArtifacts, KindAlive}
 	for i, kind := range kinds {
 		for _, body := range bodies {
 			if body.Kind() == kind {

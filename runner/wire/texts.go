@@ -36,6 +36,9 @@ func bounded(body Body) Body {
 		return b
 	case Request:
 		return b.bounded()
+	case Alive:
+		b.Call.Phase = word(b.Call.Phase)
+		return b
 	case Refused:
 		b.Reason = Cut(b.Reason)
 		return b
