@@ -134,5 +134,9 @@ func (r Request) bounded() Request {
 		}
 		r.Runtimes = &t
 	}
+	if r.Tests != nil {
+		t := r.Tests.bounded()
+		r.Tests = &t
+	}
 	return r
 }

@@ -20,7 +20,11 @@ func worst(text string) []Body {
 		vars = append(vars, Var{fmt.Sprint("N", i), text[:70*i]})
 	}
 	request := Request{ID: 1 << 63, Cache: &CacheRequest{Key: text, Fallback: slices.Repeat([]string{text}, 20), Paths: text}}
+	call := TestCall{text, -1 << 63, -1 << 63}
+	results := slices.Repeat([]TestResult{{-1 << 63, text, -1 << 63}}, 5000)
 	return []Body{
+		Request{Tests: &TestsRequest{call, &TestsJoin{text, -1 << 63, -1 << 63}, &TestsTake{1 << 63}, &TestsDone{1 << 63, -1 << 63, -1 << 63, results}}},
+		Alive{call, 1 << 63},
 		Done{
 			Status: Status(text), Reason: text, Message: text, Phase: text, Command: text, Exit: -1 << 63, Retry: true,
 			Artifacts: &many[0], Secondary: many, Reports: &Reports{File: text, Groups: groups, Bytes: -1 << 63},
@@ -71,7 +75,7 @@ func TestExportedVariablesAreLeftOutWhole(t *testing.T) {
 
 // FuzzBodies takes bodies that a job made up. What is kept of them must fit a line, and stay what it is.
 func FuzzBodies(f *testing.F) {
-	kinds := []Kind{KindDone, KindRequest, KindPaused, KindResumed, KindWelcome, KindArtifacts}
+	kinds := []Kind{KindDone, KindRequest, KindPaused, KindResumed, KindWelcome, KindArtifacts, KindAlive}
 	for i, kind := range kinds {
 		for _, body := range bodies {
 			if body.Kind() == kind {

@@ -36,6 +36,8 @@ func bounded(body Body) Body {
 		return b
 	case Request:
 		return b.bounded()
+	case Alive:
+		return b.bounded()
 	case Refused:
 		b.Reason = Cut(b.Reason)
 		return b

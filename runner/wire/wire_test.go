@@ -46,6 +46,9 @@ var bodies = []Body{
 	Request{ID: 7, Cache: &CacheRequest{Key: "k", Fallback: []string{"a", ""}, Paths: "d1"}},
 	Request{ID: 8, Runtimes: &RuntimesRequest{File: []byte("runtimes:\n"), Want: []Var{{"python", "3.10"}}}},
 	Welcome{Protocol: 1, Attempt: "a", Request: &Request{ID: 7, Cache: &CacheRequest{Paths: "d1"}}},
+	Request{ID: 9, Tests: &TestsRequest{Call: TestCall{PhaseBuild, 1, 2}, Join: &TestsJoin{Strategy: StrategyQueue, List: 3, Names: 4}}},
+	Request{ID: 10, Tests: &TestsRequest{Call: TestCall{PhaseBuild, 0, 0}, Done: &TestsDone{Token: 5, Exit: 1, Millis: 9, Results: []TestResult{{2, "failed", 7}}}}},
+	Alive{Call: TestCall{PhaseBuild, 1, 2}, Token: 5},
 	Paused{Phase: PhaseBuild, At: 3},
 	Resumed{Phase: PhaseBuild, At: 4},
 }
@@ -91,6 +94,8 @@ func decodeAny(f Frame) (Body, error) {
 		return anyOf[Resume](f)
 	case KindRequest:
 		return anyOf[Request](f)
+	case KindAlive:
+		return anyOf[Alive](f)
 	case KindHello:
 		return anyOf[Hello](f)
 	case KindJob:
