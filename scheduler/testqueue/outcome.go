@@ -87,6 +87,7 @@ type ItemResult struct {
 	Outcome Outcome // empty when it has not ended
 	Took    time.Duration
 	Worker  string // whose answer counted; empty when none did
+	Shard   int    // of Worker
 	Token   uint64 // of the batch that it was counted from
 	Fails   int    // tries that failed
 	Losses  int    // tries whose worker was lost
@@ -98,7 +99,7 @@ func (q *Queue) Results() []ItemResult {
 	for i, it := range q.items {
 		out[i] = ItemResult{Name: it.name, Outcome: it.outcome, Took: it.took, Fails: it.fails, Losses: it.losses}
 		if b := q.batches[it.token]; it.state == ended && b != nil {
-			out[i].Worker, out[i].Token = b.worker, it.token
+			out[i].Worker, out[i].Shard, out[i].Token = b.worker, q.workers[b.worker].shard, it.token
 		}
 	}
 	return out
