@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/runner-ci/runner/runner/wire"
@@ -17,41 +16,30 @@ import (
 // a list is read once a call.
 const (
 	maxTestRequests = 100_000
-	maxTestJoins    = 256
+	maxTestJoins    = wire.MaxTestLists
 )
 
 // asked counts questions about tests.
 type asked struct{ requests, joins int }
 
-// testTries is how often a question is put to the test queue that cannot be decided, which is when the disk is full.
-const (
-	testTries = 5
-	testPause = time.Second
-)
-
-// testsFor does one step of a call of codebuild-tests-run. What the job did wrong is a refusal in the answer.
+// testsFor does one step of a call of codebuild-tests-run. What the job did wrong is a refusal in the answer; after an
+// error the agent asks again.
 func (s *session) testsFor(ctx context.Context, q wire.TestsRequest) (*wire.TestsAnswer, error) {
 	if s.attempt.Tests == nil {
 		return nil, errors.New("this daemon divides no tests for the job; use --sharding-strategy equal-distribution or stability")
 	}
 	step, refused, err := s.testStep(ctx, q)
-	if refused != "" || err != nil {
-		return &wire.TestsAnswer{Refused: refused}, err
+	if err != nil {
+		return nil, err
 	}
-	for try, pause := 1, testPause; ; try, pause = try+1, 2*pause {
-		a, err := step()
-		if err == nil {
-			return &a, nil
-		}
-		if try == testTries || ctx.Err() != nil {
-			return nil, fmt.Errorf("the daemon could not decide about the tests: %w", err)
-		}
-		s.log.Warn("a question about tests could not be decided; trying again", "error", err, "in", pause)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+	if refused != "" {
+		return &wire.TestsAnswer{Refused: refused}, nil
 	}
+	a, err := step()
+	if err != nil {
+		return nil, fmt.Errorf("the daemon could not decide about the tests: %w", err)
+	}
+	return &a, nil
 }
 
 // testStep is what a request asks of the queue.

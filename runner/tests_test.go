@@ -50,10 +50,10 @@ func (q *teacher) Alive(_ wire.TestCall, token uint64) { q.note("alive %d", toke
 func TestTestsAreAskedOfTheQueue(t *testing.T) {
 	st := newStage(t)
 	q := &teacher{}
-	a := st.attempt("join queue a,b", "alive", "take", "done", "say end")
+	a := st.attempt("join queue a,b", "alive", "take", "take", "done", "say end")
 	a.Tests = q
 	res, log := st.play(a, forgetful{})
-	st.want(res, log, wire.StatusSucceeded, "Strategy:queue", "Token:5 Items:[1]", "Refused:given up", "end")
+	st.want(res, log, wire.StatusSucceeded, "Strategy:queue", "could not decide about the tests: the disk is full", "Token:5 Items:[1]", "Refused:given up", "end")
 	want := []string{"join BUILD queue [a b]", "alive 5", "take 7", "take 7", "done 5 1 [{1 failed 0}]"}
 	if !slices.Equal(q.asked, want) {
 		t.Errorf("the queue was asked %q, want %q", q.asked, want)
@@ -88,11 +88,11 @@ func TestAJobWithoutAQueueIsToldSo(t *testing.T) {
 
 func TestAJobBeginsOnlySoManyDivisions(t *testing.T) {
 	st := newStage(t)
-	a := st.attempt(slices.Repeat([]string{"join queue a"}, 300)...)
+	a := st.attempt(slices.Repeat([]string{"join queue a"}, wire.MaxTestLists+3)...)
 	q := &teacher{}
 	a.Tests = q
 	_, log := st.play(a, forgetful{})
-	if refused := strings.Count(log, "may begin no more"); len(q.asked) != 256 || refused != 44 {
-		t.Errorf("%d lists were taken and %d refused, want 256 and 44", len(q.asked), refused)
+	if refused := strings.Count(log, "may begin no more"); len(q.asked) != wire.MaxTestLists || refused != 3 {
+		t.Errorf("%d lists were taken and %d refused, want %d and 3", len(q.asked), refused, wire.MaxTestLists)
 	}
 }

@@ -194,7 +194,7 @@ func checkCall(call wire.TestCall, strategy string, names []string) error {
 	case len(names) == 0:
 		return testqueue.ErrEmpty
 	case !slices.Equal(names, testqueue.Normalise(names)):
-		return errors.New("the list of tests is not sorted, or holds a name twice, or one that is empty or begins with ./; use releases of agent and daemon that belong together")
+		return errors.New("the list of tests is not sorted, or holds a name twice, or one that is empty, begins with ./ or ends with a blank; use releases of agent and daemon that belong together")
 	}
 	for _, name := range names {
 		if len(name) > maxTestName || strings.ContainsRune(name, 0) {

@@ -334,3 +334,29 @@ func TestJobsThatAreNoShardsKeepTheirTests(t *testing.T) {
 	eachOnce(t, jobs[0].ran, 3)
 	eachOnce(t, jobs[1].ran, 4)
 }
+
+// TestACommandThatFailsForNoTestFailsAll: coverage that is too low, say. Nothing else would make the build red.
+func TestACommandThatFailsForNoTestFailsAll(t *testing.T) {
+	for _, strategy := range []string{wire.StrategyQueue, wire.StrategyTiming} {
+		s := open(t, statePath(t))
+		queued(t, s, fanout(2, false))
+		sh := startShards(t, s, 1)[0]
+		sh.join(strategy, suite(4))
+		for {
+			a := sh.take()
+			if a.Over {
+				if !a.Fails {
+					t.Errorf("%s: the call passes", strategy)
+				}
+				break
+			}
+			d := wire.TestsDone{Token: a.Token, Exit: 1, Millis: 100}
+			for _, i := range a.Items {
+				d.Results = append(d.Results, wire.TestResult{Item: i, Outcome: "passed", Millis: 10})
+			}
+			if got, err := sh.tests.Done(t.Context(), firstCall, d); err != nil || got.Refused != "" {
+				t.Fatal(got, err)
+			}
+		}
+	}
+}

@@ -37,7 +37,8 @@ type Result struct {
 
 // Completion is a worker's answer for a batch. Items that Results leaves out have Outcome, and what is left of Took is
 // divided among them as their expected durations are; so a worker that knows nothing but its command's exit status
-// fills in two fields.
+// fills in two fields. A batch that failed although each of its items is said to have passed has failed for all of
+// them: nobody knows for which.
 type Completion struct {
 	Outcome Outcome       // of items that are not in Results
 	Took    time.Duration // of the whole batch, from start to end of its command
