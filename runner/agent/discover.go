@@ -19,11 +19,8 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// The variables that steer the looking for reports, as CodeBuild has them.
-const (
-	discoverVar    = "CODEBUILD_CONFIG_AUTO_DISCOVER"
-	discoverDirVar = "CODEBUILD_CONFIG_AUTO_DISCOVER_DIR"
-)
+// discoverDirVar names another directory to look in, as CodeBuild has it.
+const discoverDirVar = "CODEBUILD_CONFIG_AUTO_DISCOVER_DIR"
 
 // discoverTime bounds the looking for reports. What was found by then is kept.
 const discoverTime = 5 * time.Second
@@ -68,6 +65,7 @@ func (p *phases) discoverReports(ctx context.Context, declared []*reportGroup) (
 	case err != nil:
 		p.log.say("Report auto-discovery ended early: %v", err)
 	}
+	d.groups = append(d.groups, p.shards.goReports()...)
 	if len(d.groups) == 0 {
 		p.log.say("No matching auto-discover report paths found")
 	}

@@ -46,7 +46,7 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 	}
 	defer out.close()
 	p := &phases{job: job, spool: s, log: log, out: out, requests: q, resumes: resumes}
-	defer func() { p.breaks.close() }()
+	defer func() { p.breaks.close(); p.shards.close() }()
 	done, ok := p.prepare(home, r)
 	if ok {
 		done = p.run(ctx)
@@ -112,6 +112,9 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 	if at := p.holdAtBreakpoints(dirs); at != "" {
 		env[breakpointVar] = at
 	}
+	if at := p.serveShards(dirs); at != "" {
+		env[testsVar] = at
+	}
 	p.shell = newShell(path, name, dirs.shell, p.job.Dir, flatten(env), p.out.write, r)
 	p.engine = p.newEngine(dirs, env)
 	p.shell.fresh = p.job.Version == "0.1"
@@ -132,6 +135,9 @@ func environment(base []string, job *wire.Job, bin string) map[string]string {
 		}
 	}
 	env["CODEBUILD_SRC_DIR"] = job.Dir
+	if job.Sharding != "" {
+		env[shardingVar] = job.Sharding
+	}
 	for _, v := range job.Env {
 		if v.Name != "" && !strings.ContainsAny(v.Name, "=\x00") && !strings.Contains(v.Value, "\x00") {
 			env[v.Name] = v.Value

@@ -28,8 +28,9 @@ type phases struct {
 
 	breaks  *breakpoints // nil: the build holds at none
 	resumes <-chan wire.Resume
-	engine  *engine // nil: the job gets none of its own
-	failure failure // of the phase that failed last
+	shards  *shardCalls // nil: no tests come from the daemon
+	engine  *engine     // nil: the job gets none of its own
+	failure failure     // of the phase that failed last
 }
 
 // CodeBuild's codes in a phase's context.
@@ -160,6 +161,7 @@ func (p *phases) command(ctx context.Context, c wire.CommandBegan) (int, error) 
 	text := c.Text
 	c.Text = cut(p.log.masker.String(text))
 	p.spool.add(c)
+	p.shards.enter(c.Phase, c.Index)
 	p.log.say("Running command %s", text)
 	p.log.forgetPrinted()
 	start := time.Now()

@@ -11,16 +11,22 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// requests is what the agent asks the daemon for. It asks one thing at a time. The question is no frame of the
-// record: it goes to whoever is attached, and stands in the welcome of each daemon that attaches while it is open,
-// so that a daemon which was killed in the middle of its answer is asked again by the same number.
+// requests is what the agent asks the daemon for. It asks one thing at a time, and who wants to ask meanwhile waits for
+// his turn. The question is no frame of the record: it goes to whoever is attached, and stands in the welcome of each
+// daemon that attaches while it is open, so that a daemon which was killed in the middle of its answer is asked again
+// by the same number.
 type requests struct {
 	transport *transport
+	turn      chan struct{} // of capacity 1, full while a request is open
 
 	mu       sync.Mutex
 	newest   uint64
 	open     *wire.Request
 	answered chan wire.Answer
+}
+
+func newRequests(t *transport) *requests {
+	return &requests{transport: t, turn: make(chan struct{}, 1)}
 }
 
 // errUnanswered is what a request comes to that nobody answers in the time of patience.
@@ -33,25 +39,50 @@ var requestPatience = 2 * time.Minute
 // errUnanswered after the time of patience, which begins anew while moving tells of another size: what was asked for
 // is on its way then. moving may be nil.
 func (q *requests) ask(ctx context.Context, req wire.Request, moving func() int64) (wire.Answer, error) {
-	answered := q.begin(req)
-	defer q.end()
-	tick := time.NewTicker(max(requestPatience/8, time.Millisecond))
-	defer tick.Stop()
 	last, size := time.Now(), int64(0)
+	return q.await(ctx, req, func() error {
+		if moving != nil {
+			if now := moving(); now != size {
+				size, last = now, time.Now()
+			}
+		}
+		if time.Since(last) >= requestPatience {
+			return errUnanswered
+		}
+		return nil
+	})
+}
+
+// insist waits for the answer to a request until ctx ends. Once the time of patience is over, it calls late and waits on.
+func (q *requests) insist(ctx context.Context, req wire.Request, late func()) (wire.Answer, error) {
+	begun, told := time.Now(), false
+	return q.await(ctx, req, func() error {
+		if !told && time.Since(begun) >= requestPatience {
+			told = true
+			late()
+		}
+		return nil
+	})
+}
+
+// await waits for its turn, then for the answer. Now and then it asks tick whether to wait on.
+func (q *requests) await(ctx context.Context, req wire.Request, tick func() error) (wire.Answer, error) {
+	ticker := time.NewTicker(max(requestPatience/8, time.Millisecond))
+	defer ticker.Stop()
+	turn := q.turn
+	var answered <-chan wire.Answer
 	for {
 		select {
+		case turn <- struct{}{}:
+			turn, answered = nil, q.begin(req)
+			defer q.end()
 		case answer := <-answered:
 			return answer, nil
 		case <-ctx.Done():
 			return wire.Answer{}, context.Cause(ctx)
-		case <-tick.C:
-			if moving != nil {
-				if now := moving(); now != size {
-					size, last = now, time.Now()
-				}
-			}
-			if time.Since(last) >= requestPatience {
-				return wire.Answer{}, errUnanswered
+		case <-ticker.C:
+			if err := tick(); err != nil {
+				return wire.Answer{}, err
 			}
 		}
 	}
@@ -69,10 +100,12 @@ func (q *requests) begin(req wire.Request) <-chan wire.Answer {
 	return q.answered
 }
 
+// end closes the request and gives the turn to the next.
 func (q *requests) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.open, q.answered = nil, nil
+	<-q.turn
 }
 
 // hear takes an answer. One that comes late, or again, is nobody's.

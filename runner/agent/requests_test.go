@@ -18,11 +18,19 @@ import (
 const (
 	testPatience = "RUNNER_TEST_PATIENCE"
 	testRuntimes = "RUNNER_TEST_RUNTIMES"
+	testAlive    = "RUNNER_TEST_ALIVE"
+	testAgain    = "RUNNER_TEST_AGAIN"
 )
 
 func beAsTold() {
 	if d, err := time.ParseDuration(os.Getenv(testPatience)); err == nil {
 		requestPatience = d
+	}
+	if d, err := time.ParseDuration(os.Getenv(testAlive)); err == nil {
+		aliveEvery = d
+	}
+	if d, err := time.ParseDuration(os.Getenv(testAgain)); err == nil {
+		retryPause = d
 	}
 	if file := os.Getenv(testRuntimes); file != "" {
 		runtimesFile = file

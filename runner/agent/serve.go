@@ -60,7 +60,7 @@ func serve(opts options) int {
 	t.spool = s
 	go t.run()
 
-	a := &agent{spool: s, transport: t, requests: &requests{transport: t}, jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1), resumes: make(chan wire.Resume, 1)}
+	a := &agent{spool: s, transport: t, requests: newRequests(t), jobs: make(chan *wire.Job, 1), stops: make(chan *ending, 1), resumes: make(chan wire.Resume, 1)}
 	heard := make(chan error, 1)
 	go func() { heard <- a.converse(in) }()
 	if was.frames {

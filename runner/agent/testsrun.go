@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 const testsRunUsage = `usage: codebuild-tests-run --test-command COMMAND --files-search COMMAND [--sharding-strategy STRATEGY]
@@ -22,21 +24,37 @@ mentions this variable nothing is appended.
 
   --sharding-strategy equal-distribution   sorted, in chunks whose sizes differ by at most one (the default)
   --sharding-strategy stability            by a hash of the name: files stay on their shard when others change
+  --sharding-strategy timing               by recorded durations, so that all shards end together
+  --sharding-strategy queue                shards take the next files when they are done with theirs: the test
+                                           command runs several times, and goes on after a failure
+
+The variable RUNNER_SHARDING, or x-runner.sharding of the buildspec, names a strategy that is taken instead, so
+that the file stays valid for CodeBuild, which knows the first two.
 
 Example:
 
   codebuild-tests-run --files-search "codebuild-glob-search '**/*_test.py'" --test-command 'python -m pytest'
 
-Exit status: that of the test command; 0 if no file falls to this shard; 1 if the search fails or finds nothing;
+Exit status: that of the test command; with timing and queue 0 when the whole suite passed, and else that of the
+last batch that failed here, or 1; 0 if no file falls to this shard; 1 if the search fails or finds nothing;
 2 for a wrong command line.
 `
 
 // shardFilesVar holds the shard's files for the test command, one a line.
 const shardFilesVar = "CODEBUILD_CURRENT_SHARD_FILES"
 
+// shardingVar names the strategy that is taken instead of the flag's.
+const shardingVar = "RUNNER_SHARDING"
+
 type testsRunOptions struct {
 	test, search, strategy string
+	flag                   string // the strategy that the command line names, if another is taken
 	index, count           int
+}
+
+// dynamic tells whether the daemon divides the tests.
+func (o testsRunOptions) dynamic() bool {
+	return o.strategy == wire.StrategyTiming || o.strategy == wire.StrategyQueue
 }
 
 // testsRun is the tool codebuild-tests-run.
@@ -57,6 +75,12 @@ func testsRun(args []string) int {
 		fmt.Fprintf(os.Stderr, "codebuild-tests-run: %q found no test file, so no shard would test anything; correct --files-search\n", opts.search)
 		return 1
 	}
+	if opts.flag != "" {
+		fmt.Printf("codebuild-tests-run: sharding strategy %s instead of %s, as RUNNER_SHARDING or x-runner.sharding says\n", opts.strategy, opts.flag)
+	}
+	if opts.dynamic() {
+		return runShared(opts, all)
+	}
 	share := equalShare
 	if opts.strategy == strategyStability {
 		share = stableShare
@@ -70,7 +94,7 @@ func testsRun(args []string) int {
 		fmt.Println("codebuild-tests-run: there are fewer files than shards, nothing to do in this one")
 		return 0
 	}
-	return runTests(opts.test, mine)
+	return runTests(opts.test, mine, nil)
 }
 
 func parseTestsRun(args []string) (testsRunOptions, error) {
@@ -89,16 +113,29 @@ func parseTestsRun(args []string) (testsRunOptions, error) {
 	if strings.TrimSpace(opts.test) == "" || strings.TrimSpace(opts.search) == "" {
 		return opts, errors.New("--test-command and --files-search are both needed")
 	}
-	switch opts.strategy {
-	case strategyEqual, strategyStability:
-	case "timing", "queue":
-		return opts, fmt.Errorf("the sharding strategy %q is not supported by this release; use %s or %s", opts.strategy, strategyEqual, strategyStability)
-	default:
-		return opts, fmt.Errorf("there is no sharding strategy %q; use %s or %s", opts.strategy, strategyEqual, strategyStability)
+	if err := chooseStrategy(&opts); err != nil {
+		return opts, err
 	}
 	var err error
 	opts.index, opts.count, err = shardFromEnv()
 	return opts, err
+}
+
+// chooseStrategy checks the strategy, and takes that of the environment instead if there is one.
+func chooseStrategy(opts *testsRunOptions) error {
+	all := []string{strategyEqual, strategyStability, wire.StrategyTiming, wire.StrategyQueue}
+	if !slices.Contains(all, opts.strategy) {
+		return fmt.Errorf("there is no sharding strategy %q; use one of %s", opts.strategy, strings.Join(all, ", "))
+	}
+	instead := os.Getenv(shardingVar)
+	switch {
+	case instead == "" || instead == opts.strategy:
+		return nil
+	case !slices.Contains(all, instead):
+		return fmt.Errorf("RUNNER_SHARDING (of the environment, or x-runner.sharding) is %q, which is no sharding strategy; use one of %s", instead, strings.Join(all, ", "))
+	}
+	opts.flag, opts.strategy = opts.strategy, instead
+	return nil
 }
 
 // shardFromEnv reads which shard this is. Outside of a job there is one, which takes everything.
@@ -151,8 +188,9 @@ func jobShell() string {
 // some room.
 const maxArgument = 128<<10 - 256
 
-// runTests runs the test command for these files and returns its exit status.
-func runTests(command string, files []string) int {
+// runTests runs the test command for these files and returns its exit status. What it prints goes through watch, if
+// that is not nil.
+func runTests(command string, files []string, watch *goResults) int {
 	list := strings.Join(files, "\n")
 	script := command
 	if !strings.Contains(command, shardFilesVar) {
@@ -178,7 +216,16 @@ func runTests(command string, files []string) int {
 	}
 	cmd := exec.Command(jobShell(), args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdin, os.Stdout, os.Stderr, env
+	if watch != nil {
+		watch.stand(cmd)
+	}
 	err := cmd.Run()
+	if watch != nil {
+		watch.finish()
+	}
+	if errors.Is(err, exec.ErrWaitDelay) { // the command ended well, and left something that still writes
+		err = nil
+	}
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		fmt.Fprintf(os.Stderr, "codebuild-tests-run: %v\n", err)
 	}

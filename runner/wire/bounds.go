@@ -18,9 +18,13 @@ const (
 	// MaxFallback is how many fallback keys are taken; CodeBuild has five.
 	MaxFallback = 16
 
+	// MaxTestResults is how many items of a batch have results of their own: the failed first, the rest is divided.
+	MaxTestResults = 1000
+
 	maxWanted   = 16      // runtimes that are asked for at a time
 	maxKey      = 1 << 10 // of a key of a cache, which is more than is stored: it is refused there with words
 	maxGroup    = 256     // of the name of a report group
+	maxOutcome  = 16      // of the word for a test's end
 	maxWelcomed = 4 << 10 // of the attempt that Welcome names
 	maxDoneText = 8 << 10 // of each text for people in Done
 )
@@ -139,4 +143,22 @@ func (r Request) bounded() Request {
 		r.Tests = &t
 	}
 	return r
+}
+
+func (t TestsRequest) bounded() TestsRequest {
+	t.Call.Phase = fit(t.Call.Phase, maxWord)
+	if t.Join != nil {
+		j := *t.Join
+		j.Strategy = fit(j.Strategy, maxWord)
+		t.Join = &j
+	}
+	if t.Done != nil {
+		d := *t.Done
+		d.Results = slices.Clone(most(d.Results, MaxTestResults))
+		for i, r := range d.Results {
+			d.Results[i].Outcome = fit(r.Outcome, maxOutcome)
+		}
+		t.Done = &d
+	}
+	return t
 }

@@ -20,11 +20,7 @@ func worst(text string) []Body {
 		vars = append(vars, Var{fmt.Sprint("N", i), text[:70*i]})
 	}
 	request := Request{ID: 1 << 63, Cache: &CacheRequest{Key: text, Fallback: slices.Repeat([]string{text}, 20), Paths: text}}
-	call := TestCall{text, -1 << 63, -1 << 63}
-	results := slices.Repeat([]TestResult{{-1 << 63, text, -1 << 63}}, 5000)
 	return []Body{
-		Request{Tests: &TestsRequest{call, &TestsJoin{text, -1 << 63, -1 << 63}, &TestsTake{1 << 63}, &TestsDone{1 << 63, -1 << 63, -1 << 63, results}}},
-		Alive{call, 1 << 63},
 		Done{
 			Status: Status(text), Reason: text, Message: text, Phase: text, Command: text, Exit: -1 << 63, Retry: true,
 			Artifacts: &many[0], Secondary: many, Reports: &Reports{File: text, Groups: groups, Bytes: -1 << 63},
@@ -33,6 +29,11 @@ func worst(text string) []Body {
 		Welcome{Version: text, Attempt: text, Request: &request},
 		request,
 		Request{Runtimes: &RuntimesRequest{File: []byte(strings.Repeat(text, 20)), Want: vars}},
+		Request{ID: 1 << 63, Tests: &TestsRequest{
+			Call: TestCall{Phase: text, Command: -1 << 63, Call: -1 << 63}, Join: &TestsJoin{Strategy: text, List: -1 << 63, Names: -1 << 63}, Take: &TestsTake{Request: 1 << 63},
+			Done: &TestsDone{Token: 1 << 63, Exit: -1 << 63, Millis: -1 << 63, Results: slices.Repeat([]TestResult{{Item: -1 << 63, Outcome: text, Millis: -1 << 63}}, 5000)},
+		}},
+		Alive{Call: TestCall{Phase: text}},
 		Paused{Phase: text}, Resumed{Phase: text},
 	}
 }

@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // TestCall names one call of codebuild-tests-run in a job. All shards of a build make the same calls, so the shards of
 // one call share its tests.
@@ -82,44 +79,11 @@ type Alive struct {
 const AliveEvery = 10
 
 // MaxTests bounds the items of one call, MaxTestList the bytes of its list, and MaxTestLists the lists of a job.
-// MaxTestResults bounds the results of one answer: items beyond it have that of the command.
 const (
-	MaxTests       = 100_000
-	MaxTestList    = 16 << 20
-	MaxTestLists   = 1_000
-	MaxTestResults = 1_000
+	MaxTests     = 100_000
+	MaxTestList  = 16 << 20
+	MaxTestLists = 1_000
 )
-
-// maxOutcome bounds the word for how an item ended.
-const maxOutcome = 8
-
-func (c TestCall) bounded() TestCall {
-	c.Phase = fitWord(c.Phase)
-	return c
-}
-
-func (a Alive) bounded() Alive {
-	a.Call = a.Call.bounded()
-	return a
-}
-
-func (r TestsRequest) bounded() TestsRequest {
-	r.Call = r.Call.bounded()
-	if r.Join != nil {
-		j := *r.Join
-		j.Strategy = fitWord(j.Strategy)
-		r.Join = &j
-	}
-	if r.Done != nil {
-		d := *r.Done
-		d.Results = slices.Clone(most(d.Results, MaxTestResults))
-		for i := range d.Results {
-			d.Results[i].Outcome = fit(d.Results[i].Outcome, maxOutcome)
-		}
-		r.Done = &d
-	}
-	return r
-}
 
 // TestListFile names the file of a job's n-th list, from 0.
 func TestListFile(n int) string { return fmt.Sprintf("tests-%d.list", n) }

@@ -37,7 +37,8 @@ func bounded(body Body) Body {
 	case Request:
 		return b.bounded()
 	case Alive:
-		return b.bounded()
+		b.Call.Phase = word(b.Call.Phase)
+		return b
 	case Refused:
 		b.Reason = Cut(b.Reason)
 		return b

@@ -46,11 +46,13 @@ var bodies = []Body{
 	Request{ID: 7, Cache: &CacheRequest{Key: "k", Fallback: []string{"a", ""}, Paths: "d1"}},
 	Request{ID: 8, Runtimes: &RuntimesRequest{File: []byte("runtimes:\n"), Want: []Var{{"python", "3.10"}}}},
 	Welcome{Protocol: 1, Attempt: "a", Request: &Request{ID: 7, Cache: &CacheRequest{Paths: "d1"}}},
-	Request{ID: 9, Tests: &TestsRequest{Call: TestCall{PhaseBuild, 1, 2}, Join: &TestsJoin{Strategy: StrategyQueue, List: 3, Names: 4}}},
-	Request{ID: 10, Tests: &TestsRequest{Call: TestCall{PhaseBuild, 0, 0}, Done: &TestsDone{Token: 5, Exit: 1, Millis: 9, Results: []TestResult{{2, "failed", 7}}}}},
-	Alive{Call: TestCall{PhaseBuild, 1, 2}, Token: 5},
 	Paused{Phase: PhaseBuild, At: 3},
 	Resumed{Phase: PhaseBuild, At: 4},
+	Request{ID: 8, Tests: &TestsRequest{Call: TestCall{Phase: PhaseBuild, Command: 2, Call: 1}, Join: &TestsJoin{Strategy: StrategyQueue, List: 3, Names: 40}}},
+	Request{ID: 9, Tests: &TestsRequest{Take: &TestsTake{Request: 1}}},
+	Request{ID: 10, Tests: &TestsRequest{Done: &TestsDone{Token: 5, Exit: 1, Millis: 90, Results: []TestResult{{Item: 7, Outcome: "failed", Millis: 80}}}}},
+	Answer{ID: 9, Tests: &TestsAnswer{Strategy: StrategyTiming, Why: "first", Token: 5, Items: []int{7, 8}, Again: []int{7}}},
+	Alive{Call: TestCall{Phase: PhaseBuild}, Token: 5},
 }
 
 func TestEveryBodyComesBackAsItWent(t *testing.T) {
@@ -94,8 +96,6 @@ func decodeAny(f Frame) (Body, error) {
 		return anyOf[Resume](f)
 	case KindRequest:
 		return anyOf[Request](f)
-	case KindAlive:
-		return anyOf[Alive](f)
 	case KindHello:
 		return anyOf[Hello](f)
 	case KindJob:
@@ -120,6 +120,8 @@ func decodeAny(f Frame) (Body, error) {
 		return anyOf[Artifacts](f)
 	case KindPaused:
 		return anyOf[Paused](f)
+	case KindAlive:
+		return anyOf[Alive](f)
 	case KindResumed:
 		return anyOf[Resumed](f)
 	default:
