@@ -228,22 +228,28 @@ func (s *Scheduler) sweepBook(b *testBook, now time.Time, open bool) error {
 	return nil
 }
 
-// former finds a call in the build whose failed jobs this one retries; nil where there is none.
+// formerCall finds a call in the build whose failed jobs this one retries, or in the one that that build retried so, where
+// it did not come to the call; nil where there is none.
 func (s *Scheduler) formerCall(b *Build, id string) (*testCall, error) {
-	t, err := s.Trigger(b.Trigger)
-	if err != nil || t.Kind != KindRetry {
-		return nil, nil // without its trigger nothing is taken over
+	for {
+		t, err := s.Trigger(b.Trigger)
+		if err != nil {
+			return nil, nil // without its trigger nothing is taken over
+		}
+		old, results, ok := s.predecessor(&t)
+		if !ok || !results {
+			return nil, nil
+		}
+		var calls map[string]*testCall
+		err = s.db.View(func(tx *bbolt.Tx) (err error) {
+			calls, err = loadTests(tx, buildKey(old.Project, old.Number), time.Now())
+			return err
+		})
+		if calls[id] != nil || err != nil {
+			return calls[id], err
+		}
+		b = &old
 	}
-	old, results, ok := s.predecessor(&t)
-	if !ok || !results {
-		return nil, nil
-	}
-	var calls map[string]*testCall
-	err = s.db.View(func(tx *bbolt.Tx) (err error) {
-		calls, err = loadTests(tx, buildKey(old.Project, old.Number), time.Now())
-		return err
-	})
-	return calls[id], err
 }
 
 // rerun are the shards of a retry that run again.

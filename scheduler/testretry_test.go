@@ -52,7 +52,10 @@ func TestARetryGivesAShardWhatItHad(t *testing.T) {
 			if last[0].Fails || !last[1].Fails {
 				t.Fatalf("the call fails so: %+v", last)
 			}
-			retried(t, s, b.ID())
+			first := retried(t, s, b.ID())
+			early := startShards(t, s, 1)
+			early[0].end(s, red) // before it came to its tests
+			retried(t, s, first.ID())
 			again := startShards(t, s, 1)
 			again[0].join(strategy, suite(40))
 			var got []int

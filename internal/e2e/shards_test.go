@@ -163,3 +163,28 @@ func TestTheTestsOfALostContainerGoToOthers(t *testing.T) {
 	}
 	d.assertClean()
 }
+
+func TestTheNumberOfShardsFollowsTheTests(t *testing.T) {
+	t.Parallel()
+	files := suiteFiles(10, "queue", 0.2, -1)
+	files["buildspec.yml"] += "  shards: auto\n"
+	git := newGitServer(t)
+	repo, url, commit := git.repo("auto", files)
+	d := newDaemon(t, "slots: 6\n", project("auto", url))
+	b := d.ended(d.push(url, commit), "SUCCEEDED")
+	if len(b.Jobs) != 4 || !strings.Contains(b.Note, "no build of this project has told yet") {
+		t.Errorf("the first build has %d shards: %s; want 4, as parallelism says", len(b.Jobs), b.Note)
+	}
+	if err := repo.Write("buildspec.yml", strings.Replace(files["buildspec.yml"], "auto", "{target: 1s}", 1)); err != nil {
+		t.Fatal(err)
+	}
+	commit, err := repo.Commit(t.Context(), "have a wish")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = d.ended(d.push(url, commit), "SUCCEEDED")
+	if want := fmt.Sprintf("%d shards: ", len(b.Jobs)); !strings.HasPrefix(b.Note, want) || !strings.Contains(b.Note, "1s") {
+		t.Errorf("the second build has %d shards: %s", len(b.Jobs), b.Note)
+	}
+	d.assertEachOnce(b, 10)
+}
