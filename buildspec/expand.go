@@ -18,6 +18,7 @@ type planner struct {
 	broken  bool            // one of them cannot be built
 	size    int             // of the plan so far, in bytes
 	total   int             // jobs that a matrix makes
+	note    string          // why there are so many shards
 }
 
 // base is what the jobs of one file have in common.
@@ -41,6 +42,7 @@ func (s *Spec) Plan(opts Options) (*Plan, error) {
 		plan.FastFail = b.FastFail
 	}
 	plan.Batch, plan.Jobs = p.jobs()
+	plan.Note = p.note
 	if !p.failed() && !p.broken {
 		p.checkSize(len(plan.Jobs))
 	}
@@ -87,21 +89,22 @@ func (p *planner) single() []Job {
 // shards makes the jobs of a fanout. Their identifiers count from 1, because CodeBuild's report groups carry them
 // for people to read; Shard counts from 0, because programs do.
 func (p *planner) shards(f *Fanout) []Job {
-	if most := p.opts.MaxJobs; most > 0 && f.Parallelism > most {
-		p.fail(f.at, complaint{
-			message: fmt.Sprintf("parallelism is %d, and this project may run %d jobs in one build", f.Parallelism, most),
-			hint:    fmt.Sprintf("write parallelism: %d, or raise limits.jobs of the project", most),
+	count, at, what := p.countShards(f)
+	if most := p.opts.MaxJobs; most > 0 && count > most {
+		p.fail(at, complaint{
+			message: fmt.Sprintf("%s is %d, and this project may run %d jobs in one build", what, count, most),
+			hint:    fmt.Sprintf("write %s: %d, or raise limits.jobs of the project", what, most),
 		})
 		return nil
 	}
 	own := p.base()
-	jobs := make([]Job, f.Parallelism)
+	jobs := make([]Job, count)
 	for i := range jobs {
 		j := own.job
 		j.ID = "BuildFanoutShard" + strconv.Itoa(i+1)
 		j.Identifier = j.ID
-		j.Name = fmt.Sprintf("shard %d/%d", i+1, f.Parallelism)
-		j.Shard, j.Shards = i, f.Parallelism
+		j.Name = fmt.Sprintf("shard %d/%d", i+1, count)
+		j.Shard, j.Shards = i, count
 		j.IgnoreFailure = f.IgnoreFailure
 		jobs[i] = j
 	}
@@ -168,7 +171,7 @@ func baseOf(s *Spec, image string) base {
 		Env: s.Env.Variables, Parameters: s.Env.Parameters, Secrets: s.Env.Secrets,
 		Exported: s.Env.Exported, GitCredentials: s.Env.GitCredentials,
 		Phases: s.Phases, Reports: s.Reports, Artifacts: s.Artifacts, Secondary: s.Secondary, Cache: s.Cache,
-		Services: s.Services,
+		Services: s.Services, Sharding: s.Sharding,
 	}
 	return base{job: j, size: j.size(), ok: true}
 }

@@ -69,6 +69,7 @@ func (c *checker) together(n *node) {
 		c.withoutPhases(n)
 	}
 	c.variableTwice()
+	c.withoutFanout()
 	for i := range c.spec.Phases {
 		p := &c.spec.Phases[i]
 		if p.RunAs == "" {

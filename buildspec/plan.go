@@ -1,5 +1,7 @@
 package buildspec
 
+import "time"
+
 // MaxJobs bounds the jobs of one build. Each of them is a row of the state. A project may set a lower bound by
 // Options.MaxJobs.
 const MaxJobs = 10_000
@@ -8,6 +10,10 @@ const MaxJobs = 10_000
 type Options struct {
 	Image   string // the project's image, for a buildspec that names none
 	MaxJobs int    // 0: no bound but the language's own, MaxJobs
+
+	// Shards chooses the number of shards from what is known of the project's tests, and says why. It gives 0 where
+	// nothing is known. nil: there is no such knowledge here.
+	Shards func(target time.Duration, most int) (n int, why string) `json:"-"`
 
 	// Read returns another file of the same commit, for batch entries that name one. nil: such files are not looked
 	// at, and their jobs have no phases. Its error is told at the entry that names the file.
@@ -19,6 +25,7 @@ type Plan struct {
 	Batch    string    `json:"batch,omitempty"`    // "graph", "list", "matrix" or "fanout"; "" for a plain build
 	FastFail bool      `json:"fastFail,omitempty"` // stop the others at the first job that fails
 	Jobs     []Job     `json:"jobs"`               // at least one
+	Note     string    `json:"note,omitempty"`     // why there are so many shards
 	Warnings []Problem `json:"warnings,omitempty"`
 }
 
@@ -54,6 +61,7 @@ type Job struct {
 
 	Shard         int      `json:"shard,omitempty"`         // from 0
 	Shards        int      `json:"shards,omitempty"`        // 0 or 1: not sharded
+	Sharding      string   `json:"sharding,omitempty"`      // how codebuild-tests-run divides the tests; "": as it is told
 	DependsOn     []string `json:"dependsOn,omitempty"`     // ids of jobs that must succeed before this one starts
 	IgnoreFailure bool     `json:"ignoreFailure,omitempty"` // the build can succeed although this job failed
 }

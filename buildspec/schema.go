@@ -135,6 +135,12 @@ func inAnyCase(words ...string) shape {
 	}
 }
 
+// shardsValue is a number, the word auto, or a mapping.
+func shardsValue() map[string]any {
+	all := append(wholeNumber(1, MaxParallelism)()["anyOf"].([]any), map[string]any{"type": "string", "pattern": anyCase("auto")})
+	return map[string]any{"anyOf": append(all, block(&shardsSection)())}
+}
+
 // wholeNumber is a whole number, as such or as a text.
 func wholeNumber(least, most int) shape {
 	return func() map[string]any {

@@ -25,7 +25,11 @@ var serviceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 // runner is the block of extensions, x-runner.
 func (c *checker) runner(e entry) {
 	if n, ok := c.block(e, runnerSection.name); ok {
-		c.section(runnerSection, n, map[string]func(entry){"services": c.services})
+		c.section(runnerSection, n, map[string]func(entry){
+			"services": c.services,
+			"sharding": func(e entry) { c.spec.Sharding = c.sharding(e, runnerSection.path(e.key)) },
+			"shards":   func(e entry) { c.spec.Shards = c.shards(e, runnerSection.path(e.key)) },
+		})
 	}
 }
 

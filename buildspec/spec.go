@@ -1,5 +1,7 @@
 package buildspec
 
+import "time"
+
 // Spec is a buildspec that was read and checked. Plan makes jobs of it.
 type Spec struct {
 	File      string // as Parse was told
@@ -14,6 +16,8 @@ type Spec struct {
 	Cache     *Cache      // nil: nothing is cached
 	Batch     *Batch      // nil: one job
 	Services  []Service   // x-runner.services
+	Sharding  string      // x-runner.sharding; "" is what codebuild-tests-run is told
+	Shards    *Shards     // x-runner.shards; nil: batch.build-fanout.parallelism
 	Warnings  []Problem   // in the order of the text
 
 	src      *source // for the places of what only Plan can judge
@@ -97,6 +101,14 @@ type Fanout struct {
 	IgnoreFailure bool
 
 	at mark // of parallelism
+}
+
+// Shards is how many jobs a fanout has, instead of its parallelism.
+type Shards struct {
+	Count  int           // 1 to MaxParallelism; 0 is auto
+	Target time.Duration // how long the tests may take; 0: as long as more shards are not worth it
+
+	at mark
 }
 
 // Var is one environment variable. Its value is literal: nothing in it is expanded.

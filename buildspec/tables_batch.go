@@ -63,8 +63,12 @@ var (
 	runnerSection = section{name: "x-runner", keys: []key{
 		{name: "services", about: "Containers beside each job, which it reaches by their names.", value: byName(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`, block(&serviceSection))},
 		{name: "images", refused: true, hint: "build images with docker build in a privileged job"},
-		{name: "shards", refused: true, hint: "write batch: with build-fanout: and parallelism:"},
-		{name: "sharding", refused: true, hint: "name the strategy to codebuild-tests-run: --sharding-strategy stability"},
+		{name: "shards", about: "How many jobs share the tests, instead of parallelism: a number, or auto.", value: shardsValue},
+		{name: "sharding", about: "How codebuild-tests-run divides the tests, instead of its own option.", value: inAnyCase(shardings...)},
+	}}
+	shardsSection = section{name: "x-runner.shards", keys: []key{
+		{name: "auto", about: "Whether the number is chosen from what is known of the tests.", value: yesNo},
+		{name: "target", about: "How long the tests may take: 5m, 90s, or seconds. Without it, as many as are worth it.", value: anyText},
 	}}
 	serviceSection = section{name: "x-runner.services.<name>", must: []string{"image"}, keys: []key{
 		{name: "image", about: "The image of the service.", value: anyText},
@@ -90,7 +94,7 @@ func allSections() []section {
 		reportSection, artifactsSection, secondarySection, cacheSection,
 		batchSection, graphEntry, listEntry, entryEnvSection,
 		matrixSection, staticSection, dynamicSection, axesSection, fanoutSection,
-		runnerSection, serviceSection, healthSection,
+		runnerSection, shardsSection, serviceSection, healthSection,
 	}
 }
 

@@ -34,6 +34,7 @@ type Build struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	Seconds  float64   `json:"seconds"` // from created to ended, or to now
 	Warnings []string  `json:"warnings,omitempty"`
+	Note     string    `json:"note,omitempty"` // why there are so many shards
 	Phases   []Phase   `json:"phases,omitempty"`
 	Jobs     []Job     `json:"jobs,omitempty"` // only where one build is asked for
 }

@@ -142,6 +142,23 @@ func (p *puppet) obey(line string) error {
 		return p.ask(wire.Request{ID: uint64(len(p.said) + 1), Cache: &wire.CacheRequest{Key: arg(1), Fallback: words[min(2, len(words)):], Paths: "p"}})
 	case "runtime":
 		return p.ask(wire.Request{ID: uint64(len(p.said) + 1), Runtimes: &wire.RuntimesRequest{File: []byte("table"), Want: []wire.Var{{Name: arg(1), Value: arg(2)}}}})
+	case "join": // strategy, names apart by commas
+		list := strings.Split(arg(2), ",")
+		name := filepath.Join(p.spool, wire.TestListFile(0))
+		if _, err := os.Lstat(name); err != nil {
+			if err := os.WriteFile(name, []byte(strings.Join(list, "\n")+"\n"), 0o600); err != nil {
+				return err
+			}
+		}
+		return p.askTests(wire.TestsRequest{Join: &wire.TestsJoin{Strategy: arg(1), Names: len(list)}})
+	case "list":
+		return os.WriteFile(filepath.Join(p.spool, wire.TestListFile(0)), []byte(strings.ReplaceAll(arg(1), "%FF", "\xff")), 0o600)
+	case "take":
+		return p.askTests(wire.TestsRequest{Take: &wire.TestsTake{Request: 7}})
+	case "done":
+		return p.askTests(wire.TestsRequest{Done: &wire.TestsDone{Token: 5, Exit: 1, Results: []wire.TestResult{{Item: 1, Outcome: "failed"}}}})
+	case "alive":
+		return p.out.Send(0, wire.Alive{Call: wire.TestCall{Phase: wire.PhaseBuild}, Token: 5})
 	case "nonsense":
 		return p.ask(wire.Request{ID: uint64(len(p.said) + 1)})
 	case "wait": // for the next daemon, and not for an answer
@@ -188,6 +205,11 @@ func (p *puppet) obey(line string) error {
 	return nil
 }
 
+func (p *puppet) askTests(r wire.TestsRequest) error {
+	r.Call = wire.TestCall{Phase: wire.PhaseBuild}
+	return p.ask(wire.Request{ID: uint64(len(p.said) + 1), Tests: &r})
+}
+
 func (p *puppet) ask(r wire.Request) error {
 	p.pending = &r
 	if err := p.out.Send(0, r); err != nil {
@@ -210,6 +232,8 @@ func (p *puppet) answered() error {
 	switch {
 	case a.Error != "":
 		return p.print("error: %s", a.Error)
+	case a.Tests != nil:
+		return p.print("tests: %+v", *a.Tests)
 	case a.Runtimes != nil:
 		return p.print("runtimes: %+v", a.Runtimes.Selected)
 	case a.Cache.Hit:

@@ -9,8 +9,8 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// Bounds on what one attempt may ask. An agent asks for its runtimes and for its cache; a job that writes frames of
-// its own could go on without end.
+// Bounds on what one attempt may ask, besides its tests. An agent asks for its runtimes and for its cache; a job that
+// writes frames of its own could go on without end.
 const (
 	maxRequests = 64
 	maxRestores = 8
@@ -42,12 +42,13 @@ func (r *requests) close() {
 
 // take begins to answer a request, unless it is being answered already.
 func (r *requests) take(q wire.Request) error {
-	if r.taken[q.ID] || len(r.s.asked) > maxRequests {
+	if r.taken[q.ID] {
 		return nil
 	}
-	r.s.asked[q.ID] = true
-	if len(r.s.asked) > maxRequests {
-		return r.p.send(wire.Answer{ID: q.ID, Error: fmt.Sprintf("this job has asked the daemon %d times, which is more than any agent does; nothing more is answered", maxRequests)})
+	if counted, most := r.s.count(q); counted > most+1 {
+		return nil
+	} else if counted > most {
+		return r.p.send(wire.Answer{ID: q.ID, Error: fmt.Sprintf("this job has asked the daemon %d times, which is more than any agent does; nothing more is answered", most)})
 	}
 	r.taken[q.ID] = true
 	if r.working() {
@@ -68,6 +69,20 @@ func (r *requests) take(q wire.Request) error {
 	return nil
 }
 
+// count counts what a job asks, each thing once however often it is asked again, and tells how often it may. What tests
+// ask is counted apart: that is a question or two a batch.
+func (s *session) count(q wire.Request) (counted, most int) {
+	if q.Tests != nil {
+		s.tests.requests++
+		return s.tests.requests, maxTestRequests
+	}
+	if len(s.asked) <= maxRequests {
+		s.asked[q.ID] = true
+		return len(s.asked), maxRequests
+	}
+	return len(s.asked) + 1, maxRequests
+}
+
 func (r *requests) working() bool {
 	if r.busy == nil {
 		return false
@@ -85,10 +100,12 @@ func (s *session) answer(ctx context.Context, q wire.Request) wire.Answer {
 	a := wire.Answer{ID: q.ID}
 	var err error
 	switch {
-	case q.Cache != nil && q.Runtimes == nil:
+	case q.Cache != nil && q.Runtimes == nil && q.Tests == nil:
 		a.Cache, err = s.restore(ctx, *q.Cache)
-	case q.Runtimes != nil && q.Cache == nil:
+	case q.Runtimes != nil && q.Cache == nil && q.Tests == nil:
 		a.Runtimes, err = s.runtimes(ctx, *q.Runtimes)
+	case q.Tests != nil && q.Cache == nil && q.Runtimes == nil:
+		a.Tests, err = s.testsFor(ctx, *q.Tests)
 	default:
 		err = fmt.Errorf("the request asks for nothing that this daemon knows; use releases of agent and daemon that belong together")
 	}

@@ -28,6 +28,7 @@ type session struct {
 	asked    map[uint64]bool // ids of what the agent asked
 	restores int             // caches that the job was given
 	asks     *requests       // of the connection
+	tests    asked           // about tests
 	resume   *wire.Resume    // a request to go on, until the agent did
 	ours     bool            // the result is our judgement, which the agent did not know of
 	decided  bool            // the result stands, whatever becomes of the context
@@ -222,6 +223,10 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 	}
 	if !p.welcomed {
 		// Still on its way to whoever was attached before us. The agent sends all that we lack after its welcome.
+		return nil, nil
+	}
+	if f.Kind == wire.KindAlive {
+		s.alive(f)
 		return nil, nil
 	}
 	if f.Kind == wire.KindRequest {

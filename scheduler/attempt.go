@@ -54,11 +54,12 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 	}
 	limits := s.limitsFor(ctx, lim, pj, a.Engine)
 	return runner.Attempt{
-		ID: fmt.Sprintf("%s/%s@%d", b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent,
+		ID: workerID(b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent,
 		Image: b.Images[pj.Image], Job: job,
 		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules, Stranger: b.Fork},
 		Limits: limits, Log: a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: e.stop, Resume: e.resume,
 		Privileged: job.Privileged, Services: services(b, pj, limits), Cache: cacheScope(b, &t),
+		Tests: s.testsOf(l),
 	}, nil
 }
 

@@ -51,7 +51,8 @@ func (st *State) Sandboxes() (ids map[string]bool, err error) {
 //  3. a project's newest number is not below any of its builds';
 //  4. an ended build has only ended jobs, an open one with a plan has an open job, and as many as it counts;
 //  5. exactly the leased jobs have an attempt in progress, and each of these has its sandbox row;
-//  6. pending triggers exist and are pending, deliveries name triggers that exist.
+//  6. the test queues of every build can be read, and keep their own invariants;
+//  7. pending triggers exist and are pending, deliveries name triggers that exist.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -99,6 +100,7 @@ func checkBuilds(tx *bbolt.Tx, report func(string)) error {
 		if lastNumber(tx, b.Project) < b.Number {
 			report(fmt.Sprintf("state.db: build %s is above its project's newest number", b.ID()))
 		}
+		checkTests(tx, key, b, report)
 		return checkJobs(tx, key, b, report)
 	})
 }

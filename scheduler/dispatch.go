@@ -28,6 +28,7 @@ func (s *Scheduler) dispatchLoop(ctx context.Context) {
 		case <-s.runKick:
 		case <-tick.C:
 			s.sweepQueue(time.Now())
+			s.sweepTests(time.Now())
 		}
 	}
 }

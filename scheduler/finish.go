@@ -61,6 +61,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		default:
 		}
 		s.mu.Unlock()
+		s.attemptsEnded(e.build)
 	} else {
 		s.apply(e.build, after)
 	}

@@ -128,7 +128,7 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 	}
 	var trouble error // of the mirror, which is nobody's buildspec's
 	most := int(min(s.limitsOf(p).Jobs, buildspec.MaxJobs))
-	plan, err := spec.Plan(buildspec.Options{Image: p.Image, MaxJobs: most, Read: func(path string) ([]byte, error) {
+	plan, err := spec.Plan(buildspec.Options{Image: p.Image, MaxJobs: most, Shards: s.chooseShards(p), Read: func(path string) ([]byte, error) {
 		data, err := s.source.ReadFile(ctx, remote.URL, b.Commit, path, maxBuildspec)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && sourceFailure(err).status == Fault {
 			trouble = err
@@ -149,7 +149,7 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 			return &planFailure{Failed, "no_image", fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, name)}
 		}
 	}
-	b.Plan, b.Warnings = plan, planWarnings(plan)
+	b.Plan, b.Warnings, b.Note = plan, planWarnings(plan), plan.Note
 	return nil
 }
 

@@ -121,7 +121,8 @@ type Build struct {
 	Plan     *buildspec.Plan         `json:"plan,omitempty"`
 	Images   map[string]runner.Image `json:"images,omitempty"` // by reference as written
 	Warnings []string                `json:"warnings,omitempty"`
-	Phases   []Phase                 `json:"phases"` // SUBMITTED, QUEUED and DOWNLOAD_SOURCE of the build as a whole
+	Note     string                  `json:"note,omitempty"` // why there are so many shards
+	Phases   []Phase                 `json:"phases"`         // SUBMITTED, QUEUED and DOWNLOAD_SOURCE of the build as a whole
 
 	Created   time.Time `json:"created"`
 	Started   time.Time `json:"started,omitzero"`

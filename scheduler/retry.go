@@ -79,7 +79,7 @@ func (s *Scheduler) takeOver(t *Trigger, b *Build) ([]Job, bool) {
 	if !ok {
 		return nil, false
 	}
-	b.Plan, b.Images, b.Warnings = old.Plan, old.Images, planWarnings(old.Plan)
+	b.Plan, b.Images, b.Warnings, b.Note = old.Plan, old.Images, planWarnings(old.Plan), old.Plan.Note
 	jobs := newJobs(b)
 	if !results {
 		return jobs, true

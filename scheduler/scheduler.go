@@ -29,6 +29,7 @@ type Scheduler struct {
 	runner *runner.Runner
 	source *source.Store
 	vault  Vault
+	tests  testBooks
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    map[string]*entry

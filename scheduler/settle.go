@@ -283,6 +283,11 @@ func (s *Scheduler) apply(build string, after *aftermath) {
 	if after == nil {
 		return
 	}
+	s.follow(build, after)
+	s.attemptsEnded(build)
+}
+
+func (s *Scheduler) follow(build string, after *aftermath) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range after.ended {

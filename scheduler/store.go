@@ -33,11 +33,13 @@ var (
 	bucketJobs       = []byte("jobs")       // project NUL number NUL index → Job
 	bucketSandboxes  = []byte("sandboxes")  // sandbox id → sandboxRow
 	bucketTokens     = []byte("tokens")     // its sequence numbers fencing tokens and sandboxes
+	bucketTestQueues = []byte("testqueues") // project NUL number NUL call, row number → testHead, then what happened
+	bucketTestTimes  = []byte("testtimes")  // project NUL test → testTime
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
-	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens,
+	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
 }
 
 // Errors of this package, always wrapped with a sentence.

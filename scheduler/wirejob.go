@@ -14,7 +14,7 @@ func wireJob(j *buildspec.Job) wire.Job {
 	out := wire.Job{
 		Version: j.Version, Shell: j.Shell, Shard: wire.Shard{Index: j.Shard, Count: j.Shards},
 		Exported: j.Exported, Artifacts: wireArtifact(j.Artifacts), Cache: wireCache(j.Cache),
-		Buildspec: j.Buildspec, Debug: j.DebugSession,
+		Buildspec: j.Buildspec, Debug: j.DebugSession, Sharding: j.Sharding,
 	}
 	for _, p := range j.Phases {
 		out.Phases = append(out.Phases, wirePhase(&p))

@@ -102,6 +102,9 @@ func causes(o *Output, b client.Build) []string {
 	for _, w := range b.Warnings {
 		lines = append(lines, warning(w))
 	}
+	if b.Note != "" {
+		lines = append(lines, "note: "+b.Note)
+	}
 	return lines
 }
 

@@ -78,10 +78,11 @@ type Alive struct {
 // AliveEvery is how many seconds lie between signs of life.
 const AliveEvery = 10
 
-// MaxTests bounds the items of one call, MaxTestList the bytes of its list.
+// MaxTests bounds the items of one call, MaxTestList the bytes of its list, and MaxTestLists the lists of a job.
 const (
-	MaxTests    = 100_000
-	MaxTestList = 16 << 20
+	MaxTests     = 100_000
+	MaxTestList  = 16 << 20
+	MaxTestLists = 1_000
 )
 
 // TestListFile names the file of a job's n-th list, from 0.

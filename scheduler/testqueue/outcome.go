@@ -37,7 +37,8 @@ type Result struct {
 
 // Completion is a worker's answer for a batch. Items that Results leaves out have Outcome, and what is left of Took is
 // divided among them as their expected durations are; so a worker that knows nothing but its command's exit status
-// fills in two fields.
+// fills in two fields. A batch that failed although each of its items is said to have passed has failed for all of
+// them: nobody knows for which.
 type Completion struct {
 	Outcome Outcome       // of items that are not in Results
 	Took    time.Duration // of the whole batch, from start to end of its command
@@ -87,6 +88,7 @@ type ItemResult struct {
 	Outcome Outcome // empty when it has not ended
 	Took    time.Duration
 	Worker  string // whose answer counted; empty when none did
+	Shard   int    // of Worker
 	Token   uint64 // of the batch that it was counted from
 	Fails   int    // tries that failed
 	Losses  int    // tries whose worker was lost
@@ -98,7 +100,7 @@ func (q *Queue) Results() []ItemResult {
 	for i, it := range q.items {
 		out[i] = ItemResult{Name: it.name, Outcome: it.outcome, Took: it.took, Fails: it.fails, Losses: it.losses}
 		if b := q.batches[it.token]; it.state == ended && b != nil {
-			out[i].Worker, out[i].Token = b.worker, it.token
+			out[i].Worker, out[i].Shard, out[i].Token = b.worker, q.workers[b.worker].shard, it.token
 		}
 	}
 	return out

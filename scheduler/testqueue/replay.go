@@ -68,6 +68,31 @@ func Replay(opts Options, old *Queue, shards []int, now time.Time) (*Queue, erro
 	return Open(opts, now, Event{Kind: kindList, At: now.UnixMilli(), Worker: old.first, List: list})
 }
 
+// Repeat makes the queue of one shard that begins again after old has ended: it is given what it was given in old, in the
+// same batches, and all else is kept, whatever became of it. What no worker ended well enough to answer stays lost.
+func Repeat(opts Options, old *Queue, shard int, now time.Time) (*Queue, error) {
+	if !old.Ended() {
+		return nil, errors.New("a shard's tests can begin again only when all tests have ended once")
+	}
+	list := &List{Names: old.names(old.all()), Micros: make([]int64, len(old.items))}
+	again := make(map[int]bool)
+	for _, share := range old.Assignment() {
+		if share.Shard == shard {
+			list.Plan = []Share{share}
+			for _, i := range slices.Concat(share.Batches...) {
+				again[i] = true
+			}
+		}
+	}
+	for i, it := range old.items {
+		list.Micros[i] = max(it.took.Microseconds(), 1)
+		if c, _ := letter(it.outcome); !again[i] {
+			list.Kept, list.Result = append(list.Kept, i), list.Result+string(c)
+		}
+	}
+	return Open(opts, now, Event{Kind: kindList, At: now.UnixMilli(), Worker: old.first, List: list})
+}
+
 // all item numbers.
 func (q *Queue) all() []int {
 	all := make([]int, len(q.items))

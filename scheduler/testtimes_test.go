@@ -1,0 +1,106 @@
+package scheduler
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/runner/wire"
+)
+
+func TestTimesAreLearned(t *testing.T) {
+	s := open(t, statePath(t))
+	queued(t, s, fanout(2, false))
+	shards := startShards(t, s, 2)
+	for _, sh := range shards {
+		sh.join(wire.StrategyQueue, suite(20))
+	}
+	work(t, shards)
+	for _, sh := range shards {
+		sh.end(s, green)
+	}
+	s.sweepTests(time.Now())
+	if n := len(s.tests.all()); n != 0 {
+		t.Errorf("%d builds' queues stay in memory", n)
+	}
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		known := timesOf(tx, "api", suite(20))
+		if len(known) != 20 || known["test/004.sh"] != 50*time.Millisecond {
+			t.Errorf("known are %v", known)
+		}
+		return nil
+	})
+	queued(t, s, fanout(2, false))
+	first := startShards(t, s, 1)[0]
+	first.join(wire.StrategyTiming, suite(20))
+	if got := first.take(); got.Items[0] != 19 {
+		t.Errorf("the longest test does not go first: %v", got.Items)
+	}
+}
+
+func TestAStrangersBuildTeachesNothing(t *testing.T) {
+	s := open(t, statePath(t))
+	queued(t, s, fanout(2, false))
+	shards := startShards(t, s, 2)
+	for _, sh := range shards {
+		sh.lease.build.Fork = true
+		sh.join(wire.StrategyQueue, suite(4))
+	}
+	work(t, shards)
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		if known := timesOf(tx, "api", suite(4)); len(known) != 0 {
+			t.Errorf("known are %v", known)
+		}
+		return nil
+	})
+}
+
+func TestTimesAreBounded(t *testing.T) {
+	s := open(t, statePath(t))
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		for build := 1; build <= 3; build++ {
+			name := fmt.Sprintf("of build %d", build)
+			if err := learnTimes(tx, "api", build, []testSample{{name, time.Second, 1}, {"always", time.Second, 1}}); err != nil {
+				return err
+			}
+		}
+		if err := learnTimes(tx, "apis", 1, []testSample{{"other", time.Second, 1}}); err != nil {
+			return err
+		}
+		return trimTimes(tx, "api", 2)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		known, _ := suiteOf(tx, "api")
+		if got := slices.Sorted(maps.Keys(known)); !slices.Equal(got, []string{"always", "of build 3"}) {
+			t.Errorf("kept are %q", got)
+		}
+		if known, _ := suiteOf(tx, "apis"); len(known) != 1 {
+			t.Error("another project lost what it knew")
+		}
+		return nil
+	})
+}
+
+func TestAnAverageFollowsAChange(t *testing.T) {
+	var at testTime
+	for range 20 {
+		at = at.with(testSample{"a", time.Second, 1}, 1)
+	}
+	for range 5 {
+		at = at.with(testSample{"a", 3 * time.Second, 1}, 2)
+	}
+	if got := at.took(); got < 2500*time.Millisecond || got > 3*time.Second {
+		t.Errorf("after five builds of 3 s the average is %s", got)
+	}
+	before := at.took()
+	if at = at.with(testSample{"a", 100 * time.Second, 0.25}, 3); at.took()-before > 10*time.Second {
+		t.Errorf("a sample of little weight moved it from %s to %s", before, at.took())
+	}
+}
