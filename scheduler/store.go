@@ -33,11 +33,12 @@ var (
 	bucketJobs       = []byte("jobs")       // project NUL number NUL index → Job
 	bucketSandboxes  = []byte("sandboxes")  // sandbox id → sandboxRow
 	bucketTokens     = []byte("tokens")     // its sequence numbers fencing tokens and sandboxes
+	bucketReports    = []byte("reports")    // sequence → dueReports
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
-	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens,
+	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketReports,
 }
 
 // Errors of this package, always wrapped with a sentence.
