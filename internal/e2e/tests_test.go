@@ -133,3 +133,17 @@ func TestADaemonThatDiesStillReadsTheReports(t *testing.T) {
 		t.Errorf("the tests came to %+v, want 9, each once", got)
 	}
 }
+
+// tests compares what the tests of a vector's build came to.
+func (j *judge) tests(rest string) string {
+	t := j.d.settled(j.b).Tests
+	return differs(fmt.Sprintf("%d %d %d %d", t.Passed, t.Failed+t.Error, t.Skipped, t.Flaky), rest)
+}
+
+func (j *judge) coverage(rest string) string {
+	c := j.d.settled(j.b).Tests.Coverage
+	if c == nil {
+		return "its reports tell of no coverage"
+	}
+	return differs(fmt.Sprintf("%d %d", c.CoveredLines, c.Lines), rest)
+}
