@@ -7,10 +7,10 @@ import (
 )
 
 // reportFormats are those of tests, then those of coverage. LCOV is on CodeBuild's page about coverage, though not on
-// its page about buildspecs.
+// its page about buildspecs. GOTESTJSON, TAP and GOCOVER are ours.
 var reportFormats = []string{
 	"JUNITXML", "CUCUMBERJSON", "NUNITXML", "NUNIT3XML", "TESTNGXML", "VISUALSTUDIOTRX",
-	"CLOVERXML", "COBERTURAXML", "JACOCOXML", "SIMPLECOV", "LCOV",
+	"GOTESTJSON", "TAP", "CLOVERXML", "COBERTURAXML", "JACOCOXML", "SIMPLECOV", "LCOV", "GOCOVER",
 }
 
 // mostGroups is CodeBuild's bound on report groups.
@@ -77,9 +77,16 @@ func (c *checker) reportFormat(e entry, what string) string {
 		return reportFormats[0]
 	}
 	for _, f := range reportFormats {
-		if strings.EqualFold(f, text) {
-			return f
+		if !strings.EqualFold(f, text) {
+			continue
 		}
+		if ourFormat(f) {
+			c.warn(e.value.at, complaint{
+				message: fmt.Sprintf("%s: %s is a format of Runner's own, which CodeBuild does not take", what, f),
+				hint:    "keep it if this file is only for Runner; otherwise leave the group out: such files are found without it",
+			})
+		}
+		return f
 	}
 	hint := "write one of " + strings.Join(reportFormats, ", ")
 	if near := nearFormat(text); near != "" {
@@ -90,6 +97,11 @@ func (c *checker) reportFormat(e entry, what string) string {
 		hint:    hint,
 	})
 	return ""
+}
+
+// ourFormat tells whether CodeBuild does not know a format.
+func ourFormat(format string) bool {
+	return format == "GOTESTJSON" || format == "TAP" || format == "GOCOVER"
 }
 
 // nearFormat is the format that a word means, "" if none is near: people leave the XML away.

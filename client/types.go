@@ -12,31 +12,32 @@ type Page[T any] struct {
 
 // Build is what the API shows of a build. Status and Phase are CodeBuild's words.
 type Build struct {
-	ID       string    `json:"id"` // "api#142"
-	Project  string    `json:"project"`
-	Number   int       `json:"number"`
-	Trigger  string    `json:"trigger"`
-	Kind     string    `json:"kind"` // push, tag, pull_request, submit, manual, retry
-	Status   string    `json:"status"`
-	Phase    string    `json:"phase"`
-	Reason   string    `json:"reason,omitempty"`
-	Message  string    `json:"message,omitempty"`
-	Commit   string    `json:"commit,omitempty"`
-	Tree     string    `json:"tree,omitempty"`
-	Ref      string    `json:"ref,omitempty"`
-	Title    string    `json:"title,omitempty"`
-	Author   string    `json:"author,omitempty"`
-	RetryOf  string    `json:"retryOf,omitempty"`
-	Trusted  bool      `json:"trusted"`
-	Fork     bool      `json:"fork,omitempty"` // of a commit that may be anybody's
-	Created  time.Time `json:"created"`
-	Started  time.Time `json:"started,omitzero"`
-	Ended    time.Time `json:"ended,omitzero"`
-	Seconds  float64   `json:"seconds"` // from created to ended, or to now
-	Warnings []string  `json:"warnings,omitempty"`
-	Note     string    `json:"note,omitempty"` // why there are so many shards
-	Phases   []Phase   `json:"phases,omitempty"`
-	Jobs     []Job     `json:"jobs,omitempty"` // only where one build is asked for
+	ID       string      `json:"id"` // "api#142"
+	Project  string      `json:"project"`
+	Number   int         `json:"number"`
+	Trigger  string      `json:"trigger"`
+	Kind     string      `json:"kind"` // push, tag, pull_request, submit, manual, retry
+	Status   string      `json:"status"`
+	Phase    string      `json:"phase"`
+	Reason   string      `json:"reason,omitempty"`
+	Message  string      `json:"message,omitempty"`
+	Commit   string      `json:"commit,omitempty"`
+	Tree     string      `json:"tree,omitempty"`
+	Ref      string      `json:"ref,omitempty"`
+	Title    string      `json:"title,omitempty"`
+	Author   string      `json:"author,omitempty"`
+	RetryOf  string      `json:"retryOf,omitempty"`
+	Trusted  bool        `json:"trusted"`
+	Fork     bool        `json:"fork,omitempty"` // of a commit that may be anybody's
+	Created  time.Time   `json:"created"`
+	Started  time.Time   `json:"started,omitzero"`
+	Ended    time.Time   `json:"ended,omitzero"`
+	Seconds  float64     `json:"seconds"` // from created to ended, or to now
+	Warnings []string    `json:"warnings,omitempty"`
+	Note     string      `json:"note,omitempty"` // why there are so many shards
+	Phases   []Phase     `json:"phases,omitempty"`
+	Tests    *BuildTests `json:"tests,omitempty"` // none before the first job that left reports has ended
+	Jobs     []Job       `json:"jobs,omitempty"`  // only where one build is asked for
 }
 
 // Job is one container's worth of a build; its newest attempt is spread over it.

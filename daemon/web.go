@@ -27,7 +27,7 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) *ht
 		vault = p.secrets
 	}
 	handler := server.New(server.Options{
-		Secrets: vault, Scheduler: p.scheduler, Artifacts: p.artifacts, Source: mirrors{p.source},
+		Secrets: vault, Scheduler: p.scheduler, Artifacts: p.artifacts, Source: mirrors{p.source}, Tests: p.tests,
 		Forges:       []forge.Forge{forge.GitHub{}},
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },

@@ -38,6 +38,9 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		}
 		now := time.Now()
 		endAttempt(a, res, now)
+		if err := dueOf(tx, e.build, e.index, a); err != nil {
+			return err
+		}
 		if again, pause = anotherAttempt(b, j, a, res); again {
 			j.State, j.Queued = JobQueued, now // the wait for its next slot begins now
 			return putJob(tx, key, e.index, j)
@@ -53,6 +56,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		return err
 	}
 	if again {
+		wake(s.reportsKick)
 		s.mu.Lock()
 		now := time.Now()
 		e.state, e.queued, e.notBefore = JobQueued, now, now.Add(pause)

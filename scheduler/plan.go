@@ -201,6 +201,9 @@ func (s *Scheduler) queueBuild(b Build, jobs []Job) error {
 		if err := putBuild(tx, &b); err != nil {
 			return err
 		}
+		if err := dueTaken(tx, b.ID(), jobs); err != nil {
+			return err
+		}
 		after, err = s.settle(tx, &b, now) // a retry may have taken over results that others depend on
 		return err
 	})

@@ -41,7 +41,7 @@ type Scheduler struct {
 	turn     uint64
 	started  bool
 
-	planKick, runKick chan struct{}
+	planKick, runKick, reportsKick chan struct{}
 	work              sync.WaitGroup
 }
 
@@ -66,7 +66,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		db: db, instance: instance, epoch: epoch, log: log,
 		queue: make(map[string]*entry), planning: make(map[string]*planning),
 		inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
-		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1),
+		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),
 	}
 	if err := s.Configure(cfg); err != nil {
 		return nil, errors.Join(err, db.Close())

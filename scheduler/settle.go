@@ -71,6 +71,9 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 		b.Status, b.Reason, b.Message = verdict(b, jobs)
 		b.Phase, b.EndedAt = phaseCompleted, now
 		closePhases(b.Phases, b.Status, now)
+		if err := dueEnd(tx, b.ID(), jobs); err != nil {
+			return nil, err
+		}
 	}
 	return after, putBuild(tx, b)
 }
@@ -280,6 +283,7 @@ func others(names []string, notStarted int) string {
 
 // apply makes the picture in memory follow what was committed.
 func (s *Scheduler) apply(build string, after *aftermath) {
+	wake(s.reportsKick)
 	if after == nil {
 		return
 	}

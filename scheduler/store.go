@@ -35,11 +35,13 @@ var (
 	bucketTokens     = []byte("tokens")     // its sequence numbers fencing tokens and sandboxes
 	bucketTestQueues = []byte("testqueues") // project NUL number NUL call, row number → testHead, then what happened
 	bucketTestTimes  = []byte("testtimes")  // project NUL test → testTime
+	bucketReports    = []byte("reports")    // sequence → dueReports
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
+	bucketReports,
 }
 
 // Errors of this package, always wrapped with a sentence.

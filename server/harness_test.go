@@ -19,6 +19,7 @@ import (
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/tests/history"
 )
 
 const testToken = "rt_TESTTESTTESTTESTTESTTEST"
@@ -34,6 +35,7 @@ type daemon struct {
 	handler *api
 	state   *staged
 	store   *artifacts.Store
+	tests   *history.Store
 	http    *http.Server
 }
 
@@ -67,6 +69,13 @@ func (d *daemon) start() {
 		d.t.Fatal(err)
 	}
 	d.opts.Artifacts = d.store
+	if d.tests == nil {
+		if d.tests, err = history.Open(filepath.Join(d.dir, "tests.db")); err != nil {
+			d.t.Fatal(err)
+		}
+		d.t.Cleanup(func() { d.tests.Close() })
+	}
+	d.opts.Tests = d.tests
 	d.handler = New(d.opts).(*api)
 	listener, err := net.Listen("tcp", d.addr)
 	if err != nil {

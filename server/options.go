@@ -26,6 +26,7 @@ type Scheduler interface {
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
+	ReportsDue(build string) (bool, error)
 
 	Projects() ([]scheduler.Project, error)
 	Project(name string) (scheduler.Project, error)
@@ -84,6 +85,7 @@ type Options struct {
 	Scheduler Scheduler
 	Artifacts Artifacts
 	Source    Source
+	Tests     Tests
 	Secrets   Secrets       // nil where none are kept, as in a daemon of one build
 	Forges    []forge.Forge // each gets a route /hooks/<name>
 	Tokens    []Token       // any of them opens every route; without one, none does

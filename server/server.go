@@ -63,6 +63,7 @@ func New(o Options) http.Handler {
 	a.routeBuilds()
 	a.routeLogs()
 	a.routeArtifacts()
+	a.routeTests()
 	a.routeCaches()
 	a.routeTriggers()
 	a.routeProjects()

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"slices"
-	"strings"
 )
 
 // Outcome is what one test came to in a build: the case that counts, and all that was told of it.
@@ -65,8 +64,7 @@ func suitesRan(parts []*Part) map[string][]Run {
 			if c.Build {
 				continue
 			}
-			module := c.Class[:max(0, strings.LastIndexByte(c.Class, '.'))]
-			for _, name := range [...]string{c.Suite, c.Class, module, c.File} {
+			for _, name := range c.CodeNames() {
 				if runs := ran[name]; name != "" && (len(runs) == 0 || runs[len(runs)-1] != p.Run) {
 					ran[name] = append(runs, p.Run)
 				}

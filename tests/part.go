@@ -44,7 +44,7 @@ func (p *Part) Case(c *Case) error {
 	}
 	at, seen := p.byID[id]
 	if seen && c.Unique {
-		p.again(&p.Cases[at], *c, id)
+		p.Cases[at].Again(*c)
 		return nil
 	}
 	for base := id; seen; _, seen = p.byID[id] {
@@ -55,17 +55,6 @@ func (p *Part) Case(c *Case) error {
 	p.Cases = append(p.Cases, *c)
 	p.Cases[len(p.Cases)-1].ID = id
 	return nil
-}
-
-// again replaces a case by a later try of it.
-func (p *Part) again(old *Case, c Case, id string) {
-	later := c.Tries
-	c.ID, c.Tries = id, old.Tries
-	c.AddTry(old.try())
-	for _, t := range later {
-		c.AddTry(t)
-	}
-	*old = c
 }
 
 // File takes a source file's coverage in. It never fails; the error fits it to a parser's sink.

@@ -11,8 +11,8 @@ import (
 )
 
 // chooseProject finds the project that a working tree belongs to: the one whose repository is the tree's remote, or
-// the only one there is.
-func chooseProject(ctx context.Context, c *client.Client, remote string) (string, error) {
+// the only one there is. The hint says how to name one.
+func chooseProject(ctx context.Context, c *client.Client, remote, hint string) (string, error) {
 	projects, err := c.Projects(ctx)
 	if err != nil {
 		return "", err
@@ -31,11 +31,11 @@ func chooseProject(ctx context.Context, c *client.Client, remote string) (string
 	case len(matching) == 1:
 		return matching[0], nil
 	case len(matching) > 1:
-		return "", hinted(fmt.Errorf("several projects build this repository: %s", strings.Join(matching, ", ")), "name one: runner submit --project %s", matching[0])
+		return "", hinted(fmt.Errorf("several projects build this repository: %s", strings.Join(matching, ", ")), "name one: "+hint, matching[0])
 	case len(all) == 1:
 		return all[0], nil
 	}
-	return "", hinted(fmt.Errorf("no project builds the remote of this repository; there are %s", strings.Join(all, ", ")), "name one: runner submit --project %s", all[0])
+	return "", hinted(fmt.Errorf("no project builds the remote of this repository; there are %s", strings.Join(all, ", ")), "name one: "+hint, all[0])
 }
 
 // sameRepository reduces an address to what is the same in all addresses of one repository: host and path. Thus

@@ -62,6 +62,9 @@ func (f *following) follow(ctx context.Context) error {
 	if err != nil {
 		fmt.Fprint(f.app.err, f.app.describe(err))
 	}
+	if b, err = f.client.Settled(ctx, b); err != nil {
+		return err
+	}
 	sets, err := f.client.Artifacts(ctx, f.build)
 	if err != nil {
 		return err
@@ -70,6 +73,7 @@ func (f *following) follow(ctx context.Context) error {
 		o := f.app.view()
 		o.Lines("")
 		terminal.Summary(o, b, sets)
+		f.app.tests(ctx, f.client, b)
 		if f.keep {
 			terminal.Next(o, b, sets)
 		}
@@ -80,6 +84,19 @@ func (f *following) follow(ctx context.Context) error {
 		}
 	}
 	return f.verdict(b, sets)
+}
+
+// tests shows what the tests of a build came to. That they cannot be read is told of, and changes nothing else.
+func (a *app) tests(ctx context.Context, c *client.Client, b client.Build) {
+	var failed []client.TestCase
+	if t := b.Tests; t != nil && t.Failed+t.Error+t.Flaky > 0 {
+		report, err := c.Tests(ctx, b.ID, client.TestOptions{Limit: terminal.ManyFailures})
+		if err != nil {
+			fmt.Fprint(a.err, a.describe(err))
+		}
+		failed = report.Items
+	}
+	terminal.Tests(a.view(), b, failed)
 }
 
 func (f *following) verdict(b client.Build, sets []client.ArtifactSet) error {

@@ -79,7 +79,7 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 		return err
 	}
 	if s.project == "" {
-		if s.project, err = chooseProject(send, c, tree.RemoteURL); err != nil {
+		if s.project, err = chooseProject(send, c, tree.RemoteURL, "runner submit --project %s"); err != nil {
 			return err
 		}
 	}

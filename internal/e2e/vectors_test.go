@@ -240,6 +240,8 @@ var verbs = map[string]func(j *judge, rest string) string{
 	"report":       (*judge).report,
 	"noreport":     (*judge).noReport,
 	"reportfiles":  (*judge).reportFiles,
+	"tests":        (*judge).tests,
+	"coverage":     (*judge).coverage,
 }
 
 func phaseStatus(phases []client.Phase, name string) string {

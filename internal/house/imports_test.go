@@ -26,6 +26,7 @@ var arrows = map[string]arrow{
 	"source":            {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
 	"tests":             {nil, "what tests came to is data: who ran them, and who asks, is known further up"},
 	"tests/parse":       {[]string{"tests", "runner/agent/sniff"}, "a hostile file to cases, by the one sniffer that the agent has too; it knows no build"},
+	"tests/history":     {[]string{"tests"}, "what is kept of tests is data, too: who parsed it, and which build is meant, is told from above"},
 	"secrets":           {nil, "sealed values and who may have them; which build asks is known further up"},
 	"config":            {[]string{"buildspec"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader"},
 	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
@@ -40,8 +41,8 @@ var arrows = map[string]arrow{
 
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
 	"scheduler":           {[]string{"scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire"}, "the HTTP face calls down; it makes no sandboxes"},
-	"daemon":              {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client"}, "it assembles the parts, so it knows them all, but no command"},
+	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history"}, "the HTTP face calls down; it makes no sandboxes"},
+	"daemon":              {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal"}, "flags in, calls out"},

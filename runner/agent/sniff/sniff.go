@@ -15,8 +15,10 @@ const Size = 16 << 10
 // Candidate tells whether a file may be a report, by its name.
 func Candidate(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".xml", ".trx", ".json", ".info", ".lcov":
+	case ".xml", ".trx", ".json", ".jsonl", ".ndjson", ".info", ".lcov", ".tap", ".out", ".coverprofile":
 		return true
+	case ".txt": // coverage.txt is what many call a profile of Go
+		return strings.Contains(strings.ToLower(path.Base(name)), "cover")
 	}
 	return false
 }
@@ -34,7 +36,26 @@ func Format(head []byte) string {
 	case '{', '[':
 		return jsonFormat(head)
 	}
+	switch first, _, _ := bytes.Cut(head, []byte("\n")); {
+	case goMode(first):
+		return "GOCOVER"
+	case bytes.HasPrefix(first, []byte("TAP version 1")), plan(first) && bytes.Contains(head, []byte("ok ")):
+		return "TAP"
+	}
 	return lcovFormat(head)
+}
+
+// goMode recognises the first line of a cover profile of Go.
+func goMode(line []byte) bool {
+	mode, found := strings.CutPrefix(string(bytes.TrimSpace(line)), "mode: ")
+	return found && (mode == "set" || mode == "count" || mode == "atomic")
+}
+
+// plan recognises the line of a TAP file that says how many tests there are, like "1..12".
+func plan(line []byte) bool {
+	count, found := strings.CutPrefix(string(bytes.TrimSpace(line)), "1..")
+	count, _, _ = strings.Cut(count, " ")
+	return found && count != "" && strings.Trim(count, "0123456789") == ""
 }
 
 func xmlFormat(head []byte) string {
@@ -145,6 +166,11 @@ func jsonFormat(head []byte) string {
 	}
 	if has(`"coverage"`) && (has(`"simplecov_version"`) || has(`.rb"`)) {
 		return "SIMPLECOV"
+	}
+	// go test -json writes an object a line, each with what happened and where.
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	if bytes.Contains(first, []byte(`"Action":"`)) && (bytes.Contains(first, []byte(`"Package":"`)) || bytes.Contains(first, []byte(`"ImportPath":"`))) {
+		return "GOTESTJSON"
 	}
 	return ""
 }

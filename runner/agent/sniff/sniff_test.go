@@ -34,6 +34,14 @@ func TestFormat(t *testing.T) {
 		{"lcov", "TN:\nSF:/src/a.c\nDA:1,1\n", "LCOV"},
 		{"lcov without a test name", "SF:a.js\r\nDA:1,1\r\n", "LCOV"},
 		{"an info file", "SF", ""},
+		{"go test -json", `{"Time":"2026-01-01T00:00:00Z","Action":"start","Package":"example.com/a"}` + "\n", "GOTESTJSON"},
+		{"go test -json of code that does not compile", `{"ImportPath":"example.com/a","Action":"build-output","Output":"x"}` + "\n", "GOTESTJSON"},
+		{"another action", `{"Action":"push"}`, ""},
+		{"a cover profile of go", "mode: atomic\nexample.com/a/a.go:1.1,2.2 1 0\n", "GOCOVER"},
+		{"another mode", "mode: dark\n", ""},
+		{"tap", "TAP version 13\n1..1\nok 1\n", "TAP"},
+		{"tap without a version", "1..2 # two\nok 1 - a\nnot ok 2\n", "TAP"},
+		{"a range", "1..2\n3..4\n", ""},
 		{"an unfinished comment", "<!-- " + strings.Repeat("x", 100), ""},
 		{"an unfinished tag", "<testsuite", ""},
 		{"html", "<html><testsuite>", ""},
@@ -45,6 +53,17 @@ func TestFormat(t *testing.T) {
 				t.Errorf("%q is %q, want %q", tt.text, got, tt.want)
 			}
 		})
+	}
+}
+
+func TestCandidate(t *testing.T) {
+	for name, want := range map[string]bool{
+		"out/a.xml": true, "c.out": true, "coverage.txt": true, "Coverage.TXT": true, "notes.txt": false, "a.tap": true,
+		"events.jsonl": true, "app": false, "out": false, "cover/notes.txt": false,
+	} {
+		if got := Candidate(name); got != want {
+			t.Errorf("%s is a candidate: %t, want %t", name, got, want)
+		}
 	}
 }
 

@@ -1,0 +1,172 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// BuildTests is what the tests of a build came to. Flaky tests, which failed and then passed, are not among the passed.
+type BuildTests struct {
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Error   int `json:"error"`
+	Skipped int `json:"skipped"`
+	Unknown int `json:"unknown,omitempty"`
+	Flaky   int `json:"flaky"`
+	Total   int `json:"total"`
+
+	Shards        int       `json:"shards"`               // jobs that told of tests
+	Seconds       float64   `json:"seconds"`              // of the shard that took longest
+	SerialSeconds float64   `json:"serialSeconds"`        // of all shards together
+	Summary       string    `json:"summary,omitempty"`    // in one line; empty when there are no tests
+	Coverage      *Coverage `json:"coverage,omitempty"`   // none told of any
+	Incomplete    bool      `json:"incomplete,omitempty"` // files are missing or could not be read; the report's problems say why
+	Pending       bool      `json:"pending,omitempty"`    // report files of jobs that have ended are still being read
+}
+
+// Coverage is how much of the source ran, over all shards.
+type Coverage struct {
+	Percent       float64 `json:"percent"` // of lines
+	Lines         int     `json:"lines"`   // that can run
+	CoveredLines  int     `json:"coveredLines"`
+	Branches      int     `json:"branches,omitempty"`
+	CoveredBranch int     `json:"coveredBranches,omitempty"`
+	Files         int     `json:"files"`
+}
+
+// TestReport is one page of a build's tests with the summary of all.
+type TestReport struct {
+	Build    string      `json:"build"`
+	Summary  BuildTests  `json:"summary"`
+	Groups   []TestGroup `json:"groups"`
+	Problems []string    `json:"problems,omitempty"` // why the report may lack tests
+	Expired  bool        `json:"expired,omitempty"`  // retention has removed the tests one by one
+	Items    []TestCase  `json:"items"`              // by id
+	Next     string      `json:"next,omitempty"`
+}
+
+// TestGroup is one report group of a build, over all its jobs.
+type TestGroup struct {
+	Name       string `json:"name"`
+	Format     string `json:"format"`
+	Status     string `json:"status"` // SUCCEEDED, FAILED, INCOMPLETE
+	Files      int    `json:"files"`
+	Discovered bool   `json:"discovered,omitempty"`
+	Passed     int    `json:"passed"`
+	Failed     int    `json:"failed"`
+	Error      int    `json:"error"`
+	Skipped    int    `json:"skipped"`
+	Flaky      int    `json:"flaky"`
+	Total      int    `json:"total"`
+}
+
+// TestCase is one test in a build.
+type TestCase struct {
+	ID      string    `json:"id"`
+	Suite   string    `json:"suite,omitempty"`
+	Name    string    `json:"name"`
+	File    string    `json:"file,omitempty"`
+	Line    int       `json:"line,omitempty"`
+	Status  string    `json:"status"` // SUCCEEDED, FAILED, ERROR, SKIPPED, UNKNOWN
+	Flaky   bool      `json:"flaky,omitempty"`
+	Build   bool      `json:"build,omitempty"` // no test: its code did not compile
+	Seconds float64   `json:"seconds"`
+	Message string    `json:"message,omitempty"`
+	Details string    `json:"details,omitempty"`
+	Output  string    `json:"output,omitempty"`
+	Groups  []string  `json:"groups,omitempty"`
+	Shard   int       `json:"shard"` // place of the job in the build, from 0
+	Attempt int       `json:"attempt"`
+	Tries   []TestTry `json:"tries,omitempty"` // all that was told of it, when there was more than one
+}
+
+// TestTry is one of several results of a test in a build.
+type TestTry struct {
+	Shard   int     `json:"shard"`
+	Attempt int     `json:"attempt"`
+	Status  string  `json:"status"`
+	Seconds float64 `json:"seconds"`
+	Message string  `json:"message,omitempty"`
+}
+
+// CoveredFile is one source file: which of its lines can run, and which did, like "1-3,7".
+type CoveredFile struct {
+	Path    string `json:"path"`
+	Lines   int    `json:"lines"`
+	Covered int    `json:"covered"`
+	Known   string `json:"known"`
+	Hit     string `json:"hit"`
+}
+
+// TestTrend is the history of one test in short: of its newest results, at most 100.
+type TestTrend struct {
+	ID          string      `json:"id"`
+	Runs        int         `json:"runs"` // without skips
+	Failed      int         `json:"failed"`
+	Flaky       int         `json:"flaky"`
+	MeanSeconds float64     `json:"meanSeconds"`
+	Last        TestResult  `json:"last"`
+	Since       *TestResult `json:"since,omitempty"` // the first of the failures that it has not recovered from
+}
+
+// TestResult is how a test ended in one build.
+type TestResult struct {
+	Build   string    `json:"build"`
+	Commit  string    `json:"commit,omitempty"`
+	Ref     string    `json:"ref,omitempty"`
+	Trusted bool      `json:"trusted"`
+	At      time.Time `json:"at,omitzero"`
+	Status  string    `json:"status"`
+	Flaky   bool      `json:"flaky,omitempty"`
+	Seconds float64   `json:"seconds"`
+}
+
+// TestOptions narrow the tests of a build. The zero value is the first page of those that failed or are flaky.
+type TestOptions struct {
+	Status string // "failing" (also when empty), "all", or one like SKIPPED
+	Cursor string
+	Limit  int
+}
+
+// Tests returns a page of a build's tests.
+func (c *Client) Tests(ctx context.Context, id string, o TestOptions) (TestReport, error) {
+	var out TestReport
+	q := ListOptions{Status: o.Status, Cursor: o.Cursor, Limit: o.Limit}.query()
+	path, err := buildPath(id, "/tests")
+	if err == nil {
+		err = c.get(ctx, path, q, &out)
+	}
+	return out, err
+}
+
+// Coverage lists the source files of which a build's reports told.
+func (c *Client) Coverage(ctx context.Context, id string) ([]CoveredFile, error) {
+	path, err := buildPath(id, "/coverage")
+	if err != nil {
+		return nil, err
+	}
+	return all[CoveredFile](ctx, c, path)
+}
+
+// TestTrends returns a page of a project's tests, the first by a rank: slowest, flaky or failing.
+func (c *Client) TestTrends(ctx context.Context, project, sort, cursor string, limit int) (Page[TestTrend], error) {
+	var out Page[TestTrend]
+	q := ListOptions{Cursor: cursor}.query()
+	q.Set("sort", sort)
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	err := c.get(ctx, projectPath(project, "/tests"), q, &out)
+	return out, err
+}
+
+// TestHistory returns the newest results of one test, newest first.
+func (c *Client) TestHistory(ctx context.Context, project, id string) ([]TestResult, error) {
+	var out struct {
+		Items []TestResult `json:"items"`
+	}
+	err := c.get(ctx, projectPath(project, "/tests/history"), url.Values{"id": {id}}, &out)
+	return out.Items, err
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package daemon
+
+// raceDetector multiplies memory.
+const raceDetector = false

@@ -1,0 +1,280 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/tests"
+	"github.com/runner-ci/runner/tests/history"
+)
+
+// Tests is what the server needs of package history.
+type Tests interface {
+	Summary(project string, n int) (history.Summary, error)
+	Outcomes(project string, n int, bad bool, status tests.Status, cursor string, limit int) (page []history.Outcome, next string, err error)
+	Coverage(project string, n int, cursor string, limit int) (page []tests.FileCoverage, next string, err error)
+	Ranked(project string, by history.Rank, skip, limit int) (page []history.Trend, more bool, err error)
+	Test(project, id string) ([]history.Result, error)
+}
+
+var _ Tests = (*history.Store)(nil)
+
+type testsIn struct {
+	BuildInput
+	PageInput
+	Status string `query:"status" enum:"failing,all,SUCCEEDED,FAILED,ERROR,SKIPPED,UNKNOWN" default:"failing" doc:"only these; failing is what failed, erred or is flaky"`
+}
+
+type coverageIn struct {
+	BuildInput
+	PageInput
+}
+
+type trendsIn struct {
+	ProjectInput
+	PageInput
+	Sort string `query:"sort" enum:"slowest,flaky,failing" default:"slowest" doc:"which come first; flaky and failing leave out all others"`
+}
+
+type historyIn struct {
+	ProjectInput
+	ID string `query:"id" required:"true" minLength:"1" maxLength:"20000" doc:"of the test, as the lists have it"`
+}
+
+// testHistory is all that is kept of one test.
+type testHistory struct {
+	ID    string              `json:"id"`
+	Items []client.TestResult `json:"items"`
+}
+
+func (a *api) routeTests() {
+	tags := []string{"tests"}
+	const project = "/api/v1/projects/{name}/tests"
+	add(a, huma.Operation{
+		OperationID: "list-tests", Method: http.MethodGet, Path: buildPath + "/tests", Tags: tags,
+		Summary: "What the tests of a build came to, and those that failed, by their ids",
+	}, a.listTests)
+	add(a, huma.Operation{
+		OperationID: "list-coverage", Method: http.MethodGet, Path: buildPath + "/coverage", Tags: tags,
+		Summary: "Which lines of which source files ran in a build, by path",
+	}, a.listCoverage)
+	add(a, huma.Operation{
+		OperationID: "rank-tests", Method: http.MethodGet, Path: project, Tags: tags,
+		Summary: "A project's slowest, flaky or failing tests, by their newest results",
+	}, a.rankTests)
+	add(a, huma.Operation{
+		OperationID: "test-history", Method: http.MethodGet, Path: project + "/history", Tags: tags,
+		Summary: "The newest results of one test, newest first",
+	}, a.testHistory)
+}
+
+// testsTrouble turns what package history says into answers.
+func testsTrouble(err error, hint string) error {
+	switch {
+	case errors.Is(err, history.ErrCursor):
+		return problem(http.StatusBadRequest, err.Error(), "ask for the first page again, without a cursor")
+	case errors.Is(err, history.ErrNotFound):
+		return problem(http.StatusNotFound, err.Error(), hint)
+	}
+	return err
+}
+
+const noTests = "they are there once the reports of a job were read; a buildspec names report files under reports"
+
+func (a *api) listTests(_ context.Context, in *testsIn) (*jsonOut[client.TestReport], error) {
+	if _, err := a.Scheduler.Build(in.id()); err != nil {
+		return nil, err
+	}
+	sum, err := a.Tests.Summary(in.Project, in.Number)
+	if err != nil {
+		return nil, testsTrouble(err, noTests)
+	}
+	out := client.TestReport{Build: in.id(), Summary: *a.showTests(&sum), Groups: []client.TestGroup{}, Problems: problems(&sum), Expired: sum.Expired, Items: []client.TestCase{}}
+	for i := range sum.Groups {
+		out.Groups = append(out.Groups, showGroup(&sum.Groups[i]))
+	}
+	status := tests.Status(in.Status)
+	if in.Status == "failing" || in.Status == "all" {
+		status = ""
+	}
+	page, next, err := a.Tests.Outcomes(in.Project, in.Number, in.Status == "failing", status, in.Cursor, in.Limit)
+	if err != nil {
+		return nil, testsTrouble(err, noTests)
+	}
+	for i := range page {
+		out.Items = append(out.Items, showTest(&page[i], sum.Groups))
+	}
+	out.Next = next
+	return answer(out)
+}
+
+func problems(sum *history.Summary) (out []string) {
+	for _, p := range sum.Problems {
+		text := p.Text
+		if p.Report != "" && !strings.Contains(text, p.Report) {
+			text = p.Report + ": " + text
+		}
+		out = append(out, text)
+	}
+	if sum.MoreProblems > 0 {
+		out = append(out, fmt.Sprintf("and %d more", sum.MoreProblems))
+	}
+	return out
+}
+
+// buildTests is what a build shows of its tests, nil where there are none.
+func (a *api) buildTests(project string, n int) *client.BuildTests {
+	sum, err := a.Tests.Summary(project, n)
+	if err == nil {
+		return a.showTests(&sum)
+	}
+	if !errors.Is(err, history.ErrNotFound) {
+		a.Logger.Warn("reading what the tests of a build came to", "build", fmt.Sprintf("%s#%d", project, n), "error", err)
+	}
+	due, err := a.Scheduler.ReportsDue(fmt.Sprintf("%s#%d", project, n))
+	if err != nil || !due {
+		return nil
+	}
+	return &client.BuildTests{Pending: true}
+}
+
+func (a *api) showTests(sum *history.Summary) *client.BuildTests {
+	t := sum.Totals
+	out := &client.BuildTests{
+		Passed: t.Succeeded, Failed: t.Failed, Error: t.Error, Skipped: t.Skipped, Unknown: t.Unknown, Flaky: t.Flaky, Total: t.Total,
+		Shards: sum.Shards, Seconds: sum.Duration.Seconds(), SerialSeconds: sum.Serial.Seconds(), Summary: sum.Line,
+		Incomplete: len(sum.Problems) > 0,
+	}
+	for i := range sum.Groups {
+		out.Incomplete = out.Incomplete || sum.Groups[i].Incomplete
+	}
+	if sum.CoveredFiles > 0 {
+		out.Coverage = &client.Coverage{
+			Lines: sum.Lines.Total, CoveredLines: sum.Lines.Covered, Branches: sum.Branches.Total, CoveredBranch: sum.Branches.Covered,
+			Files: sum.CoveredFiles,
+		}
+		if sum.Lines.Total > 0 {
+			out.Coverage.Percent = 100 * float64(sum.Lines.Covered) / float64(sum.Lines.Total)
+		}
+	}
+	if !sum.Final {
+		out.Pending, _ = a.Scheduler.ReportsDue(sum.Build.ID())
+	}
+	return out
+}
+
+func showGroup(g *history.Group) client.TestGroup {
+	t := g.Totals
+	return client.TestGroup{
+		Name: g.Name, Format: g.Format, Status: g.Status(), Files: g.Files, Discovered: g.Discovered,
+		Passed: t.Succeeded, Failed: t.Failed, Error: t.Error, Skipped: t.Skipped, Flaky: t.Flaky, Total: t.Total,
+	}
+}
+
+func showTest(o *history.Outcome, groups []history.Group) client.TestCase {
+	out := client.TestCase{
+		ID: o.ID, Suite: o.Suite, Name: o.Name, File: o.File, Line: o.Line, Status: string(o.Status), Flaky: o.Flaky, Build: o.Build,
+		Seconds: o.Duration.Seconds(), Message: o.Message, Details: o.Details, Output: o.Output, Shard: o.Run.Shard, Attempt: o.Run.Attempt,
+	}
+	for _, g := range o.Groups {
+		if g < len(groups) {
+			out.Groups = append(out.Groups, groups[g].Name)
+		}
+	}
+	for _, t := range o.Runs {
+		out.Tries = append(out.Tries, client.TestTry{
+			Shard: t.Run.Shard, Attempt: t.Run.Attempt, Status: string(t.Status), Seconds: t.Duration.Seconds(), Message: t.Message,
+		})
+	}
+	return out
+}
+
+func (a *api) listCoverage(_ context.Context, in *coverageIn) (*jsonOut[client.Page[client.CoveredFile]], error) {
+	rows, next, err := a.Tests.Coverage(in.Project, in.Number, in.Cursor, in.Limit)
+	if err != nil {
+		return nil, testsTrouble(err, noTests)
+	}
+	page := client.Page[client.CoveredFile]{Items: make([]client.CoveredFile, len(rows)), Next: next}
+	for i := range rows {
+		f := &rows[i]
+		known, err := f.Known.MarshalText()
+		if err != nil {
+			return nil, err
+		}
+		hit, err := f.Hit.MarshalText()
+		if err != nil {
+			return nil, err
+		}
+		lines := f.LineTotals()
+		page.Items[i] = client.CoveredFile{Path: f.Path, Lines: lines.Total, Covered: lines.Covered, Known: string(known), Hit: string(hit)}
+	}
+	return answer(page)
+}
+
+// rankTests pages by place in the ranking, which is the cursor.
+func (a *api) rankTests(_ context.Context, in *trendsIn) (*jsonOut[client.Page[client.TestTrend]], error) {
+	if err := a.knownProject(in.Name); err != nil {
+		return nil, err
+	}
+	skip := 0
+	if in.Cursor != "" {
+		var err error
+		if skip, err = strconv.Atoi(in.Cursor); err != nil || skip < 0 || skip > history.MaxTests {
+			return nil, testsTrouble(history.ErrCursor, "")
+		}
+	}
+	rows, more, err := a.Tests.Ranked(in.Name, history.Rank(in.Sort), skip, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	page := client.Page[client.TestTrend]{Items: make([]client.TestTrend, len(rows))}
+	for i := range rows {
+		t := &rows[i]
+		page.Items[i] = client.TestTrend{
+			ID: t.ID, Runs: t.Runs, Failed: t.Bad, Flaky: t.Flaky, MeanSeconds: t.Mean.Seconds(), Last: showResult(&t.Last),
+		}
+		if t.Failing != nil {
+			since := showResult(t.Failing)
+			page.Items[i].Since = &since
+		}
+	}
+	if more {
+		page.Next = strconv.Itoa(skip + len(rows))
+	}
+	return answer(page)
+}
+
+// knownProject refuses a name that is no project's, so that a typing mistake is no empty list.
+func (a *api) knownProject(name string) error {
+	_, err := a.Scheduler.Project(name)
+	return err
+}
+
+func showResult(r *history.Result) client.TestResult {
+	return client.TestResult{
+		Build: r.Build.ID(), Commit: r.Build.Commit, Ref: r.Build.Ref, Trusted: r.Build.Trusted, At: r.Build.At,
+		Status: string(r.Status), Flaky: r.Flaky, Seconds: r.Duration.Seconds(),
+	}
+}
+
+func (a *api) testHistory(_ context.Context, in *historyIn) (*jsonOut[testHistory], error) {
+	if err := a.knownProject(in.Name); err != nil {
+		return nil, err
+	}
+	rows, err := a.Tests.Test(in.Name, in.ID)
+	if err != nil {
+		return nil, testsTrouble(err, "runner tests slowest lists the tests of a project by their ids")
+	}
+	out := testHistory{ID: in.ID, Items: make([]client.TestResult, len(rows))}
+	for i := range rows {
+		out.Items[i] = showResult(&rows[i])
+	}
+	return answer(out)
+}

@@ -1,0 +1,166 @@
+package history
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Rank is by what tests are ranked.
+type Rank string
+
+// The ranks: by the mean duration, by how often a test was flaky, by how long it has been failing.
+const (
+	Slowest Rank = "slowest"
+	Flaky   Rank = "flaky"
+	Failing Rank = "failing"
+)
+
+// Trend is the history of one test in short.
+type Trend struct {
+	ID      string
+	Runs    int           // results that are kept, without skips
+	Bad     int           // how many failed
+	Flaky   int           // how many failed first and passed then
+	Mean    time.Duration // of results that passed; of all where none did
+	Last    Result        // the newest
+	Failing *Result       // the first of the failures that it has not recovered from
+	since   int
+}
+
+// Ranked returns the first tests of a rank, skipping some.
+func (s *Store) Ranked(project string, by Rank, skip, limit int) (page []Trend, more bool, err error) {
+	top := &ranking{by: by}
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(bucketTrends).Bucket([]byte(project))
+		if bucket == nil {
+			return nil
+		}
+		err := bucket.ForEach(func(k, raw []byte) error {
+			if len(k) == len(countKey) {
+				return nil
+			}
+			t, err := decodeTrend(raw)
+			if err != nil || len(t.results) == 0 {
+				return err
+			}
+			if short := t.short(); top.has(&short) {
+				heap.Push(top, short)
+				if top.Len() > skip+limit+1 {
+					heap.Pop(top)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(top.all, func(a, b Trend) int { return -top.compare(&a, &b) })
+		page = top.all[min(skip, len(top.all)):]
+		if more = len(page) > limit; more {
+			page = page[:limit]
+		}
+		for i := range page {
+			page[i].place(tx, project)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("the tests of project %s: %w", project, err)
+	}
+	return page, more, nil
+}
+
+// place fills in the builds of a trend's results.
+func (t *Trend) place(tx *bbolt.Tx, project string) {
+	last := point{t.Last.Build.Number, t.Last.Status, t.Last.Flaky, t.Last.Duration.Milliseconds()}
+	t.Last = last.result(tx, project)
+	if t.since > 0 {
+		first := point{build: t.since, status: t.Last.Status}.result(tx, project)
+		t.Failing = &first
+	}
+}
+
+// short counts a test's results.
+func (t *trend) short() Trend {
+	newest := t.results[0]
+	out := Trend{ID: t.id, Last: Result{Build: Build{Number: newest.build}, Status: newest.status, Flaky: newest.flaky, Duration: time.Duration(newest.millis) * time.Millisecond}}
+	var passed, all time.Duration
+	passes, recovered := 0, false
+	for _, p := range t.results {
+		took := time.Duration(p.millis) * time.Millisecond
+		if p.status == codes[4] || p.status == codes[0] {
+			continue
+		}
+		out.Runs++
+		all += took
+		if p.flaky {
+			out.Flaky++
+		}
+		if !p.status.Bad() {
+			passed += took
+			passes++
+			recovered = true
+			continue
+		}
+		out.Bad++
+		if !recovered {
+			out.since = p.build
+		}
+	}
+	switch {
+	case passes > 0:
+		out.Mean = passed / time.Duration(passes)
+	case out.Runs > 0:
+		out.Mean = all / time.Duration(out.Runs)
+	}
+	return out
+}
+
+// ranking is a heap whose first is the least of those that are kept.
+type ranking struct {
+	by  Rank
+	all []Trend
+}
+
+func (r *ranking) has(t *Trend) bool {
+	switch r.by {
+	case Flaky:
+		return t.Flaky > 0
+	case Failing:
+		return t.since > 0
+	}
+	return t.Runs > 0
+}
+
+// compare is above zero when a ranks before b.
+func (r *ranking) compare(a, b *Trend) int {
+	c := 0
+	switch r.by {
+	case Flaky:
+		c = cmp.Or(cmp.Compare(a.Flaky*max(1, b.Runs), b.Flaky*max(1, a.Runs)), cmp.Compare(a.Flaky, b.Flaky))
+	case Failing:
+		c = cmp.Compare(b.since, a.since)
+	default:
+		c = cmp.Compare(a.Mean, b.Mean)
+	}
+	return cmp.Or(c, cmp.Compare(b.ID, a.ID))
+}
+
+func (r *ranking) Len() int           { return len(r.all) }
+func (r *ranking) Less(i, j int) bool { return r.compare(&r.all[i], &r.all[j]) < 0 }
+func (r *ranking) Swap(i, j int)      { r.all[i], r.all[j] = r.all[j], r.all[i] }
+
+// Push is heap.Interface's.
+func (r *ranking) Push(x any) { r.all = append(r.all, x.(Trend)) }
+
+// Pop is heap.Interface's.
+func (r *ranking) Pop() any {
+	last := r.all[len(r.all)-1]
+	r.all = r.all[:len(r.all)-1]
+	return last
+}

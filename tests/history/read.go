@@ -1,0 +1,151 @@
+package history
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/tests"
+)
+
+// ErrCursor means that a cursor is none of this list, or that the report has grown since the page that gave it.
+var ErrCursor = errors.New("the report has changed since the page that gave this cursor, or none gave it")
+
+// Summary is what a build's tests came to so far. ErrNotFound means that no job has told of any.
+func (s *Store) Summary(project string, n int) (Summary, error) {
+	r, err := s.row(project, n)
+	if err != nil {
+		return Summary{}, err
+	}
+	return r.Summary, nil
+}
+
+// pageBytes bounds a page of outcomes, whose messages may be long.
+const pageBytes = 8 << 20
+
+// Outcomes returns a page of a build's tests by id, and the cursor of the next. With bad, only those that failed or are
+// flaky; with a status, only those of that status.
+func (s *Store) Outcomes(project string, n int, bad bool, status tests.Status, cursor string, limit int) (page []Outcome, next string, err error) {
+	next, err = s.page(project, n, cursor, func(r *row) uint64 {
+		if bad {
+			return r.Bad
+		}
+		return r.Merged
+	}, func(line []byte) (full bool, err error) {
+		var o Outcome
+		if err := json.Unmarshal(line, &o); err != nil {
+			return true, fmt.Errorf("reading a stored test: %w", err)
+		}
+		if status == "" || o.Status == status {
+			page = append(page, o)
+		}
+		return len(page) == limit, nil
+	})
+	return page, next, err
+}
+
+// Coverage returns a page of a build's covered source files by path, and the cursor of the next.
+func (s *Store) Coverage(project string, n int, cursor string, limit int) (page []tests.FileCoverage, next string, err error) {
+	next, err = s.page(project, n, cursor, func(r *row) uint64 { return r.Coverage }, func(line []byte) (full bool, err error) {
+		var f tests.FileCoverage
+		if err := json.Unmarshal(line, &f); err != nil {
+			return true, fmt.Errorf("reading stored coverage: %w", err)
+		}
+		page = append(page, f)
+		return len(page) == limit, nil
+	})
+	return page, next, err
+}
+
+// page visits the lines of a blob from a cursor on, until visit has had enough, and returns where it stopped.
+func (s *Store) page(project string, n int, cursor string, choose func(*row) uint64, visit func([]byte) (bool, error)) (next string, err error) {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	r, err := s.row(project, n)
+	if err != nil {
+		return "", err
+	}
+	blob, from := choose(r), place{}
+	if cursor != "" {
+		var of uint64
+		if _, err := fmt.Sscanf(cursor, "%d.%d.%d", &of, &from.chunk, &from.line); err != nil || of != blob || from.chunk < 0 || from.line < 0 {
+			return "", ErrCursor
+		}
+	}
+	b, err := s.readBlob(blob, from)
+	if err != nil {
+		return "", err
+	}
+	for bytes := 0; ; {
+		line, err := b.next()
+		if err != nil || line == nil {
+			return "", err
+		}
+		bytes += len(line)
+		full, err := visit(line)
+		if err != nil {
+			return "", err
+		}
+		if full || bytes > pageBytes {
+			at := b.at()
+			if more, err := b.next(); more == nil {
+				return "", err
+			}
+			return fmt.Sprintf("%d.%d.%d", blob, at.chunk, at.line), nil
+		}
+	}
+}
+
+// each visits all outcomes of a build.
+func (s *Store) each(r *row, visit func(*Outcome) error) error {
+	b, err := s.readBlob(r.Merged, place{})
+	if err != nil {
+		return err
+	}
+	for {
+		line, err := b.next()
+		if err != nil || line == nil {
+			return err
+		}
+		var o Outcome
+		if err := json.Unmarshal(line, &o); err != nil {
+			return fmt.Errorf("reading a stored test: %w", err)
+		}
+		if err := visit(&o); err != nil {
+			return err
+		}
+	}
+}
+
+// Expire removes the tests of builds that are old.
+// What the history of each test says of them stays.
+func (s *Store) Expire(old func(Build) bool) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	var due []*row
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketBuilds).ForEach(func(_, raw []byte) error {
+			r := new(row)
+			if err := json.Unmarshal(raw, r); err != nil {
+				return fmt.Errorf("reading the row of a build: %w", err)
+			}
+			if r.Final && !r.Expired && old(r.Build) {
+				due = append(due, r)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range due {
+		gone := []uint64{r.Merged, r.Bad, r.Coverage}
+		r.Merged, r.Bad, r.Coverage, r.Expired = 0, 0, 0, true
+		if err := s.publish(r, gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
