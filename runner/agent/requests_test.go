@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -161,6 +162,54 @@ func TestACacheThatIsOnItsWayIsWaitedFor(t *testing.T) {
 	s.send(wire.Answer{ID: req.ID, Error: "given up at last"})
 	if res := k.end(); !strings.Contains(res.log, "given up at last") || strings.Contains(res.log, "no daemon answered") {
 		t.Errorf("the agent did not wait for what it saw coming\n%s", res.log)
+	}
+}
+
+// TestRequestsTakeTurns asks several things at one time. What waits for its turn has no more patience than what is open.
+func TestRequestsTakeTurns(t *testing.T) {
+	former := requestPatience
+	requestPatience = 40 * time.Millisecond
+	defer func() { requestPatience = former }()
+	q := newRequests(newTransport(nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	held := make(chan error, 1)
+	late := make(chan bool, 2)
+	go func() {
+		_, err := q.insist(ctx, wire.Request{Tests: &wire.TestsRequest{}}, func() { late <- true })
+		held <- err
+	}()
+	<-late // it is open, and waits on
+	if _, err := q.ask(t.Context(), wire.Request{Cache: &wire.CacheRequest{}}, nil); !errors.Is(err, errUnanswered) {
+		t.Errorf("behind a request that nobody answers came %v", err)
+	}
+	requestPatience = patience
+	answered := make(chan wire.Answer, 3)
+	for range cap(answered) {
+		go func() {
+			answer, err := q.insist(t.Context(), wire.Request{Tests: &wire.TestsRequest{}}, func() {})
+			if err != nil {
+				t.Error(err)
+			}
+			answered <- answer
+		}()
+	}
+	cancel()
+	if err := <-held; !errors.Is(err, context.Canceled) {
+		t.Errorf("a request that was given up ended with %v", err)
+	}
+	for id := uint64(2); id < 5; {
+		q.hear(wire.Answer{ID: id})
+		select {
+		case answer := <-answered:
+			if answer.ID != id {
+				t.Errorf("request %d has the answer to %d", id, answer.ID)
+			}
+			id++
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if len(late) != 0 {
+		t.Error("it was said twice that an answer is late")
 	}
 }
 

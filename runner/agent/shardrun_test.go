@@ -5,6 +5,7 @@ package agent
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -399,6 +400,18 @@ func TestMoreTestsThanCanBeDivided(t *testing.T) {
 	}
 }
 
+func TestTheFailedOfAHugeBatchAreTold(t *testing.T) {
+	var d wire.TestsDone
+	for i := range 3 * wire.MaxTestResults {
+		d.Results = append(d.Results, wire.TestResult{Item: i, Outcome: outcomePassed})
+	}
+	last := len(d.Results) - 1
+	d.Results[last].Outcome = outcomeFailed
+	if got := boundedDone(d).Results; len(got) != wire.MaxTestResults || got[0].Item != last || got[1].Item != 0 {
+		t.Errorf("%d results, first %+v", len(got), got[:2])
+	}
+}
+
 // TestGoTestInAShardKnowsEachPackage runs real packages in one batch: each has its own result, every test is in the report,
 // and the log is that of go test.
 func TestGoTestInAShardKnowsEachPackage(t *testing.T) {
@@ -432,6 +445,9 @@ func TestGoTestInAShardKnowsEachPackage(t *testing.T) {
 	packed, err := os.ReadFile(filepath.Join(s.spool, wire.ReportsFile))
 	if err != nil || !bytes.Contains(packed, []byte(`"Output":"    p_test.go:6: seen with -v\n"`)) {
 		t.Errorf("the report lacks a test that passed: %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(s.home, tempDir, goReportsDir)); err != nil || info.Mode() != fs.ModeDir|fs.ModeSticky|0o777 {
+		t.Errorf("phases with run-as cannot leave their events: %v, %v", info.Mode(), err)
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*.json")); err != nil || left != nil {
 		t.Errorf("in the source lie %v, %v", left, err)
