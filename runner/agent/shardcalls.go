@@ -41,7 +41,7 @@ type shardCalls struct {
 // maxShardCalls bounds the calls that run at one time, maxShardLists those of a job.
 const (
 	maxShardCalls = 32
-	maxShardLists = 10_000
+	maxShardLists = 1_000
 )
 
 // aliveEvery lies between two signs of life.
