@@ -24,6 +24,7 @@ type requests struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	taken  map[uint64]bool // by id, on this connection
+	test   uint64          // id of the newest about tests, of which there are many
 	busy   chan struct{}   // closed when the newest is answered; nil when there was none
 }
 
@@ -42,7 +43,7 @@ func (r *requests) close() {
 
 // take begins to answer a request, unless it is being answered already.
 func (r *requests) take(q wire.Request) error {
-	if r.taken[q.ID] {
+	if r.taken[q.ID] || (q.Tests != nil && q.ID == r.test) {
 		return nil
 	}
 	if counted, most := r.s.count(q); counted > most+1 {
@@ -50,7 +51,11 @@ func (r *requests) take(q wire.Request) error {
 	} else if counted > most {
 		return r.p.send(wire.Answer{ID: q.ID, Error: fmt.Sprintf("this job has asked the daemon %d times, which is more than any agent does; nothing more is answered", most)})
 	}
-	r.taken[q.ID] = true
+	if q.Tests != nil {
+		r.test = q.ID
+	} else {
+		r.taken[q.ID] = true
+	}
 	if r.working() {
 		return r.p.send(wire.Answer{ID: q.ID, Error: "the daemon answers one request at a time, and is at work on another one of this job"})
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// Bounds on what one attempt may ask about tests: an agent asks twice a batch, and some times a second while it waits;
-// a list is read once a call.
+// Bounds on what one attempt may ask about tests: an agent asks twice a batch, and some times a second while it waits,
+// perhaps for a day; a list is read once a call.
 const (
-	maxTestRequests = 100_000
+	maxTestRequests = 1_000_000
 	maxTestJoins    = wire.MaxTestLists
 )
 

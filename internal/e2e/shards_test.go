@@ -127,15 +127,17 @@ func TestAKillInTheMiddleOfASuite(t *testing.T) {
 func TestTheTestsOfALostContainerGoToOthers(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
-	_, url, commit := git.repo("shards", suiteFiles(40, "queue", 0.3, -1))
+	_, url, commit := git.repo("shards", suiteFiles(40, "queue", 0.5, -1))
 	d := newDaemon(t, "slots: 4\n", project("shards", url))
 	id := d.push(url, commit)
 	d.awaitPhase(id, "BUILD")
-	time.Sleep(1500 * time.Millisecond)
-	running := d.containers()
-	if len(running) != 4 {
-		t.Fatalf("%d containers run, want 4", len(running))
+	var running []string
+	for deadline := time.Now().Add(30 * time.Second); len(running) < 4; time.Sleep(20 * time.Millisecond) {
+		if running = d.containers(); time.Now().After(deadline) {
+			t.Fatalf("%d containers run, want 4", len(running))
+		}
 	}
+	time.Sleep(time.Second)
 	if out, err := exec.Command("docker", "kill", running[0]).CombinedOutput(); err != nil {
 		t.Fatalf("docker kill: %v: %s", err, out)
 	}
