@@ -70,6 +70,7 @@ type row struct {
 	Merged   uint64 // outcomes by id
 	Bad      uint64 // those of Merged that failed or are flaky
 	Coverage uint64
+	Unmerged bool // Runs have cases that Merged does not know
 	// Broken are the suites and files that did not build in some run, which a later run may have mended.
 	Broken map[string]bool
 }
