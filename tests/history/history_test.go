@@ -239,6 +239,24 @@ func TestWhatIsJudgedLaterIsNotLost(t *testing.T) {
 	}
 }
 
+func TestAShardWithoutTestsIsNoLack(t *testing.T) {
+	s := open(t)
+	take(t, s, build(1), 0, 1, named("a", tests.Succeeded))
+	in, err := s.Begin(build(1), Attempt{Job: 1, Run: tests.Run{Shard: 1, Attempt: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Group("unit", "JUNITXML", 0, false)
+	in.Group("never", "JUNITXML", 0, false)
+	if err := in.Commit(false); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := s.Summary("api", 1)
+	if err != nil || len(sum.Groups) != 2 || sum.Groups[0].Status() != "SUCCEEDED" || sum.Groups[1].Status() != "INCOMPLETE" || sum.Shards != 1 {
+		t.Errorf("%+v (%v), want unit SUCCEEDED and never INCOMPLETE", sum, err)
+	}
+}
+
 func TestAbandonedIntakesLeaveNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tests.db")
 	s, err := Open(path)

@@ -97,7 +97,6 @@ func (in *Intake) Group(name, format string, files int, discovered bool) int {
 	g := &in.row.Groups[i]
 	g.Files += files
 	g.Discovered = discovered
-	g.Incomplete = g.Incomplete || files == 0
 	return i
 }
 
