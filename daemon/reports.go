@@ -113,7 +113,7 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 		in.Abandon()
 		return err
 	}
-	return in.Commit()
+	return in.Commit(d.More)
 }
 
 // testTime is how long the phases of an attempt took that may run tests. Installing is left out: each shard does it,

@@ -23,6 +23,7 @@ type DueReports struct {
 	Build   Build // without its plan
 	Index   int   // of the job in the plan
 	Attempt *Attempt
+	More    bool // what is due after it are reports of the same build
 }
 
 func putDue(tx *bbolt.Tx, due dueReports) error {
@@ -73,7 +74,8 @@ func dueEnd(tx *bbolt.Tx, build string, jobs []Job) error {
 // ErrNotFound: then nothing is left to be read of it.
 func (s *Scheduler) NextReports() (next *DueReports, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		k, raw := tx.Bucket(bucketReports).Cursor().First()
+		c := tx.Bucket(bucketReports).Cursor()
+		k, raw := c.First()
 		if k == nil {
 			return nil
 		}
@@ -81,6 +83,10 @@ func (s *Scheduler) NextReports() (next *DueReports, err error) {
 		var due dueReports
 		if err := json.Unmarshal(raw, &due); err != nil {
 			return fmt.Errorf("reading a row of %s: %w", bucketReports, err)
+		}
+		var after dueReports
+		if _, raw := c.Next(); raw != nil && json.Unmarshal(raw, &after) == nil {
+			next.More = after.Build == due.Build && !after.Ended
 		}
 		key, err := keyOf(due.Build)
 		if err != nil {

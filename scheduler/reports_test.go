@@ -31,7 +31,7 @@ func TestReportsAreDueUntilTheyAreRead(t *testing.T) {
 		if err != nil || d == nil || d.Build.ID() != b.ID() {
 			t.Fatalf("step %d: %+v (%v)", i, d, err)
 		}
-		if (d.Attempt == nil) != (i == 2) || i < 2 && (d.Index != i || d.Attempt.Reports == nil) {
+		if (d.Attempt == nil) != (i == 2) || d.More != (i == 0) || i < 2 && (d.Index != i || d.Attempt.Reports == nil) {
 			t.Errorf("step %d is of job %d, attempt %+v", i, d.Index, d.Attempt)
 		}
 		if err := s.ReportsRead(d); err != nil {

@@ -153,7 +153,7 @@ func (a *api) showTests(sum *history.Summary) *client.BuildTests {
 		Incomplete: len(sum.Problems) > 0,
 	}
 	for i := range sum.Groups {
-		out.Incomplete = out.Incomplete || sum.Groups[i].Incomplete
+		out.Incomplete = out.Incomplete || sum.Groups[i].Status() == "INCOMPLETE"
 	}
 	if sum.CoveredFiles > 0 {
 		out.Coverage = &client.Coverage{

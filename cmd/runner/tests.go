@@ -49,9 +49,7 @@ func newTestFailures(a *app) *cobra.Command {
 				}
 				o := a.view()
 				terminal.Failures(o, report.Items)
-				for _, p := range report.Problems {
-					o.Lines("warning: " + p)
-				}
+				terminal.ReportProblems(o, report)
 				terminal.Tests(o, client.Build{ID: id, Tests: &report.Summary}, nil)
 				return nil
 			})

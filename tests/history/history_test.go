@@ -1,10 +1,13 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/tests"
 )
@@ -35,7 +38,7 @@ func take(t *testing.T, s *Store, b Build, shard, attempt int, cases ...tests.Ca
 			t.Fatal(err)
 		}
 	}
-	if err := in.Commit(); err != nil {
+	if err := in.Commit(false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -52,7 +55,7 @@ func named(name string, st tests.Status) tests.Case {
 // they are joined.
 func TestMergeIsTheMergers(t *testing.T) {
 	s := open(t)
-	s.runBytes = 2000
+	s.runBytes = 20_000
 	m := tests.NewMerger()
 	statuses := []tests.Status{tests.Succeeded, tests.Failed, tests.Skipped, tests.Error, tests.Succeeded}
 	for shard := range 8 {
@@ -197,7 +200,7 @@ func TestCoverageIsTheUnion(t *testing.T) {
 		if err := in.File(f); err != nil {
 			t.Fatal(err)
 		}
-		if err := in.Commit(); err != nil {
+		if err := in.Commit(false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -208,5 +211,85 @@ func TestCoverageIsTheUnion(t *testing.T) {
 	files, _, err := s.Coverage("api", 1, "", 10)
 	if err != nil || len(files) != 1 || !files[0].Hit.Has(1) || !files[0].Hit.Has(3) || files[0].Hit.Has(2) {
 		t.Errorf("files: %+v (%v)", files, err)
+	}
+}
+
+func TestWhatIsJudgedLaterIsNotLost(t *testing.T) {
+	s := open(t)
+	for shard := range 2 {
+		in, err := s.Begin(build(1), Attempt{Job: shard, Run: tests.Run{Shard: shard, Attempt: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := named(fmt.Sprint(shard), tests.Failed)
+		if err := in.Case(in.Group("unit", "JUNITXML", 1, false), "a.xml", &c); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Commit(true); err != nil { // the attempt that was to follow never comes
+			t.Fatal(err)
+		}
+	}
+	if err := s.Finish("api", 1); err != nil {
+		t.Fatal(err)
+	}
+	bad, _, err := s.Outcomes("api", 1, true, "", "", 10)
+	failing, _, rankErr := s.Ranked("api", Failing, 0, 10)
+	if err != nil || rankErr != nil || len(bad) != 2 || len(failing) != 2 {
+		t.Errorf("%d failed, %d in the history (%v, %v), want both", len(bad), len(failing), err, rankErr)
+	}
+}
+
+func TestAShardWithoutTestsIsNoLack(t *testing.T) {
+	s := open(t)
+	take(t, s, build(1), 0, 1, named("a", tests.Succeeded))
+	in, err := s.Begin(build(1), Attempt{Job: 1, Run: tests.Run{Shard: 1, Attempt: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Group("unit", "JUNITXML", 0, false)
+	in.Group("never", "JUNITXML", 0, false)
+	if err := in.Commit(false); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := s.Summary("api", 1)
+	if err != nil || len(sum.Groups) != 2 || sum.Groups[0].Status() != "SUCCEEDED" || sum.Groups[1].Status() != "INCOMPLETE" || sum.Shards != 1 {
+		t.Errorf("%+v (%v), want unit SUCCEEDED and never INCOMPLETE", sum, err)
+	}
+}
+
+func TestAbandonedIntakesLeaveNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tests.db")
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.runBytes = 1
+	in, err := s.Begin(build(1), Attempt{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := named("a", tests.Failed)
+	if err := in.Case(in.Group("unit", "JUNITXML", 1, false), "a.xml", &c); err != nil {
+		t.Fatal(err)
+	}
+	in.Abandon()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Summary("api", 1); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the build is known: %v", err)
+	}
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		if k, _ := tx.Bucket(bucketBlobs).Cursor().First(); k != nil {
+			t.Errorf("blob chunk %x was left behind", k)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -97,7 +97,6 @@ func (in *Intake) Group(name, format string, files int, discovered bool) int {
 	g := &in.row.Groups[i]
 	g.Files += files
 	g.Discovered = discovered
-	g.Incomplete = g.Incomplete || files == 0
 	return i
 }
 
@@ -188,8 +187,9 @@ func (in *Intake) cover(f *tests.FileCoverage) {
 	in.files[f.Path] = f
 }
 
-// Commit makes what was taken in part of the build's report.
-func (in *Intake) Commit() error {
+// Commit makes what was taken in part of the build's report. With more, another attempt of the build is about to be taken
+// in: the tests are stored, and counted with those of that one.
+func (in *Intake) Commit(more bool) error {
 	defer in.s.writing.Unlock()
 	if err := in.flush(); err != nil {
 		return err
@@ -204,7 +204,7 @@ func (in *Intake) Commit() error {
 	if err == nil {
 		err = in.s.compact(in.row)
 	}
-	if err == nil {
+	if in.row.Unmerged = more; err == nil && !more {
 		err = in.s.merge(in.row)
 	}
 	if err != nil {

@@ -28,14 +28,15 @@ type Group struct {
 	Files      int          `json:"files"`
 	Discovered bool         `json:"discovered,omitempty"` // found by looking, not declared
 	Totals     tests.Totals `json:"totals"`
-	// Incomplete tells that there were no files, or that some could not be read to their end.
+	// Incomplete tells that some files could not be read to their end.
 	Incomplete bool `json:"incomplete,omitempty"`
 }
 
-// Status is the group's, in CodeBuild's words.
+// Status is the group's, in CodeBuild's words. A group of which no job had files is incomplete; one job without may be a
+// shard that was given no tests.
 func (g *Group) Status() string {
 	switch {
-	case g.Incomplete:
+	case g.Incomplete, g.Files == 0:
 		return "INCOMPLETE"
 	case g.Totals.Failed+g.Totals.Error > 0:
 		return "FAILED"
@@ -70,6 +71,7 @@ type row struct {
 	Merged   uint64 // outcomes by id
 	Bad      uint64 // those of Merged that failed or are flaky
 	Coverage uint64
+	Unmerged bool // Runs have cases that Merged does not know
 	// Broken are the suites and files that did not build in some run, which a later run may have mended.
 	Broken map[string]bool
 }

@@ -98,12 +98,18 @@ func (s *Store) Finish(project string, n int) error {
 	if err != nil {
 		return err
 	}
+	old := append([]uint64{r.Merged, r.Bad}, r.Runs...)
+	if r.Unmerged {
+		if err := s.merge(r); err != nil {
+			return err
+		}
+		r.Unmerged = false
+	}
 	if !r.Build.Fork {
 		if err := s.remember(r); err != nil {
 			return err
 		}
 	}
-	old := r.Runs
 	r.Runs, r.Final = nil, true
 	return s.publish(r, old)
 }

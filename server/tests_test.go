@@ -1,0 +1,122 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/tests"
+	"github.com/runner-ci/runner/tests/history"
+)
+
+// testedDaemon has a build of one job with 30 tests, of which the first 3 failed and one is flaky, and coverage.
+func testedDaemon(t *testing.T) *daemon {
+	t.Helper()
+	p := config.Project{Name: "api", URL: "https://example.com/api.git"}
+	p.Fill()
+	d := newDaemon(t, p)
+	d.state.put(over(running(), scheduler.Failed), job("linux", scheduler.JobEnded, scheduler.Failed, scheduler.Failed, scheduler.Failed))
+	for attempt := 1; attempt <= 2; attempt++ {
+		in, err := d.tests.Begin(history.Build{Project: "api", Number: 1, Commit: "c0ffee"}, history.Attempt{Run: tests.Run{Attempt: attempt}, Took: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		group := in.Group("unit", "JUNITXML", 1, false)
+		for i := range 30 {
+			c := tests.Case{Class: "a", Name: fmt.Sprintf("t%02d", i), File: "a_test.go", Line: 7, Status: tests.Succeeded, Duration: time.Duration(i) * time.Millisecond}
+			if i < 3 || i == 9 && attempt == 1 {
+				c.Status, c.Message = tests.Failed, "expected 4"
+			}
+			if err := in.Case(group, "a.xml", &c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := &tests.FileCoverage{Path: "a.go"}
+		f.Line(1, true)
+		f.Line(2, attempt == 3)
+		if err := in.File(f); err != nil {
+			t.Fatal(err)
+		}
+		in.Problem("b.xml", errors.New("it ends too early"))
+		if err := in.Commit(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.tests.Finish("api", 1); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestTheTestsOfABuild(t *testing.T) {
+	d := testedDaemon(t)
+	c := d.client()
+	b, err := c.Build(t.Context(), "api#1")
+	if err != nil || b.Tests == nil || b.Tests.Passed != 26 || b.Tests.Failed != 3 || b.Tests.Flaky != 1 || b.Tests.Pending || !b.Tests.Incomplete ||
+		b.Tests.Coverage == nil || b.Tests.Coverage.Percent != 50 {
+		t.Errorf("the build shows %+v (%v)", b.Tests, err)
+	}
+	report, err := c.Tests(t.Context(), "api#1", client.TestOptions{})
+	if err != nil || len(report.Items) != 4 || len(report.Groups) != 1 || len(report.Problems) != 2 || report.Next != "" {
+		t.Fatalf("failing tests: %+v (%v)", report, err)
+	}
+	first := report.Items[0]
+	if first.Status != "FAILED" || first.Message != "expected 4" || first.File != "a_test.go" || first.Line != 7 || first.Attempt != 2 || len(first.Tries) != 2 || first.Groups[0] != "unit" {
+		t.Errorf("the first failure is %+v", first)
+	}
+	seen, cursor := map[string]bool{}, ""
+	for {
+		page, err := c.Tests(t.Context(), "api#1", client.TestOptions{Status: "all", Cursor: cursor, Limit: 7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range page.Items {
+			seen[item.ID] = true
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	if len(seen) != 30 {
+		t.Errorf("the pages have %d tests, want 30", len(seen))
+	}
+	files, err := c.Coverage(t.Context(), "api#1")
+	if err != nil || len(files) != 1 || files[0].Known != "1-2" || files[0].Hit != "1" {
+		t.Errorf("coverage: %+v (%v)", files, err)
+	}
+	for path, want := range map[string]int{
+		"builds/api/1/tests?cursor=x": http.StatusBadRequest, "builds/api/1/tests?cursor=1.0.0": http.StatusBadRequest,
+		"builds/api/1/tests?status=GREEN": http.StatusUnprocessableEntity, "builds/api/2/tests": http.StatusNotFound,
+		"projects/api/tests?cursor=-1": http.StatusBadRequest, "projects/none/tests": http.StatusNotFound,
+		"projects/api/tests/history?id=none": http.StatusNotFound, "projects/api/tests/history": http.StatusUnprocessableEntity,
+	} {
+		if resp, body := d.do(http.MethodGet, "/api/v1/"+path, nil, nil); resp.StatusCode != want {
+			t.Errorf("GET %s: %d, want %d\n%s", path, resp.StatusCode, want, body)
+		}
+	}
+}
+
+func TestTheTestsOfAProject(t *testing.T) {
+	d := testedDaemon(t)
+	c := d.client()
+	slow, err := c.TestTrends(t.Context(), "api", "slowest", "", 3)
+	if err != nil || len(slow.Items) != 3 || slow.Items[0].ID != "a_test.go::a::t29" || slow.Next == "" {
+		t.Fatalf("slowest: %+v (%v)", slow, err)
+	}
+	next, err := c.TestTrends(t.Context(), "api", "slowest", slow.Next, 3)
+	if err != nil || len(next.Items) != 3 || next.Items[0].ID != "a_test.go::a::t26" {
+		t.Errorf("the second page: %+v (%v)", next, err)
+	}
+	if flaky, err := c.TestTrends(t.Context(), "api", "flaky", "", 0); err != nil || len(flaky.Items) != 1 || flaky.Items[0].ID != "a_test.go::a::t09" {
+		t.Errorf("flaky: %+v (%v)", flaky, err)
+	}
+	results, err := c.TestHistory(t.Context(), "api", "a_test.go::a::t09")
+	if err != nil || len(results) != 1 || !results[0].Flaky || results[0].Commit != "c0ffee" || results[0].Build != "api#1" {
+		t.Errorf("history: %+v (%v)", results, err)
+	}
+}
