@@ -42,7 +42,7 @@ type Scheduler struct {
 	started  bool
 
 	planKick, runKick, reportsKick chan struct{}
-	work              sync.WaitGroup
+	work                           sync.WaitGroup
 }
 
 // Vault answers for the parameters and secrets of builds; *secrets.Store is one. Errors wrap those of package secrets.

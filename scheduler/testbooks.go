@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-
 )
 
 // testBooks holds the test queues of builds that run. Everything in it is stored, and can be read again.
