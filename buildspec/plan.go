@@ -59,9 +59,10 @@ type Job struct {
 	Privileged   bool   `json:"privileged,omitempty"`
 	DebugSession bool   `json:"debugSession,omitempty"` // codebuild-breakpoint holds the build
 
-	Shard         int      `json:"shard,omitempty"`         // from 0
-	Shards        int      `json:"shards,omitempty"`        // 0 or 1: not sharded
-	Sharding      string   `json:"sharding,omitempty"`      // how codebuild-tests-run divides the tests; "": as it is told
-	DependsOn     []string `json:"dependsOn,omitempty"`     // ids of jobs that must succeed before this one starts
-	IgnoreFailure bool     `json:"ignoreFailure,omitempty"` // the build can succeed although this job failed
+	Shard         int        `json:"shard,omitempty"`         // from 0
+	Shards        int        `json:"shards,omitempty"`        // 0 or 1: not sharded
+	Sharding      string     `json:"sharding,omitempty"`      // how codebuild-tests-run divides the tests; "": as it is told
+	TestRetry     *TestRetry `json:"testRetry,omitempty"`     // how tests that failed are tried again; nil: not at all
+	DependsOn     []string   `json:"dependsOn,omitempty"`     // ids of jobs that must succeed before this one starts
+	IgnoreFailure bool       `json:"ignoreFailure,omitempty"` // the build can succeed although this job failed
 }

@@ -141,6 +141,12 @@ func shardsValue() map[string]any {
 	return map[string]any{"anyOf": append(all, block(&shardsSection)())}
 }
 
+// testRetryValue is a number or a mapping.
+func testRetryValue() map[string]any {
+	all := wholeNumber(0, mostEach)()["anyOf"].([]any)
+	return map[string]any{"anyOf": append(all, block(&testRetrySection)())}
+}
+
 // wholeNumber is a whole number, as such or as a text.
 func wholeNumber(least, most int) shape {
 	return func() map[string]any {

@@ -29,7 +29,9 @@ func (c *checker) runner(e entry) {
 			"services": c.services,
 			"sharding": func(e entry) { c.spec.Sharding = c.sharding(e, runnerSection.path(e.key)) },
 			"shards":   func(e entry) { c.spec.Shards = c.shards(e, runnerSection.path(e.key)) },
+			"tests":    c.tests,
 		})
+		c.withoutQueue(e)
 	}
 }
 

@@ -18,6 +18,7 @@ type Spec struct {
 	Services  []Service   // x-runner.services
 	Sharding  string      // x-runner.sharding; "" is what codebuild-tests-run is told
 	Shards    *Shards     // x-runner.shards; nil: batch.build-fanout.parallelism
+	Retry     *TestRetry  // x-runner.tests; nil: tests that failed are not tried again
 	Warnings  []Problem   // in the order of the text
 
 	src      *source // for the places of what only Plan can judge

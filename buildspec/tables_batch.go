@@ -65,6 +65,17 @@ var (
 		{name: "images", refused: true, hint: "build images with docker build in a privileged job"},
 		{name: "shards", about: "How many jobs share the tests, instead of parallelism: a number, or auto.", value: shardsValue},
 		{name: "sharding", about: "How codebuild-tests-run divides the tests, instead of its own option.", value: inAnyCase(shardings...)},
+		{name: "tests", about: "What becomes of tests that fail.", value: block(&testsSection)},
+	}}
+	testsSection = section{name: "x-runner.tests", keys: []key{
+		{name: "retry", about: "How often a test file that failed is tried again: a number, or a budget. Default 0.", value: testRetryValue},
+		{name: "flaky", about: "Whether tests that fail and then pass let the build pass or fail it. Default pass.", value: inAnyCase("pass", "fail")},
+	}}
+	testRetrySection = section{name: "x-runner.tests.retry", keys: []key{
+		{name: "each", about: "How often one file is tried again, 0 to 10. Default 1.", value: wholeNumber(0, mostEach)},
+		{name: "tests", about: "How many further tries there are in all. Default 10.", value: wholeNumber(1, mostTestRetries)},
+		{name: "share", about: "When more than this part of all files has failed, none is tried again: 0.1.", value: anyText},
+		{name: "time", about: "How long the tries may have taken that are repeated, in all: 5m, 90s, or seconds.", value: anyText},
 	}}
 	shardsSection = section{name: "x-runner.shards", keys: []key{
 		{name: "auto", about: "Whether the number is chosen from what is known of the tests.", value: yesNo},
@@ -94,7 +105,7 @@ func allSections() []section {
 		reportSection, artifactsSection, secondarySection, cacheSection,
 		batchSection, graphEntry, listEntry, entryEnvSection,
 		matrixSection, staticSection, dynamicSection, axesSection, fanoutSection,
-		runnerSection, shardsSection, serviceSection, healthSection,
+		runnerSection, shardsSection, testsSection, testRetrySection, serviceSection, healthSection,
 	}
 }
 

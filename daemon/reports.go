@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -166,6 +168,7 @@ func (r *reportReader) file(ctx context.Context, in *history.Intake, parser pars
 	}
 	defer content.Close()
 	var store error
+	in.Round(roundOf(f.name))
 	sink := parse.Sink{
 		Case: func(c *tests.Case) error { store = in.Case(group, f.name, c); return store },
 		File: in.File,
@@ -181,6 +184,19 @@ func (r *reportReader) file(ctx context.Context, in *history.Intake, parser pars
 		in.Problem(f.name, err)
 	}
 	return nil
+}
+
+// rerunReport is in the name of a report of tests that were tried again, as codebuild-tests-run hands it to test commands.
+var rerunReport = regexp.MustCompile(`(?:^|[^A-Za-z0-9])retry-([0-9]{1,9})(?:[^A-Za-z0-9]|$)`)
+
+// roundOf is the round that a report file is of, by its name; 0 where it does not say.
+func roundOf(name string) int {
+	m := rerunReport.FindStringSubmatch(name)
+	if m == nil {
+		return 0
+	}
+	round, _ := strconv.Atoi(m[1]) // up to nine digits are a number
+	return round
 }
 
 // survive makes a panic an error: what a parser reads was written by a job.

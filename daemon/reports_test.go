@@ -189,3 +189,14 @@ func rssAnon(t *testing.T) int64 {
 	_, _ = fmt.Sscan(after, &kib)
 	return kib << 10
 }
+
+func TestTheNameOfAReportSaysThatItsTestsWereTriedAgain(t *testing.T) {
+	for name, want := range map[string]int{
+		"run-3-retry-8.xml": 8, "out/run-3-retry-12-2938.json": 12, "retry-2/TEST-a.xml": 2,
+		"run-3.xml": 0, "TEST-noretry-5.xml": 0, "retry-x.xml": 0, "retry-12345678901.xml": 0, "retry-5x.xml": 0,
+	} {
+		if got := roundOf(name); got != want {
+			t.Errorf("%s is of round %d, want %d", name, got, want)
+		}
+	}
+}

@@ -36,6 +36,7 @@ type attemptTests struct {
 	shard   int
 	shards  int
 	retries int // attempts before this one that on-failure: RETRY ended
+	retry   *testRetry
 }
 
 var _ runner.TestQueue = (*attemptTests)(nil)
@@ -47,6 +48,9 @@ func (s *Scheduler) testsOf(l leased) *attemptTests {
 	}
 	if l.job.Shards < 2 {
 		a.job = l.job.ID
+	}
+	if j, err := planJob(l.build, l.job.ID); err == nil && j.TestRetry != nil {
+		a.retry = &testRetry{TestRetry: *j.TestRetry}
 	}
 	return a
 }
@@ -111,7 +115,7 @@ func (a *attemptTests) Join(_ context.Context, call wire.TestCall, strategy stri
 		if err != nil {
 			return refuse(err), nil
 		}
-		return wire.TestsAnswer{Strategy: c.head.Strategy, Why: c.about()}, a.s.storeCall(b, c, nil)
+		return wire.TestsAnswer{Strategy: c.head.Strategy, Why: c.about(strategy)}, a.s.storeCall(b, c, nil)
 	})
 }
 
@@ -124,11 +128,14 @@ func (a *attemptTests) beginsAgain(c *testCall) bool {
 // begin makes a call that nobody has begun, or begins one again that has ended. It is not stored yet.
 func (a *attemptTests) begin(b *testBook, ended *testCall, call wire.TestCall, strategy string, names []string) (c *testCall, err error) {
 	if ended != nil {
-		c = &testCall{id: a.againID(call), head: testHead{Strategy: wire.StrategyQueue, Job: b.jobOf(a), Shards: 1, Again: true}}
+		c = &testCall{id: a.againID(call), head: testHead{Strategy: wire.StrategyQueue, Job: b.jobOf(a), Shards: 1, Again: true, Retry: ended.retryAgain()}}
 		c.queue, err = testqueue.Repeat(c.options(nil), ended.queue, a.shard, time.Now())
 		return c, err
 	}
-	c = &testCall{id: callID(call, a.job, 0), head: testHead{Strategy: strategy, Job: a.job, Shards: a.shards}}
+	c = &testCall{id: callID(call, a.job, 0), head: testHead{Strategy: strategy, Job: a.job, Shards: a.shards, Retry: a.retry}}
+	if a.retry != nil {
+		c.head.Strategy = wire.StrategyQueue
+	}
 	former, err := a.s.formerCall(a.build, c.id)
 	if err != nil {
 		return nil, err
@@ -144,7 +151,7 @@ func (a *attemptTests) begin(b *testBook, ended *testCall, call wire.TestCall, s
 	if err != nil {
 		return nil, err
 	}
-	if strategy == wire.StrategyTiming {
+	if c.head.Strategy == wire.StrategyTiming {
 		c.head.Division = split(a.worker, names, a.shards, known)
 		c.shares = &testShares{testSplit: *c.head.Division}
 		return c, nil
@@ -172,15 +179,6 @@ func (a *attemptTests) replay(c *testCall, former *testCall) error {
 	}
 	c.queue, err = testqueue.Replay(c.options(nil), former.queue, again, time.Now())
 	return err
-}
-
-// about says what is known of a call's tests.
-func (c *testCall) about() string {
-	if c.shares != nil {
-		return fmt.Sprintf("%d tests, %d of known duration, were divided over %d shards", len(c.shares.Names), c.shares.Known, len(c.shares.Shares))
-	}
-	sum := c.queue.Summary()
-	return fmt.Sprintf("%d of %d tests are left, and %d are of known duration", sum.Total-sum.Done, sum.Total, sum.Known)
 }
 
 // checkCall refuses what no agent says.
@@ -242,8 +240,10 @@ func (a *attemptTests) Take(_ context.Context, call wire.TestCall, request uint6
 		switch {
 		case offer.Batch != nil:
 			answer.Token, answer.Items = offer.Batch.Token, c.numbers(offer.Batch.Items)
+			answer.Each, answer.Round = c.head.Retry != nil, c.round(offer.Batch)
 		case offer.Done:
-			answer.Over, answer.Fails = true, shardFailed(c.queue, a.shard)
+			answer.Over, answer.Fails = true, c.shardFailed(a.shard)
+			answer.Why = c.tried()
 		default:
 			answer.WaitMillis = testWait.Milliseconds()
 		}
@@ -296,24 +296,6 @@ func (a *attemptTests) teach(samples []testSample) []testSample {
 		return nil
 	}
 	return samples
-}
-
-// completion is an answer in the queue's words.
-func (c *testCall) completion(d wire.TestsDone) (testqueue.Completion, error) {
-	out := testqueue.Completion{Outcome: testqueue.Passed, Took: millis(d.Millis)}
-	if d.Exit != 0 {
-		out.Outcome = testqueue.Failed
-	}
-	names := c.names()
-	for _, r := range d.Results {
-		if r.Item < 0 || r.Item >= len(names) {
-			return out, fmt.Errorf("the result for test %d of %d is not asked for", r.Item, len(names))
-		}
-		out.Results = append(out.Results, testqueue.Result{
-			Item: names[r.Item], Outcome: testqueue.Outcome(r.Outcome), Took: millis(r.Millis),
-		})
-	}
-	return out, nil
 }
 
 // samples are the durations that an answer teaches: those of the tests that it was the first to answer for.

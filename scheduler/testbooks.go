@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/runner-ci/runner/scheduler/testqueue"
 )
 
 // testBooks holds the test queues of builds that run. Everything in it is stored, and can be read again.
@@ -261,19 +259,4 @@ func (s *Scheduler) rerun(build string) (shards []int, err error) {
 		}
 	}
 	return shards, err
-}
-
-// shardFailed tells whether a test that a shard answered for failed in the end, or was given up by all.
-func shardFailed(q *testqueue.Queue, shard int) bool {
-	for _, r := range q.Results() {
-		switch r.Outcome {
-		case testqueue.Lost:
-			return true
-		case testqueue.Failed, testqueue.Broken:
-			if r.Worker != "" && r.Shard == shard {
-				return true
-			}
-		}
-	}
-	return false
 }

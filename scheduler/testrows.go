@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/scheduler/testqueue"
 )
@@ -30,6 +31,13 @@ type testHead struct {
 	Shards   int        `json:"shards"`
 	Again    bool       `json:"again,omitempty"`    // of a shard that began again
 	Division *testSplit `json:"division,omitempty"` // of the strategy timing
+	Retry    *testRetry `json:"retry,omitempty"`    // nil: what fails is not tried again
+}
+
+// testRetry is how a call tries again what failed.
+type testRetry struct {
+	buildspec.TestRetry
+	Rounds uint64 `json:"rounds,omitempty"` // that the call had before a shard began again
 }
 
 // callID names a call within its build. A job that is no shard has its tests for itself. A shard that begins again after
@@ -126,7 +134,11 @@ func decodeAll[T any](rows []json.RawMessage, to *[]T) error {
 }
 
 func (c *testCall) options(known testqueue.History) testqueue.Options {
-	return testqueue.Options{Workers: c.head.Shards, History: known}
+	out := testqueue.Options{Workers: c.head.Shards, History: known}
+	if r := c.head.Retry; r != nil {
+		out.Retry = testqueue.Retry{Each: r.Each, Items: r.Tests, Share: r.Share, Time: r.Time}
+	}
+	return out
 }
 
 // names are the tests, in the order that numbers them.

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ func wireJob(j *buildspec.Job) wire.Job {
 		Version: j.Version, Shell: j.Shell, Shard: wire.Shard{Index: j.Shard, Count: j.Shards},
 		Exported: j.Exported, Artifacts: wireArtifact(j.Artifacts), Cache: wireCache(j.Cache),
 		Buildspec: j.Buildspec, Debug: j.DebugSession, Sharding: j.Sharding,
+	}
+	if j.TestRetry != nil {
+		out.Sharding = cmp.Or(out.Sharding, wire.StrategyQueue) // by which tests can be tried again
 	}
 	for _, p := range j.Phases {
 		out.Phases = append(out.Phases, wirePhase(&p))

@@ -34,8 +34,8 @@ type goEnd struct {
 var goTestCommand = regexp.MustCompile(`^\s*(?:[A-Za-z_][A-Za-z0-9_]*=(?:[^\s'"]|'[^']*'|"[^"]*")*\s+)*go\s+test(?:\s|$)`)
 
 // watchGo returns what reads the results of a test command, nil if that is not go test. Events are kept below reports,
-// if that is a directory.
-func watchGo(command, reports string) *goResults {
+// if that is a directory, in a file whose name begins with name.
+func watchGo(command, reports, name string) *goResults {
 	if !goTestCommand.MatchString(command) {
 		return nil
 	}
@@ -45,7 +45,7 @@ func watchGo(command, reports string) *goResults {
 		return g
 	}
 	var err error
-	if g.report, err = os.CreateTemp(reports, "*.json"); err != nil {
+	if g.report, err = os.CreateTemp(reports, name+"-*.json"); err != nil {
 		return g // go test is more important than a report of it
 	}
 	g.command = changed

@@ -14,7 +14,7 @@ func TestWhatGoTestIs(t *testing.T) {
 		"go test": true, " go  test -v": true, "CGO_ENABLED=0 X='a b' Y=\"c d\"e go test -count=1": true, "A= go test": true,
 		"go testing": false, "go vet": false, "gotestsum -- -v": false, "echo go test": false, "cd x && go test": false, "A=b echo; go test": false,
 	} {
-		if got := watchGo(command, "") != nil; got != want {
+		if got := watchGo(command, "", "run-1") != nil; got != want {
 			t.Errorf("%q is go test: %v, want %v", command, got, want)
 		}
 	}
@@ -81,7 +81,7 @@ func TestTheResultsOfRealPackages(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer out.Close()
-		g := watchGo("go test", "")
+		g := watchGo("go test", "", "run-1")
 		g.to = out
 		args := append([]string{"test"}, flags...)
 		for _, name := range names {

@@ -31,6 +31,7 @@ type sharedRun struct {
 	failed int // status of the last batch that failed here
 
 	batches, ran int
+	runs         int // of the test command
 	spent        time.Duration
 	waited       bool // it was said that this shard waits
 }
@@ -104,7 +105,7 @@ func (r *sharedRun) run() (status int, err error) {
 				return 0, err
 			}
 		case offer.Over:
-			return r.over(offer.Fails), nil
+			return r.over(offer), nil
 		default:
 			r.wait(offer)
 		}
@@ -176,18 +177,14 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	if offer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + offer.Why)
 	}
-	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir))
 	start := time.Now()
-	exit := runTests(watch.commandOr(r.opts.test), files, watch)
+	done := r.runItems(offer, files)
 	took := time.Since(start)
 	r.spent += took
-	if exit != 0 {
-		r.failed = exit
+	if done.Exit != 0 {
+		r.failed = done.Exit
 	}
-	done := &wire.TestsDone{Token: offer.Token, Exit: exit, Millis: took.Milliseconds(), Results: watch.results(offer.Items, r.names)}
-	if len(offer.Items) == 1 {
-		done.Results = []wire.TestResult{{Item: offer.Items[0], Outcome: outcomeOf(exit), Millis: took.Milliseconds()}}
-	}
+	done.Token, done.Millis = offer.Token, took.Milliseconds()
 	answer, err := r.ask(shardAsk{Done: done})
 	if err != nil {
 		return err
@@ -198,6 +195,49 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 		fmt.Println("codebuild-tests-run: " + answer.Why)
 	}
 	return nil
+}
+
+// runItems runs a batch, at once or, where the result of each item is needed and only go test would tell it, one by one.
+func (r *sharedRun) runItems(offer wire.TestsAnswer, files []string) *wire.TestsDone {
+	if len(files) == 1 || !offer.Each || goTestCommand.MatchString(r.opts.test) {
+		return r.runFiles(offer, offer.Items, files)
+	}
+	all := &wire.TestsDone{}
+	for i := range files {
+		one := r.runFiles(offer, offer.Items[i:i+1], files[i:i+1])
+		if one.Exit != 0 {
+			all.Exit = one.Exit
+		}
+		all.Results = append(all.Results, one.Results...)
+	}
+	return all
+}
+
+// runFiles runs the test command once.
+func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int, files []string) *wire.TestsDone {
+	r.runs++
+	name := runName(offer, r.runs)
+	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir), name)
+	start := time.Now()
+	exit := runTests(watch.commandOr(r.opts.test), files, watch, testRunVar+"="+name)
+	if len(items) == 1 {
+		if own := watch.results(items, r.names); len(own) == 1 && own[0].Outcome == outcomeBroken {
+			return &wire.TestsDone{Exit: exit, Results: own}
+		}
+		return &wire.TestsDone{Exit: exit, Results: []wire.TestResult{{Item: items[0], Outcome: outcomeOf(exit), Millis: time.Since(start).Milliseconds()}}}
+	}
+	return &wire.TestsDone{Exit: exit, Results: watch.results(items, r.names)}
+}
+
+// testRunVar tells a test command a name for this run of it, which no other run of the shard has, to be part of the
+// names of its reports. By "retry-" and a number the daemon knows that a report is of tests that were tried again.
+const testRunVar = "RUNNER_TEST_RUN"
+
+func runName(offer wire.TestsAnswer, run int) string {
+	if offer.Round > 0 {
+		return fmt.Sprintf("run-%d-retry-%d", run, offer.Round)
+	}
+	return fmt.Sprintf("run-%d", run)
 }
 
 // outcomeOf is what an exit status says of a test that ran alone. 126 and 127 are those of a command that could not be run.
@@ -234,19 +274,22 @@ func (r *sharedRun) wait(offer wire.TestsAnswer) {
 }
 
 // over says what came of it and returns the exit status.
-func (r *sharedRun) over(fails bool) int {
+func (r *sharedRun) over(offer wire.TestsAnswer) int {
 	if r.batches == 0 {
 		fmt.Println("codebuild-tests-run: other shards have taken all test files, nothing was left for this one")
 	} else {
 		fmt.Printf("codebuild-tests-run: shard %d of %d ran %d test files in %d batches: %s of tests in %s\n",
 			r.opts.index+1, r.opts.count, r.ran, r.batches, r.spent.Round(10*time.Millisecond), time.Since(r.begun).Round(10*time.Millisecond))
 	}
+	if offer.Why != "" {
+		fmt.Println("codebuild-tests-run: " + offer.Why)
+	}
 	switch {
-	case !fails:
+	case !offer.Fails:
 		return 0
 	case r.failed != 0:
 		return r.failed
 	}
-	fmt.Println("codebuild-tests-run: the tests that this shard ran have passed, but others of the suite failed")
+	fmt.Println("codebuild-tests-run: the tests that this shard ran have passed, but others of the suite failed or are flaky")
 	return 1
 }

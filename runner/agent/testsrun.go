@@ -31,6 +31,8 @@ mentions this variable nothing is appended.
 The variable RUNNER_SHARDING, or x-runner.sharding of the buildspec, names a strategy that is taken instead, so
 that the file stays valid for CodeBuild, which knows the first two.
 
+With timing and queue RUNNER_TEST_RUN has a name for each run of the test command, by which to name its report.
+
 Example:
 
   codebuild-tests-run --files-search "codebuild-glob-search '**/*_test.py'" --test-command 'python -m pytest'
@@ -189,14 +191,14 @@ func jobShell() string {
 const maxArgument = 128<<10 - 256
 
 // runTests runs the test command for these files and returns its exit status. What it prints goes through watch, if
-// that is not nil.
-func runTests(command string, files []string, watch *goResults) int {
+// that is not nil; vars are further variables of it.
+func runTests(command string, files []string, watch *goResults, vars ...string) int {
 	list := strings.Join(files, "\n")
 	script := command
 	if !strings.Contains(command, shardFilesVar) {
 		script = strings.TrimRight(command, " \t\r\n") + " " + quoteAll(files)
 	}
-	env := os.Environ()
+	env := append(os.Environ(), vars...)
 	if len(list) <= maxArgument {
 		env = append(env, shardFilesVar+"="+list)
 	} else {

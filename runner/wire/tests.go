@@ -63,6 +63,8 @@ type TestsAnswer struct {
 	Items      []int  `json:"items,omitempty"`
 	Over       bool   `json:"over,omitempty"`
 	WaitMillis int64  `json:"waitMillis,omitempty"`
+	Each       bool   `json:"each,omitempty"`  // after Take: each item's own result is needed, since what fails is tried again
+	Round      uint64 `json:"round,omitempty"` // after Take: of a batch with items that failed before; grows from one such batch to the next
 
 	Again []int `json:"again,omitempty"` // after Done: items that failed and are tried again, on whatever shard
 	Flaky []int `json:"flaky,omitempty"` // after Done: items that failed before and passed now

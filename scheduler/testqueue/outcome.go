@@ -82,6 +82,16 @@ func (q *Queue) Summary() Summary {
 // Ended is true when every item is acknowledged.
 func (q *Queue) Ended() bool { return len(q.items) > 0 && q.done == len(q.items) }
 
+// Failed tells whether one of these items has failed before, so that it is tried again.
+func (q *Queue) Failed(names []string) bool {
+	for _, name := range names {
+		if i, known := q.byName[name]; known && q.items[i].fails > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // ItemResult is what became of an item.
 type ItemResult struct {
 	Name    string

@@ -293,3 +293,30 @@ func TestAbandonedIntakesLeaveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestARerunElsewhereCountsMore: a test that failed on one shard and passed when it was tried again on another is flaky,
+// and the time of the rerun is within that of its shard.
+func TestARerunElsewhereCountsMore(t *testing.T) {
+	s := open(t)
+	b := build(1)
+	take(t, s, b, 0, 1, named("a", tests.Succeeded), named("b", tests.Failed))
+	in, err := s.Begin(b, Attempt{Job: 1, Run: tests.Run{Shard: 1, Attempt: 1}, Took: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := in.Group("unit", "JUNITXML", 2, false)
+	for round, name := range map[int]string{0: "c", 7: "b"} {
+		in.Round(round)
+		c := named(name, tests.Succeeded)
+		if err := in.Case(g, fmt.Sprintf("%d.xml", round), &c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := in.Commit(false); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Summary("api", 1)
+	if err != nil || got.Totals.Flaky != 1 || got.Totals.Failed != 0 || got.Totals.Total != 3 || got.Shards != 2 || got.Serial != 2*time.Second {
+		t.Errorf("the tests came to %+v (%v), want 1 flaky of 3, on 2 shards in 2s", got, err)
+	}
+}

@@ -108,6 +108,9 @@ func (in *Intake) Problem(report string, err error) {
 	in.row.problem(tests.Problem{Run: in.of.Run, Report: report, Text: err.Error()})
 }
 
+// Round says that what follows is of a rerun of tests that failed, see tests.Run; 0 for the first pass.
+func (in *Intake) Round(round int) { in.of.Run.Round = round }
+
 // Case takes one case in.
 func (in *Intake) Case(group int, report string, c *tests.Case) error {
 	if in.row.Cases >= in.s.maxCases {

@@ -264,8 +264,13 @@ func (m *merging) times() {
 	for _, c := range r.Clocks {
 		clocks[c.Run] = max(clocks[c.Run], c.Took)
 	}
-	shards := map[int]time.Duration{}
+	attempts := map[tests.Run]time.Duration{} // with their reruns, which are within their time
 	for run, took := range m.cases {
+		run.Round = 0
+		attempts[run] += took
+	}
+	shards := map[int]time.Duration{}
+	for run, took := range attempts {
 		if clocks[run] > 0 {
 			took = clocks[run]
 		}
