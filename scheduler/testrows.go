@@ -30,6 +30,7 @@ type testHead struct {
 	Shards   int        `json:"shards"`
 	Again    bool       `json:"again,omitempty"`    // of a shard that began again
 	Division *testSplit `json:"division,omitempty"` // of the strategy timing
+	Parts    *testParts `json:"parts,omitempty"`    // this is no call, but what was decided before one
 }
 
 // callID names a call within its build. A job that is no shard has its tests for itself. A shard that begins again after
@@ -54,6 +55,9 @@ func (c *testCall) news() (rows []any) {
 	done := c.stored
 	if done == 0 {
 		rows, done = append(rows, c.head), 1
+	}
+	if c.head.Parts != nil {
+		return rows
 	}
 	if c.queue != nil {
 		for _, e := range c.queue.Events(done - 1) {
@@ -99,6 +103,9 @@ func loadTests(tx *bbolt.Tx, build []byte, now time.Time) (map[string]*testCall,
 
 // read brings a call to where its rows say it was.
 func (c *testCall) read(rows []json.RawMessage, now time.Time) error {
+	if c.head.Parts != nil {
+		return nil
+	}
 	if c.head.Strategy == wire.StrategyTiming {
 		if c.head.Division == nil {
 			return fmt.Errorf("it has no division")
@@ -131,6 +138,9 @@ func (c *testCall) options(known testqueue.History) testqueue.Options {
 
 // names are the tests, in the order that numbers them.
 func (c *testCall) names() []string {
+	if c.head.Parts != nil {
+		return c.head.Parts.Split
+	}
 	if c.shares != nil {
 		return c.shares.Names
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +28,9 @@ type sharedRun struct {
 	in     *bufio.Reader
 	begun  time.Time
 	failed int // status of the last batch that failed here
+
+	inner belowFile // what splits files; nil: nothing does
+	parts fileParts // of files that are split
 
 	batches, ran int
 	spent        time.Duration
@@ -91,6 +93,10 @@ func testNames(found []string) (names, files []string) {
 
 // run joins, then takes batch after batch.
 func (r *sharedRun) run() (status int, err error) {
+	if err := r.refine(); err != nil {
+		return 0, err
+	}
+	defer r.parts.close()
 	if err := r.join(); err != nil {
 		return 0, err
 	}
@@ -112,20 +118,7 @@ func (r *sharedRun) run() (status int, err error) {
 }
 
 func (r *sharedRun) join() error {
-	list := strings.Join(r.names, "\n") + "\n"
-	switch {
-	case len(r.names) > wire.MaxTests:
-		return fmt.Errorf("there are %d tests, and no more than %d can be divided by %s: let --files-search print directories or packages", len(r.names), wire.MaxTests, r.opts.strategy)
-	case len(list) > wire.MaxTestList:
-		return fmt.Errorf("the list of tests has %d bytes, and no more than %d can be divided by %s: let --files-search print shorter names, directories or packages", len(list), wire.MaxTestList, r.opts.strategy)
-	}
-	if err := writeJSON(r.conn, shardAsk{Join: &shardJoin{Strategy: r.opts.strategy, Bytes: len(list)}}); err != nil {
-		return fmt.Errorf("telling the agent which tests there are: %w", err)
-	}
-	if _, err := r.conn.WriteString(list); err != nil {
-		return fmt.Errorf("telling the agent which tests there are: %w", err)
-	}
-	answer, err := r.hear()
+	answer, err := r.tell(false)
 	if err != nil {
 		return err
 	}
@@ -136,6 +129,24 @@ func (r *sharedRun) join() error {
 		fmt.Println("codebuild-tests-run: " + answer.Why)
 	}
 	return nil
+}
+
+// tell tells which tests were found, to join or to ask which files to split.
+func (r *sharedRun) tell(split bool) (answer wire.TestsAnswer, err error) {
+	list := strings.Join(r.names, "\n") + "\n"
+	switch {
+	case len(r.names) > wire.MaxTests:
+		return answer, fmt.Errorf("there are %d tests, and no more than %d can be divided by %s: let --files-search print directories or packages", len(r.names), wire.MaxTests, r.opts.strategy)
+	case len(list) > wire.MaxTestList:
+		return answer, fmt.Errorf("the list of tests has %d bytes, and no more than %d can be divided by %s: let --files-search print shorter names, directories or packages", len(list), wire.MaxTestList, r.opts.strategy)
+	}
+	if err := writeJSON(r.conn, shardAsk{Join: &shardJoin{Strategy: r.opts.strategy, Bytes: len(list), Split: split}}); err != nil {
+		return answer, fmt.Errorf("telling the agent which tests there are: %w", err)
+	}
+	if _, err := r.conn.WriteString(list); err != nil {
+		return answer, fmt.Errorf("telling the agent which tests there are: %w", err)
+	}
+	return r.hear()
 }
 
 func (r *sharedRun) ask(ask shardAsk) (wire.TestsAnswer, error) {
@@ -176,24 +187,23 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	if offer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + offer.Why)
 	}
-	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir))
 	start := time.Now()
-	exit := runTests(watch.commandOr(r.opts.test), files, watch)
+	exit, results := r.runBatch(offer.Items)
 	took := time.Since(start)
 	r.spent += took
 	if exit != 0 {
 		r.failed = exit
 	}
-	done := &wire.TestsDone{Token: offer.Token, Exit: exit, Millis: took.Milliseconds(), Results: watch.results(offer.Items, r.names)}
-	if len(offer.Items) == 1 {
+	done := &wire.TestsDone{Token: offer.Token, Exit: exit, Millis: took.Milliseconds(), Results: results}
+	if len(offer.Items) == 1 && !r.parts.has(r.names[offer.Items[0]]) {
 		done.Results = []wire.TestResult{{Item: offer.Items[0], Outcome: outcomeOf(exit), Millis: took.Milliseconds()}}
 	}
 	answer, err := r.ask(shardAsk{Done: done})
 	if err != nil {
 		return err
 	}
-	r.tell(answer.Again, "failed and will be tried again, on whatever shard is free")
-	r.tell(answer.Flaky, "failed before and passed now, so it is flaky")
+	r.name(answer.Again, "failed and will be tried again, on whatever shard is free")
+	r.name(answer.Flaky, "failed before and passed now, so it is flaky")
 	if answer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + answer.Why)
 	}
@@ -211,7 +221,7 @@ func outcomeOf(exit int) string {
 	return outcomeFailed
 }
 
-func (r *sharedRun) tell(items []int, what string) {
+func (r *sharedRun) name(items []int, what string) {
 	for _, item := range items {
 		if item >= 0 && item < len(r.files) {
 			fmt.Printf("codebuild-tests-run: %s %s\n", r.files[item], what)
