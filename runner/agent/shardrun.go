@@ -29,7 +29,6 @@ type sharedRun struct {
 	begun  time.Time
 	failed int // status of the last batch that failed here
 
-	inner belowFile // what splits files; nil: nothing does
 	parts fileParts // of files that are split
 
 	batches, ran int
