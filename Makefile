@@ -50,7 +50,8 @@ test-all: ## as test, with the slow ones: kills by the hundred, gigabytes, our o
 lint: ## formatting, go vet, staticcheck, the rules of the house, shellcheck where it is installed
 	@scripts/lint
 
-bench: ## run the benchmarks
+bench: ## print the figures of tests in parallel (JSON=file writes them, too), then run the benchmarks
+	@$(GO) run ./internal/makespan
 	@packages=$$(git grep -l --untracked '^func Benchmark' -- '*_test.go' ':!examples' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
 	  if [ -z "$$packages" ]; then echo "bench: no package has a benchmark yet"; exit 0; fi; \
 	  $(GO) test -run '^$$' -bench . -benchmem $$packages

@@ -52,6 +52,9 @@ type ResumeRequest struct {
 // restart asks again. A refusal is part of the answer; an error means that nothing could be decided, and the same call
 // may succeed later.
 type TestQueue interface {
+	// Split tells which of the files that the attempt found are to be split into their tests before it joins: the same
+	// for all attempts of a call.
+	Split(ctx context.Context, call wire.TestCall, strategy string, names []string) (wire.TestsAnswer, error)
 	// Join brings the attempt in with the tests that it found.
 	Join(ctx context.Context, call wire.TestCall, strategy string, names []string) (wire.TestsAnswer, error)
 	// Take asks for the next batch.

@@ -13,14 +13,14 @@ import (
 )
 
 // Bounds on what one attempt may ask about tests: an agent asks twice a batch, and some times a second while it waits,
-// perhaps for a day; a list is read once a call.
+// perhaps for a day; a list is read once a call, and once more before it where files may be split.
 const (
 	maxTestRequests = 1_000_000
 	maxTestJoins    = wire.MaxTestLists
 )
 
 // asked counts questions about tests.
-type asked struct{ requests, joins int }
+type asked struct{ requests, joins, splits int }
 
 // testsFor does one step of a call of codebuild-tests-run. What the job did wrong is a refusal in the answer; after an
 // error the agent asks again.
@@ -48,6 +48,9 @@ func (s *session) testStep(ctx context.Context, q wire.TestsRequest) (step func(
 	switch {
 	case q.Join != nil && q.Take == nil && q.Done == nil:
 		names, refused, err := s.testList(ctx, *q.Join)
+		if q.Join.Split {
+			return func() (wire.TestsAnswer, error) { return queue.Split(ctx, call, q.Join.Strategy, names) }, refused, err
+		}
 		return func() (wire.TestsAnswer, error) { return queue.Join(ctx, call, q.Join.Strategy, names) }, refused, err
 	case q.Take != nil && q.Join == nil && q.Done == nil:
 		return func() (wire.TestsAnswer, error) { return queue.Take(ctx, call, q.Take.Request) }, "", nil
@@ -60,7 +63,12 @@ func (s *session) testStep(ctx context.Context, q wire.TestsRequest) (step func(
 // testList reads the list that a shard found from its spool. An error is the machine's; a list that cannot be is
 // refused.
 func (s *session) testList(ctx context.Context, j wire.TestsJoin) (names []string, refused string, err error) {
-	if s.tests.joins++; s.tests.joins > maxTestJoins {
+	if j.Split {
+		s.tests.splits++
+	} else {
+		s.tests.joins++
+	}
+	if max(s.tests.joins, s.tests.splits) > maxTestJoins {
 		return nil, fmt.Sprintf("this job has begun %d divisions of tests, and may begin no more", maxTestJoins), nil
 	}
 	switch {

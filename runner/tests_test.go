@@ -32,6 +32,11 @@ func (q *teacher) Join(_ context.Context, call wire.TestCall, strategy string, n
 	return wire.TestsAnswer{Strategy: strategy}, nil
 }
 
+func (q *teacher) Split(_ context.Context, call wire.TestCall, strategy string, names []string) (wire.TestsAnswer, error) {
+	q.note("split %s %s %v", call.Phase, strategy, names)
+	return wire.TestsAnswer{Split: []int{0}}, nil
+}
+
 func (q *teacher) Take(_ context.Context, _ wire.TestCall, request uint64) (wire.TestsAnswer, error) {
 	q.note("take %d", request)
 	if q.fails++; q.fails == 1 {

@@ -18,7 +18,7 @@ import (
 // Bounds on what the jobs of one build make of tests: calls, bytes of all their lists, and of one name, which is what a
 // path can have.
 const (
-	maxTestCalls = 1024
+	maxTestCalls = 2048 // one that may split its files counts twice
 	maxTestBytes = 4 * wire.MaxTestList
 	maxTestName  = 4096
 	maxCallIndex = 100_000

@@ -31,6 +31,7 @@ type testHead struct {
 	Shards   int        `json:"shards"`
 	Again    bool       `json:"again,omitempty"`    // of a shard that began again
 	Division *testSplit `json:"division,omitempty"` // of the strategy timing
+	Parts    *testParts `json:"parts,omitempty"`    // this is no call, but what was decided before one
 	Retry    *testRetry `json:"retry,omitempty"`    // nil: what fails is not tried again
 }
 
@@ -62,6 +63,9 @@ func (c *testCall) news() (rows []any) {
 	done := c.stored
 	if done == 0 {
 		rows, done = append(rows, c.head), 1
+	}
+	if c.head.Parts != nil {
+		return rows
 	}
 	if c.queue != nil {
 		for _, e := range c.queue.Events(done - 1) {
@@ -107,6 +111,9 @@ func loadTests(tx *bbolt.Tx, build []byte, now time.Time) (map[string]*testCall,
 
 // read brings a call to where its rows say it was.
 func (c *testCall) read(rows []json.RawMessage, now time.Time) error {
+	if c.head.Parts != nil {
+		return nil
+	}
 	if c.head.Strategy == wire.StrategyTiming {
 		if c.head.Division == nil {
 			return fmt.Errorf("it has no division")
@@ -143,6 +150,9 @@ func (c *testCall) options(known testqueue.History) testqueue.Options {
 
 // names are the tests, in the order that numbers them.
 func (c *testCall) names() []string {
+	if c.head.Parts != nil {
+		return c.head.Parts.Split
+	}
 	if c.shares != nil {
 		return c.shares.Names
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -87,12 +88,18 @@ func learnTimes(tx *bbolt.Tx, project string, build int, samples []testSample) e
 	return nil
 }
 
-// timesOf is what is known of these tests.
+// timesOf is what is known of these tests, and of the files that they are in.
 func timesOf(tx *bbolt.Tx, project string, names []string) testqueue.History {
 	known, rows := make(testqueue.History), tx.Bucket(bucketTestTimes)
-	for _, name := range names {
+	add := func(name string) {
 		if took := testTimeOf(rows.Get(timesKey(project, name))).took(); took > 0 {
 			known[name] = took
+		}
+	}
+	for _, name := range names {
+		add(name)
+		if file, _, part := strings.Cut(name, testqueue.PartMark); part {
+			add(file)
 		}
 	}
 	return known
@@ -108,7 +115,7 @@ func suiteOf(tx *bbolt.Tx, project string) (testqueue.History, []string) {
 		all[name], last = t, max(last, t.seen)
 	})
 	known, names := make(testqueue.History), []string{}
-	for name, t := range all {
+	for name, t := range current(all) {
 		if t.seen+recentBuilds > last && t.took() > 0 {
 			known[name] = t.took()
 			names = append(names, name)

@@ -15,10 +15,11 @@ const seeds = 20
 // figure is one line.
 type figure struct {
 	Name   string  `json:"name"`
-	Ours   float64 `json:"ours"`   // seconds
-	Theirs float64 `json:"theirs"` // seconds, the lower bound
+	Ours   float64 `json:"ours"`
+	Theirs float64 `json:"theirs"` // of a makespan the lower bound
 	Ratio  float64 `json:"ratio"`
-	Goal   float64 `json:"goal,omitempty"` // none: as found
+	Goal   float64 `json:"goal,omitempty"` // of the ratio, of a speed the least; none: as found
+	Unit   string  `json:"unit"`
 }
 
 // strategy is one way to divide a suite.
@@ -61,7 +62,12 @@ var strategies = []strategy{
 }
 
 func main() {
-	figures, err := measure()
+	figures, err := parsing()
+	if err == nil {
+		var more []figure
+		more, err = measure()
+		figures = append(figures, more...)
+	}
 	if err == nil {
 		err = report(figures)
 	}
@@ -80,7 +86,7 @@ func measure() (figures []figure, err error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s, seed %d: %w", st.name, seed, err)
 			}
-			all = append(all, figure{Ours: makespan.Seconds(), Theirs: bound.Seconds(), Ratio: makespan.Seconds() / bound.Seconds(), Goal: st.goal})
+			all = append(all, figure{Ours: makespan.Seconds(), Theirs: bound.Seconds(), Ratio: makespan.Seconds() / bound.Seconds(), Goal: st.goal, Unit: "s"})
 		}
 		figures = append(figures, percentile(all, st.name, 0.5), percentile(all, st.name+"-p95", 0.95))
 	}
@@ -95,17 +101,25 @@ func percentile(all []figure, name string, part float64) figure {
 	return f
 }
 
+// goal says what is wanted, and whether it is missed.
+func (f figure) goal() string {
+	wanted, missed := fmt.Sprintf("<= %.2f", f.Goal), f.Ratio > f.Goal
+	switch {
+	case f.Goal == 0:
+		return "as found"
+	case f.Unit == "MB/s":
+		wanted, missed = fmt.Sprintf(">= %.0f %s", f.Goal, f.Unit), f.Ours < f.Goal
+	}
+	if missed {
+		return wanted + " missed"
+	}
+	return wanted
+}
+
 // report prints the figures and writes them to the file that JSON names.
 func report(figures []figure) error {
 	for _, f := range figures {
-		goal := "as found"
-		if f.Goal > 0 {
-			goal = fmt.Sprintf("<= %.2f", f.Goal)
-			if f.Ratio > f.Goal {
-				goal += " missed"
-			}
-		}
-		fmt.Printf("%-28s %8.2f s %8.2f s %7.3f  %s\n", f.Name, f.Ours, f.Theirs, f.Ratio, goal)
+		fmt.Printf("%-28s %8.2f %-4s %8.2f %-4s %7.3f  %s\n", f.Name, f.Ours, f.Unit, f.Theirs, f.Unit, f.Ratio, f.goal())
 	}
 	if path := os.Getenv("JSON"); path != "" {
 		text, err := json.MarshalIndent(figures, "", "  ")

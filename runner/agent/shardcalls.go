@@ -135,11 +135,13 @@ func (c *shardCalls) listen() {
 // shardCall is one connection.
 type shardCall struct {
 	*shardCalls
-	conn  *os.File
-	in    *bufio.Reader
-	call  wire.TestCall
-	takes uint64
-	rest  func() // ends the signs of life
+	conn    *os.File
+	in      *bufio.Reader
+	call    wire.TestCall
+	takes   uint64
+	list    int // its number, once it is
+	counted bool
+	rest    func() // ends the signs of life
 }
 
 // serve answers one connection until the tool ends.
@@ -176,12 +178,13 @@ const joinLimit = 30 * time.Second
 // read passes on what the tool asks. When it is gone, what was asked for it is asked no longer.
 func (c *shardCall) read(ctx context.Context, cancel context.CancelFunc, asks chan<- shardAsk, lists chan<- []byte) {
 	defer cancel()
-	for first := true; ; first = false {
+	for split, joined := false, false; ; {
 		var ask shardAsk
-		if readJSON(c.in, &ask) != nil || first != (ask.Join != nil) {
+		if readJSON(c.in, &ask) != nil || joined == (ask.Join != nil) || split && ask.Join != nil && ask.Join.Split {
 			return
 		}
-		if first {
+		if ask.Join != nil {
+			split, joined = ask.Join.Split, !ask.Join.Split
 			if ask.Join.Bytes < 1 || ask.Join.Bytes > wire.MaxTestList {
 				return
 			}
@@ -205,7 +208,7 @@ func (c *shardCall) answer(ctx context.Context, ask shardAsk, lists <-chan []byt
 	var err error
 	switch {
 	case ask.Join != nil:
-		answer.TestsAnswer, err = c.join(ctx, ask.Join.Strategy, <-lists)
+		answer.TestsAnswer, err = c.join(ctx, *ask.Join, <-lists)
 	case ask.Take:
 		c.takes++
 		answer.TestsAnswer, err = c.ask(ctx, "which tests come next", wire.TestsRequest{Take: &wire.TestsTake{Request: c.takes}})
@@ -238,17 +241,12 @@ func boundedDone(d wire.TestsDone) *wire.TestsDone {
 }
 
 // join brings the call in, with its list in the spool's directory until the daemon has answered.
-func (c *shardCall) join(ctx context.Context, strategy string, list []byte) (wire.TestsAnswer, error) {
+func (c *shardCall) join(ctx context.Context, join shardJoin, list []byte) (wire.TestsAnswer, error) {
 	names, err := checkList(list)
 	if err != nil {
 		return wire.TestsAnswer{}, err
 	}
-	c.mu.Lock()
-	number := c.lists
-	c.lists++
-	c.call = c.at
-	c.at.Call++
-	c.mu.Unlock()
+	number := c.number()
 	if number >= maxShardLists {
 		return wire.TestsAnswer{}, fmt.Errorf("codebuild-tests-run was called %d times in this job, which is more than is served", number)
 	}
@@ -257,7 +255,19 @@ func (c *shardCall) join(ctx context.Context, strategy string, list []byte) (wir
 		return wire.TestsAnswer{}, fmt.Errorf("handing the list of tests to the daemon: %w; see that the sandbox's disk is not full", err)
 	}
 	defer func() { _ = c.spool.dir.Remove(name) }()
-	return c.ask(ctx, "how to divide the tests", wire.TestsRequest{Join: &wire.TestsJoin{Strategy: strategy, List: number, Names: names}})
+	return c.ask(ctx, "how to divide the tests", wire.TestsRequest{Join: &wire.TestsJoin{Strategy: join.Strategy, List: number, Names: names, Split: join.Split}})
+}
+
+// number is that of the call's list. The call is counted when the first is brought.
+func (c *shardCall) number() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.counted {
+		c.counted, c.list, c.call = true, c.lists, c.at
+		c.lists++
+		c.at.Call++
+	}
+	return c.list
 }
 
 // checkList counts the names of a list, which must be sorted, each once.

@@ -30,6 +30,8 @@ type sharedRun struct {
 	begun  time.Time
 	failed int // status of the last batch that failed here
 
+	parts fileParts // of files that are split
+
 	batches, ran int
 	runs         int // of the test command
 	spent        time.Duration
@@ -92,6 +94,10 @@ func testNames(found []string) (names, files []string) {
 
 // run joins, then takes batch after batch.
 func (r *sharedRun) run() (status int, err error) {
+	if err := r.refine(); err != nil {
+		return 0, err
+	}
+	defer r.parts.close()
 	if err := r.join(); err != nil {
 		return 0, err
 	}
@@ -113,20 +119,7 @@ func (r *sharedRun) run() (status int, err error) {
 }
 
 func (r *sharedRun) join() error {
-	list := strings.Join(r.names, "\n") + "\n"
-	switch {
-	case len(r.names) > wire.MaxTests:
-		return fmt.Errorf("there are %d tests, and no more than %d can be divided by %s: let --files-search print directories or packages", len(r.names), wire.MaxTests, r.opts.strategy)
-	case len(list) > wire.MaxTestList:
-		return fmt.Errorf("the list of tests has %d bytes, and no more than %d can be divided by %s: let --files-search print shorter names, directories or packages", len(list), wire.MaxTestList, r.opts.strategy)
-	}
-	if err := writeJSON(r.conn, shardAsk{Join: &shardJoin{Strategy: r.opts.strategy, Bytes: len(list)}}); err != nil {
-		return fmt.Errorf("telling the agent which tests there are: %w", err)
-	}
-	if _, err := r.conn.WriteString(list); err != nil {
-		return fmt.Errorf("telling the agent which tests there are: %w", err)
-	}
-	answer, err := r.hear()
+	answer, err := r.tell(false)
 	if err != nil {
 		return err
 	}
@@ -137,6 +130,24 @@ func (r *sharedRun) join() error {
 		fmt.Println("codebuild-tests-run: " + answer.Why)
 	}
 	return nil
+}
+
+// tell tells which tests were found, to join or to ask which files to split.
+func (r *sharedRun) tell(split bool) (answer wire.TestsAnswer, err error) {
+	list := strings.Join(r.names, "\n") + "\n"
+	switch {
+	case len(r.names) > wire.MaxTests:
+		return answer, fmt.Errorf("there are %d tests, and no more than %d can be divided by %s: let --files-search print directories or packages", len(r.names), wire.MaxTests, r.opts.strategy)
+	case len(list) > wire.MaxTestList:
+		return answer, fmt.Errorf("the list of tests has %d bytes, and no more than %d can be divided by %s: let --files-search print shorter names, directories or packages", len(list), wire.MaxTestList, r.opts.strategy)
+	}
+	if err := writeJSON(r.conn, shardAsk{Join: &shardJoin{Strategy: r.opts.strategy, Bytes: len(list), Split: split}}); err != nil {
+		return answer, fmt.Errorf("telling the agent which tests there are: %w", err)
+	}
+	if _, err := r.conn.WriteString(list); err != nil {
+		return answer, fmt.Errorf("telling the agent which tests there are: %w", err)
+	}
+	return r.hear()
 }
 
 func (r *sharedRun) ask(ask shardAsk) (wire.TestsAnswer, error) {
@@ -178,7 +189,7 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 		fmt.Println("codebuild-tests-run: " + offer.Why)
 	}
 	start := time.Now()
-	done := r.runItems(offer, files)
+	done := r.runBatch(offer)
 	took := time.Since(start)
 	r.spent += took
 	if done.Exit != 0 {
@@ -189,22 +200,26 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	if err != nil {
 		return err
 	}
-	r.tell(answer.Again, "failed and will be tried again, on whatever shard is free")
-	r.tell(answer.Flaky, "failed before and passed now, so it is flaky")
+	r.name(answer.Again, "failed and will be tried again, on whatever shard is free")
+	r.name(answer.Flaky, "failed before and passed now, so it is flaky")
 	if answer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + answer.Why)
 	}
 	return nil
 }
 
-// runItems runs a batch, at once or, where the result of each item is needed and only go test would tell it, one by one.
-func (r *sharedRun) runItems(offer wire.TestsAnswer, files []string) *wire.TestsDone {
+// runItems runs whole files, at once or, where the result of each is needed and only go test would tell it, one by one.
+func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDone {
+	files := make([]string, len(items))
+	for i, item := range items {
+		files[i] = r.files[item]
+	}
 	if len(files) == 1 || !offer.Each || goTestCommand.MatchString(r.opts.test) {
-		return r.runFiles(offer, offer.Items, files)
+		return r.runFiles(offer, items, files)
 	}
 	all := &wire.TestsDone{}
 	for i := range files {
-		one := r.runFiles(offer, offer.Items[i:i+1], files[i:i+1])
+		one := r.runFiles(offer, items[i:i+1], files[i:i+1])
 		if one.Exit != 0 {
 			all.Exit = one.Exit
 		}
@@ -251,7 +266,7 @@ func outcomeOf(exit int) string {
 	return outcomeFailed
 }
 
-func (r *sharedRun) tell(items []int, what string) {
+func (r *sharedRun) name(items []int, what string) {
 	for _, item := range items {
 		if item >= 0 && item < len(r.files) {
 			fmt.Printf("codebuild-tests-run: %s %s\n", r.files[item], what)

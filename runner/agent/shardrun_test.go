@@ -424,6 +424,7 @@ func TestGoTestInAShardKnowsEachPackage(t *testing.T) {
 	s.src = dir
 	s.env = []string{"GOCACHE=" + strings.TrimSpace(string(cache)), "GOFLAGS=-mod=mod", "GOPROXY=off"}
 	k := s.talkTo(s.sharded(`codebuild-tests-run --files-search "printf './good\n./bad\n./odd\n'" --test-command "go test -count=1"`))
+	k.split()
 	_, names := k.joined(wire.TestsAnswer{})
 	k.gave(wire.TestsAnswer{Token: 1, Items: []int{1, 0, 2}})
 	done := k.did(wire.TestsAnswer{})

@@ -11,7 +11,8 @@ import (
 )
 
 // codebuild-tests-run asks the agent over a socket in its home, one call a connection, by lines of JSON: first Join,
-// after whose line come the names, one a line; then Take and Done in turn. Each is answered by one line.
+// after whose line come the names, one a line; then Take and Done in turn. A Join that asks which files to split comes
+// before. Each is answered by one line.
 
 // testsVar tells codebuild-tests-run where the agent listens.
 const testsVar = "RUNNER_TESTS"
@@ -30,6 +31,7 @@ type shardAsk struct {
 type shardJoin struct {
 	Strategy string `json:"strategy"`
 	Bytes    int    `json:"bytes"` // of the list that follows
+	Split    bool   `json:"split,omitempty"`
 }
 
 // shardAnswer is what the agent says. Error tells that nothing could be had.

@@ -29,8 +29,9 @@ type TestsRequest struct {
 // "./" in front, in the file that TestListFile names; items are numbered by their lines, from 0.
 type TestsJoin struct {
 	Strategy string `json:"strategy"`
-	List     int    `json:"list"`  // number of the file
-	Names    int    `json:"names"` // how many lines
+	List     int    `json:"list"`            // number of the file
+	Names    int    `json:"names"`           // how many lines
+	Split    bool   `json:"split,omitempty"` // only asks which files to split into their tests; the shard joins with the finer list
 }
 
 // TestsTake asks for the next tests. The same Request is the same question, asked again after a daemon's restart.
@@ -59,6 +60,7 @@ type TestsAnswer struct {
 	Refused    string `json:"refused,omitempty"`
 	Strategy   string `json:"strategy,omitempty"` // after Join: what is done, as the project's settings may have it
 	Why        string `json:"why,omitempty"`      // a sentence for the log
+	Split      []int  `json:"split,omitempty"`    // after Join with Split: files that all shards list by their tests
 	Token      uint64 `json:"token,omitempty"`
 	Items      []int  `json:"items,omitempty"`
 	Over       bool   `json:"over,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,22 @@ type Item struct {
 	Known bool          // Took is recorded
 }
 
-// Items gives each name its duration. A name that is not recorded gets the median of the recorded names with the same
+// PartMark stands between a file and one of its tests, in the name of an item that is less than a file.
+const PartMark = "#"
+
+// partsOf counts the items of each file that is not one item.
+func partsOf(names []string) map[string]int {
+	parts := make(map[string]int)
+	for _, name := range names {
+		if file, _, part := strings.Cut(name, PartMark); part {
+			parts[file]++
+		}
+	}
+	return parts
+}
+
+// Items gives each name its duration. A test of a file whose duration is recorded, and its own is not, gets an equal part
+// of that; any other name that is not recorded the median of the recorded names with the same
 // directory and extension, else of the same extension, else of all; when nothing is recorded all are alike. Recorded
 // names that are not asked for are not looked at, so that what has left the suite has no say. Durations of zero or less
 // count as not recorded.
@@ -39,10 +55,13 @@ func (h History) Items(names []string) []Item {
 	for group, all := range groups {
 		medians[group] = median(all)
 	}
+	parts := partsOf(names)
 	items := make([]Item, len(names))
 	for i, name := range names {
 		items[i] = Item{Name: name, Took: h[name], Known: h[name] > 0}
-		if !items[i].Known {
+		if file, _, part := strings.Cut(name, PartMark); !items[i].Known && part && h[file] > 0 {
+			items[i].Took = max(h[file]/time.Duration(parts[file]), 1)
+		} else if !items[i].Known {
 			items[i].Took = firstMedian(medians, name)
 		}
 	}

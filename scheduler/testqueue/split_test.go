@@ -127,3 +127,12 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 }
+
+// TestATestOfAKnownFileIsPartOfIt: a file that is split for the first time is divided evenly.
+func TestATestOfAKnownFileIsPartOfIt(t *testing.T) {
+	h := History{"slow": 6 * time.Second, "slow#B": time.Second, "a": time.Millisecond}
+	items := h.Items([]string{"a", "slow#A", "slow#B", "slow#C"})
+	if items[1].Took != 2*time.Second || items[1].Known || items[2].Took != time.Second || !items[2].Known {
+		t.Errorf("the tests are expected to take %+v", items)
+	}
+}

@@ -1,0 +1,118 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// goTestEnds reads, on their way, the events of a test binary that runs without go test: how each test ended. It adds
+// the line by which go test says how the package did.
+type goTestEnds struct {
+	to    *goEvents
+	path  string
+	tests map[string]goEnd
+	fails map[string]bool
+	line  []byte
+	over  bool
+}
+
+func (g *goTestEnds) Write(text []byte) (int, error) {
+	for rest := text; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '\n') + 1
+		if i == 0 {
+			i = len(rest)
+		}
+		g.line = append(g.line, rest[:i]...)
+		rest = rest[i:]
+		if g.line[len(g.line)-1] == '\n' || len(g.line) > maxGoEvent {
+			if err := g.pass(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(text), nil
+}
+
+// pass reads a line and passes it on.
+func (g *goTestEnds) pass() error {
+	var e struct {
+		Action, Test string
+		Elapsed      float64
+	}
+	if g.line[0] == '{' && json.Unmarshal(g.line, &e) == nil {
+		took := time.Duration(e.Elapsed * float64(time.Second))
+		switch {
+		case e.Test == "" && (e.Action == "pass" || e.Action == "fail"):
+			g.over = true
+			if err := g.say(e.Action, took); err != nil {
+				return err
+			}
+		case e.Test != "" && !strings.Contains(e.Test, "/"):
+			g.note(e.Test, e.Action, took)
+		}
+	}
+	_, err := g.to.Write(g.line)
+	g.line = g.line[:0]
+	return err
+}
+
+// note notes what became of a test. One that runs has failed until it is known to have passed; with -count the worst of
+// its runs counts.
+func (g *goTestEnds) note(test, action string, took time.Duration) {
+	end := g.tests[test]
+	switch action {
+	case "run":
+		end.outcome = outcomeFailed
+	case "pass", "skip":
+		if end.outcome = outcomePassed; g.fails[test] {
+			end.outcome = outcomeFailed
+		}
+	case "fail":
+		end.outcome, g.fails[test] = outcomeFailed, true
+	default:
+		return
+	}
+	end.took += took
+	g.tests[test] = end
+}
+
+// say adds the line that go test prints of the package.
+func (g *goTestEnds) say(action string, took time.Duration) error {
+	word := "ok  "
+	if action == "fail" {
+		word = "FAIL"
+	}
+	line, err := json.Marshal(goEvent{Action: "output", Package: g.path, Output: fmt.Sprintf("%s\t%s\t%.3fs\n", word, g.path, took.Seconds())})
+	if err != nil {
+		return err
+	}
+	_, err = g.to.Write(append(line, '\n'))
+	return err
+}
+
+// finish is called when the binary has ended. A failure that no test explains, of TestMain say, is that of all.
+func (g *goTestEnds) finish(status int) {
+	if len(g.line) > 0 {
+		_ = g.pass()
+	}
+	if status != 0 && !g.over {
+		_ = g.say("fail", 0)
+		line, _ := json.Marshal(goEvent{Action: "fail", Package: g.path})
+		_, _ = g.to.Write(append(line, '\n'))
+	}
+	if status == 0 {
+		return
+	}
+	for _, end := range g.tests {
+		if end.outcome != outcomePassed {
+			return
+		}
+	}
+	for test, end := range g.tests {
+		end.outcome = outcomeFailed
+		g.tests[test] = end
+	}
+}
