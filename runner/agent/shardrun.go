@@ -33,6 +33,7 @@ type sharedRun struct {
 	batches, ran int
 	spent        time.Duration
 	waited       bool // it was said that this shard waits
+	keeper       reportKeeper
 }
 
 // runShared runs the tests that the daemon gives to this shard, batch after batch. One that fails does not end it: the
@@ -53,6 +54,7 @@ func runShared(opts testsRunOptions, found []string) int {
 		return complain("the agent does not answer: %v", err)
 	}
 	defer r.conn.Close()
+	r.keeper = reportKeeper{from: os.Getenv("CODEBUILD_SRC_DIR"), to: filepath.Join(filepath.Dir(path), goReportsDir), since: r.begun}
 	r.in = bufio.NewReader(r.conn)
 	status, err := r.run()
 	if err != nil {
@@ -168,6 +170,7 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 		}
 		files = append(files, r.files[item])
 	}
+	r.keepReports()
 	r.batches++
 	r.ran += len(files)
 	r.waited = false
@@ -198,6 +201,16 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 		fmt.Println("codebuild-tests-run: " + answer.Why)
 	}
 	return nil
+}
+
+// keepReports keeps what the batch before has left, which the next one may write over.
+func (r *sharedRun) keepReports() {
+	if r.batches == 0 || r.keeper.from == "" {
+		return
+	}
+	if err := r.keeper.keep(r.batches); err != nil {
+		fmt.Printf("codebuild-tests-run: the reports of batch %d may be incomplete, since they could not be kept: %v\n", r.batches, err)
+	}
 }
 
 // outcomeOf is what an exit status says of a test that ran alone. 126 and 127 are those of a command that could not be run.
