@@ -25,11 +25,6 @@ const discoverDirVar = "CODEBUILD_CONFIG_AUTO_DISCOVER_DIR"
 // discoverTime bounds the looking for reports. What was found by then is kept.
 const discoverTime = 5 * time.Second
 
-// undiscovered are directories in which reports are those of others: dependencies and their fixtures.
-var undiscovered = map[string]bool{
-	".git": true, "node_modules": true, "vendor": true, ".venv": true, "venv": true, "site-packages": true,
-}
-
 // errDiscoverTime ends a walk that takes too long.
 var errDiscoverTime = errors.New("the time to discover reports is over")
 

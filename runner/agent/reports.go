@@ -112,6 +112,7 @@ func (p *phases) packReports(ctx context.Context, groups []*reportGroup) error {
 	if len(groups) == 0 {
 		return nil
 	}
+	p.addKept(groups)
 	b, err := newBundle(ctx, p.spool.dir, wire.ReportsFile, "reports")
 	if err != nil {
 		return err

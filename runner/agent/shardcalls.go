@@ -89,6 +89,9 @@ func (c *shardCalls) goReports() []*reportGroup {
 			group.files = append(group.files, packFile{path: filepath.Join(c.reports, entry.Name()), name: entry.Name()})
 		}
 	}
+	if len(group.files) == 0 {
+		return nil
+	}
 	return []*reportGroup{group}
 }
 

@@ -36,6 +36,7 @@ type sharedRun struct {
 	runs         int // of the test command
 	spent        time.Duration
 	waited       bool // it was said that this shard waits
+	keeper       reportKeeper
 }
 
 // runShared runs the tests that the daemon gives to this shard, batch after batch. One that fails does not end it: the
@@ -56,6 +57,7 @@ func runShared(opts testsRunOptions, found []string) int {
 		return complain("the agent does not answer: %v", err)
 	}
 	defer r.conn.Close()
+	r.keeper = reportKeeper{from: os.Getenv("CODEBUILD_SRC_DIR"), to: filepath.Join(filepath.Dir(path), goReportsDir), since: r.begun}
 	r.in = bufio.NewReader(r.conn)
 	status, err := r.run()
 	if err != nil {
@@ -230,6 +232,7 @@ func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDon
 
 // runFiles runs the test command once.
 func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int, files []string) *wire.TestsDone {
+	r.keepReports()
 	r.runs++
 	name := runName(offer, r.runs)
 	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir), name)
@@ -253,6 +256,16 @@ func runName(offer wire.TestsAnswer, run int) string {
 		return fmt.Sprintf("run-%d-retry-%d", run, offer.Round)
 	}
 	return fmt.Sprintf("run-%d", run)
+}
+
+// keepReports keeps what the run before has left, which the next one may write over.
+func (r *sharedRun) keepReports() {
+	if r.runs == 0 || r.keeper.from == "" {
+		return
+	}
+	if err := r.keeper.keep(r.runs); err != nil {
+		fmt.Printf("codebuild-tests-run: the reports of run %d may be incomplete, since they could not be kept: %v\n", r.runs, err)
+	}
 }
 
 // outcomeOf is what an exit status says of a test that ran alone. 126 and 127 are those of a command that could not be run.
