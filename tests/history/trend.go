@@ -98,6 +98,9 @@ func (s *Store) Finish(project string, n int) error {
 	if err != nil {
 		return err
 	}
+	if err := s.settle(r); err != nil {
+		return err
+	}
 	if !r.Build.Fork {
 		if err := s.remember(r); err != nil {
 			return err
