@@ -28,7 +28,7 @@ type BuildTests struct {
 	// Failing tells that a test has failed, from the moment on at which a running job told of it. The counts above are
 	// of jobs that have ended.
 	Failing  bool          `json:"failing,omitempty"`
-	Failures []TestFailure `json:"failures,omitempty"` // the first, explained
+	Failures []TestFailure `json:"failures,omitempty"` // the first, explained; only where one build is asked for
 }
 
 // TestFailure explains one failed test: where it failed, since when it does, whether it fails elsewhere too, and how to

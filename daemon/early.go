@@ -44,9 +44,12 @@ func (t *telling) see(c *tests.Case) {
 	}
 	t.failed[c.ID] = true
 	f := history.Failure{Case: *c, Job: t.Job, Attempt: t.Attempt}
-	f.Details, f.Output, f.Tries = "", "", nil
+	f.Message, f.Details, f.Output, f.Tries = tests.Cut(c.Message, maxExplained), "", "", nil
 	t.Failed = append(t.Failed, f)
 }
+
+// maxExplained bounds the message of a failure that is explained: all of them are sent with each change of the build.
+const maxExplained = 2 << 10
 
 // early reads reports of an attempt that still runs, for its failures alone: the reports at the end are what counts. A
 // file may be half written, so that its mistakes are nobody's business.

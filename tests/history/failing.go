@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -110,6 +111,22 @@ func putFailures(tx *bbolt.Tx, key []byte, all []Failure) error {
 		return fmt.Errorf("encoding the failures of a build: %w", err)
 	}
 	return tx.Bucket(bucketFailing).Put(key, raw)
+}
+
+// dropFailures removes the failures of a build and of those before it, which are older, also where no report came.
+func dropFailures(tx *bbolt.Tx, b Build) error {
+	last := buildKey(b.Project, b.Number)
+	var gone [][]byte
+	c := tx.Bucket(bucketFailing).Cursor()
+	for k, _ := c.Seek(buildKey(b.Project, 0)); k != nil && bytes.Compare(k, last) <= 0; k, _ = c.Next() {
+		gone = append(gone, bytes.Clone(k))
+	}
+	for _, k := range gone {
+		if err := tx.Bucket(bucketFailing).Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle leaves of a build's failures those that its report has in the end.

@@ -147,7 +147,7 @@ func (s *Store) Expire(old func(Build) bool) error {
 			return err
 		}
 		err := s.db.Update(func(tx *bbolt.Tx) error {
-			return putFailures(tx, buildKey(r.Build.Project, r.Build.Number), nil)
+			return dropFailures(tx, r.Build)
 		})
 		if err != nil {
 			return err
