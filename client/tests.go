@@ -24,6 +24,41 @@ type BuildTests struct {
 	Coverage      *Coverage `json:"coverage,omitempty"`   // none told of any
 	Incomplete    bool      `json:"incomplete,omitempty"` // files are missing or could not be read; the report's problems say why
 	Pending       bool      `json:"pending,omitempty"`    // report files of jobs that have ended are still being read
+
+	// Failing tells that a test has failed, from the moment on at which a running job told of it. The counts above are
+	// of jobs that have ended.
+	Failing  bool          `json:"failing,omitempty"`
+	Failures []TestFailure `json:"failures,omitempty"` // the first, explained; only where one build is asked for
+}
+
+// TestFailure explains one failed test: where it failed, since when it does, whether it fails elsewhere too, and how to
+// run it alone.
+type TestFailure struct {
+	ID      string       `json:"id"`
+	Suite   string       `json:"suite,omitempty"`
+	Name    string       `json:"name"`
+	Message string       `json:"message,omitempty"`
+	File    string       `json:"file,omitempty"`
+	Line    int          `json:"line,omitempty"`
+	Build   bool         `json:"build,omitempty"` // no test: its code did not compile
+	Shard   int          `json:"shard"`           // place of the job in the build, from 0
+	Attempt int          `json:"attempt"`
+	Early   bool         `json:"early,omitempty"`   // told while the job still ran
+	Excerpt []SourceLine `json:"excerpt,omitempty"` // of the file, around the line
+
+	New         bool        `json:"new"`        // it did not fail when it last ran before
+	FirstBuild  string      `json:"firstBuild"` // since which the test fails
+	FirstCommit string      `json:"firstCommit,omitempty"`
+	Base        *TestResult `json:"base,omitempty"` // the newest result on the base branch, or the default one
+	Flaky       int         `json:"flaky"`          // how often the test was flaky
+	Runs        int         `json:"runs"`           // in so many earlier builds
+	Command     string      `json:"command"`        // runs it alone, in a checkout
+}
+
+// SourceLine is one line of a file.
+type SourceLine struct {
+	Number int    `json:"number"`
+	Text   string `json:"text"`
 }
 
 // Coverage is how much of the source ran, over all shards.

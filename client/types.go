@@ -36,7 +36,7 @@ type Build struct {
 	Warnings []string    `json:"warnings,omitempty"`
 	Note     string      `json:"note,omitempty"` // why there are so many shards
 	Phases   []Phase     `json:"phases,omitempty"`
-	Tests    *BuildTests `json:"tests,omitempty"` // none before the first job that left reports has ended
+	Tests    *BuildTests `json:"tests,omitempty"` // none before a job has told of a failure, or one that left reports has ended
 	Jobs     []Job       `json:"jobs,omitempty"`  // only where one build is asked for
 }
 

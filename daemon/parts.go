@@ -92,6 +92,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
 		Runtimes: runner.SelectWith(buildspec.SelectRuntimes),
 	}
+	p.runner.Early = p.reports().early
 	return p, nil
 }
 

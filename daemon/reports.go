@@ -40,12 +40,14 @@ type reportReader struct {
 	artifacts *artifacts.Store
 	history   *history.Store
 	root      func(a *scheduler.Attempt) string // source directory as the job saw it
+	explain   explainer
 	log       *slog.Logger
 }
 
 func (p *parts) reports() *reportReader {
 	return &reportReader{
 		queue: p.scheduler, artifacts: p.artifacts, history: p.tests, log: p.log,
+		explain: explainer{builds: p.scheduler, history: p.tests, read: p.source.ReadFile},
 		root: func(a *scheduler.Attempt) string {
 			if ex := p.runner.Executors[a.Engine]; ex != nil {
 				return ex.Paths(a.Sandbox).Source
@@ -111,11 +113,16 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 	if err != nil || in == nil {
 		return err
 	}
-	if err := r.take(ctx, in, a); err != nil {
+	told := newTelling(d.Index, a.Number)
+	if err := r.take(ctx, in, a, told); err != nil {
 		in.Abandon()
 		return err
 	}
-	return in.Commit(d.More)
+	if err := in.Commit(d.More); err != nil {
+		return err
+	}
+	_, err = r.explain.tell(ctx, b, told, true)
+	return err
 }
 
 // testTime is how long the phases of an attempt took that may run tests. Installing is left out: each shard does it,
@@ -131,7 +138,7 @@ func testTime(a *scheduler.Attempt) (took time.Duration) {
 }
 
 // take reads the files of all groups of an attempt.
-func (r *reportReader) take(ctx context.Context, in *history.Intake, a *scheduler.Attempt) error {
+func (r *reportReader) take(ctx context.Context, in *history.Intake, a *scheduler.Attempt, told *telling) error {
 	set, err := r.artifacts.Set(a.Reports.Set)
 	if errors.Is(err, fs.ErrNotExist) {
 		in.Problem("", errors.New("its report files are no longer kept"))
@@ -149,7 +156,7 @@ func (r *reportReader) take(ctx context.Context, in *history.Intake, a *schedule
 			if !below || !f.Mode.IsRegular() {
 				continue
 			}
-			if err := r.file(ctx, in, parser, group, fileOf{a.Reports.Set, f.Path, name, g.Format}); err != nil {
+			if err := r.file(ctx, in, told, parser, group, fileOf{a.Reports.Set, f.Path, name, g.Format}); err != nil {
 				return err
 			}
 		}
@@ -161,7 +168,7 @@ func (r *reportReader) take(ctx context.Context, in *history.Intake, a *schedule
 type fileOf struct{ set, path, name, format string }
 
 // file reads one report file. What is wrong with the file is told as a problem of the report; an error is the stores'.
-func (r *reportReader) file(ctx context.Context, in *history.Intake, parser parse.Parser, group int, f fileOf) error {
+func (r *reportReader) file(ctx context.Context, in *history.Intake, told *telling, parser parse.Parser, group int, f fileOf) error {
 	content, _, err := r.artifacts.OpenFile(ctx, f.set, f.path)
 	if err != nil {
 		return err
@@ -170,7 +177,11 @@ func (r *reportReader) file(ctx context.Context, in *history.Intake, parser pars
 	var store error
 	in.Round(roundOf(f.name))
 	sink := parse.Sink{
-		Case: func(c *tests.Case) error { store = in.Case(group, f.name, c); return store },
+		Case: func(c *tests.Case) error {
+			store = in.Case(group, f.name, c)
+			told.see(c)
+			return store
+		},
 		File: in.File,
 	}
 	err = survive(func() error { return parser.Parse(f.format, f.name, content, sink) })

@@ -61,6 +61,9 @@ func reading(t *testing.T) *reportReader {
 	return &reportReader{
 		artifacts: blobs, history: kept, log: slog.New(slog.DiscardHandler),
 		root: func(*scheduler.Attempt) string { return "/src" },
+		explain: explainer{builds: &fewBuilds{}, history: kept, read: func(context.Context, string, string, string, int64) ([]byte, error) {
+			return []byte("one\ntwo\nthree\x1b[2J\nfour\nfive\nsix\n"), nil
+		}},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,13 @@ func (p *puppet) obey(line string) error {
 			}
 		}
 		return p.askTests(wire.TestsRequest{Join: &wire.TestsJoin{Strategy: arg(1), Names: len(list)}})
+	case "early": // number, content of the file
+		name := filepath.Join(p.spool, "early-"+arg(1)+".tar")
+		if err := os.WriteFile(name, []byte(arg(2)), 0o600); err != nil {
+			return err
+		}
+		number, err := strconv.Atoi(arg(1))
+		return errors.Join(err, p.say(wire.Early{Number: number, Groups: []wire.ReportGroup{{Name: "unit", Format: "JUNITXML"}}}))
 	case "list":
 		return os.WriteFile(filepath.Join(p.spool, wire.TestListFile(0)), []byte(strings.ReplaceAll(arg(1), "%FF", "\xff")), 0o600)
 	case "take":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -37,6 +38,10 @@ type Runner struct {
 	Env       map[string][]string // by engine id: what the executor does not set itself, proxies for one
 	Mounts    map[string][]Mount  // by engine id
 	Logger    *slog.Logger
+
+	// Early reads reports that the job of an attempt left while it runs, as a tar that is a stranger's word; nil: nobody
+	// wants to know. It may be called again with the same after a restart.
+	Early func(ctx context.Context, attempt string, groups []wire.ReportGroup, tar io.Reader) error
 
 	// Runtimes selects runtimes from the table that an image carries (wire.RuntimesFile); nil: no table is read.
 	Runtimes func(file []byte, want []wire.Var) ([]wire.Runtime, error)

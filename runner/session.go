@@ -29,6 +29,7 @@ type session struct {
 	restores int             // caches that the job was given
 	asks     *requests       // of the connection
 	tests    asked           // about tests
+	earlies  int             // early reports that were read
 	resume   *wire.Resume    // a request to go on, until the agent did
 	ours     bool            // the result is our judgement, which the agent did not know of
 	decided  bool            // the result stands, whatever becomes of the context
@@ -236,9 +237,13 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 		}
 		return nil, s.asks.take(q)
 	}
+	fresh := f.Seq > s.rec.last()
 	done, err := s.rec.take(f)
 	if err != nil {
 		return nil, err
+	}
+	if fresh && f.Kind == wire.KindEarly {
+		s.early(ctx, f)
 	}
 	s.resumed(f)
 	if done != nil || s.rec.full() {

@@ -124,6 +124,9 @@ func (s *Scheduler) ReportsRead(d *DueReports) error {
 	return err
 }
 
+// TestsChanged tells the watchers of a build that more is known of its tests.
+func (s *Scheduler) TestsChanged(build string) { s.hub.tell(build) }
+
 // ReportsDue tells whether reports of a build are still to be read.
 func (s *Scheduler) ReportsDue(build string) (due bool, err error) {
 	stop := errors.New("found")

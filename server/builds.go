@@ -87,6 +87,9 @@ func (a *api) listBuilds(_ context.Context, in *buildsIn) (*jsonOut[client.Page[
 	page := client.Page[client.Build]{Items: make([]client.Build, len(rows)), Next: next}
 	for i := range rows {
 		page.Items[i] = a.showBuild(&rows[i])
+		if t := page.Items[i].Tests; t != nil {
+			t.Failures = nil
+		}
 	}
 	return answer(page)
 }

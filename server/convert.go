@@ -22,7 +22,7 @@ func (a *api) showBuild(b *scheduler.Build) client.Build {
 		Status: string(b.Status), Phase: b.Phase, Reason: b.Reason, Message: b.Message,
 		Commit: b.Commit, Tree: b.Tree, Ref: b.Ref, Title: b.Title, Author: b.Author, RetryOf: b.RetryOf, Trusted: b.Trusted, Fork: b.Fork,
 		Created: b.Created, Started: b.Started, Ended: b.EndedAt, Seconds: seconds(b.Created, b.EndedAt),
-		Warnings: b.Warnings, Note: b.Note, Phases: showPhases(b.Phases), Tests: a.buildTests(b.Project, b.Number),
+		Warnings: b.Warnings, Note: b.Note, Phases: showPhases(b.Phases), Tests: a.buildTests(b),
 	}
 }
 

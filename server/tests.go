@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/history"
 )
@@ -22,6 +23,7 @@ type Tests interface {
 	Coverage(project string, n int, cursor string, limit int) (page []tests.FileCoverage, next string, err error)
 	Ranked(project string, by history.Rank, skip, limit int) (page []history.Trend, more bool, err error)
 	Test(project, id string) ([]history.Result, error)
+	Failures(project string, n int) ([]history.Failure, error)
 }
 
 var _ Tests = (*history.Store)(nil)
@@ -130,7 +132,45 @@ func problems(sum *history.Summary) (out []string) {
 }
 
 // buildTests is what a build shows of its tests, nil where there are none.
-func (a *api) buildTests(project string, n int) *client.BuildTests {
+func (a *api) buildTests(b *scheduler.Build) *client.BuildTests {
+	out := a.countedTests(b.Project, b.Number)
+	failures, err := a.Tests.Failures(b.Project, b.Number)
+	if err != nil {
+		a.Logger.Warn("reading the failures of a build", "build", b.ID(), "error", err)
+	}
+	if len(failures) == 0 {
+		return out
+	}
+	if out == nil {
+		out = &client.BuildTests{}
+	}
+	out.Failing = true
+	for i := range failures {
+		out.Failures = append(out.Failures, showFailure(&failures[i], b))
+	}
+	return out
+}
+
+func showFailure(f *history.Failure, b *scheduler.Build) client.TestFailure {
+	out := client.TestFailure{
+		ID: f.ID, Suite: f.Suite, Name: f.Name, Message: f.Message, File: f.File, Line: f.Line, Build: f.Build, Shard: f.Job,
+		Attempt: f.Attempt, Early: f.Early, New: f.First == nil, FirstBuild: b.ID(), FirstCommit: b.Commit, Flaky: f.Flaky, Runs: f.Runs, Command: f.Command,
+	}
+	if f.First != nil {
+		out.FirstBuild, out.FirstCommit = f.First.Build.ID(), f.First.Build.Commit
+	}
+	if f.Base != nil {
+		base := showResult(f.Base)
+		out.Base = &base
+	}
+	for _, line := range f.Excerpt {
+		out.Excerpt = append(out.Excerpt, client.SourceLine{Number: line.Number, Text: line.Text})
+	}
+	return out
+}
+
+// countedTests is what the reports of a build came to so far.
+func (a *api) countedTests(project string, n int) *client.BuildTests {
 	sum, err := a.Tests.Summary(project, n)
 	if err == nil {
 		return a.showTests(&sum)

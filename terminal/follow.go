@@ -46,29 +46,41 @@ const moment = 2 * time.Second
 // build with one job as they are, of several with the job's name before each line. The error says why the build
 // could not be followed to its end; it is ctx's when that ended first.
 func Follow(ctx context.Context, src Source, id string, o *Output) (client.Build, error) {
+	return FollowUntil(ctx, src, id, o, func(client.Build) bool { return false })
+}
+
+// FollowUntil is Follow that leaves a build which goes on when enough says so.
+func FollowUntil(ctx context.Context, src Source, id string, o *Output, enough func(client.Build) bool) (client.Build, error) {
 	var v view = &plainView{o: o, wait: moment}
 	if o.Live() {
 		v = &liveView{screen: screen{o: o}, began: time.Now()}
 	}
-	return follow(ctx, src, id, v)
+	return follow(ctx, src, id, v, enough)
 }
 
-// Await waits for a build's end and shows nothing.
-func Await(ctx context.Context, src Source, id string) (last client.Build, err error) {
-	err = src.Watch(ctx, id, func(b client.Build) bool { last = b; return true })
+// Await waits for a build's end, or until enough says that it is, and shows nothing.
+func Await(ctx context.Context, src Source, id string, enough func(client.Build) bool) (last client.Build, err error) {
+	err = src.Watch(ctx, id, func(b client.Build) bool { last = b; return !enough(b) })
 	return last, err
 }
 
-func follow(ctx context.Context, src Source, id string, v view) (client.Build, error) {
+func follow(ctx context.Context, src Source, id string, v view, enough func(client.Build) bool) (client.Build, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f := &follower{src: src, id: id, view: v, started: map[string]bool{}}
 	stopTicks := f.tickUntilDone(ctx)
+	left := false
 	watchErr := src.Watch(ctx, id, func(b client.Build) bool {
+		if left = b.Status == inProgress && enough(b); left {
+			f.mu.Lock()
+			f.last = b
+			f.mu.Unlock()
+			return false
+		}
 		f.see(ctx, b)
 		return true
 	})
-	if watchErr != nil {
+	if watchErr != nil || left {
 		cancel() // the logs would wait for ever for a build that nobody watches
 	}
 	logErr := f.drain(cancel)

@@ -77,7 +77,7 @@ func TestSeveralJobsLinesBearTheirNames(t *testing.T) {
 		logs: map[string]string{"s1": "one\ntwo", "s2": "three\n\nfour\n"},
 	}
 	var out bytes.Buffer
-	if _, err := follow(t.Context(), src, "api#1", &plainView{o: New(&out)}); err != nil {
+	if _, err := follow(t.Context(), src, "api#1", &plainView{o: New(&out)}, never); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
@@ -113,7 +113,7 @@ func TestLiveViewShowsShardsAndTheFailedOnesLog(t *testing.T) {
 	var out bytes.Buffer
 	o := &Output{w: &out, live: true, width: 100}
 	v := &liveView{screen: screen{o: o}}
-	if _, err := follow(t.Context(), src, "api#1", v); err != nil {
+	if _, err := follow(t.Context(), src, "api#1", v, never); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
@@ -208,3 +208,5 @@ func TestSummaryOfManyJobsShowsTheSlowest(t *testing.T) {
 		t.Errorf("got\n%s", out.String())
 	}
 }
+
+func never(client.Build) bool { return false }

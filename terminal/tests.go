@@ -33,12 +33,10 @@ func Tests(o *Output, b client.Build, failed []client.TestCase) {
 	if t.Pending {
 		lines = append(lines, "tests     reports are still being read")
 	}
-	for i := range failed {
-		if i == ManyFailures {
-			break
-		}
-		lines = append(lines, failure(o, &failed[i])...)
+	if t.Failing && b.Status == inProgress {
+		lines = append(lines, "tests     "+o.paint(bold, "failing"))
 	}
+	lines = append(lines, failures(o, t, failed)...)
 	if n := t.Failed + t.Error + t.Flaky; n > min(len(failed), ManyFailures) && len(failed) > 0 {
 		lines = append(lines, fmt.Sprintf("… and %s more: runner tests failures %s", Number(n-min(len(failed), ManyFailures)), b.ID))
 	}

@@ -21,6 +21,7 @@ type following struct {
 	build     string
 	artifacts string // directory to fetch artifacts into; "" fetches none
 	keep      bool   // a daemon keeps the build, so that there is more to see afterwards
+	first     bool   // leave when a test has failed
 	sent      any    // what submit sent, for --json
 }
 
@@ -45,12 +46,15 @@ func (f *following) detachable(ctx context.Context) error {
 
 // follow shows the build until it ends, then its summary. The verdict is the last line, and the exit status.
 func (f *following) follow(ctx context.Context) error {
-	watch := func() (client.Build, error) { return terminal.Follow(ctx, f.client, f.build, f.app.view()) }
+	until := func(b client.Build) bool { return f.first && b.Tests != nil && b.Tests.Failing }
+	watch := func() (client.Build, error) { return terminal.FollowUntil(ctx, f.client, f.build, f.app.view(), until) }
 	if f.app.json {
-		watch = func() (client.Build, error) { return terminal.Await(ctx, f.client, f.build) }
+		watch = func() (client.Build, error) { return terminal.Await(ctx, f.client, f.build, until) }
 	}
 	b, err := watch()
 	switch {
+	case err == nil && b.Status == "IN_PROGRESS" && until(b):
+		return f.firstFailure(b)
 	case errors.Is(err, context.Canceled):
 		return err
 	case (b.Status == "" || b.Status == "IN_PROGRESS") && err == nil:
@@ -84,6 +88,18 @@ func (f *following) follow(ctx context.Context) error {
 		}
 	}
 	return f.verdict(b, sets)
+}
+
+// firstFailure leaves a build that goes on and has failed already.
+func (f *following) firstFailure(b client.Build) error {
+	if f.app.json {
+		return errors.Join(terminal.JSON(f.app.out, outcome{f.sent, b, []client.ArtifactSet{}}), statusError(statusFailed))
+	}
+	o := f.app.view()
+	o.Lines("")
+	terminal.Tests(o, b, nil)
+	o.Lines(terminal.Verdict(b), fmt.Sprintf("%s goes on; follow it with: runner logs -f %s", b.ID, b.ID))
+	return statusError(statusFailed)
 }
 
 // tests shows what the tests of a build came to. That they cannot be read is told of, and changes nothing else.

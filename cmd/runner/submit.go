@@ -17,7 +17,7 @@ import (
 // submission is what the flags of submit say.
 type submission struct {
 	project, artifacts string
-	detach             bool
+	detach, first      bool
 	client.Submission
 }
 
@@ -41,7 +41,7 @@ func newSubmit(a *app) *cobra.Command {
 		Long: "Sends the git working tree at DIR (default: here), uncommitted and untracked files included, ignored ones not, and\n" +
 			"follows its build to the end. Only what the daemon lacks is sent. Nothing is committed or changed here. Ctrl-C leaves;\n" +
 			"the build goes on.",
-		Example: "  runner submit\n  runner submit --project api --artifacts dist\n  runner submit -e VERBOSE=1 --detach",
+		Example: "  runner submit\n  runner submit --project api --artifacts dist\n  runner submit -e VERBOSE=1 --detach\n  runner submit --first-failure",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
@@ -60,9 +60,11 @@ func newSubmit(a *app) *cobra.Command {
 	debugFlag(cmd, &s.Debug)
 	f.StringVar(&s.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&s.detach, "detach", false, "leave as soon as the build is made")
+	f.BoolVar(&s.first, "first-failure", false, "leave as soon as a test has failed, with exit status 1; the build goes on")
 	f.BoolVar(&noFollow, "no-follow", false, "the same as --detach")
 	cmd.MarkFlagsMutuallyExclusive("detach", "artifacts")
 	cmd.MarkFlagsMutuallyExclusive("no-follow", "artifacts")
+	cmd.MarkFlagsMutuallyExclusive("first-failure", "detach", "no-follow")
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitBuilt+"; with --detach, it was made", exitFailed, exitTrouble, exitDetached)
 }
@@ -94,7 +96,7 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 	if err != nil {
 		return err
 	}
-	f := following{app: a, client: c, build: id, artifacts: s.artifacts, keep: true, sent: sent{
+	f := following{app: a, client: c, build: id, artifacts: s.artifacts, keep: true, first: s.first, sent: sent{
 		s.project, moved.Commit, tree.Files, tree.Changed, moved.Bytes, moved.Objects, moved.Took.Seconds(),
 	}}
 	if s.detach {

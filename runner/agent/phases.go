@@ -29,8 +29,9 @@ type phases struct {
 	breaks  *breakpoints // nil: the build holds at none
 	resumes <-chan wire.Resume
 	shards  *shardCalls // nil: no tests come from the daemon
-	engine  *engine     // nil: the job gets none of its own
-	failure failure     // of the phase that failed last
+	early   *early
+	engine  *engine // nil: the job gets none of its own
+	failure failure // of the phase that failed last
 }
 
 // CodeBuild's codes in a phase's context.
@@ -67,6 +68,8 @@ func (e *ending) Error() string { return e.message }
 // taken at the end.
 func (p *phases) run(ctx context.Context) wire.Done {
 	p.introduce()
+	p.early.begin()
+	defer p.early.close()
 	err := p.startEngine(ctx)
 	if err == nil {
 		err = p.restoreCache(ctx)
@@ -119,6 +122,7 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 		if err != nil {
 			return false, p.broken(end, err)
 		}
+		p.lookEarly(ctx, phase, i)
 		if exit != 0 && failure == "" {
 			code, failure = codeCommand, p.failedCommand(phase.Name, text, exit)
 		}

@@ -32,6 +32,7 @@ type shardCalls struct {
 	end      context.CancelFunc
 	places   chan struct{} // one for each connection
 	reports  string        // where the tool leaves the events of go test
+	batch    func()        // called when a batch has run
 
 	mu    sync.Mutex
 	at    wire.TestCall // of the next call
@@ -63,11 +64,12 @@ func openShardCalls(path string, c *shardCalls) (*shardCalls, error) {
 func (p *phases) serveShards(d dirs) string {
 	path := filepath.Join(d.temp, testsSocket)
 	var err error
-	if p.shards, err = openShardCalls(path, &shardCalls{log: p.log, spool: p.spool, requests: p.requests}); err != nil {
+	calls := &shardCalls{log: p.log, spool: p.spool, requests: p.requests, reports: filepath.Join(d.temp, goReportsDir)}
+	p.early.found, calls.batch = calls.goReports, p.early.look
+	if p.shards, err = openShardCalls(path, calls); err != nil {
 		p.log.say("codebuild-tests-run cannot take tests from the daemon: %v", err)
 		return ""
 	}
-	p.shards.reports = filepath.Join(d.temp, goReportsDir)
 	if err := os.Mkdir(p.shards.reports, 0o700); err == nil {
 		_ = os.Chmod(p.shards.reports, 0o777|fs.ModeSticky) // for phases with run-as
 	}
@@ -219,6 +221,9 @@ func (c *shardCall) answer(ctx context.Context, ask shardAsk, lists <-chan []byt
 			c.keepAlive(answer.Token)
 		}
 	case ask.Done != nil:
+		if c.batch != nil {
+			c.batch()
+		}
 		answer.TestsAnswer, err = c.ask(ctx, "the next step after its tests", wire.TestsRequest{Done: boundedDone(*ask.Done)})
 		c.rest()
 	default:

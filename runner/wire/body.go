@@ -46,6 +46,9 @@ func (CommandEnded) Kind() Kind { return KindCommandEnded }
 // Kind returns KindArtifacts.
 func (Artifacts) Kind() Kind { return KindArtifacts }
 
+// Kind returns KindEarly.
+func (Early) Kind() Kind { return KindEarly }
+
 // Kind returns KindDone.
 func (Done) Kind() Kind { return KindDone }
 

@@ -117,6 +117,11 @@ func (r Reports) bounded() Reports {
 	return r
 }
 
+func (e Early) bounded() Early {
+	e.Groups = Reports{Groups: e.Groups}.bounded().Groups
+	return e
+}
+
 func (c Cache) bounded() Cache {
 	c.File, c.Key, c.Paths = fit(c.File, maxWord), fit(c.Key, maxKey), fit(c.Paths, 2*maxWord)
 	return c

@@ -76,7 +76,7 @@ func TestExportedVariablesAreLeftOutWhole(t *testing.T) {
 
 // FuzzBodies takes bodies that a job made up. What is kept of them must fit a line, and stay what it is.
 func FuzzBodies(f *testing.F) {
-	kinds := []Kind{KindDone, KindRequest, KindPaused, KindResumed, KindWelcome, KindArtifacts, KindAlive}
+	kinds := []Kind{KindDone, KindRequest, KindPaused, KindResumed, KindWelcome, KindArtifacts, KindAlive, KindEarly}
 	for i, kind := range kinds {
 		for _, body := range bodies {
 			if body.Kind() == kind {

@@ -33,6 +33,7 @@ const (
 	KindCommandBegan Kind = "command-began" // body CommandBegan
 	KindCommandEnded Kind = "command-ended" // body CommandEnded
 	KindArtifacts    Kind = "artifacts"     // body Artifacts
+	KindEarly        Kind = "early"         // body Early
 	KindPaused       Kind = "paused"        // body Paused
 	KindResumed      Kind = "resumed"       // body Resumed
 	KindDone         Kind = "done"          // body Done
@@ -228,6 +229,24 @@ type Reports struct {
 	Groups []ReportGroup `json:"groups"`
 	Bytes  int64         `json:"bytes"`
 }
+
+// Early tells that report files which are new or have changed since they were last told of were packed while the job
+// still runs, as Reports says, in the file that EarlyFile names. The reports at the end replace them.
+type Early struct {
+	Number int           `json:"number"` // of the file, from 0
+	Groups []ReportGroup `json:"groups"`
+	Bytes  int64         `json:"bytes"`
+}
+
+// Bounds on early reports: how often a job tells of some, their bytes at a time and in all.
+const (
+	MaxEarly      = 64
+	MaxEarlyBytes = 8 << 20
+	MaxEarlyTotal = 64 << 20
+)
+
+// EarlyFile names the file of early reports of a number.
+func EarlyFile(number int) string { return fmt.Sprintf("early-%d.tar", number) }
 
 // ReportGroup is one group of report files, of one format.
 type ReportGroup struct {

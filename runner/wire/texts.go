@@ -36,6 +36,8 @@ func bounded(body Body) Body {
 		return b
 	case Request:
 		return b.bounded()
+	case Early:
+		return b.bounded()
 	case Alive:
 		b.Call.Phase = word(b.Call.Phase)
 		return b

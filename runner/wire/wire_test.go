@@ -34,6 +34,7 @@ var bodies = []Body{
 	CommandBegan{Phase: PhaseBuild, Index: 2, Finally: true, Text: "a\nb"},
 	CommandEnded{Phase: PhaseBuild, Index: 2, Exit: 137, Millis: 5},
 	Artifacts{File: ArtifactsFile, Files: 3, Bytes: 10, Name: "n"},
+	Early{Number: 2, Groups: []ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 1}}, Bytes: 10},
 	Done{Status: StatusFailed, Reason: "command_failed", Exit: 3},
 	Done{
 		Status: StatusFailed, Secondary: []Artifacts{{ID: "docs", File: SecondaryFile(0), Name: "<docs>"}}, Retry: true,
@@ -116,6 +117,8 @@ func decodeAny(f Frame) (Body, error) {
 		return anyOf[CommandBegan](f)
 	case KindCommandEnded:
 		return anyOf[CommandEnded](f)
+	case KindEarly:
+		return anyOf[Early](f)
 	case KindArtifacts:
 		return anyOf[Artifacts](f)
 	case KindPaused:

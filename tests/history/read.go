@@ -146,6 +146,12 @@ func (s *Store) Expire(old func(Build) bool) error {
 		if err := s.publish(r, gone); err != nil {
 			return err
 		}
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			return dropFailures(tx, r.Build)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

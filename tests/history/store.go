@@ -22,6 +22,8 @@ var (
 	bucketBlobs  = []byte("blobs")
 	bucketLoose  = []byte("loose")
 	bucketTrends = []byte("trends")
+
+	bucketFailing = []byte("failing") // the failures of a build that are explained
 )
 
 // ErrNotFound means that nothing is kept of a build or a test.
@@ -83,7 +85,7 @@ func Open(path string) (*Store, error) {
 }
 
 func prepare(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketBuilds, bucketBlobs, bucketLoose, bucketTrends} {
+	for _, name := range [][]byte{bucketMeta, bucketBuilds, bucketBlobs, bucketLoose, bucketTrends, bucketFailing} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}

@@ -105,6 +105,9 @@ func (s *Store) Finish(project string, n int) error {
 		}
 		r.Unmerged = false
 	}
+	if err := s.settle(r); err != nil {
+		return err
+	}
 	if !r.Build.Fork {
 		if err := s.remember(r); err != nil {
 			return err
