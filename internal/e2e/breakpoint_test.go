@@ -14,7 +14,7 @@ func TestABreakpointHoldsTheBuild(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
 	repo, url, _ := git.repo("api", map[string]string{"buildspec.yml": spec(
-		"echo before", "codebuild-breakpoint", "echo between", "codebuild-breakpoint", "echo after")})
+		"echo before", "codebuild-breakpoint", "echo between", "codebuild-breakpoint", "sleep 2; echo after")})
 	d := newDaemon(t, "", project("api", url))
 	out, errs, exit := d.runCLI(repo.Dir, "submit", "--project", "api", "--debug", "--detach", "--json")
 	if exit != 0 {
