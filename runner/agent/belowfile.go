@@ -31,8 +31,6 @@ type fileParts struct {
 
 type filePart struct{ file, test string }
 
-func (p fileParts) has(name string) bool { return p.part[name].test != "" }
-
 func (p fileParts) close() {
 	if p.of != nil {
 		p.of.close()
