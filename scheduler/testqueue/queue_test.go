@@ -316,6 +316,35 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestAReplayHoldsNoSlotForAShardThatHasNotBegun: with one slot, the first of two shards must end before the other begins.
+func TestAReplayHoldsNoSlotForAShardThatHasNotBegun(t *testing.T) {
+	list := []string{"a", "b", "c", "d"}
+	d := newDesk(t, one, "a b c d", "s0", "s1")
+	for i := range 4 {
+		id := []string{"s0", "s1"}[i%2]
+		d.complete(id, d.take(id, noon), Failed, noon)
+	}
+	q, err := Replay(one, d.Queue, []int{0, 1}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := desk{q, t}
+	for shard, id := range []string{"first", "second"} {
+		r.ok(r.Join(id, shard, list, noon))
+		for range 2 {
+			r.complete(id, r.take(id, noon), Passed, noon)
+		}
+		offer, err := r.Take(id, 0, noon)
+		if err != nil || !offer.Done {
+			t.Fatalf("shard %d is offered %+v (%v) when its part is done, want the end", shard, offer, err)
+		}
+		r.ok(r.Lost(id, shard, noon))
+	}
+	if !r.Ended() || r.Summary().Passed != 4 {
+		t.Errorf("%+v", r.Summary())
+	}
+}
+
 // golden is what a row holds; a later release must read it.
 const golden = `[{"k":"list","t":1700000000000,"w":"w1","l":{"names":["a","b","c"],"micros":[3000000,-2000000,2000000]}},` +
 	`{"k":"join","t":1700000000000,"w":"w1"},` +

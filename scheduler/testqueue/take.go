@@ -41,7 +41,11 @@ func (q *Queue) Take(id string, request uint64, now time.Time) (Offer, error) {
 		return Offer{Done: true, Why: "all tests are done"}, nil
 	}
 	items := q.choose(id, w)
-	if len(items) == 0 {
+	switch {
+	case len(items) > 0:
+	case q.onlyKept():
+		return Offer{Done: true, Why: q.whyWait()}, nil
+	default:
 		return Offer{Why: q.whyWait()}, nil
 	}
 	e := Event{Kind: kindTake, At: now.UnixMilli(), Worker: id, Request: request, Token: q.token + 1, Items: items}
@@ -70,6 +74,24 @@ func (q *Queue) whyWait() string {
 		return fmt.Sprintf("%s still running elsewhere", plural(s.Running, "test is", "tests are"))
 	}
 	return fmt.Sprintf("%s kept for other shards", plural(s.Waiting, "test is", "tests are"))
+}
+
+// onlyKept tells whether all that is left is kept for shards that have no worker yet. Whoever waited for them might hold
+// the very slot that one of them needs to begin.
+func (q *Queue) onlyKept() bool {
+	begun := make(map[int]bool)
+	for _, w := range q.workers {
+		if w.state == live {
+			begun[w.shard] = true
+		}
+	}
+	for i := range q.items {
+		it := &q.items[i]
+		if it.state == held || it.state == waiting && (it.owner == 0 || begun[it.owner-1]) {
+			return false
+		}
+	}
+	return true
 }
 
 // choose picks the next batch for a worker; none when nothing that waits may be its.
