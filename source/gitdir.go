@@ -139,20 +139,31 @@ func jobRefs(all refs, id pack.ID, opts GitDirOptions) refs {
 	return out
 }
 
-// lend hard-links the mirror's packs into a directory of objects, and returns the refs that they satisfy.
-func (m mirror) lend(ctx context.Context, id pack.ID, to string) (refs, error) {
+// openAt opens the mirror's objects for a job of a commit, and reads its refs before: what they name is there then. The
+// caller closes the view.
+func (m mirror) openAt(ctx context.Context, id pack.ID) (refs, *view, error) {
 	all, err := readRefs(m.dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	v, err := m.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !v.Has(id) {
+		v.close()
+		return nil, nil, fail(KindUnknownCommit, "fetch it again", "the mirror no longer has the commit %s", id)
+	}
+	return all, v, nil
+}
+
+// lend hard-links the mirror's packs into a directory of objects, and returns the refs that they satisfy.
+func (m mirror) lend(ctx context.Context, id pack.ID, to string) (refs, error) {
+	all, v, err := m.openAt(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	defer v.close()
-	if !v.Has(id) {
-		return nil, fail(KindUnknownCommit, "fetch it again", "the mirror no longer has the commit %s", id)
-	}
 	dir := filepath.Join(to, "pack")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lending objects to a job: %w", err)

@@ -36,18 +36,11 @@ func lend(ctx context.Context, req *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := readRefs(m.dir)
-	if err != nil {
-		return nil, err
-	}
-	v, err := m.open(ctx)
+	all, v, err := m.openAt(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	defer v.close()
-	if !v.Has(id) {
-		return nil, fail(KindUnknownCommit, "fetch it again", "the mirror no longer has the commit %s", id)
-	}
 	res := &response{}
 	r := &reach{ctx: ctx, meta: newMetadata(v.Objects), seen: make(map[pack.ID]bool), queue: []pack.ID{id}}
 	for name, tip := range all {

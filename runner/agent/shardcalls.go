@@ -39,11 +39,8 @@ type shardCalls struct {
 	lists int           // that were ever written
 }
 
-// maxShardCalls bounds the calls that run at one time, maxShardLists those of a job.
-const (
-	maxShardCalls = 32
-	maxShardLists = 1_000
-)
+// maxShardCalls bounds the calls that run at one time.
+const maxShardCalls = 32
 
 // aliveEvery lies between two signs of life.
 var aliveEvery = wire.AliveEvery * time.Second
@@ -255,7 +252,7 @@ func (c *shardCall) join(ctx context.Context, join shardJoin, list []byte) (wire
 		return wire.TestsAnswer{}, err
 	}
 	number := c.number()
-	if number >= maxShardLists {
+	if number >= wire.MaxTestLists {
 		return wire.TestsAnswer{}, fmt.Errorf("codebuild-tests-run was called %d times in this job, which is more than is served", number)
 	}
 	name := wire.TestListFile(number)
