@@ -175,6 +175,27 @@ func (s *Scheduler) attemptsEnded(build string) {
 	}
 }
 
+// waitedForTests is how long the attempts of a build waited for tests that others ran, by worker, as far as this process
+// knows the queues.
+func (s *Scheduler) waitedForTests(build string) map[string]time.Duration {
+	b, err := s.tests.book(build, false)
+	if b == nil || err != nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[string]time.Duration)
+	for _, c := range b.calls {
+		if c.queue == nil {
+			continue
+		}
+		for worker, waited := range c.queue.Waited() {
+			all[worker] += waited
+		}
+	}
+	return all
+}
+
 // sweepTests gives up shards that are silent, and forgets the queues of builds that have ended.
 func (s *Scheduler) sweepTests(now time.Time) {
 	books := s.tests.all()
