@@ -113,7 +113,11 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 	if err != nil || in == nil {
 		return err
 	}
-	told := newTelling(d.Index, a.Number)
+	told, err := r.explain.telling(b, d.Index, a.Number)
+	if err != nil {
+		in.Abandon()
+		return err
+	}
 	if err := r.take(ctx, in, a, told); err != nil {
 		in.Abandon()
 		return err

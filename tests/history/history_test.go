@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +183,25 @@ func TestBoundsAreTold(t *testing.T) {
 	sum, err := s.Summary("api", 1)
 	if err != nil || sum.Totals.Total != 10 || len(sum.Problems) != 1 {
 		t.Errorf("%+v (%v), want 10 tests and a problem that tells of 15", sum, err)
+	}
+}
+
+// TestCasesHaveTheirBytes: names of kilobytes make little of a million tests into gigabytes, for which other builds wait.
+func TestCasesHaveTheirBytes(t *testing.T) {
+	s := open(t)
+	s.maxBytes = 1 << 20
+	for attempt := range 2 {
+		var cases []tests.Case
+		for i := range 200 {
+			c := named(fmt.Sprint(attempt, i), tests.Succeeded)
+			c.Suite = strings.Repeat("x", tests.MaxName)
+			cases = append(cases, c)
+		}
+		take(t, s, build(1), 0, attempt+1, cases...)
+		sum, err := s.Summary("api", 1)
+		if err != nil || sum.Totals.Total < 200 || sum.Totals.Total > (1<<20)/tests.MaxName || len(sum.Problems) != attempt {
+			t.Errorf("%d tests and %d problems after %d attempts (%v), want as many as fit into 1 MiB", sum.Totals.Total, len(sum.Problems), attempt+1, err)
+		}
 	}
 }
 

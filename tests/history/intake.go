@@ -113,22 +113,25 @@ func (in *Intake) Round(round int) { in.of.Run.Round = round }
 
 // Case takes one case in.
 func (in *Intake) Case(group int, report string, c *tests.Case) error {
-	if in.row.Cases >= in.s.maxCases {
+	if in.row.Cases >= in.s.maxCases || in.lost.cases > 0 {
 		in.lost.cases++
 		return nil
 	}
 	if c.ID == "" {
 		c.ID = tests.Identify(c)
 	}
-	in.row.Cases++
-	in.seq++
-	o := observed{Case: *c, Run: in.of.Run, Report: report, Group: group, Seq: in.seq, Once: c.Unique}
-	if c.Build {
-		in.broken(c)
-	}
+	o := observed{Case: *c, Run: in.of.Run, Report: report, Group: group, Seq: in.seq + 1, Once: c.Unique}
 	line, err := json.Marshal(&o)
 	if err != nil {
 		return fmt.Errorf("encoding test %s: %w", c.ID, err)
+	}
+	if in.row.Bytes+int64(len(line)) > in.s.maxBytes {
+		in.lost.cases++
+		return nil
+	}
+	in.row.Cases, in.row.Bytes, in.seq = in.row.Cases+1, in.row.Bytes+int64(len(line)), in.seq+1
+	if c.Build {
+		in.broken(c)
 	}
 	key := observed{Case: tests.Case{ID: c.ID}, Run: o.Run, Report: report, Seq: o.Seq}
 	in.pending = append(in.pending, sized{key, line})
@@ -198,7 +201,7 @@ func (in *Intake) Commit(more bool) error {
 		return err
 	}
 	if in.lost.cases > 0 {
-		in.Problem("", fmt.Errorf("%d cases are left out: the build has more than %d", in.lost.cases, in.s.maxCases))
+		in.Problem("", fmt.Errorf("%d cases are left out: the build has more than %d, or they take more than %d MiB", in.lost.cases, in.s.maxCases, in.s.maxBytes>>20))
 	}
 	old := []uint64{in.row.Merged, in.row.Bad, in.row.Coverage}
 	old = append(old, in.row.Runs...)
