@@ -190,6 +190,8 @@ func (r *reportReader) file(ctx context.Context, in *history.Intake, told *telli
 	}
 	err = survive(func() error { return parser.Parse(f.format, f.name, content, sink) })
 	switch {
+	case errors.Is(store, history.ErrFull): // told of with the whole report
+		in.Incomplete(group)
 	case store != nil:
 		return store
 	case ctx.Err() != nil:

@@ -35,7 +35,9 @@ func take(t *testing.T, s *Store, b Build, shard, attempt int, cases ...tests.Ca
 	}
 	g := in.Group("unit", "JUNITXML", 1, false)
 	for _, c := range cases {
-		if err := in.Case(g, "a.xml", &c); err != nil {
+		if err := in.Case(g, "a.xml", &c); errors.Is(err, ErrFull) {
+			break
+		} else if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,7 +184,7 @@ func TestBoundsAreTold(t *testing.T) {
 	take(t, s, build(1), 0, 1, cases...)
 	sum, err := s.Summary("api", 1)
 	if err != nil || sum.Totals.Total != 10 || len(sum.Problems) != 1 {
-		t.Errorf("%+v (%v), want 10 tests and a problem that tells of 15", sum, err)
+		t.Errorf("%+v (%v), want 10 tests and a problem that tells of others", sum, err)
 	}
 }
 

@@ -35,7 +35,7 @@ const (
 	MaxCases = 1_000_000
 	// MaxCaseBytes is how many bytes they take before they are compressed: each is written, sorted and read several times,
 	// and the reports of other builds wait meanwhile.
-	MaxCaseBytes = 512 << 20
+	MaxCaseBytes = 1 << 30
 	// MaxCoverage is how much memory the coverage of one build may take, in bytes.
 	MaxCoverage = 16 << 20
 	// MaxGroups is how many report groups one build shows.
