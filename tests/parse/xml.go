@@ -196,8 +196,13 @@ func (x *xmlReader) markup() error {
 	return nil
 }
 
-// declaration passes "<!DOCTYPE …>" with all it declares, minding quotes, comments and brackets.
+// declaration passes "<!DOCTYPE …>" with all it declares, minding quotes, comments and brackets. What follows the "!" is
+// its name, whatever it is.
 func (x *xmlReader) declaration() error {
+	if !x.need(2) {
+		return errCut
+	}
+	x.at += 2
 	depth, quote := 1, byte(0)
 	for depth > 0 {
 		if !x.need(1) {
