@@ -113,7 +113,11 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 	if err != nil || in == nil {
 		return err
 	}
-	told := newTelling(d.Index, a.Number)
+	told, err := r.explain.telling(b, d.Index, a.Number)
+	if err != nil {
+		in.Abandon()
+		return err
+	}
 	if err := r.take(ctx, in, a, told); err != nil {
 		in.Abandon()
 		return err
@@ -186,6 +190,8 @@ func (r *reportReader) file(ctx context.Context, in *history.Intake, told *telli
 	}
 	err = survive(func() error { return parser.Parse(f.format, f.name, content, sink) })
 	switch {
+	case errors.Is(store, history.ErrFull): // told of with the whole report
+		in.Incomplete(group)
 	case store != nil:
 		return store
 	case ctx.Err() != nil:

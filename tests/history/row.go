@@ -67,7 +67,8 @@ type row struct {
 	Summary
 	Taken    map[string]bool
 	Clocks   []clock
-	Cases    int // that were taken in
+	Cases    int   // that were taken in
+	Bytes    int64 // that they took
 	Runs     []uint64
 	Merged   uint64 // outcomes by id
 	Bad      uint64 // those of Merged that failed or are flaky
