@@ -24,22 +24,39 @@ func failures(o *Output, t *client.BuildTests, failed []client.TestCase) (lines 
 		c := &failed[i]
 		shown[c.ID] = true
 		lines = append(lines, failure(o, c)...)
-		if f := explained[c.ID]; f != nil && !c.Flaky {
+		if f := explained[c.ID]; f != nil && !c.Flaky && !o.explained[c.ID] {
 			lines = append(lines, explanation(o, f)...)
 		}
 	}
 	for i := range t.Failures {
 		if f := &t.Failures[i]; !shown[f.ID] && len(failed) == 0 && i < manyExplained {
-			lines = append(lines, Failing(o, f)...)
+			lines = append(lines, failing(o, f)...)
 		}
 	}
 	return lines
 }
 
-// Failing is a failed test with what is known of it.
-func Failing(o *Output, f *client.TestFailure) []string {
+// firstFailing is the first failed test of a build that goes on, explained: once, so that what the build came to in the
+// end names it and no more.
+func (o *Output) firstFailing(b client.Build) []string {
+	t := b.Tests
+	if len(o.explained) > 0 || b.Status != inProgress || len(b.Jobs) == 0 || t == nil || !t.Failing || len(t.Failures) == 0 {
+		return nil
+	}
+	f := &t.Failures[0]
+	lines := failing(o, f)
+	o.explained = map[string]bool{f.ID: true}
+	return lines
+}
+
+// failing is a failed test with what is known of it, unless that was shown before.
+func failing(o *Output, f *client.TestFailure) []string {
 	c := client.TestCase{ID: f.ID, Name: f.Name, File: f.File, Line: f.Line, Message: f.Message, Build: f.Build}
-	return append(failure(o, &c), explanation(o, f)...)
+	lines := failure(o, &c)
+	if o.explained[f.ID] {
+		return lines
+	}
+	return append(lines, explanation(o, f)...)
 }
 
 // excerptLine keeps a line of source one, with its columns.

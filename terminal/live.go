@@ -19,7 +19,6 @@ type liveView struct {
 	at     time.Time // when build arrived, so that time can pass without asking the daemon
 	header bool
 	jobs   map[string]*jobView
-	failed bool // the first failed test was shown
 }
 
 // jobView is what the live view remembers of one job.
@@ -39,17 +38,16 @@ func (v *liveView) update(b client.Build) {
 	for _, job := range b.Jobs {
 		v.tellFailure(job)
 	}
-	if t := b.Tests; v.header && !v.failed && t != nil && t.Failing && len(t.Failures) > 0 && b.Status == inProgress {
-		v.failed = true
-		v.tellFailing(&t.Failures[0])
+	if lines := v.screen.o.firstFailing(b); len(lines) > 0 {
+		v.tellFailing(lines)
 	}
 	v.tick()
 }
 
 // tellFailing shows the first failed test while the build goes on.
-func (v *liveView) tellFailing(f *client.TestFailure) {
+func (v *liveView) tellFailing(lines []string) {
 	var text strings.Builder
-	for _, line := range Failing(v.screen.o, f) {
+	for _, line := range lines {
 		text.WriteString(v.screen.o.fit(line) + "\n")
 	}
 	v.screen.print(text.String())

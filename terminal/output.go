@@ -24,6 +24,8 @@ type Output struct {
 	live  bool
 	color bool
 	width int // 0: ask the terminal
+
+	explained map[string]bool // failed tests that were explained while their build ran, by id
 }
 
 // New looks at where w leads. The live view needs a terminal that can move its cursor; colour needs one too, and

@@ -45,6 +45,10 @@ func (v *plainView) update(b client.Build) {
 		v.tellEnd(job)
 	}
 	unbegun.tell(v, func(job client.Job) string { return jobVerdict(v.o, job) })
+	if lines := v.o.firstFailing(b); len(lines) > 0 {
+		v.end()
+		v.o.Lines(lines...)
+	}
 	v.tick()
 }
 

@@ -47,14 +47,15 @@ func (f *following) detachable(ctx context.Context) error {
 // follow shows the build until it ends, then its summary. The verdict is the last line, and the exit status.
 func (f *following) follow(ctx context.Context) error {
 	until := func(b client.Build) bool { return f.first && b.Tests != nil && b.Tests.Failing }
-	watch := func() (client.Build, error) { return terminal.FollowUntil(ctx, f.client, f.build, f.app.view(), until) }
+	o := f.app.view()
+	watch := func() (client.Build, error) { return terminal.FollowUntil(ctx, f.client, f.build, o, until) }
 	if f.app.json {
 		watch = func() (client.Build, error) { return terminal.Await(ctx, f.client, f.build, until) }
 	}
 	b, err := watch()
 	switch {
 	case err == nil && b.Status == "IN_PROGRESS" && until(b):
-		return f.firstFailure(b)
+		return f.firstFailure(o, b)
 	case errors.Is(err, context.Canceled):
 		return err
 	case (b.Status == "" || b.Status == "IN_PROGRESS") && err == nil:
@@ -74,10 +75,9 @@ func (f *following) follow(ctx context.Context) error {
 		return err
 	}
 	if !f.app.json {
-		o := f.app.view()
 		o.Lines("")
 		terminal.Summary(o, b, sets)
-		f.app.tests(ctx, f.client, b)
+		f.app.tests(ctx, o, f.client, b)
 		if f.keep {
 			terminal.Next(o, b, sets)
 		}
@@ -90,20 +90,23 @@ func (f *following) follow(ctx context.Context) error {
 	return f.verdict(b, sets)
 }
 
-// firstFailure leaves a build that goes on and has failed already.
-func (f *following) firstFailure(b client.Build) error {
+// firstFailure leaves a build that has failed already: it goes on where a daemon keeps it, and else ends with us.
+func (f *following) firstFailure(o *terminal.Output, b client.Build) error {
 	if f.app.json {
 		return errors.Join(terminal.JSON(f.app.out, outcome{f.sent, b, []client.ArtifactSet{}}), statusError(statusFailed))
 	}
-	o := f.app.view()
 	o.Lines("")
 	terminal.Tests(o, b, nil)
-	o.Lines(terminal.Verdict(b), fmt.Sprintf("%s goes on; follow it with: runner logs -f %s", b.ID, b.ID))
+	if f.keep {
+		o.Lines(terminal.Verdict(b), fmt.Sprintf("%s goes on; follow it with: runner logs -f %s", b.ID, b.ID))
+	} else {
+		o.Lines("the build is stopped at its first failed test")
+	}
 	return statusError(statusFailed)
 }
 
 // tests shows what the tests of a build came to. That they cannot be read is told of, and changes nothing else.
-func (a *app) tests(ctx context.Context, c *client.Client, b client.Build) {
+func (a *app) tests(ctx context.Context, o *terminal.Output, c *client.Client, b client.Build) {
 	var failed []client.TestCase
 	if t := b.Tests; t != nil && t.Failed+t.Error+t.Flaky > 0 {
 		report, err := c.Tests(ctx, b.ID, client.TestOptions{Limit: terminal.ManyFailures})
@@ -112,7 +115,7 @@ func (a *app) tests(ctx context.Context, c *client.Client, b client.Build) {
 		}
 		failed = report.Items
 	}
-	terminal.Tests(a.view(), b, failed)
+	terminal.Tests(o, b, failed)
 }
 
 func (f *following) verdict(b client.Build, sets []client.ArtifactSet) error {

@@ -25,6 +25,7 @@ type runFlags struct {
 	daemon.RunOptions
 	engine                                           config.Engine
 	settings, artifacts, memory, timeout, secretFile string
+	first                                            bool
 }
 
 func newRun(a *app) *cobra.Command {
@@ -47,7 +48,7 @@ func newRun(a *app) *cobra.Command {
 			}
 			r.Version = release()
 			r.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			return a.runLocal(cmd.Context(), r.RunOptions, r.artifacts)
+			return a.runLocal(cmd.Context(), r.RunOptions, following{artifacts: r.artifacts, first: r.first})
 		},
 	}
 	r.add(cmd)
@@ -64,6 +65,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	debugFlag(cmd, &r.Debug)
 	f.BoolVar(&r.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on this machine")
 	f.StringVar(&r.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
+	firstFlag(cmd, &r.first, "the build is stopped")
 	f.BoolVar(&r.Submodules, "submodules", false, "fetch submodules")
 	f.StringVar(&r.settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, engines and limits")
 	f.StringVar(&r.engine.Type, "engine", "docker", "docker, or process: on this machine itself, without isolation")
@@ -101,6 +103,11 @@ func (r *runFlags) complete(cmd *cobra.Command) (err error) {
 // debugFlag adds --debug, which makes codebuild-breakpoint hold the build.
 func debugFlag(cmd *cobra.Command, debug *bool) {
 	cmd.Flags().BoolVar(debug, "debug", false, "hold the build at codebuild-breakpoint until codebuild-resume or runner resume (runner run: Enter)")
+}
+
+// firstFlag adds --first-failure, which leaves the build to what is said.
+func firstFlag(cmd *cobra.Command, first *bool, build string) {
+	cmd.Flags().BoolVar(first, "first-failure", false, "leave as soon as a test has failed, with exit status 1; "+build)
 }
 
 func runLimits(l *config.Limits, memory, timeout string) (err error) {
@@ -146,7 +153,7 @@ func (a *app) resumeOnEnter(ctx context.Context, l daemon.Local, debug bool) {
 
 // runLocal builds and follows. The first interrupt stops the build and is followed to its end, the second one
 // leaves at once.
-func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts string) error {
+func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, f following) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals := make(chan os.Signal, 2)
@@ -176,7 +183,7 @@ func (a *app) runLocal(ctx context.Context, o daemon.RunOptions, artifacts strin
 		a.warnNoHistory(l.Sent)
 		a.warnElsewhere(l.Root, o.Dir, o.Buildspec)
 		go a.resumeOnEnter(ctx, l, o.Debug)
-		f := following{app: a, client: l.Client, build: l.Build, artifacts: artifacts}
+		f.app, f.client, f.build = a, l.Client, l.Build
 		return f.follow(ctx)
 	})
 	var status statusError

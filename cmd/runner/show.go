@@ -30,7 +30,7 @@ func newShow(a *app) *cobra.Command {
 				o := a.view()
 				o.Lines(terminal.Verdict(b), terminal.Header(b), terminal.Origin(b), "")
 				terminal.Summary(o, b, sets)
-				a.tests(cmd.Context(), c, b)
+				a.tests(cmd.Context(), a.view(), c, b)
 				terminal.Next(o, b, sets)
 				return nil
 			})

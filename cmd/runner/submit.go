@@ -60,7 +60,7 @@ func newSubmit(a *app) *cobra.Command {
 	debugFlag(cmd, &s.Debug)
 	f.StringVar(&s.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&s.detach, "detach", false, "leave as soon as the build is made")
-	f.BoolVar(&s.first, "first-failure", false, "leave as soon as a test has failed, with exit status 1; the build goes on")
+	firstFlag(cmd, &s.first, "the build goes on")
 	f.BoolVar(&noFollow, "no-follow", false, "the same as --detach")
 	cmd.MarkFlagsMutuallyExclusive("detach", "artifacts")
 	cmd.MarkFlagsMutuallyExclusive("no-follow", "artifacts")

@@ -53,7 +53,7 @@ func TestASuiteIsCutOffInTheMiddle(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			files := flakySuite("{retry: 1}", 2.5, 0)
+			files := flakySuite(oneReport, "{retry: 1}", 2.5, 0)
 			if tt.change != nil {
 				files["buildspec.yml"] = tt.change(files["buildspec.yml"])
 			}
@@ -92,7 +92,7 @@ func TestASuiteIsCutOffInTheMiddle(t *testing.T) {
 func TestARetryAfterAShardWasLost(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
-	_, url, commit := git.repo("lost", flakySuite("{retry: 1}", 1.5, 0, 5))
+	_, url, commit := git.repo("lost", flakySuite(oneReport, "{retry: 1}", 1.5, 0, 5))
 	d := newDaemon(t, "slots: 4\n", project("lost", url))
 	id := d.push(url, commit)
 	d.awaitRan(id)

@@ -127,3 +127,33 @@ echo "<testsuite name='s'><testcase classname='c' name='flips'>$fail</testcase><
 	}
 	d.assertClean()
 }
+
+// TestRunStopsAtTheFirstFailure: with the flag a local build ends with its follower; without it a pipe is told of the test
+// before the log goes on, and once.
+func TestRunStopsAtTheFirstFailure(t *testing.T) {
+	t.Parallel()
+	git := newGitServer(t)
+	files := slowSuite()
+	quick := strings.Replace(files["buildspec.yml"], "sleep 20 # pytest would have run here", "sleep 2; echo after the sleep", 1)
+	files["buildspec.yml"] = strings.Replace(files["buildspec.yml"], "sleep 20", "sleep 300", 1)
+	repo, _, _ := git.repo("api", files)
+	env := append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "RUNNER_URL=", "RUNNER_TOKEN=")
+	began := time.Now()
+	out, errs, exit := runCLI(t, repo.Dir, env, "run", "--first-failure")
+	for _, want := range []string{"    expected 5, found 4\n", "> 3 |     assert x == 5", "the build is stopped at its first failed test\n"} {
+		if exit != 1 || strings.Count(out, want) != 1 {
+			t.Errorf("runner run --first-failure exited %d and does not have %q once:\n%s%s", exit, want, out, errs)
+		}
+	}
+	if took := time.Since(began); took > 4*time.Minute {
+		t.Errorf("it took %s, as if the build had gone on", took)
+	}
+	if err := repo.Write("buildspec.yml", quick); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, exit = runCLI(t, repo.Dir, env, "run")
+	packet, log, verdict := strings.Index(out, "> 3 |     assert x == 5"), strings.Index(out, "\nafter the sleep\n"), strings.Index(out, "tests     0 passed, 1 failed")
+	if exit != 1 || packet < 0 || packet > log || log > verdict || strings.Count(out, "> 3 |") != 1 || strings.Count(out, "    expected 5, found 4\n") != 2 {
+		t.Errorf("runner run exited %d, want the failed test explained before the log goes on, and named in the end:\n%s%s", exit, out, errs)
+	}
+}

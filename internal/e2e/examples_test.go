@@ -19,27 +19,35 @@ type example struct {
 	artifacts int               // sets
 	secondary []string          // ids of secondary artifacts
 	exported  []string          // names of exported variables
-	reports   int               // sets of report files
+	reports   int               // sets of report files; 0: as many as shards had tests
+	tests     int               // that the build's report has, all of which pass
+	covered   bool              // it has the coverage of them
 }
 
 var examples = map[string]example{
 	"go-service": {
 		images:    []string{"golang:1.26"},
 		jobs:      shards(4),
-		says:      map[string]string{"": "ok  \t"},
-		artifacts: 8, secondary: []string{"coverage"}, exported: []string{"VERSION"},
+		says:      map[string]string{"": "sharding strategy queue instead of equal-distribution"},
+		artifacts: 8, secondary: []string{"coverage"}, exported: []string{"VERSION"}, tests: 96, covered: true,
 	},
 	"python-lib": {
 		images:    []string{"python:3"},
 		jobs:      shards(3),
-		says:      map[string]string{"": " passed in "},
-		artifacts: 3, exported: []string{"LEDGER_VERSION"}, reports: 3,
+		says:      map[string]string{"": "sharding strategy timing instead of stability"},
+		artifacts: 3, exported: []string{"LEDGER_VERSION"}, reports: 3, tests: 276,
 	},
 	"node-app": {
 		images:    []string{"node:18"},
 		jobs:      []string{"markdown", "search", "server"},
 		says:      map[string]string{"": "ℹ fail 0"},
-		artifacts: 3, reports: 3,
+		artifacts: 3, reports: 3, tests: 119,
+	},
+	"node-tables": {
+		images:  []string{"node:18"},
+		jobs:    shards(3),
+		says:    map[string]string{"": "sharding strategy queue instead of equal-distribution"},
+		reports: 3, tests: 18,
 	},
 	"handbook": {
 		images: []string{"busybox:latest", "python:3"},
@@ -75,7 +83,7 @@ func TestTheExamplesBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := newDaemon(t, "slots: 2\n", project(name, url))
-			b := d.ended(d.push(url, commit), "SUCCEEDED")
+			b := d.settled(d.ended(d.push(url, commit), "SUCCEEDED"))
 			want.compare(t, d, b)
 			if name == "handbook" {
 				rendersWhatChanged(t, d, repo.Dir, url, func() string {
@@ -126,8 +134,11 @@ func (want example) compare(t *testing.T, d *daemon, b client.Build) {
 			t.Errorf("no secondary artifact %q has files", id)
 		}
 	}
+	if got := b.Tests; want.tests > 0 && (got.Total != want.tests || got.Passed != want.tests || want.covered != (got.Coverage != nil)) {
+		t.Errorf("the tests came to %+v, want %d that pass, coverage %t", got, want.tests, want.covered)
+	}
 	reports, err := d.Reports(t.Context(), b.ID)
-	if err != nil || len(reports) != want.reports {
+	if err != nil || want.reports > 0 && len(reports) != want.reports {
 		t.Errorf("%d sets of reports (%v), want %d", len(reports), err, want.reports)
 	}
 }

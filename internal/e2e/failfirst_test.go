@@ -7,16 +7,19 @@ import (
 	"time"
 )
 
-// flakySuite is a repository of 12 tests, of which some fail whenever they are tried for the first time. Its reports are
-// JUnit files, one for each run of the test command.
-func flakySuite(policy string, seconds float64, flaky ...int) map[string]string {
+// oneReport is the name of a report that each run of a test command writes over.
+const oneReport = "unit"
+
+// flakySuite is a repository of 12 tests, of which some fail whenever they are tried for the first time. Each run of its
+// test command writes a JUnit file of that name.
+func flakySuite(report, policy string, seconds float64, flaky ...int) map[string]string {
 	files := suiteFiles(12, "queue", seconds, -1)
 	files["buildspec.yml"] += "  tests: " + policy + "\nreports: {unit: {files: ['out/*.xml']}}\n"
 	files["run.sh"] = `mkdir -p out; s=0
 { echo '<testsuite name="shell">'; for f in "$@"; do
   if sh $f >&2; then echo "<testcase classname='shell' name='$f' time='0.1'/>"; echo "ran $f." >&2
   else s=1; echo "<testcase classname='shell' name='$f' time='0.1'><failure message='at first'/></testcase>"; fi
-done; echo '</testsuite>'; } >out/$RUNNER_TEST_RUN.xml
+done; echo '</testsuite>'; } >out/` + report + `.xml
 exit $s
 `
 	for _, i := range flaky {
@@ -30,18 +33,20 @@ exit $s
 func TestOnlyWhatFailedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name, policy, status  string
+		name, report          string
+		policy, status        string
 		fails                 []int
 		passed, failed, flaky int
 	}{
-		{"flaky", "{retry: 1}", "SUCCEEDED", []int{7}, 11, 0, 1},
-		{"flaky fails", "{retry: 1, flaky: fail}", "FAILED", []int{7}, 11, 0, 1},
-		{"over the budget", "{retry: {each: 1, tests: 2}}", "FAILED", []int{2, 7, 9}, 9, 1, 2},
+		{"flaky", oneReport, "{retry: 1}", "SUCCEEDED", []int{7}, 11, 0, 1},
+		{"flaky, in reports of its own", "$RUNNER_TEST_RUN", "{retry: 1}", "SUCCEEDED", []int{7}, 11, 0, 1},
+		{"flaky fails", oneReport, "{retry: 1, flaky: fail}", "FAILED", []int{7}, 11, 0, 1},
+		{"over the budget", oneReport, "{retry: {each: 1, tests: 2}}", "FAILED", []int{2, 7, 9}, 9, 1, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			git := newGitServer(t)
-			_, url, commit := git.repo("flaky", flakySuite(tt.policy, 0.05, tt.fails...))
+			_, url, commit := git.repo("flaky", flakySuite(tt.report, tt.policy, 0.05, tt.fails...))
 			d := newDaemon(t, "slots: 4\n", project("flaky", url))
 			b := d.settled(d.ended(d.push(url, commit), tt.status))
 			if got := b.Tests; got.Total != 12 || got.Passed != tt.passed || got.Failed != tt.failed || got.Flaky != tt.flaky {
@@ -63,7 +68,7 @@ func TestOnlyWhatFailedIsTriedAgain(t *testing.T) {
 func TestAKillBetweenAFailureAndItsNextTry(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
-	_, url, commit := git.repo("flaky", flakySuite("{retry: {each: 1, tests: 6}}", 0.6, 0, 3, 6, 9))
+	_, url, commit := git.repo("flaky", flakySuite(oneReport, "{retry: {each: 1, tests: 6}}", 0.6, 0, 3, 6, 9))
 	d := newDaemon(t, "slots: 4\n", project("flaky", url))
 	id := d.push(url, commit)
 	d.awaitPhase(id, "BUILD")

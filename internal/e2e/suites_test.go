@@ -18,8 +18,11 @@ type realSuite struct {
 }
 
 var realSuites = []realSuite{
-	{name: "python", example: "python-lib", image: "python:3", change: []string{"parallelism: 3", "parallelism: 4"}, tests: 276},
-	{name: "go", example: "go-service", image: "golang:1.26", tests: 96, slow: true},
+	{name: "python", example: "python-lib", image: "python:3", tests: 276, change: []string{
+		"parallelism: 3", "parallelism: 4",
+		"x-runner:\n  sharding: timing # with further tries the shards take what is left, the longest first\n  tests:\n    retry: 1\n", "",
+	}},
+	{name: "go", example: "go-service", image: "golang:1.26", tests: 96, slow: true, change: []string{"x-runner:\n  sharding: queue\n", ""}},
 	{name: "node", example: "node-app", image: "node:18", tests: 119, slow: true, change: []string{
 		"build-matrix:\n    dynamic:\n      env:\n        variables:\n          # A second list, of images say, would make a job for each combination.\n          SUITE:\n            - markdown\n            - search\n            - server\n",
 		"build-fanout:\n    parallelism: 4\n",

@@ -101,8 +101,7 @@ func (r *sharedRun) runBatch(offer wire.TestsAnswer) *wire.TestsDone {
 	}
 	ends := make(map[filePart]goEnd)
 	for _, file := range files {
-		r.runs++
-		of, status := r.parts.of.run(file, tests[file], runName(offer, r.runs))
+		of, status := r.parts.of.run(file, tests[file], r.begin(offer))
 		if done.Exit == 0 {
 			done.Exit = status
 		}

@@ -19,7 +19,8 @@ import (
 type early struct {
 	job   *wire.Job
 	spool *spool
-	found func() []*reportGroup // what the tools of ours have left; may be nil
+	found func() []*reportGroup          // what the tools of ours have left; may be nil
+	kept  func() map[string][]keptReport // what they kept of files that were written over; may be nil
 
 	mu     sync.Mutex
 	since  time.Time            // when the job began: older files are not its own
@@ -128,12 +129,16 @@ func (e *early) look() {
 // changed returns the groups that have something to tell.
 func (e *early) changed(ctx context.Context) (groups []*reportGroup) {
 	quiet := func(string, ...any) {}
+	var kept map[string][]keptReport
+	if e.kept != nil {
+		kept = e.kept()
+	}
 	for _, spec := range e.specs {
 		group := &reportGroup{ReportGroup: wire.ReportGroup{Name: groupName(spec.Group), Format: spec.Format}}
 		files, err := selectFiles(ctx, e.job.Dir, "reports", wire.ArtifactSpec{
 			Files: spec.Files, BaseDirectory: spec.BaseDirectory, DiscardPaths: spec.DiscardPaths,
 		}, quiet)
-		if group.files = e.news(files); err == nil && len(group.files) > 0 {
+		if group.files = e.news(e.withKept(files, kept)); err == nil && len(group.files) > 0 {
 			groups = append(groups, group)
 		}
 	}
@@ -145,6 +150,21 @@ func (e *early) changed(ctx context.Context) (groups []*reportGroup) {
 		}
 	}
 	return groups[:min(len(groups), wire.MaxReportGroups)]
+}
+
+// withKept adds what earlier runs wrote to the files since the last look, before what they are now.
+func (e *early) withKept(files []packFile, kept map[string][]keptReport) (out []packFile) {
+	for _, file := range files {
+		older, _ := overwritten(kept[file.path], file)
+		for _, c := range older {
+			if info, err := os.Stat(c.path); err == nil && stampOf(info) == e.seen[file.path] {
+				e.seen[c.path] = e.seen[file.path] // it was told of when it was the file itself
+			}
+			out = append(out, c.packFile)
+		}
+		out = append(out, file)
+	}
+	return out
 }
 
 // news are the files that were not told of as they are now.

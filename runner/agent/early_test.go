@@ -4,6 +4,7 @@ package agent
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -58,5 +59,25 @@ func TestEarlyReports(t *testing.T) {
 				t.Errorf("early reports are %q, want %q\n%s", got, c.want, res.log)
 			}
 		})
+	}
+}
+
+// TestEarlyReportsAfterEachBatch: three runs of one batch write to one file, and the last run of the next batch tries again.
+// Each writing is told of once.
+func TestEarlyReportsAfterEachBatch(t *testing.T) {
+	s := newSandbox(t)
+	job := s.sharded(runShards+`'sh -c "sleep .02; echo \"<testsuite name=\\\"$RUNNER_TEST_RUN\\\"/>\" >unit.xml" #'`, ":")
+	job.Reports = []wire.ReportSpec{{Group: "unit", Files: []string{"*.xml"}, Format: "JUNITXML"}}
+	k := s.talkTo(job)
+	k.joined(wire.TestsAnswer{Strategy: wire.StrategyQueue})
+	k.gave(wire.TestsAnswer{Token: 1, Items: []int{0, 1, 2}, Each: true})
+	k.did(wire.TestsAnswer{})
+	k.gave(wire.TestsAnswer{Token: 2, Items: []int{1}, Each: true, Round: 2})
+	k.did(wire.TestsAnswer{})
+	k.gave(wire.TestsAnswer{Over: true})
+	res := k.end()
+	got := regexp.MustCompile(`kept-\d+`).ReplaceAllString(earlies(t, s, res), "kept")
+	if want := "unit 0/kept/run-1/unit.xml 0/kept/run-2/unit.xml 0/unit.xml | unit 0/unit.xml"; got != want {
+		t.Errorf("early reports are %q, want %q\n%s", got, want, res.log)
 	}
 }

@@ -7,18 +7,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/runner-ci/runner/runner/agent/sniff"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// keptReportsDir begins the names of directories, one a call, in which reports are kept that later batches write over:
-// <batch>/<name below the source directory>.
+// keptReportsDir begins the names of directories, one a call, in which reports are kept that later runs write over:
+// <name of the run>/<name below the source directory>. By the name of the run the daemon knows what is of a later try.
 const keptReportsDir = "kept-"
 
-// keepTime bounds the looking for reports between two batches, keepSlack how much files may seem older than they are.
+// keepTime bounds the looking for reports between two runs, keepSlack how much files may seem older than they are.
 const (
 	keepTime  = 5 * time.Second
 	keepSlack = time.Second
@@ -29,8 +28,8 @@ var undiscovered = map[string]bool{
 	".git": true, "node_modules": true, "vendor": true, ".venv": true, "venv": true, "site-packages": true,
 }
 
-// reportKeeper keeps the reports of a batch before the next one runs: test commands name one file, and write it anew
-// each time.
+// reportKeeper keeps the reports of a run of the test command before the next one: test commands name one file, and
+// write it anew each time.
 type reportKeeper struct {
 	from, to string // the source directory, and where the copies go; to is made for the first one
 	since    time.Time
@@ -54,7 +53,7 @@ var (
 
 // keep copies what looks like a report and was written since the last time. What it cannot keep is told; tests are more
 // important than their report.
-func (k *reportKeeper) keep(batch int) error {
+func (k *reportKeeper) keep(run string) error {
 	since, end := k.since.Add(-keepSlack), time.Now().Add(keepTime)
 	k.since = time.Now()
 	if k.seen == nil {
@@ -75,12 +74,12 @@ func (k *reportKeeper) keep(batch int) error {
 		if err != nil || info.ModTime().Before(since) || k.seen[path] == stampOf(info) {
 			return nil
 		}
-		return k.copy(path, batch)
+		return k.copy(path, run)
 	})
 }
 
 // copy keeps one file if it looks like a report.
-func (k *reportKeeper) copy(path string, batch int) error {
+func (k *reportKeeper) copy(path, run string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
@@ -99,10 +98,10 @@ func (k *reportKeeper) copy(path string, batch int) error {
 		return errKeepMuch
 	}
 	k.seen[path] = stampOf(info)
-	return k.write(f, path, batch, info)
+	return k.write(f, path, run, info)
 }
 
-func (k *reportKeeper) write(f *os.File, path string, batch int, info fs.FileInfo) error {
+func (k *reportKeeper) write(f *os.File, path, run string, info fs.FileInfo) error {
 	name, err := filepath.Rel(k.from, path)
 	if err != nil {
 		return err
@@ -110,7 +109,7 @@ func (k *reportKeeper) write(f *os.File, path string, batch int, info fs.FileInf
 	if err := k.open(); err != nil {
 		return err
 	}
-	to := filepath.Join(k.to, strconv.Itoa(batch), name)
+	to := filepath.Join(k.to, run, name)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}

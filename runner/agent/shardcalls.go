@@ -62,7 +62,7 @@ func (p *phases) serveShards(d dirs) string {
 	path := filepath.Join(d.temp, testsSocket)
 	var err error
 	calls := &shardCalls{log: p.log, spool: p.spool, requests: p.requests, reports: filepath.Join(d.temp, goReportsDir)}
-	p.early.found, calls.batch = calls.goReports, p.early.look
+	p.early.found, p.early.kept, calls.batch = calls.goReports, func() map[string][]keptReport { return calls.kept(p.job.Dir) }, p.early.look
 	if p.shards, err = openShardCalls(path, calls); err != nil {
 		p.log.say("codebuild-tests-run cannot take tests from the daemon: %v", err)
 		return ""

@@ -33,7 +33,8 @@ type sharedRun struct {
 	parts fileParts // of files that are split
 
 	batches, ran int
-	runs         int // of the test command
+	runs         int    // of the test command
+	unkept       string // name of the run whose reports are not kept yet
 	spent        time.Duration
 	waited       bool // it was said that this shard waits
 	keeper       reportKeeper
@@ -232,12 +233,13 @@ func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDon
 
 // runFiles runs the test command once.
 func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int, files []string) *wire.TestsDone {
-	r.keepReports()
-	r.runs++
-	name := runName(offer, r.runs)
+	name := r.begin(offer)
 	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir), name)
 	start := time.Now()
 	exit := runTests(watch.commandOr(r.opts.test), files, watch, testRunVar+"="+name)
+	if offer.Round > 0 {
+		r.keepReports() // though no run may follow: what is not kept does not say that it is of a later try
+	}
 	if len(items) == 1 {
 		if own := watch.results(items, r.names); len(own) == 1 && own[0].Outcome == outcomeBroken {
 			return &wire.TestsDone{Exit: exit, Results: own}
@@ -258,14 +260,23 @@ func runName(offer wire.TestsAnswer, run int) string {
 	return fmt.Sprintf("run-%d", run)
 }
 
-// keepReports keeps what the run before has left, which the next one may write over.
+// begin keeps what the run before has left, which the next one may write over, and names that one.
+func (r *sharedRun) begin(offer wire.TestsAnswer) string {
+	r.keepReports()
+	r.runs++
+	r.unkept = runName(offer, r.runs)
+	return r.unkept
+}
+
+// keepReports keeps what the run has left.
 func (r *sharedRun) keepReports() {
-	if r.runs == 0 || r.keeper.from == "" {
+	if r.unkept == "" || r.keeper.from == "" {
 		return
 	}
-	if err := r.keeper.keep(r.runs); err != nil {
-		fmt.Printf("codebuild-tests-run: the reports of run %d may be incomplete, since they could not be kept: %v\n", r.runs, err)
+	if err := r.keeper.keep(r.unkept); err != nil {
+		fmt.Printf("codebuild-tests-run: the reports of %s may be incomplete, since they could not be kept: %v\n", r.unkept, err)
 	}
+	r.unkept = ""
 }
 
 // outcomeOf is what an exit status says of a test that ran alone. 126 and 127 are those of a command that could not be run.

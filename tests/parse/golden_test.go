@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write what the parsers say into the .golden files")
 
-// fixtures are the report files in testdata: testdata/FORMAT/NAME, with NAME.golden beside it. Most were written by
-// the tools themselves (testdata/fixtures.sh); the others by hand from the format's documentation.
+// fixtures are the report files in testdata: testdata/FORMAT/NAME, with NAME.golden beside it. README.md says what made
+// each.
 func fixtures(t testing.TB) []string {
 	t.Helper()
 	all, err := filepath.Glob("testdata/*/*")
@@ -68,7 +68,7 @@ func TestFixtures(t *testing.T) {
 func show(p *tests.Part) string {
 	var b strings.Builder
 	for _, c := range p.Cases {
-		fmt.Fprintf(&b, "%-9s %s\n", c.Status, c.ID)
+		fmt.Fprintf(&b, "%-9s %s in %s\n", c.Status, c.ID, c.Duration)
 		fmt.Fprintf(&b, "          suite %q class %q name %q\n", c.Suite, c.Class, c.Name)
 		if c.File != "" {
 			fmt.Fprintf(&b, "          at %s:%d\n", c.File, c.Line)
@@ -86,7 +86,7 @@ func show(p *tests.Part) string {
 			fmt.Fprintf(&b, "          it did not build\n")
 		}
 		for _, t := range c.Tries {
-			fmt.Fprintf(&b, "          earlier %s %q %q\n", t.Status, t.Message, brief(t.Details))
+			fmt.Fprintf(&b, "          earlier %s in %s %q %q\n", t.Status, t.Duration, t.Message, brief(t.Details))
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(p.Files)) {

@@ -1,9 +1,12 @@
+import time
+
 import pytest
 
 from calc import div
 
 
 def test_passes():
+    time.sleep(0.02)
     assert div(6, 3) == 2
 
 

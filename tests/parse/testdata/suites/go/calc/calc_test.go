@@ -1,8 +1,12 @@
 package calc
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestDiv(t *testing.T) {
+	time.Sleep(20 * time.Millisecond)
 	if Div(6, 3) != 2 {
 		t.Fatal("6/3")
 	}

@@ -2,7 +2,7 @@ const assert = require('assert');
 const { div } = require('./calc');
 
 describe('div', function () {
-  it('divides', function () { assert.strictEqual(div(6, 3), 2); });
+  it('divides', async function () { await new Promise((done) => setTimeout(done, 20)); assert.strictEqual(div(6, 3), 2); });
   it('fails with <&>', function () { assert.strictEqual('a\nb', 'a\nc'); });
   it.skip('is pending', function () {});
   describe('inner', function () {
