@@ -15,16 +15,18 @@ import (
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/history"
 	"github.com/runner-ci/runner/tests/parse"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // telling gathers what the reports of one attempt say of failures.
 type telling struct {
 	history.Told
-	failed map[string]bool
+	failed     map[string]bool
+	quarantine *quarantine.Matcher
 }
 
-func newTelling(job, attempt int) *telling {
-	return &telling{history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, map[string]bool{}}
+func newTelling(b *scheduler.Build, job, attempt int) *telling {
+	return &telling{history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, map[string]bool{}, b.QuarantineInForce().Matcher()}
 }
 
 // see takes a case in. Of what passed, only so much is remembered: a build of a million tests must not fill the memory.
@@ -39,7 +41,7 @@ func (t *telling) see(c *tests.Case) {
 		}
 		return
 	}
-	if len(t.Failed) == history.MaxFailures || t.failed[c.ID] {
+	if len(t.Failed) == history.MaxFailures || t.failed[c.ID] || !c.Build && t.quarantine.Test(c.ID) != nil {
 		return
 	}
 	t.failed[c.ID] = true
@@ -58,7 +60,7 @@ func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.
 	if err != nil {
 		return err
 	}
-	told := newTelling(job, a.Number)
+	told := newTelling(b, job, a.Number)
 	err = survive(func() error { return eachReport(content, groups, parse.Parser{Root: r.root(a)}, told) })
 	if err = errors.Join(err, ctx.Err()); err != nil || len(told.Failed) == 0 {
 		return err
