@@ -1,6 +1,7 @@
 package quarantine
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/runner-ci/runner/runner/agent/glob"
@@ -62,6 +63,11 @@ func (m *Matcher) Whole(file string) *Entry {
 		return nil
 	}
 	return m.first([]string{plain(file)})
+}
+
+// In tells whether a test, by its id, is one of a file, a class or a package.
+func In(id, file string) bool {
+	return slices.Contains(names(id), plain(file))
 }
 
 func (m *Matcher) first(names []string) *Entry {
