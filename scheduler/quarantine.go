@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/source"
 	"github.com/runner-ci/runner/tests/quarantine"
@@ -13,6 +16,25 @@ import (
 
 // QuarantineInForce are the entries by which failed tests of the build do not count.
 func (b *Build) QuarantineInForce() quarantine.List { return b.Quarantine.At(b.Created) }
+
+// NewestBuild is the newest build of a project on one of some refs that has come to its jobs; nil where none of the newest
+// has.
+func (s *Scheduler) NewestBuild(project string, refs []string) (newest *Build, err error) {
+	left := maxLookedAt
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		return eachBuild(tx, project, ^uint64(0), func(b *Build) (more bool) {
+			left--
+			if slices.Contains(refs, b.Ref) && !b.Started.IsZero() {
+				newest = b
+			}
+			return newest == nil && left > 0
+		})
+	})
+	return newest, err
+}
+
+// maxLookedAt bounds the builds among which the newest of a branch is looked for.
+const maxLookedAt = 5000
 
 // maxTooOld bounds the warnings about single entries of a quarantine.
 const maxTooOld = 10

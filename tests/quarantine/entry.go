@@ -40,9 +40,9 @@ type State string
 
 // The states of an entry.
 const (
-	InForce State = "in force"
+	InForce State = "in_force"
 	Expired State = "expired"
-	TooLong State = "too long" // it ends more than MaxDays ahead, so it is not in force
+	TooLong State = "too_long" // it ends more than MaxDays ahead, so it is not in force
 )
 
 // State is that of a moment.
