@@ -43,7 +43,11 @@ func (t *telling) see(c *tests.Case) {
 		return
 	}
 	if !c.Build && t.quarantine.Test(c.ID) != nil {
-		t.early.Quarantined = append(t.early.Quarantined, c.ID)
+		if len(t.early.Quarantined) < maxHeld {
+			t.early.Quarantined = append(t.early.Quarantined, c.ID)
+		} else {
+			t.early.Others = true
+		}
 		return
 	}
 	t.early.Others = true
@@ -55,6 +59,9 @@ func (t *telling) see(c *tests.Case) {
 	f.Message, f.Details, f.Output, f.Tries = tests.Cut(c.Message, maxExplained), "", "", nil
 	t.Failed = append(t.Failed, f)
 }
+
+// maxHeld bounds the quarantined failures of which the verdict can know.
+const maxHeld = 1000
 
 // maxExplained bounds the message of a failure that is explained: all of them are sent with each change of the build.
 const maxExplained = 2 << 10

@@ -181,3 +181,19 @@ func TestWarningsOfAQuarantine(t *testing.T) {
 		t.Errorf("%v are in force", in)
 	}
 }
+
+func TestTheNewestBuildOfABranch(t *testing.T) {
+	s := open(t, statePath(t))
+	refs := []string{"refs/heads/main"}
+	queued(t, s, fanout(1, false))
+	if b, err := s.NewestBuild("api", refs); b != nil || err != nil {
+		t.Errorf("before it came to its jobs it is %v (%v)", b, err)
+	}
+	take(t, s)
+	if b, err := s.NewestBuild("api", refs); b == nil || b.Number != 1 || err != nil {
+		t.Errorf("the newest is %v (%v), want api#1", b, err)
+	}
+	if b, err := s.NewestBuild("api", []string{"refs/heads/other"}); b != nil || err != nil {
+		t.Errorf("of another branch it is %v (%v)", b, err)
+	}
+}

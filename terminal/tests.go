@@ -125,7 +125,11 @@ func Trends(o *Output, trends []client.TestTrend, now time.Time) {
 		if x.Since != nil {
 			since = x.Since.Build + " " + short(x.Since.Commit)
 		}
-		t.Row(o.sign(x.Last.Status)+" "+oneLine(x.ID), Seconds(x.MeanSeconds), Number(x.Runs), Number(x.Failed), Number(x.Flaky),
+		name := oneLine(x.ID)
+		if x.Last.Quarantined {
+			name += " (quarantined)"
+		}
+		t.Row(o.sign(x.Last.Status)+" "+name, Seconds(x.MeanSeconds), Number(x.Runs), Number(x.Failed), Number(x.Flaky),
 			x.Last.Build, Ago(x.Last.At, now), since)
 	}
 	t.Print(o)

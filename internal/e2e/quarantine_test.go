@@ -89,3 +89,48 @@ func TestQuarantinedFailuresDoNotCount(t *testing.T) {
 	}
 	d.assertClean()
 }
+
+// TestGoTellsWhichTestsFailed: a package whose failed tests are quarantined does not count, unless its binary died.
+func TestGoTellsWhichTestsFailed(t *testing.T) {
+	t.Parallel()
+	test := func(name, body string) string {
+		return "package p\n\nimport \"testing\"\n\nfunc " + name + "(t *testing.T) { " + body + " }\n"
+	}
+	git := newGitServer(t)
+	repo, url, commit := git.repo("go", map[string]string{
+		"buildspec.yml": `version: 0.2
+env: {image: runner-test/golang:1.26, variables: {GOTOOLCHAIN: local, GOFLAGS: -mod=mod}}
+phases:
+  build:
+    commands:
+      - codebuild-tests-run --sharding-strategy timing --files-search "go list ./..." --test-command "go test -vet=off"
+x-runner: {sharding: timing}
+`,
+		"go.mod":         "module example.com/m\n\ngo 1.26\n",
+		"good/a_test.go": test("TestGood", ""),
+		"held/a_test.go": test("TestHeld", `t.Run("sub", func(t *testing.T) { t.Error("no") })`) + "\nfunc TestOther(t *testing.T) {}\n",
+		"dead/a_test.go": test("TestDead", ""),
+		".runner/quarantine.yml": "- {test: 'example.com/m/held::TestHeld', owner: ann, until: " + day(1) + "}\n" +
+			"- {test: 'example.com/m/dead', owner: ann, until: " + day(1) + "}\n",
+	})
+	d := newDaemon(t, "slots: 1\n", project("go", url))
+	b := d.settled(d.ended(d.push(url, commit), "SUCCEEDED"))
+	if got := b.Tests; got.Quarantined != 2 || got.Passed != 3 || got.Failed != 0 {
+		t.Errorf("the tests came to %+v, want 3 passed and the test with its subtest quarantined", got)
+	}
+	if log := d.jobLog(b.ID, b.Jobs[0].ID); !strings.Contains(log, "example.com/m/held failed only in quarantined tests (example.com/m/held::TestHeld, owned by ann") {
+		t.Errorf("the log does not say what was left out:\n%s", log)
+	}
+	if err := repo.Write("dead/a_test.go", test("TestDead", `panic("boom")`)); err != nil {
+		t.Fatal(err)
+	}
+	commit, err := repo.Commit(t.Context(), "Die")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = d.settled(d.ended(d.push(url, commit), "FAILED"))
+	if log := d.jobLog(b.ID, b.Jobs[0].ID); strings.Contains(log, "m/dead failed only") || !strings.Contains(log, "m/held failed only") {
+		t.Errorf("a binary that died counts so:\n%s", log)
+	}
+	d.assertClean()
+}
