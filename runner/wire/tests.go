@@ -45,6 +45,7 @@ type TestsDone struct {
 	Exit    int          `json:"exit"` // of the test command
 	Millis  int64        `json:"millis"`
 	Results []TestResult `json:"results,omitempty"` // of items whose own result is known
+	Early   int          `json:"early,omitempty"`   // how often the job has told of early reports; they belong to the answer
 	Strict  bool         `json:"strict,omitempty"`  // nothing explains a failure but the tests that its result names
 }
 
