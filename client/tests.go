@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// BuildTests is what the tests of a build came to. Flaky tests, which failed and then passed, are not among the passed.
+// BuildTests is what the tests of a build came to. Flaky tests, which failed and then passed, are not among the passed,
+// and quarantined ones, whose failures do not count, not among the failed.
 type BuildTests struct {
 	Passed  int `json:"passed"`
 	Failed  int `json:"failed"`
@@ -16,6 +17,8 @@ type BuildTests struct {
 	Unknown int `json:"unknown,omitempty"`
 	Flaky   int `json:"flaky"`
 	Total   int `json:"total"`
+
+	Quarantined int `json:"quarantined"`
 
 	Shards        int       `json:"shards"`               // that share a suite and told of tests; 1 where no jobs share one
 	Seconds       float64   `json:"seconds"`              // of the shard that took longest; where no jobs share a suite, of the job
@@ -95,6 +98,8 @@ type TestGroup struct {
 	Skipped    int    `json:"skipped"`
 	Flaky      int    `json:"flaky"`
 	Total      int    `json:"total"`
+
+	Quarantined int `json:"quarantined"`
 }
 
 // TestCase is one test in a build.
@@ -115,6 +120,8 @@ type TestCase struct {
 	Shard   int       `json:"shard"` // place of the job in the build, from 0
 	Attempt int       `json:"attempt"`
 	Tries   []TestTry `json:"tries,omitempty"` // all that was told of it, when there was more than one
+
+	Quarantine *TestQuarantine `json:"quarantine,omitempty"` // why its failure does not count
 }
 
 // TestTry is one of several results of a test in a build.
@@ -156,6 +163,8 @@ type TestResult struct {
 	Status  string    `json:"status"`
 	Flaky   bool      `json:"flaky,omitempty"`
 	Seconds float64   `json:"seconds"`
+
+	Quarantined bool `json:"quarantined,omitempty"` // it failed, and that did not count
 }
 
 // TestOptions narrow the tests of a build. The zero value is the first page of those that failed or are flaky.

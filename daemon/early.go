@@ -15,18 +15,24 @@ import (
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/history"
 	"github.com/runner-ci/runner/tests/parse"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // telling gathers what the reports of one attempt say of failures.
 type telling struct {
 	history.Told
 	known, failed map[string]bool
+	quarantine    *quarantine.Matcher
+	early         scheduler.EarlyFailures
 }
 
 // telling begins with what is known to have failed in the build.
 func (e *explainer) telling(b *scheduler.Build, job, attempt int) (*telling, error) {
 	known, err := e.history.Failures(b.Project, b.Number)
-	t := &telling{history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, map[string]bool{}, map[string]bool{}}
+	t := &telling{
+		Told: history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, known: map[string]bool{},
+		failed: map[string]bool{}, quarantine: b.QuarantineInForce().Matcher(),
+	}
 	for i := range known {
 		t.known[known[i].ID] = true
 	}
@@ -45,6 +51,15 @@ func (t *telling) see(c *tests.Case) {
 		}
 		return
 	}
+	if !c.Build && t.quarantine.Test(c.ID) != nil {
+		if len(t.early.Quarantined) < maxHeld {
+			t.early.Quarantined = append(t.early.Quarantined, c.ID)
+		} else {
+			t.early.Others = true
+		}
+		return
+	}
+	t.early.Others = true
 	if len(t.Failed) == history.MaxFailures || t.failed[c.ID] {
 		return
 	}
@@ -53,6 +68,9 @@ func (t *telling) see(c *tests.Case) {
 	f.Message, f.Details, f.Output, f.Tries = tests.Cut(c.Message, maxExplained), "", "", nil
 	t.Failed = append(t.Failed, f)
 }
+
+// maxHeld bounds the quarantined failures of which the verdict can know.
+const maxHeld = 1000
 
 // maxExplained bounds the message of a failure that is explained: all of them are sent with each change of the build.
 const maxExplained = 2 << 10
@@ -69,7 +87,12 @@ func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.
 		return err
 	}
 	err = survive(func() error { return eachReport(content, groups, parse.Parser{Root: r.root(a)}, told) })
-	if err = errors.Join(err, ctx.Err()); err != nil || len(told.Failed) == 0 {
+	err = errors.Join(err, ctx.Err())
+	if len(b.Quarantine) > 0 {
+		told.early.Others = told.early.Others || err != nil
+		r.explain.builds.ToldEarly(attempt, told.early)
+	}
+	if err != nil || len(told.Failed) == 0 {
 		return err
 	}
 	changed, err := r.explain.tell(ctx, b, told, false)
@@ -79,13 +102,18 @@ func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.
 	return err
 }
 
-// eachReport reads the files of a tar of reports.
+// eachReport reads the files of a tar of reports. What it cannot read may tell of any failure.
 func eachReport(content io.Reader, groups []wire.ReportGroup, parser parse.Parser, told *telling) error {
 	sink := parse.Sink{Case: func(c *tests.Case) error { told.see(c); return nil }}
 	archive := tar.NewReader(content)
+	left := 0
+	for _, g := range groups {
+		left += g.Files
+	}
 	for range wire.MaxReportFiles {
 		hdr, err := archive.Next()
 		if errors.Is(err, io.EOF) {
+			told.early.Others = told.early.Others || left > 0
 			return nil
 		}
 		if err != nil {
@@ -96,8 +124,11 @@ func eachReport(content io.Reader, groups []wire.ReportGroup, parser parse.Parse
 		if !ok || err != nil || group < 0 || group >= len(groups) || hdr.Typeflag != tar.TypeReg {
 			continue
 		}
-		_ = parser.Parse(groups[group].Format, name, archive, sink)
+		if parser.Parse(groups[group].Format, name, archive, sink) == nil {
+			left--
+		}
 	}
+	told.early.Others = true
 	return nil
 }
 

@@ -30,6 +30,7 @@ type failedBuilds interface {
 	Project(name string) (scheduler.Project, error)
 	Trigger(id string) (scheduler.Trigger, error)
 	TestsChanged(build string)
+	ToldEarly(attempt string, f scheduler.EarlyFailures)
 }
 
 // Bounds on an excerpt: lines before and after the one that is meant, bytes of each, bytes of the file, and the time to
@@ -75,10 +76,7 @@ func (e *explainer) explain(ctx context.Context, b *scheduler.Build, f *history.
 	if err != nil && !errors.Is(err, history.ErrNotFound) {
 		return err
 	}
-	refs := []string{"refs/heads/" + p.Branch}
-	if p.Branch == "" {
-		refs = []string{"refs/heads/main", "refs/heads/master"}
-	}
+	refs := p.DefaultRefs()
 	if t, err := e.builds.Trigger(b.Trigger); err == nil && t.BaseRef != "" {
 		refs = []string{t.BaseRef}
 	}

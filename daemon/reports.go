@@ -107,7 +107,7 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 		return r.history.Finish(b.Project, b.Number)
 	}
 	in, err := r.history.Begin(
-		history.Build{Project: b.Project, Number: b.Number, Commit: b.Commit, Ref: b.Ref, Trusted: b.Trusted, Fork: b.Fork, At: b.Created},
+		history.Build{Project: b.Project, Number: b.Number, Commit: b.Commit, Ref: b.Ref, Trusted: b.Trusted, Fork: b.Fork, At: b.Created, Quarantine: b.QuarantineInForce()},
 		history.Attempt{Job: d.Index, Run: tests.Run{Shard: d.Index, Attempt: a.Number}, Took: testTime(a), Shard: d.Shard},
 	)
 	if err != nil || in == nil {

@@ -22,6 +22,7 @@ func (s *session) early(ctx context.Context, f wire.Frame) {
 		return
 	}
 	s.earlies++
+	defer func() { s.earlyTold.Store(int64(e.Number) + 1) }()
 	ctx, cancel := context.WithTimeout(ctx, earlyTime)
 	defer cancel()
 	file, err := s.open(ctx, wire.EarlyFile(e.Number))
@@ -31,5 +32,24 @@ func (s *session) early(ctx context.Context, f wire.Frame) {
 	}
 	if err != nil {
 		s.log.Info("the early reports of a job could not be read", "number", e.Number, "error", err)
+	}
+}
+
+// earlyWait bounds how long the answer for a batch waits for early reports, which come by another way. Some that a former
+// daemon read do not come again.
+const earlyWait = 5 * time.Second
+
+// awaitEarly waits until so many early reports were read.
+func (s *session) awaitEarly(ctx context.Context, told int) {
+	ctx, cancel := context.WithTimeout(ctx, earlyWait)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.runner.Early != nil && s.earlyTold.Load() < int64(min(told, wire.MaxEarly)) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
@@ -33,6 +34,8 @@ type session struct {
 	resume   *wire.Resume    // a request to go on, until the agent did
 	ours     bool            // the result is our judgement, which the agent did not know of
 	decided  bool            // the result stands, whatever becomes of the context
+
+	earlyTold atomic.Int64 // the number after that of the newest early reports that were read
 }
 
 func (s *session) run(ctx context.Context) Result {

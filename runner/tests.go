@@ -55,7 +55,12 @@ func (s *session) testStep(ctx context.Context, q wire.TestsRequest) (step func(
 	case q.Take != nil && q.Join == nil && q.Done == nil:
 		return func() (wire.TestsAnswer, error) { return queue.Take(ctx, call, q.Take.Request) }, "", nil
 	case q.Done != nil && q.Join == nil && q.Take == nil:
-		return func() (wire.TestsAnswer, error) { return queue.Done(ctx, call, *q.Done) }, "", nil
+		return func() (wire.TestsAnswer, error) {
+			if q.Done.Exit != 0 {
+				s.awaitEarly(ctx, q.Done.Early)
+			}
+			return queue.Done(ctx, call, *q.Done)
+		}, "", nil
 	}
 	return nil, "the request about tests is not one that this daemon knows; use releases of agent and daemon that belong together", nil
 }

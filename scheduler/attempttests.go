@@ -13,6 +13,7 @@ import (
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/scheduler/testqueue"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // Bounds on what the jobs of one build make of tests: calls, bytes of memory that all their lists take, and bytes of one
@@ -35,6 +36,8 @@ type attemptTests struct {
 	shards  int
 	retries int // attempts before this one that on-failure: RETRY ended
 	retry   *testRetry
+
+	quarantine *quarantine.Matcher
 }
 
 var _ runner.TestQueue = (*attemptTests)(nil)
@@ -42,7 +45,7 @@ var _ runner.TestQueue = (*attemptTests)(nil)
 func (s *Scheduler) testsOf(l leased) *attemptTests {
 	a := &attemptTests{
 		s: s, build: l.build, worker: workerID(l.build.ID(), l.job.ID, l.attempt.Number),
-		shard: l.job.Shard, shards: max(l.job.Shards, 1), retries: retries(l.job),
+		shard: l.job.Shard, shards: max(l.job.Shards, 1), retries: retries(l.job), quarantine: l.build.QuarantineInForce().Matcher(),
 	}
 	if l.job.Shards < 2 {
 		a.job = l.job.ID
@@ -241,12 +244,13 @@ func (a *attemptTests) Done(_ context.Context, call wire.TestCall, done wire.Tes
 		if c == nil {
 			return refuse(errNotJoined), nil
 		}
+		why := a.excuse(c, &done)
 		if c.shares != nil {
 			samples, err := c.shares.done(a.worker, a.shard, done)
 			if err != nil {
 				return refuse(err), nil
 			}
-			return wire.TestsAnswer{}, a.s.storeCall(b, c, a.teach(samples))
+			return wire.TestsAnswer{Why: why}, a.s.storeCall(b, c, a.teach(samples))
 		}
 		completion, err := c.completion(done)
 		if err != nil {
@@ -258,7 +262,7 @@ func (a *attemptTests) Done(_ context.Context, call wire.TestCall, done wire.Tes
 			return refuse(err), a.s.storeCall(b, c, nil)
 		}
 		samples := c.samples(c.queue.Events(before), completion)
-		answer := wire.TestsAnswer{Again: c.numbers(receipt.Again), Flaky: c.numbers(receipt.Flaky)}
+		answer := wire.TestsAnswer{Again: c.numbers(receipt.Again), Flaky: c.numbers(receipt.Flaky), Why: why}
 		return answer, a.s.storeCall(b, c, a.teach(samples))
 	})
 }

@@ -22,6 +22,14 @@ type Project struct {
 	LastNumber int
 }
 
+// DefaultRefs are the refs that the default branch may be: the project's branch, or main or master.
+func (p *Project) DefaultRefs() []string {
+	if p.Branch != "" {
+		return []string{"refs/heads/" + p.Branch}
+	}
+	return []string{"refs/heads/main", "refs/heads/master"}
+}
+
 // Projects returns all projects by name.
 func (s *Scheduler) Projects() ([]Project, error) {
 	cfg := s.config()

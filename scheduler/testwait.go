@@ -44,8 +44,11 @@ func (a *attemptTests) take(call wire.TestCall, request uint64) (answer wire.Tes
 		if c == nil {
 			return refuse(errNotJoined), nil
 		}
+		a.s.tests.takeEarly(a.worker) // of an earlier batch, or of another command
 		if c.shares != nil {
-			return c.shares.take(a.worker, a.shard), nil
+			answer := c.shares.take(a.worker, a.shard)
+			answer.Alone = a.alone(c, answer.Items)
+			return answer, nil
 		}
 		offer, err := c.queue.Take(a.worker, request, time.Now())
 		if err != nil {
@@ -56,6 +59,7 @@ func (a *attemptTests) take(call wire.TestCall, request uint64) (answer wire.Tes
 		case offer.Batch != nil:
 			answer.Token, answer.Items = offer.Batch.Token, c.numbers(offer.Batch.Items)
 			answer.Each, answer.Round = c.head.Retry != nil, c.round(offer.Batch)
+			answer.Alone = a.alone(c, answer.Items)
 		case offer.Done:
 			answer.Over, answer.Fails = true, c.shardFailed(a.shard)
 			answer.Why = c.tried()

@@ -172,6 +172,14 @@ type staged struct {
 	jobs     map[string][]scheduler.Job
 	watchers map[chan struct{}]bool
 	asked    chan string // ids of triggers that somebody waits for
+	newest   *scheduler.Build
+}
+
+func (s *staged) NewestBuild(project string, refs []string) (*scheduler.Build, error) {
+	if b := s.newest; b != nil && b.Project == project && slices.Contains(refs, b.Ref) {
+		return b, nil
+	}
+	return s.Scheduler.NewestBuild(project, refs)
 }
 
 // put shows a build and its jobs from now on, and tells the watchers.

@@ -27,6 +27,7 @@ type Scheduler interface {
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
 	ReportsDue(build string) (bool, error)
+	NewestBuild(project string, refs []string) (*scheduler.Build, error)
 
 	Projects() ([]scheduler.Project, error)
 	Project(name string) (scheduler.Project, error)

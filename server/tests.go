@@ -14,6 +14,7 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/history"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // Tests is what the server needs of package history.
@@ -24,6 +25,7 @@ type Tests interface {
 	Ranked(project string, by history.Rank, skip, limit int) (page []history.Trend, more bool, err error)
 	Test(project, id string) ([]history.Result, error)
 	Failures(project string, n int) ([]history.Failure, error)
+	Held(project string, list quarantine.List) ([]history.Held, error)
 }
 
 var _ Tests = (*history.Store)(nil)
@@ -75,6 +77,10 @@ func (a *api) routeTests() {
 		OperationID: "test-history", Method: http.MethodGet, Path: project + "/history", Tags: tags,
 		Summary: "The newest results of one test, newest first",
 	}, a.testHistory)
+	add(a, huma.Operation{
+		OperationID: "list-quarantine", Method: http.MethodGet, Path: project + "/quarantine", Tags: tags,
+		Summary: "Which tests the default branch quarantines, and how they did lately",
+	}, a.listQuarantine)
 }
 
 // testsTrouble turns what package history says into answers.
@@ -188,7 +194,7 @@ func (a *api) countedTests(project string, n int) *client.BuildTests {
 func (a *api) showTests(sum *history.Summary) *client.BuildTests {
 	t := sum.Totals
 	out := &client.BuildTests{
-		Passed: t.Succeeded, Failed: t.Failed, Error: t.Error, Skipped: t.Skipped, Unknown: t.Unknown, Flaky: t.Flaky, Total: t.Total,
+		Passed: t.Succeeded, Failed: t.Failed, Error: t.Error, Skipped: t.Skipped, Unknown: t.Unknown, Flaky: t.Flaky, Quarantined: t.Quarantined, Total: t.Total,
 		Shards: sum.Shards, Seconds: sum.Duration.Seconds(), SerialSeconds: sum.Serial.Seconds(), Summary: sum.Line,
 		Incomplete: len(sum.Problems) > 0,
 	}
@@ -214,7 +220,7 @@ func showGroup(g *history.Group) client.TestGroup {
 	t := g.Totals
 	return client.TestGroup{
 		Name: g.Name, Format: g.Format, Status: g.Status(), Files: g.Files, Discovered: g.Discovered,
-		Passed: t.Succeeded, Failed: t.Failed, Error: t.Error, Skipped: t.Skipped, Flaky: t.Flaky, Total: t.Total,
+		Passed: t.Succeeded, Failed: t.Failed, Error: t.Error, Skipped: t.Skipped, Flaky: t.Flaky, Quarantined: t.Quarantined, Total: t.Total,
 	}
 }
 
@@ -222,6 +228,10 @@ func showTest(o *history.Outcome, groups []history.Group) client.TestCase {
 	out := client.TestCase{
 		ID: o.ID, Suite: o.Suite, Name: o.Name, File: o.File, Line: o.Line, Status: string(o.Status), Flaky: o.Flaky, Build: o.Build,
 		Seconds: o.Duration.Seconds(), Message: o.Message, Details: o.Details, Output: o.Output, Shard: o.Run.Shard, Attempt: o.Run.Attempt,
+	}
+	if o.Quarantine != nil {
+		held := showEntry(o.Quarantine)
+		out.Quarantine = &held
 	}
 	for _, g := range o.Groups {
 		if g < len(groups) {
@@ -300,7 +310,7 @@ func (a *api) knownProject(name string) error {
 func showResult(r *history.Result) client.TestResult {
 	return client.TestResult{
 		Build: r.Build.ID(), Commit: r.Build.Commit, Ref: r.Build.Ref, Trusted: r.Build.Trusted, At: r.Build.At,
-		Status: string(r.Status), Flaky: r.Flaky, Seconds: r.Duration.Seconds(),
+		Status: string(r.Status), Flaky: r.Flaky, Quarantined: r.Held, Seconds: r.Duration.Seconds(),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/history"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // testedDaemon has a build of one job with 30 tests, of which the first 3 failed and one is flaky, and coverage.
@@ -92,7 +93,7 @@ func TestTheTestsOfABuild(t *testing.T) {
 	for path, want := range map[string]int{
 		"builds/api/1/tests?cursor=x": http.StatusBadRequest, "builds/api/1/tests?cursor=1.0.0": http.StatusBadRequest,
 		"builds/api/1/tests?status=GREEN": http.StatusUnprocessableEntity, "builds/api/2/tests": http.StatusNotFound,
-		"projects/api/tests?cursor=-1": http.StatusBadRequest, "projects/none/tests": http.StatusNotFound,
+		"projects/api/tests?cursor=-1": http.StatusBadRequest, "projects/none/tests": http.StatusNotFound, "projects/none/tests/quarantine": http.StatusNotFound,
 		"projects/api/tests/history?id=none": http.StatusNotFound, "projects/api/tests/history": http.StatusUnprocessableEntity,
 	} {
 		if resp, body := d.do(http.MethodGet, "/api/v1/"+path, nil, nil); resp.StatusCode != want {
@@ -118,5 +119,35 @@ func TestTheTestsOfAProject(t *testing.T) {
 	results, err := c.TestHistory(t.Context(), "api", "a_test.go::a::t09")
 	if err != nil || len(results) != 1 || !results[0].Flaky || results[0].Commit != "c0ffee" || results[0].Build != "api#1" {
 		t.Errorf("history: %+v (%v)", results, err)
+	}
+}
+
+// TestTheQuarantineOfTheDefaultBranch is that of its newest build that came to its jobs.
+func TestTheQuarantineOfTheDefaultBranch(t *testing.T) {
+	d := testedDaemon(t)
+	c := d.client()
+	if q, err := c.Quarantine(t.Context(), "api"); err != nil || q.Build != "" || len(q.Items) != 0 {
+		t.Errorf("without a build of the branch there is %+v (%v)", q, err)
+	}
+	b := over(running(), scheduler.Failed)
+	b.Ref, b.Started = "refs/heads/main", time.Now()
+	b.Quarantine = quarantine.List{
+		{Test: "a_test.go::a::t00", Owner: "ann", Until: time.Now().UTC().Format(time.DateOnly), Reason: "slow", Line: 1},
+		{Test: "b", Owner: "bob", Until: "2020-01-01", Line: 4},
+	}
+	d.state.newest = &b
+	q, err := c.Quarantine(t.Context(), "api")
+	if err != nil || q.Build != b.ID() || len(q.Items) != 2 {
+		t.Fatalf("there is %+v (%v)", q, err)
+	}
+	if e := q.Items[0]; e.State != "in_force" || e.Owner != "ann" || e.Reason != "slow" || e.Tests != 1 || e.Failed != 1 || e.Runs != 1 || e.Ready || e.Last == nil || e.Last.Build != "api#1" {
+		t.Errorf("the first is %+v", e)
+	}
+	if e := q.Items[1]; e.State != "expired" || e.Tests != 0 || e.Line != 4 || e.Last != nil {
+		t.Errorf("the second is %+v", e)
+	}
+	b.Warnings = []string{"no quarantine is in force, because"}
+	if q, err = c.Quarantine(t.Context(), "api"); err != nil || q.Problem != b.Warnings[0] {
+		t.Errorf("a broken file is %+v (%v)", q, err)
 	}
 }

@@ -98,7 +98,7 @@ func next(o *Output, b client.Build, sets []client.ArtifactSet) []string {
 	if t.Len() == 0 && len(b.Jobs) > 0 {
 		t.Row("log", "runner logs "+logArgs(b, b.Jobs[0]))
 	}
-	if b.Tests != nil && b.Tests.Failed+b.Tests.Error+b.Tests.Flaky > 0 {
+	if b.Tests != nil && b.Tests.Failed+b.Tests.Error+b.Tests.Flaky+b.Tests.Quarantined > 0 {
 		t.Row("tests", "runner tests failures "+b.ID)
 	}
 	if len(sets) > 0 {

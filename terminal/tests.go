@@ -36,8 +36,9 @@ func Tests(o *Output, b client.Build, failed []client.TestCase) {
 	if t.Failing && b.Status == inProgress {
 		lines = append(lines, "tests     "+o.paint(bold, "failing"))
 	}
+	failed = heldLast(failed)
 	lines = append(lines, failures(o, t, failed)...)
-	if n := t.Failed + t.Error + t.Flaky; n > min(len(failed), ManyFailures) && len(failed) > 0 {
+	if n := t.Failed + t.Error + t.Flaky + t.Quarantined; n > min(len(failed), ManyFailures) && len(failed) > 0 {
 		lines = append(lines, fmt.Sprintf("… and %s more: runner tests failures %s", Number(n-min(len(failed), ManyFailures)), b.ID))
 	}
 	if len(lines) > 0 {
@@ -58,12 +59,17 @@ func failure(o *Output, c *client.TestCase) []string {
 	switch {
 	case c.Flaky:
 		sign, word = o.paint(yellow, "~"), " (flaky)"
+	case c.Quarantine != nil:
+		sign, word = o.paint(yellow, "~"), " (quarantined)"
 	case c.Build:
 		word = " (does not compile)"
 	}
 	lines := []string{sign + " " + o.paint(bold, oneLine(c.ID)) + word + where(c)}
 	if message := firstLine(c.Message); message != "" {
 		lines = append(lines, "    "+message)
+	}
+	if q := c.Quarantine; q != nil {
+		lines = append(lines, "    does not count: "+entry(q))
 	}
 	return lines
 }
@@ -92,6 +98,7 @@ func firstLine(text string) string {
 
 // Failures writes all failed tests of a build, with what they said.
 func Failures(o *Output, failed []client.TestCase) {
+	failed = heldLast(failed)
 	for i := range failed {
 		c := &failed[i]
 		o.Lines(failure(o, c)...)
@@ -118,7 +125,11 @@ func Trends(o *Output, trends []client.TestTrend, now time.Time) {
 		if x.Since != nil {
 			since = x.Since.Build + " " + short(x.Since.Commit)
 		}
-		t.Row(o.sign(x.Last.Status)+" "+oneLine(x.ID), Seconds(x.MeanSeconds), Number(x.Runs), Number(x.Failed), Number(x.Flaky),
+		name := oneLine(x.ID)
+		if x.Last.Quarantined {
+			name += " (quarantined)"
+		}
+		t.Row(o.sign(x.Last.Status)+" "+name, Seconds(x.MeanSeconds), Number(x.Runs), Number(x.Failed), Number(x.Flaky),
 			x.Last.Build, Ago(x.Last.At, now), since)
 	}
 	t.Print(o)
@@ -131,6 +142,9 @@ func TestResults(o *Output, results []client.TestResult, now time.Time) {
 		status := r.Status
 		if r.Flaky {
 			status = "FLAKY"
+		}
+		if r.Quarantined {
+			status += " (quarantined)"
 		}
 		t.Row(o.sign(r.Status)+" "+r.Build, status, Seconds(r.Seconds), Ago(r.At, now), shortRef(r.Ref), short(r.Commit))
 	}

@@ -108,7 +108,7 @@ func (f *following) firstFailure(o *terminal.Output, b client.Build) error {
 // tests shows what the tests of a build came to. That they cannot be read is told of, and changes nothing else.
 func (a *app) tests(ctx context.Context, o *terminal.Output, c *client.Client, b client.Build) {
 	var failed []client.TestCase
-	if t := b.Tests; t != nil && t.Failed+t.Error+t.Flaky > 0 {
+	if t := b.Tests; t != nil && t.Failed+t.Error+t.Flaky+t.Quarantined > 0 {
 		report, err := c.Tests(ctx, b.ID, client.TestOptions{Limit: terminal.ManyFailures})
 		if err != nil {
 			fmt.Fprint(a.err, a.describe(err))

@@ -74,6 +74,8 @@ func scripts(dir string) testscript.Params {
 				env.Setenv(name, "")
 			}
 			env.Setenv("HOME", home)
+			env.Setenv("NEXT_WEEK", time.Now().UTC().AddDate(0, 0, 7).Format(time.DateOnly))
+			env.Setenv("NEXT_YEAR", time.Now().UTC().AddDate(1, 0, 0).Format(time.DateOnly))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))

@@ -17,7 +17,7 @@ func newTests(a *app) *cobra.Command {
 		Use:     "tests",
 		Short:   "Show which tests failed, are slow or flake",
 		Long:    "What tests came to is read from the report files of builds: those that a buildspec names under reports, and those that\nare found by looking. docs/tests.md tells the rest.",
-		Example: "  runner tests failures api#142\n  runner tests slowest api\n  runner tests flaky\n  runner tests history 'pkg/store::TestOpen'",
+		Example: "  runner tests failures api#142\n  runner tests slowest api\n  runner tests flaky\n  runner tests history 'pkg/store::TestOpen'\n  runner tests quarantine",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -27,6 +27,7 @@ func newTests(a *app) *cobra.Command {
 		newTestRank(a, "flaky", "List a project's tests that failed and then passed in one build", "no test of %s was seen to be flaky"),
 		newTestRank(a, "failing", "List a project's tests that fail, the newest failure first", "no test of %s fails"),
 		newTestHistory(a),
+		newQuarantine(a),
 	)
 	return exits(cmd, exitDone, exitTrouble)
 }

@@ -110,20 +110,20 @@ func (p *phases) isLast(phase wire.Phase, command int) bool {
 	return true
 }
 
-// look packs the files that are new or have changed, and tells of them.
-func (e *early) look() {
+// look packs the files that are new or have changed, and tells of them. It returns how often that was done by now.
+func (e *early) look() (told int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed || e.sent >= wire.MaxEarly || e.bytes >= wire.MaxEarlyTotal {
-		return
+		return e.sent
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), earlyTime)
 	defer cancel()
 	groups := e.changed(ctx)
-	if len(groups) == 0 {
-		return
+	if len(groups) > 0 {
+		_ = e.pack(ctx, groups) // the reports at the end have it
 	}
-	_ = e.pack(ctx, groups) // the reports at the end have it
+	return e.sent
 }
 
 // changed returns the groups that have something to tell.
@@ -192,9 +192,9 @@ func (e *early) pack(ctx context.Context, groups []*reportGroup) error {
 	told := wire.Early{Number: e.sent}
 	for i, group := range groups {
 		for _, file := range group.files {
-			if err = b.regular(file.path, fmt.Sprintf("%d/%s", i, file.name), false); err == nil || errors.Is(err, errShrunk) {
-				group.Files++
-			} else if b.broken || ctx.Err() != nil {
+			group.Files++ // also of one that does not fit, so that it is missed
+			err = b.regular(file.path, fmt.Sprintf("%d/%s", i, file.name), false)
+			if err != nil && !errors.Is(err, errShrunk) && (b.broken || ctx.Err() != nil) {
 				return b.finish(err)
 			}
 		}

@@ -32,7 +32,7 @@ type shardCalls struct {
 	end      context.CancelFunc
 	places   chan struct{} // one for each connection
 	reports  string        // where the tool leaves the events of go test
-	batch    func()        // called when a batch has run
+	batch    func() int    // called when a batch has run: how often early reports were told of
 
 	mu    sync.Mutex
 	at    wire.TestCall // of the next call
@@ -219,7 +219,7 @@ func (c *shardCall) answer(ctx context.Context, ask shardAsk, lists <-chan []byt
 		}
 	case ask.Done != nil:
 		if c.batch != nil {
-			c.batch()
+			ask.Done.Early = c.batch()
 		}
 		answer.TestsAnswer, err = c.ask(ctx, "the next step after its tests", wire.TestsRequest{Done: boundedDone(*ask.Done)})
 		c.rest()

@@ -20,6 +20,10 @@ const (
 
 	// MaxTestResults is how many items of a batch have results of their own: the failed first, the rest is divided.
 	MaxTestResults = 1000
+	// MaxFailedTests is how many tests the results of a batch name, MaxFailedTest what one name takes in bytes of JSON. An
+	// item with more names none.
+	MaxFailedTests = 100
+	MaxFailedTest  = 512
 
 	maxWanted   = 16      // runtimes that are asked for at a time
 	maxKey      = 1 << 10 // of a key of a cache, which is more than is stored: it is refused there with words
@@ -83,6 +87,8 @@ func (d Done) bounded() Done {
 	d.Exported = boundedExports(d.Exported)
 	return d
 }
+
+func tooLong(test string) bool { return fit(test, MaxFailedTest) != test }
 
 func fitWord[T ~string](s T) T { return T(fit(string(s), maxWord)) }
 
@@ -160,8 +166,13 @@ func (t TestsRequest) bounded() TestsRequest {
 	if t.Done != nil {
 		d := *t.Done
 		d.Results = slices.Clone(most(d.Results, MaxTestResults))
+		named := 0
 		for i, r := range d.Results {
 			d.Results[i].Outcome = fit(r.Outcome, maxOutcome)
+			d.Results[i].Tests = nil
+			if named += len(r.Tests); named <= MaxFailedTests && !slices.ContainsFunc(r.Tests, tooLong) {
+				d.Results[i].Tests = r.Tests
+			}
 		}
 		t.Done = &d
 	}

@@ -45,6 +45,8 @@ type TestsDone struct {
 	Exit    int          `json:"exit"` // of the test command
 	Millis  int64        `json:"millis"`
 	Results []TestResult `json:"results,omitempty"` // of items whose own result is known
+	Early   int          `json:"early,omitempty"`   // how often the job has told of early reports; they belong to the answer
+	Strict  bool         `json:"strict,omitempty"`  // nothing explains a failure but the tests that its result names
 }
 
 // TestResult is how one item of a batch ended: "passed", "failed" or "broken" (it could not be tried at all).
@@ -52,6 +54,9 @@ type TestResult struct {
 	Item    int    `json:"item"`
 	Outcome string `json:"outcome"`
 	Millis  int64  `json:"millis,omitempty"`
+
+	// Tests are the ids of the tests that failed, where the item failed for them alone and all its tests ran.
+	Tests []string `json:"tests,omitempty"`
 }
 
 // TestsAnswer answers a TestsRequest. Refused says why the shard must fail: it found other tests than the first one,
@@ -70,6 +75,7 @@ type TestsAnswer struct {
 
 	Again []int `json:"again,omitempty"` // after Done: items that failed and are tried again, on whatever shard
 	Flaky []int `json:"flaky,omitempty"` // after Done: items that failed before and passed now
+	Alone []int `json:"alone,omitempty"` // after Take: items to run by themselves, unless go test tells how each ended
 	Fails bool  `json:"fails,omitempty"` // after Over: some test failed in the end, so the call fails
 }
 

@@ -102,7 +102,7 @@ func (q *Queue) checkTries(counted []int) error {
 	for i := range q.items {
 		it := &q.items[i]
 		tries := it.fails
-		if it.outcome == Passed || it.outcome == Flaky || it.outcome == Broken {
+		if it.outcome == Passed || it.outcome == Flaky || it.outcome == Broken || it.outcome == Quarantined {
 			tries++
 		}
 		if n := counted[i]; n != tries && (n != 0 || it.token != 0) {
