@@ -30,7 +30,8 @@ type sharedRun struct {
 	begun  time.Time
 	failed int // status of the last batch that failed here
 
-	parts fileParts // of files that are split
+	parts  fileParts    // of files that are split
+	pytest *pytestSuite // nil where the test command is not pytest
 
 	batches, ran int
 	runs         int // of the test command
@@ -96,10 +97,11 @@ func testNames(found []string) (names, files []string) {
 
 // run joins, then takes batch after batch.
 func (r *sharedRun) run() (status int, err error) {
+	r.pytest = openPytest(r.opts.test)
+	defer r.close()
 	if err := r.refine(); err != nil {
 		return 0, err
 	}
-	defer r.parts.close()
 	if err := r.join(); err != nil {
 		return 0, err
 	}
@@ -117,6 +119,13 @@ func (r *sharedRun) run() (status int, err error) {
 		default:
 			r.wait(offer)
 		}
+	}
+}
+
+func (r *sharedRun) close() {
+	r.parts.close()
+	if r.pytest != nil {
+		r.pytest.close()
 	}
 }
 

@@ -49,9 +49,10 @@ type TestsDone struct {
 
 // TestResult is how one item of a batch ended: "passed", "failed" or "broken" (it could not be tried at all).
 type TestResult struct {
-	Item    int    `json:"item"`
-	Outcome string `json:"outcome"`
-	Millis  int64  `json:"millis,omitempty"`
+	Item    int      `json:"item"`
+	Outcome string   `json:"outcome"`
+	Millis  int64    `json:"millis,omitempty"`
+	Tests   []string `json:"tests,omitempty"` // of one that failed: its tests that did, where all others are known to have passed
 }
 
 // TestsAnswer answers a TestsRequest. Refused says why the shard must fail: it found other tests than the first one,
@@ -67,6 +68,8 @@ type TestsAnswer struct {
 	WaitMillis int64  `json:"waitMillis,omitempty"`
 	Each       bool   `json:"each,omitempty"`  // after Take: each item's own result is needed, since what fails is tried again
 	Round      uint64 `json:"round,omitempty"` // after Take: of a batch with items that failed before; grows from one such batch to the next
+
+	Only map[int][]string `json:"only,omitempty"` // after Take: of items that are tried again, the tests that failed; the others need not run
 
 	Again []int `json:"again,omitempty"` // after Done: items that failed and are tried again, on whatever shard
 	Flaky []int `json:"flaky,omitempty"` // after Done: items that failed before and passed now
@@ -87,6 +90,12 @@ const (
 	MaxTests     = 100_000
 	MaxTestList  = 16 << 20
 	MaxTestLists = 1_000
+)
+
+// MaxFailedTests and MaxFailedBytes bound the tests of one result. Of an item with more of them all are tried again.
+const (
+	MaxFailedTests = 50
+	MaxFailedBytes = 8 << 10
 )
 
 // TestListFile names the file of a job's n-th list, from 0.
