@@ -241,6 +241,7 @@ func (a *attemptTests) Take(_ context.Context, call wire.TestCall, request uint6
 		case offer.Batch != nil:
 			answer.Token, answer.Items = offer.Batch.Token, c.numbers(offer.Batch.Items)
 			answer.Each, answer.Round = c.head.Retry != nil, c.round(offer.Batch)
+			answer.Only = c.only(offer.Batch)
 		case offer.Done:
 			answer.Over, answer.Fails = true, c.shardFailed(a.shard)
 			answer.Why = c.tried()
@@ -249,6 +250,18 @@ func (a *attemptTests) Take(_ context.Context, call wire.TestCall, request uint6
 		}
 		return answer, a.s.storeCall(b, c, nil)
 	})
+}
+
+// only are the tests that are tried again, by the numbers of the items that they are in.
+func (c *testCall) only(b *testqueue.Batch) map[int][]string {
+	if len(b.Only) == 0 {
+		return nil
+	}
+	out := make(map[int][]string, len(b.Only))
+	for name, tests := range b.Only {
+		out[c.numbers([]string{name})[0]] = tests
+	}
+	return out
 }
 
 // numbers are the numbers of names.
@@ -313,10 +326,14 @@ func (c *testCall) samples(events []testqueue.Event, answer testqueue.Completion
 		if len(e.Result) == 0 {
 			continue // no answer
 		}
+		part := c.queue.Only(e.Token)
 		for n, i := range e.Items {
 			t, is := known[names[i]]
 			if !is {
 				t.outcome = answer.Outcome
+			}
+			if len(part[names[i]]) > 0 {
+				continue // some of its tests do not say how long it takes
 			}
 			measured := t.measured || len(e.Items) == 1 && len(answer.Results) < 2
 			out = append(out, testSample{names[i], time.Duration(e.Micros[n]) * time.Microsecond, weightOf(t.outcome, measured)})

@@ -196,6 +196,11 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	r.waited = false
 	fmt.Printf("codebuild-tests-run: shard %d of %d takes %d of %d test files (%s, batch %d)\n", r.opts.index+1, r.opts.count, len(files), len(r.files), r.opts.strategy, r.batches)
 	fmt.Println("  " + strings.Join(files, "\n  "))
+	for _, item := range offer.Items {
+		if only := offer.Only[item]; len(only) > 0 {
+			fmt.Printf("codebuild-tests-run: of %s only what failed is tried: %s\n", r.files[item], strings.Join(only, ", "))
+		}
+	}
 	if offer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + offer.Why)
 	}

@@ -21,12 +21,13 @@ const (
 	// MaxTestResults is how many items of a batch have results of their own: the failed first, the rest is divided.
 	MaxTestResults = 1000
 
-	maxWanted   = 16      // runtimes that are asked for at a time
-	maxKey      = 1 << 10 // of a key of a cache, which is more than is stored: it is refused there with words
-	maxGroup    = 256     // of the name of a report group
-	maxOutcome  = 16      // of the word for a test's end
-	maxWelcomed = 4 << 10 // of the attempt that Welcome names
-	maxDoneText = 8 << 10 // of each text for people in Done
+	maxWanted   = 16       // runtimes that are asked for at a time
+	maxKey      = 1 << 10  // of a key of a cache, which is more than is stored: it is refused there with words
+	maxGroup    = 256      // of the name of a report group
+	maxOutcome  = 16       // of the word for a test's end
+	maxFailed   = 16 << 10 // of the names of all failed tests within items of a batch
+	maxWelcomed = 4 << 10  // of the attempt that Welcome names
+	maxDoneText = 8 << 10  // of each text for people in Done
 )
 
 // fit returns the longest beginning of text that takes at most n bytes as JSON.
@@ -48,6 +49,17 @@ func encodedLen(r rune) int {
 		return 6
 	}
 	return len(string(r))
+}
+
+// listLen is what a list of texts takes in JSON at most.
+func listLen(texts []string) (n int) {
+	for _, text := range texts {
+		n += len(`"",`)
+		for _, r := range text {
+			n += encodedLen(r)
+		}
+	}
+	return n
 }
 
 func most[T any](list []T, n int) []T { return slices.Clip(list[:min(len(list), n)]) }
@@ -160,8 +172,14 @@ func (t TestsRequest) bounded() TestsRequest {
 	if t.Done != nil {
 		d := *t.Done
 		d.Results = slices.Clone(most(d.Results, MaxTestResults))
+		left := maxFailed
 		for i, r := range d.Results {
 			d.Results[i].Outcome = fit(r.Outcome, maxOutcome)
+			if need := listLen(r.Tests); len(r.Tests) <= MaxFailedTests && need <= left {
+				left -= need
+			} else {
+				d.Results[i].Tests = nil
+			}
 		}
 		t.Done = &d
 	}

@@ -92,11 +92,8 @@ const (
 	MaxTestLists = 1_000
 )
 
-// MaxFailedTests and MaxFailedBytes bound the tests of one result. Of an item with more of them all are tried again.
-const (
-	MaxFailedTests = 50
-	MaxFailedBytes = 8 << 10
-)
+// MaxFailedTests bounds the tests of one result. Of an item with more of them all are tried again.
+const MaxFailedTests = 50
 
 // TestListFile names the file of a job's n-th list, from 0.
 func TestListFile(n int) string { return fmt.Sprintf("tests-%d.list", n) }

@@ -73,7 +73,7 @@ func (q *Queue) checkCounts() error {
 		for _, name := range b.receipt.Counted {
 			counted[name]++
 		}
-		again += len(b.receipt.Again)
+		again += b.tries
 	}
 	for _, it := range q.items {
 		if _, known := letter(it.outcome); known != (it.state == ended) {
