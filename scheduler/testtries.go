@@ -46,15 +46,15 @@ func (c *testCall) completion(d wire.TestsDone) (testqueue.Completion, error) {
 // failedTests are those that an agent names within an item that failed; none where they are more than it would name, or
 // where the item is a test itself.
 func failedTests(r wire.TestResult) []string {
-	if len(r.Tests) > wire.MaxFailedTests {
+	if len(r.Failed) > wire.MaxRetriedTests {
 		return nil
 	}
-	for _, test := range r.Tests {
+	for _, test := range r.Failed {
 		if test == "" || len(test) > maxTestName || strings.ContainsRune(test, 0) {
 			return nil
 		}
 	}
-	return r.Tests
+	return r.Failed
 }
 
 // retryAgain is how a shard that begins again tries what fails: as before, in rounds that come after the former ones.

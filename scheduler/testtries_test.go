@@ -147,7 +147,7 @@ func TestOnlyTheFailedTestsOfAFileAreTriedAgain(t *testing.T) {
 	for _, i := range a.Items {
 		r := wire.TestResult{Item: i, Outcome: "passed", Millis: 1000}
 		if i == item {
-			r.Outcome, r.Tests = "failed", []string{"TestA[b c]"}
+			r.Outcome, r.Failed = "failed", []string{"TestA[b c]"}
 		}
 		d.Results = append(d.Results, r)
 	}

@@ -138,7 +138,7 @@ func TestPytestTellsWhichTestsFailed(t *testing.T) {
 	k.joined(wire.TestsAnswer{})
 	k.gave(wire.TestsAnswer{Token: 1, Items: []int{0, 1}, Each: true})
 	done := k.did(wire.TestsAnswer{Again: []int{0}})
-	if got := fmt.Sprint(done.Exit, done.Results); len(done.Results) != 2 || done.Results[0].Outcome != outcomeFailed || !slices.Equal(done.Results[0].Tests, []string{"test_flaky"}) || done.Results[1].Outcome != outcomePassed {
+	if got := fmt.Sprint(done.Exit, done.Results); len(done.Results) != 2 || done.Results[0].Outcome != outcomeFailed || !slices.Equal(done.Results[0].Failed, []string{"test_flaky"}) || done.Results[1].Outcome != outcomePassed {
 		t.Errorf("did %s, want test_flaky failed", got)
 	}
 	k.gave(wire.TestsAnswer{Token: 2, Items: []int{0}, Each: true, Round: 2, Only: map[int][]string{0: {"test_flaky"}}})

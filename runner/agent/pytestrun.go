@@ -124,16 +124,16 @@ func (t *pytestTold) result(it *pytestItem) (wire.TestResult, bool) {
 		out.Millis += end.took.Milliseconds()
 		if !end.over || end.outcome == outcomeFailed {
 			out.Outcome = outcomeFailed
-			out.Tests = append(out.Tests, test)
+			out.Failed = append(out.Failed, test)
 		}
 	}
-	slices.Sort(out.Tests)
+	slices.Sort(out.Failed)
 	all := t.complete() || it.test != "" || len(t.has[it.file]) > 0 && ended >= len(t.has[it.file])
 	if t.broken[it.file] {
 		out.Outcome = outcomeFailed
 	}
 	if !all || it.test != "" || t.broken[it.file] {
-		out.Tests = nil // more than these are to be tried again, or there is but one
+		out.Failed = nil // more than these are to be tried again, or there is but one
 	}
 	return out, all || out.Outcome == outcomeFailed
 }

@@ -25,7 +25,7 @@ const (
 	maxKey      = 1 << 10  // of a key of a cache, which is more than is stored: it is refused there with words
 	maxGroup    = 256      // of the name of a report group
 	maxOutcome  = 16       // of the word for a test's end
-	maxFailed   = 16 << 10 // of the names of all failed tests within items of a batch
+	maxRetried  = 16 << 10 // of the names of all failed tests within items of a batch
 	maxWelcomed = 4 << 10  // of the attempt that Welcome names
 	maxDoneText = 8 << 10  // of each text for people in Done
 )
@@ -172,13 +172,13 @@ func (t TestsRequest) bounded() TestsRequest {
 	if t.Done != nil {
 		d := *t.Done
 		d.Results = slices.Clone(most(d.Results, MaxTestResults))
-		left := maxFailed
+		left := maxRetried
 		for i, r := range d.Results {
 			d.Results[i].Outcome = fit(r.Outcome, maxOutcome)
-			if need := listLen(r.Tests); len(r.Tests) <= MaxFailedTests && need <= left {
+			if need := listLen(r.Failed); len(r.Failed) <= MaxRetriedTests && need <= left {
 				left -= need
 			} else {
-				d.Results[i].Tests = nil
+				d.Results[i].Failed = nil
 			}
 		}
 		t.Done = &d

@@ -52,7 +52,7 @@ type TestResult struct {
 	Item    int      `json:"item"`
 	Outcome string   `json:"outcome"`
 	Millis  int64    `json:"millis,omitempty"`
-	Tests   []string `json:"tests,omitempty"` // of one that failed: its tests that did, where all others are known to have passed
+	Failed  []string `json:"failed,omitempty"` // of one that failed: its tests that did, where all others are known to have passed
 }
 
 // TestsAnswer answers a TestsRequest. Refused says why the shard must fail: it found other tests than the first one,
@@ -92,8 +92,8 @@ const (
 	MaxTestLists = 1_000
 )
 
-// MaxFailedTests bounds the tests of one result. Of an item with more of them all are tried again.
-const MaxFailedTests = 50
+// MaxRetriedTests bounds the tests of one result. Of an item with more of them all are tried again.
+const MaxRetriedTests = 50
 
 // TestListFile names the file of a job's n-th list, from 0.
 func TestListFile(n int) string { return fmt.Sprintf("tests-%d.list", n) }
