@@ -30,7 +30,7 @@ const partMark = "#"
 
 // fileParts are the items that are less than a file, by their names.
 type fileParts struct {
-	of   belowFile // nil where pytest runs them beside whole files
+	of   belowFile // nil where a testSuite runs them
 	part map[string]filePart
 }
 
@@ -45,7 +45,7 @@ func (p fileParts) close() {
 // refine asks the daemon which files last so long that all shards list them by their tests, and does so. A file whose
 // tests cannot be listed, or whose command cannot run some of them, stays whole, on every shard for the same reason.
 func (r *sharedRun) refine() error {
-	if r.opts.count < 2 || r.pytest == nil && !goTestCommand.MatchString(r.opts.test) {
+	if r.opts.count < 2 || r.suite == nil && !goTestCommand.MatchString(r.opts.test) {
 		return nil
 	}
 	answer, err := r.tell(true)
@@ -82,8 +82,8 @@ func (r *sharedRun) refine() error {
 // lister returns what lists the tests of files.
 func (r *sharedRun) lister() (testLister, error) {
 	r.parts.part = make(map[string]filePart)
-	if r.pytest != nil {
-		return r.pytest, nil
+	if r.suite != nil {
+		return r.suite, nil
 	}
 	of, err := belowGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir))
 	if err != nil {
@@ -96,8 +96,8 @@ func (r *sharedRun) lister() (testLister, error) {
 // runBatch runs the items of a batch: the whole files by the test command, then of each other file the tests that
 // belong to the batch. The status is the first that is not 0.
 func (r *sharedRun) runBatch(offer wire.TestsAnswer) *wire.TestsDone {
-	if r.pytest != nil {
-		return r.runPytest(offer)
+	if r.suite != nil {
+		return r.runSuite(offer)
 	}
 	var whole []int
 	var files []string

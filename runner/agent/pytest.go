@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,29 +100,31 @@ func (p *pytestSuite) ask(ask pytestAsk) (vars []string, told string, err error)
 	return []string{pytestAskVar + "=" + file, pytestOptionsVar + "=" + options, pythonPathVar + "=" + path}, told, err
 }
 
-// pytestTold is what the plugin told of one run.
-type pytestTold struct {
-	began, over bool
-	exit        int
-	whole       string                 // the option that keeps it from running all tests
-	has         map[string][]string    // by file: the tests that were found
-	ends        map[string]*pytestFile // by file
-	broken      map[string]bool        // files that could not be read
+// run implements testSuite.
+func (p *pytestSuite) run(files []string, wanted map[string][]string, vars ...string) (suiteTold, int) {
+	ours, told, err := p.ask(pytestAsk{Files: files, Wanted: wanted})
+	if err != nil {
+		fmt.Printf("codebuild-tests-run: what pytest tells of each test will not be known: %v\n", err)
+	}
+	exit := runTests(p.command, files, nil, append(ours, vars...)...)
+	return readPytest(told), exit
 }
 
-type pytestFile map[string]pytestEnd
-
-type pytestEnd struct {
-	goEnd
-	over bool // its last part has ended
-}
+func (p *pytestSuite) mixes() bool { return true }
 
 // maxPytestLine bounds a line of the plugin.
 const maxPytestLine = 1 << 20
 
+// pytestLine is a line of the plugin.
+type pytestLine struct {
+	Kind, File, Test string
+	Took             float64
+	Exit             int
+}
+
 // readPytest reads what the plugin wrote. The last line may be cut off.
-func readPytest(path string) pytestTold {
-	t := pytestTold{has: map[string][]string{}, ends: map[string]*pytestFile{}, broken: map[string]bool{}}
+func readPytest(path string) suiteTold {
+	t := newTold()
 	f, err := os.Open(path)
 	if err != nil {
 		return t
@@ -132,88 +133,63 @@ func readPytest(path string) pytestTold {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxPytestLine)
 	for lines.Scan() {
-		var l struct {
-			Kind, File, Test string
-			Took             float64
-			Exit             int
-		}
+		var l pytestLine
 		if json.Unmarshal(lines.Bytes(), &l) == nil {
-			t.note(l.Kind, l.File, l.Test, time.Duration(l.Took*float64(time.Second)), l.Exit)
+			t.notePytest(l)
 		}
 	}
 	return t
 }
 
-func (t *pytestTold) note(kind, file, test string, took time.Duration, exit int) {
-	switch kind {
+func (t *suiteTold) notePytest(l pytestLine) {
+	switch l.Kind {
 	case "begin":
-		t.began, t.whole = true, test
+		t.began, t.whole = true, l.Test
 		return
-	case "over":
-		t.over, t.exit = true, exit
+	case "over": // 1: tests failed; 5: there was none
+		t.complete = len(t.broken) == 0 && (l.Exit == 0 || l.Exit == 1 || l.Exit == 5)
 		return
 	case "has":
-		t.has[file] = append(t.has[file], test)
+		t.has[l.File] = append(t.has[l.File], l.Test)
 		return
 	case "broken":
-		t.broken[file] = true
+		t.broken[l.File] = true
 		return
 	}
-	if t.ends[file] == nil {
-		t.ends[file] = &pytestFile{}
+	if t.ends[l.File] == nil {
+		t.ends[l.File] = map[string]testEnd{}
 	}
-	end, known := (*t.ends[file])[test]
+	end, known := t.ends[l.File][l.Test]
 	if !known {
 		end.outcome = outcomePassed
 	}
-	end.took += took
-	switch kind {
+	end.took += time.Duration(l.Took * float64(time.Second))
+	switch l.Kind {
 	case "fail":
 		end.outcome, end.over = outcomeFailed, true
 	case "end":
 		end.over = true
 	}
-	(*t.ends[file])[test] = end
+	t.ends[l.File][l.Test] = end
 }
 
-// complete tells whether pytest went through all that it was given.
-func (t *pytestTold) complete() bool {
-	return t.over && len(t.broken) == 0 && (t.exit == 0 || t.exit == 1 || t.exit == 5)
-}
-
-// list returns the names of a file's tests. They are listed twice: tests whose names hold a time or an address are called
-// something else on each shard, which then could not share them.
+// list returns the names of a file's tests.
 func (p *pytestSuite) list(file string) ([]string, error) {
-	var tests []string
-	for again := range 2 {
+	return listTwice(func() ([]string, error) {
 		vars, told, err := p.ask(pytestAsk{Files: []string{file}, List: true})
 		if err != nil {
 			return nil, err
 		}
 		_, _ = shellOutput(p.command, file, append(vars, testRunVar+"=list")...) // what it says is said again where the file runs
 		t := readPytest(told)
-		found := slices.Sorted(slices.Values(t.has[file]))
 		switch {
 		case !t.began:
 			return nil, errors.New("pytest did not load the plugin that lists them")
 		case t.whole != "":
 			return nil, fmt.Errorf("pytest's option %s needs it as a whole", t.whole)
-		case !t.complete() || t.broken[file]:
+		case !t.complete:
 			return nil, errors.New("it could not be collected alone, and what pytest says of it follows where it runs")
-		case len(found) < 2:
-			return nil, fmt.Errorf("%d tests were listed", len(found))
-		case again > 0 && !slices.Equal(found, tests):
-			return nil, errors.New("its tests have other names each time they are listed; give them ids")
 		}
-		tests = found
-	}
-	for i, test := range tests {
-		if len(test) > maxPytestName || test == "" || strings.TrimSpace(test) != test || strings.ContainsAny(test, "\r\n\x00") || i > 0 && test == tests[i-1] {
-			return nil, fmt.Errorf("it has a test called %.100q, twice or with a name that no list can hold", test)
-		}
-	}
-	return tests, nil
+		return t.has[file], nil
+	})
 }
-
-// maxPytestName bounds the name of a test within its file.
-const maxPytestName = 2048

@@ -151,7 +151,7 @@ func TestPytestTellsWhichTestsFailed(t *testing.T) {
 	}
 	k.gave(wire.TestsAnswer{Over: true})
 	log := k.end().log
-	for _, want := range []string{"1 failed, 2 passed", "1 passed, 1 deselected", "pytest finds no test test_gone any more in ./t/a_test.py"} {
+	for _, want := range []string{"1 failed, 2 passed", "1 passed, 1 deselected", "there is no test test_gone any more in ./t/a_test.py"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q\n%s", want, log)
 		}

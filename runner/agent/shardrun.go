@@ -30,8 +30,8 @@ type sharedRun struct {
 	begun  time.Time
 	failed int // status of the last batch that failed here
 
-	parts  fileParts    // of files that are split
-	pytest *pytestSuite // nil where the test command is not pytest
+	parts fileParts // of files that are split
+	suite testSuite // nil where no test command tells of each test, or go test does
 
 	batches, ran int
 	runs         int // of the test command
@@ -97,7 +97,7 @@ func testNames(found []string) (names, files []string) {
 
 // run joins, then takes batch after batch.
 func (r *sharedRun) run() (status int, err error) {
-	r.pytest = openPytest(r.opts.test)
+	r.suite = openSuite(r.opts.test)
 	defer r.close()
 	if err := r.refine(); err != nil {
 		return 0, err
@@ -124,8 +124,8 @@ func (r *sharedRun) run() (status int, err error) {
 
 func (r *sharedRun) close() {
 	r.parts.close()
-	if r.pytest != nil {
-		r.pytest.close()
+	if r.suite != nil {
+		r.suite.close()
 	}
 }
 
