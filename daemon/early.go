@@ -15,16 +15,19 @@ import (
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/history"
 	"github.com/runner-ci/runner/tests/parse"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // telling gathers what the reports of one attempt say of failures.
 type telling struct {
 	history.Told
-	failed map[string]bool
+	failed     map[string]bool
+	quarantine *quarantine.Matcher
+	early      scheduler.EarlyFailures
 }
 
-func newTelling(job, attempt int) *telling {
-	return &telling{history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, map[string]bool{}}
+func newTelling(b *scheduler.Build, job, attempt int) *telling {
+	return &telling{history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, map[string]bool{}, b.QuarantineInForce().Matcher(), scheduler.EarlyFailures{}}
 }
 
 // see takes a case in. Of what passed, only so much is remembered: a build of a million tests must not fill the memory.
@@ -39,6 +42,11 @@ func (t *telling) see(c *tests.Case) {
 		}
 		return
 	}
+	if !c.Build && t.quarantine.Test(c.ID) != nil {
+		t.early.Quarantined = append(t.early.Quarantined, c.ID)
+		return
+	}
+	t.early.Others = true
 	if len(t.Failed) == history.MaxFailures || t.failed[c.ID] {
 		return
 	}
@@ -58,9 +66,14 @@ func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.
 	if err != nil {
 		return err
 	}
-	told := newTelling(job, a.Number)
+	told := newTelling(b, job, a.Number)
 	err = survive(func() error { return eachReport(content, groups, parse.Parser{Root: r.root(a)}, told) })
-	if err = errors.Join(err, ctx.Err()); err != nil || len(told.Failed) == 0 {
+	err = errors.Join(err, ctx.Err())
+	if len(b.Quarantine) > 0 {
+		told.early.Others = told.early.Others || err != nil
+		r.explain.builds.ToldEarly(attempt, told.early)
+	}
+	if err != nil || len(told.Failed) == 0 {
 		return err
 	}
 	changed, err := r.explain.tell(ctx, b, told, false)
@@ -70,13 +83,18 @@ func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.
 	return err
 }
 
-// eachReport reads the files of a tar of reports.
+// eachReport reads the files of a tar of reports. What it cannot read may tell of any failure.
 func eachReport(content io.Reader, groups []wire.ReportGroup, parser parse.Parser, told *telling) error {
 	sink := parse.Sink{Case: func(c *tests.Case) error { told.see(c); return nil }}
 	archive := tar.NewReader(content)
+	left := 0
+	for _, g := range groups {
+		left += g.Files
+	}
 	for range wire.MaxReportFiles {
 		hdr, err := archive.Next()
 		if errors.Is(err, io.EOF) {
+			told.early.Others = told.early.Others || left > 0
 			return nil
 		}
 		if err != nil {
@@ -87,8 +105,11 @@ func eachReport(content io.Reader, groups []wire.ReportGroup, parser parse.Parse
 		if !ok || err != nil || group < 0 || group >= len(groups) || hdr.Typeflag != tar.TypeReg {
 			continue
 		}
-		_ = parser.Parse(groups[group].Format, name, archive, sink)
+		if parser.Parse(groups[group].Format, name, archive, sink) == nil {
+			left--
+		}
 	}
+	told.early.Others = true
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
@@ -13,14 +14,20 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/history"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // fewBuilds are builds of one job, which runs pytest, with as many attempts as a test wants.
-type fewBuilds struct{ changes int }
+type fewBuilds struct {
+	changes    int
+	quarantine quarantine.List
+	told       []scheduler.EarlyFailures
+}
 
 func (f *fewBuilds) Build(id string) (b scheduler.Build, err error) {
 	_, err = fmt.Sscanf(id, "api#%d", &b.Number)
-	b.Project, b.Commit, b.Ref = "api", strings.Repeat("a", 40), "refs/heads/topic"
+	b.Project, b.Commit, b.Ref, b.Quarantine = "api", strings.Repeat("a", 40), "refs/heads/topic", f.quarantine
+	b.Created = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	b.Plan = &buildspec.Plan{Jobs: []buildspec.Job{{Phases: []buildspec.Phase{{Commands: []buildspec.Command{{Text: "pytest"}}}}}}}
 	return b, err
 }
@@ -37,6 +44,8 @@ func (f *fewBuilds) Trigger(string) (scheduler.Trigger, error) {
 	return scheduler.Trigger{}, scheduler.ErrNotFound
 }
 func (f *fewBuilds) TestsChanged(string) { f.changes++ }
+
+func (f *fewBuilds) ToldEarly(_ string, told scheduler.EarlyFailures) { f.told = append(f.told, told) }
 
 var unit = []wire.ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 1}}
 
@@ -125,5 +134,35 @@ func TestAFailureIsComparedWithWhatWas(t *testing.T) {
 	}, 8, []string{"refs/heads/main"})
 	if f.First == nil || f.First.Build.Number != 6 || f.Base == nil || f.Base.Build.Number != 6 || f.Flaky != 1 || f.Runs != 4 {
 		t.Errorf("the failure is %+v, want it to fail since build 6, on main too, and flaky once in 4", f)
+	}
+}
+
+// TestQuarantinedTestsDoNotMakeABuildFailing, and the scheduler is told of them, so that the verdict can be one.
+func TestQuarantinedTestsDoNotMakeABuildFailing(t *testing.T) {
+	for _, tt := range []struct {
+		name, test   string
+		groups       []wire.ReportGroup
+		failing      int
+		held, others bool
+	}{
+		{"all that failed", "test_a.py::test_a::a", unit, 0, true, false},
+		{"another", "test_a.py::test_a::b", unit, 1, false, true},
+		{"a file that is missing", "test_a.py", []wire.ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 2}}, 0, true, true},
+		{"a file that cannot be read", "test_a.py", []wire.ReportGroup{{Name: "unit", Format: "CUCUMBERJSON", Files: 1}}, 0, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := reading(t)
+			few := r.explain.builds.(*fewBuilds)
+			few.quarantine = quarantine.List{{Test: tt.test, Owner: "ann", Until: "2026-12-01"}}
+			if err := r.early(t.Context(), "api#1/build@1", tt.groups, tarOf(t, "0/a.xml")); err != nil {
+				t.Fatal(err)
+			}
+			if got := failuresOf(t, r, 1); len(got) != tt.failing {
+				t.Errorf("%d tests fail, want %d", len(got), tt.failing)
+			}
+			if len(few.told) != 1 || few.told[0].Others != tt.others || (len(few.told[0].Quarantined) > 0) != tt.held {
+				t.Errorf("the scheduler was told %+v", few.told)
+			}
+		})
 	}
 }

@@ -107,13 +107,13 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 		return r.history.Finish(b.Project, b.Number)
 	}
 	in, err := r.history.Begin(
-		history.Build{Project: b.Project, Number: b.Number, Commit: b.Commit, Ref: b.Ref, Trusted: b.Trusted, Fork: b.Fork, At: b.Created},
+		history.Build{Project: b.Project, Number: b.Number, Commit: b.Commit, Ref: b.Ref, Trusted: b.Trusted, Fork: b.Fork, At: b.Created, Quarantine: b.QuarantineInForce()},
 		history.Attempt{Job: d.Index, Run: tests.Run{Shard: d.Index, Attempt: a.Number}, Took: testTime(a)},
 	)
 	if err != nil || in == nil {
 		return err
 	}
-	told := newTelling(d.Index, a.Number)
+	told := newTelling(b, d.Index, a.Number)
 	if err := r.take(ctx, in, a, told); err != nil {
 		in.Abandon()
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/scheduler/testqueue"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // Bounds on what the jobs of one build make of tests: calls, bytes of all their lists, and of one name, which is what a
@@ -37,6 +38,8 @@ type attemptTests struct {
 	shards  int
 	retries int // attempts before this one that on-failure: RETRY ended
 	retry   *testRetry
+
+	quarantine *quarantine.Matcher
 }
 
 var _ runner.TestQueue = (*attemptTests)(nil)
@@ -44,7 +47,7 @@ var _ runner.TestQueue = (*attemptTests)(nil)
 func (s *Scheduler) testsOf(l leased) *attemptTests {
 	a := &attemptTests{
 		s: s, build: l.build, worker: workerID(l.build.ID(), l.job.ID, l.attempt.Number),
-		shard: l.job.Shard, shards: max(l.job.Shards, 1), retries: retries(l.job),
+		shard: l.job.Shard, shards: max(l.job.Shards, 1), retries: retries(l.job), quarantine: l.build.QuarantineInForce().Matcher(),
 	}
 	if l.job.Shards < 2 {
 		a.job = l.job.ID
@@ -230,8 +233,12 @@ func (a *attemptTests) Take(_ context.Context, call wire.TestCall, request uint6
 			return refuse(errNotJoined), nil
 		}
 		if c.shares != nil {
-			return c.shares.take(a.worker, a.shard), nil
+			a.s.tests.takeEarly(a.worker)
+			answer := c.shares.take(a.worker, a.shard)
+			answer.Alone = a.alone(c, answer.Items)
+			return answer, nil
 		}
+		a.s.tests.takeEarly(a.worker) // of an earlier batch, or of another command
 		offer, err := c.queue.Take(a.worker, request, time.Now())
 		if err != nil {
 			return refuse(err), a.s.storeCall(b, c, nil)
@@ -241,7 +248,7 @@ func (a *attemptTests) Take(_ context.Context, call wire.TestCall, request uint6
 		case offer.Batch != nil:
 			answer.Token, answer.Items = offer.Batch.Token, c.numbers(offer.Batch.Items)
 			answer.Each, answer.Round = c.head.Retry != nil, c.round(offer.Batch)
-			answer.Only = c.only(offer.Batch)
+			answer.Only, answer.Alone = c.only(offer.Batch), a.alone(c, answer.Items)
 		case offer.Done:
 			answer.Over, answer.Fails = true, c.shardFailed(a.shard)
 			answer.Why = c.tried()
@@ -281,12 +288,13 @@ func (a *attemptTests) Done(_ context.Context, call wire.TestCall, done wire.Tes
 		if c == nil {
 			return refuse(errNotJoined), nil
 		}
+		why := a.excuse(c, &done)
 		if c.shares != nil {
 			samples, err := c.shares.done(a.worker, a.shard, done)
 			if err != nil {
 				return refuse(err), nil
 			}
-			return wire.TestsAnswer{}, a.s.storeCall(b, c, a.teach(samples))
+			return wire.TestsAnswer{Why: why}, a.s.storeCall(b, c, a.teach(samples))
 		}
 		completion, err := c.completion(done)
 		if err != nil {
@@ -298,7 +306,7 @@ func (a *attemptTests) Done(_ context.Context, call wire.TestCall, done wire.Tes
 			return refuse(err), a.s.storeCall(b, c, nil)
 		}
 		samples := c.samples(c.queue.Events(before), completion)
-		answer := wire.TestsAnswer{Again: c.numbers(receipt.Again), Flaky: c.numbers(receipt.Flaky)}
+		answer := wire.TestsAnswer{Again: c.numbers(receipt.Again), Flaky: c.numbers(receipt.Flaky), Why: why}
 		return answer, a.s.storeCall(b, c, a.teach(samples))
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // Status is CodeBuild's word for how far a build, job, attempt or phase has come.
@@ -122,7 +123,10 @@ type Build struct {
 	Images   map[string]runner.Image `json:"images,omitempty"` // by reference as written
 	Warnings []string                `json:"warnings,omitempty"`
 	Note     string                  `json:"note,omitempty"` // why there are so many shards
-	Phases   []Phase                 `json:"phases"`         // SUBMITTED, QUEUED and DOWNLOAD_SOURCE of the build as a whole
+
+	Quarantine quarantine.List `json:"quarantine,omitempty"` // the file's, whether in force or not
+
+	Phases []Phase `json:"phases"` // SUBMITTED, QUEUED and DOWNLOAD_SOURCE of the build as a whole
 
 	Created   time.Time `json:"created"`
 	Started   time.Time `json:"started,omitzero"`

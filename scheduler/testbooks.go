@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,7 +13,8 @@ import (
 // testBooks holds the test queues of builds that run. Everything in it is stored, and can be read again.
 type testBooks struct {
 	mu     sync.Mutex
-	builds map[string]*testBook // by build id
+	builds map[string]*testBook     // by build id
+	early  map[string]EarlyFailures // by worker, of batches that are not answered
 }
 
 // testBook is the test queues of one build. Its lock is held while a transition is stored, so that no answer gets ahead
@@ -59,6 +62,7 @@ func (t *testBooks) drop(build string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.builds, build)
+	maps.DeleteFunc(t.early, func(worker string, _ EarlyFailures) bool { return strings.HasPrefix(worker, build+"/") })
 }
 
 // load reads a build's queues unless that was done. Attempts that ended while nobody looked are given up. The book's

@@ -102,12 +102,13 @@ func (t *testShares) done(worker string, shard int, d wire.TestsDone) ([]testSam
 		return nil, fmt.Errorf("batch %d: %w", d.Token, testqueue.ErrToken)
 	}
 	share := t.Shares[shard]
-	a := shareAnswer{Worker: worker, Shard: shard, Failed: d.Exit != 0, Took: millis(d.Millis).Microseconds()}
+	a := shareAnswer{Worker: worker, Shard: shard, Took: millis(d.Millis).Microseconds()}
 	var samples []testSample
 	mine := make(map[int]bool, len(share))
 	for _, i := range share {
 		mine[i] = true
 	}
+	excused := false
 	for _, r := range d.Results {
 		if !mine[r.Item] {
 			return nil, fmt.Errorf("the result for test %d is not asked for", r.Item)
@@ -115,10 +116,12 @@ func (t *testShares) done(worker string, shard int, d wire.TestsDone) ([]testSam
 		outcome := testqueue.Outcome(r.Outcome)
 		switch outcome {
 		case testqueue.Passed:
+		case testqueue.Quarantined:
+			excused = true
 		case testqueue.Failed, testqueue.Broken:
 			a.Failed = true
 		default:
-			return nil, fmt.Errorf("the outcome of %s is %q, expected passed, failed or broken", t.Names[r.Item], r.Outcome)
+			return nil, fmt.Errorf("the outcome of %s is %q, expected passed, failed, broken or quarantined", t.Names[r.Item], r.Outcome)
 		}
 		if took := millis(r.Millis); took > 0 {
 			samples = append(samples, testSample{t.Names[r.Item], took, weightOf(outcome, true)})
@@ -130,6 +133,7 @@ func (t *testShares) done(worker string, shard int, d wire.TestsDone) ([]testSam
 			samples = append(samples, testSample{t.Names[i], each, weightOf(testqueue.Passed, len(share) == 1)})
 		}
 	}
+	a.Failed = a.Failed || d.Exit != 0 && !(excused && len(d.Results) == len(share))
 	t.answers = append(t.answers, a)
 	return samples, nil
 }

@@ -46,7 +46,7 @@ func (c *testCall) completion(d wire.TestsDone) (testqueue.Completion, error) {
 // failedTests are those that an agent names within an item that failed; none where they are more than it would name, or
 // where the item is a test itself.
 func failedTests(r wire.TestResult) []string {
-	if len(r.Failed) > wire.MaxRetriedTests {
+	if len(r.Failed) > wire.MaxFailedTests {
 		return nil
 	}
 	for _, test := range r.Failed {

@@ -11,6 +11,8 @@ type Outcome struct {
 	Run Run `json:"run"`
 	// Flaky tells that the test succeeded in the end and failed before, in this build.
 	Flaky bool `json:"flaky,omitempty"`
+	// Quarantined tells that the failures of the test do not count, as the caller knows.
+	Quarantined bool `json:"quarantined,omitempty"`
 	// Runs are all runs of the test, in the order of round, shard and attempt, when there was more than one.
 	Runs []Told `json:"runs,omitempty"`
 }

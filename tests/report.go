@@ -50,6 +50,8 @@ type Totals struct {
 	Skipped   int `json:"skipped"`
 	Unknown   int `json:"unknown"`
 	Flaky     int `json:"flaky"`
+	// Quarantined failed, which does not count; they are not among the failed.
+	Quarantined int `json:"quarantined,omitempty"`
 }
 
 // Coverage is the union of what ran, by source file.
@@ -86,6 +88,8 @@ func (t *Totals) count(o *Outcome) {
 	switch {
 	case o.Flaky:
 		t.Flaky++
+	case o.Quarantined && o.Status.Bad():
+		t.Quarantined++
 	case o.Status == Succeeded:
 		t.Succeeded++
 	case o.Status == Failed:

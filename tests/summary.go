@@ -19,7 +19,7 @@ func (r *Report) Summary() string {
 	for _, n := range []struct {
 		count int
 		word  string
-	}{{t.Failed + t.Error, "failed"}, {t.Flaky, "flaky"}, {t.Skipped, "skipped"}, {t.Unknown, "unknown"}} {
+	}{{t.Failed + t.Error, "failed"}, {t.Flaky, "flaky"}, {t.Quarantined, "quarantined"}, {t.Skipped, "skipped"}, {t.Unknown, "unknown"}} {
 		if n.count > 0 {
 			words = append(words, grouped(n.count)+" "+n.word)
 		}

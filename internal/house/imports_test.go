@@ -26,7 +26,8 @@ var arrows = map[string]arrow{
 	"source":            {[]string{"source/..."}, "git to snapshot: who asks for it is known further up"},
 	"tests":             {nil, "what tests came to is data: who ran them, and who asks, is known further up"},
 	"tests/parse":       {[]string{"tests", "runner/agent/sniff"}, "a hostile file to cases, by the one sniffer that the agent has too; it knows no build"},
-	"tests/history":     {[]string{"tests"}, "what is kept of tests is data, too: who parsed it, and which build is meant, is told from above"},
+	"tests/quarantine":  {[]string{"runner/agent/glob"}, "text to entries is pure; its patterns are those of buildspecs"},
+	"tests/history":     {[]string{"tests", "tests/quarantine"}, "what is kept of tests is data, too: who parsed it, and which build is meant, is told from above"},
 	"secrets":           {nil, "sealed values and who may have them; which build asks is known further up"},
 	"config":            {[]string{"buildspec"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader"},
 	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
@@ -40,12 +41,12 @@ var arrows = map[string]arrow{
 	"runner/conformance": {[]string{"runner", "runner/wire"}, "one suite for every executor can name none of them"},
 
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
-	"scheduler":           {[]string{"scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history"}, "the HTTP face calls down; it makes no sandboxes"},
+	"scheduler":           {[]string{"scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
+	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"daemon":              {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
-	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal"}, "flags in, calls out"},
+	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
 
 	"internal/makespan": {[]string{"scheduler/testqueue", "tests", "tests/parse"}, "figures are of the real queue and the real parsers"},
 	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},

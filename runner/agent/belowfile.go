@@ -134,7 +134,7 @@ func (r *sharedRun) runBatch(offer wire.TestsAnswer) *wire.TestsDone {
 	for _, item := range offer.Items {
 		if p := r.parts.part[r.names[item]]; p.test != "" {
 			end := ends[p]
-			done.Results = append(done.Results, wire.TestResult{Item: item, Outcome: end.outcome, Millis: end.took.Milliseconds()})
+			done.Results = append(done.Results, wire.TestResult{Item: item, Outcome: end.outcome, Millis: end.took.Milliseconds(), Tests: end.tests})
 		}
 	}
 	return done

@@ -172,9 +172,9 @@ func (e *early) pack(ctx context.Context, groups []*reportGroup) error {
 	told := wire.Early{Number: e.sent}
 	for i, group := range groups {
 		for _, file := range group.files {
-			if err = b.regular(file.path, fmt.Sprintf("%d/%s", i, file.name), false); err == nil || errors.Is(err, errShrunk) {
-				group.Files++
-			} else if b.broken || ctx.Err() != nil {
+			group.Files++ // also of one that does not fit, so that it is missed
+			err = b.regular(file.path, fmt.Sprintf("%d/%s", i, file.name), false)
+			if err != nil && !errors.Is(err, errShrunk) && (b.broken || ctx.Err() != nil) {
 				return b.finish(err)
 			}
 		}

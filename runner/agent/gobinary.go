@@ -92,6 +92,9 @@ func (g *goTests) run(pkg string, tests []string, name string) (map[string]goEnd
 		var more []string
 		for _, test := range left[:n] {
 			if end, ok := began[test]; ok {
+				if end.told {
+					end.tests = goTestIDs(g.built[pkg].path, []string{test})
+				}
 				ends[test] = end
 			} else if len(began) > 0 {
 				more = append(more, test)

@@ -28,6 +28,8 @@ type goResults struct {
 type goEnd struct {
 	outcome string
 	took    time.Duration
+	told    bool     // of a test: it said itself that it failed
+	tests   []string // ids of those that failed, where the failure is theirs alone
 }
 
 // goTestCommand is a command that runs go test, perhaps with variables before it.
@@ -81,6 +83,13 @@ func (g *goResults) finish() {
 		return
 	}
 	g.events.finish()
+	partial := stopsEarly(g.command + " " + os.Getenv("GOFLAGS"))
+	for path, p := range g.events.named {
+		if end, ok := g.ends[path]; ok && end.outcome == outcomeFailed && !partial && p.explained() {
+			end.tests = goTestIDs(path, p.fails)
+			g.ends[path] = end
+		}
+	}
 	if info, err := g.report.Stat(); err == nil && info.Size() == 0 {
 		_ = os.Remove(g.report.Name())
 	}
@@ -185,7 +194,7 @@ func (g *goResults) results(items []int, names []string) []wire.TestResult {
 	var results []wire.TestResult
 	for _, item := range items {
 		if end, ok := found[item]; ok && !twice[item] {
-			results = append(results, wire.TestResult{Item: item, Outcome: end.outcome, Millis: end.took.Milliseconds()})
+			results = append(results, wire.TestResult{Item: item, Outcome: end.outcome, Millis: end.took.Milliseconds(), Tests: end.tests})
 		}
 	}
 	return results

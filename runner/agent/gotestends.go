@@ -71,7 +71,7 @@ func (g *goTestEnds) note(test, action string, took time.Duration) {
 			end.outcome = outcomeFailed
 		}
 	case "fail":
-		end.outcome, g.fails[test] = outcomeFailed, true
+		end.outcome, end.told, g.fails[test] = outcomeFailed, true, true
 	default:
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // Where a batch runs go test, it runs go test -json: the events are kept as a report, which knows every test, and what
@@ -158,6 +160,10 @@ type goEventPackage struct {
 	last    string // the test that the output named last, which -v does when it changes
 	ended   bool
 	failed  bool
+
+	fails   []string // tests, without those within others
+	summed  bool     // the binary said in the end that tests failed
+	unclear bool     // something besides failed tests went wrong
 }
 
 // goEventTest is one test. Without -v the log of a test is printed below the line that says that it failed, and the
@@ -177,10 +183,15 @@ func (p *goEventPackage) event(e goEvent) {
 			return
 		}
 		p.text = append(p.text, e.Output...)
+		p.understand(e.Output)
 		if first, _, ok := strings.Cut(e.Output, "\t"); ok && slices.Contains([]string{"ok  ", "?   ", ""}, first) {
 			p.result = e.Output
 		}
 	case "pass", "fail", "skip":
+		if e.Action == "fail" && e.Test != "" && !strings.Contains(e.Test, "/") && !slices.Contains(p.fails, e.Test) {
+			p.fails = append(p.fails, e.Test)
+			p.fails = p.fails[:min(len(p.fails), wire.MaxFailedTests+1)]
+		}
 		if e.Test == "" {
 			p.ended, p.failed = true, e.Action == "fail"
 			if !p.failed && !p.verbose {

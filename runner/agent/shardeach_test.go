@@ -36,3 +36,26 @@ func TestEachFileRunsAloneWhereItsResultIsNeeded(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsQuarantinedWholeRunsAlone, so that its failure can be told from that of others.
+func TestWhatIsQuarantinedWholeRunsAlone(t *testing.T) {
+	s := newSandbox(t)
+	k := s.talkTo(s.sharded(runShards + `'printf "%s<%s>\n" "$RUNNER_TEST_RUN" "$CODEBUILD_CURRENT_SHARD_FILES"; case $CODEBUILD_CURRENT_SHARD_FILES in ./b) exit 5;; esac #'`))
+	k.joined(wire.TestsAnswer{Strategy: wire.StrategyQueue})
+	k.gave(wire.TestsAnswer{Token: 1, Items: []int{0, 1, 2}, Alone: []int{1}})
+	done := k.did(wire.TestsAnswer{Why: "it does not count"})
+	var outcomes []string
+	for _, r := range done.Results {
+		outcomes = append(outcomes, fmt.Sprint(r.Item, r.Outcome))
+	}
+	if done.Exit != 5 || done.Strict || !slices.Equal(outcomes, []string{"1failed", "0passed", "2passed"}) {
+		t.Errorf("did %+v, want test 1 failed, the others passed", done)
+	}
+	k.gave(wire.TestsAnswer{Over: true})
+	printed := k.end().output()
+	for _, want := range []string{"run-1<./b>\nrun-2<./a\n./c it>\n", "codebuild-tests-run: it does not count\n"} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("did not print %q, but\n%s", want, printed)
+		}
+	}
+}

@@ -211,7 +211,7 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	if done.Exit != 0 {
 		r.failed = done.Exit
 	}
-	done.Token, done.Millis = offer.Token, took.Milliseconds()
+	done.Token, done.Millis, done.Strict = offer.Token, took.Milliseconds(), stopsEarly(r.opts.test) || goTestCommand.MatchString(r.opts.test)
 	answer, err := r.ask(shardAsk{Done: done})
 	if err != nil {
 		return err
@@ -226,26 +226,38 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 
 // runItems runs whole files, at once or, where the result of each is needed and only go test would tell it, one by one.
 func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDone {
-	files := make([]string, len(items))
-	for i, item := range items {
-		files[i] = r.files[item]
+	var runs [][]int
+	var together []int
+	for _, item := range items {
+		if offer.Each || slices.Contains(offer.Alone, item) {
+			runs = append(runs, []int{item})
+		} else {
+			together = append(together, item)
+		}
 	}
-	if len(files) == 1 || !offer.Each || goTestCommand.MatchString(r.opts.test) {
-		return r.runFiles(offer, items, files)
+	switch {
+	case len(runs) == 0 || goTestCommand.MatchString(r.opts.test):
+		return r.runFiles(offer, items)
+	case len(together) > 0:
+		runs = append(runs, together)
 	}
 	all := &wire.TestsDone{}
-	for i := range files {
-		one := r.runFiles(offer, items[i:i+1], files[i:i+1])
+	for _, run := range runs {
+		one := r.runFiles(offer, run)
 		if one.Exit != 0 {
 			all.Exit = one.Exit
 		}
-		all.Results = append(all.Results, one.Results...)
+		all.Results = append(all.Results, completed(one, run)...)
 	}
 	return all
 }
 
 // runFiles runs the test command once.
-func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int, files []string) *wire.TestsDone {
+func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int) *wire.TestsDone {
+	files := make([]string, len(items))
+	for i, item := range items {
+		files[i] = r.files[item]
+	}
 	r.keepReports()
 	r.runs++
 	name := runName(offer, r.runs)
@@ -253,10 +265,14 @@ func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int, files []string
 	start := time.Now()
 	exit := runTests(watch.commandOr(r.opts.test), files, watch, testRunVar+"="+name)
 	if len(items) == 1 {
-		if own := watch.results(items, r.names); len(own) == 1 && own[0].Outcome == outcomeBroken {
-			return &wire.TestsDone{Exit: exit, Results: own}
+		one := wire.TestResult{Item: items[0], Outcome: outcomeOf(exit), Millis: time.Since(start).Milliseconds()}
+		if own := watch.results(items, r.names); len(own) == 1 {
+			if own[0].Outcome == outcomeBroken {
+				one = own[0]
+			}
+			one.Tests = own[0].Tests
 		}
-		return &wire.TestsDone{Exit: exit, Results: []wire.TestResult{{Item: items[0], Outcome: outcomeOf(exit), Millis: time.Since(start).Milliseconds()}}}
+		return &wire.TestsDone{Exit: exit, Results: []wire.TestResult{one}}
 	}
 	return &wire.TestsDone{Exit: exit, Results: watch.results(items, r.names)}
 }

@@ -20,12 +20,16 @@ const (
 
 	// MaxTestResults is how many items of a batch have results of their own: the failed first, the rest is divided.
 	MaxTestResults = 1000
+	// MaxFailedTests is how many tests the results of a batch name, MaxFailedTest what one name takes in bytes of JSON. An
+	// item with more names none.
+	MaxFailedTests = 100
+	MaxFailedTest  = 512
 
 	maxWanted   = 16       // runtimes that are asked for at a time
 	maxKey      = 1 << 10  // of a key of a cache, which is more than is stored: it is refused there with words
 	maxGroup    = 256      // of the name of a report group
 	maxOutcome  = 16       // of the word for a test's end
-	maxRetried  = 16 << 10 // of the names of all failed tests within items of a batch
+	maxNames    = 32 << 10 // of all failed tests that the results of a batch name
 	maxWelcomed = 4 << 10  // of the attempt that Welcome names
 	maxDoneText = 8 << 10  // of each text for people in Done
 )
@@ -95,6 +99,8 @@ func (d Done) bounded() Done {
 	d.Exported = boundedExports(d.Exported)
 	return d
 }
+
+func tooLong(test string) bool { return fit(test, MaxFailedTest) != test }
 
 func fitWord[T ~string](s T) T { return T(fit(string(s), maxWord)) }
 
@@ -172,13 +178,15 @@ func (t TestsRequest) bounded() TestsRequest {
 	if t.Done != nil {
 		d := *t.Done
 		d.Results = slices.Clone(most(d.Results, MaxTestResults))
-		left := maxRetried
+		named, left := 0, maxNames
 		for i, r := range d.Results {
 			d.Results[i].Outcome = fit(r.Outcome, maxOutcome)
-			if need := listLen(r.Failed); len(r.Failed) <= MaxRetriedTests && need <= left {
-				left -= need
-			} else {
-				d.Results[i].Failed = nil
+			d.Results[i].Tests, d.Results[i].Failed = nil, nil
+			if need := listLen(r.Tests); need <= left && named+len(r.Tests) <= MaxFailedTests && !slices.ContainsFunc(r.Tests, tooLong) {
+				d.Results[i].Tests, named, left = r.Tests, named+len(r.Tests), left-need
+			}
+			if need := listLen(r.Failed); need <= left && len(r.Failed) <= MaxFailedTests {
+				d.Results[i].Failed, left = r.Failed, left-need
 			}
 		}
 		t.Done = &d

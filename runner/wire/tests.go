@@ -45,14 +45,19 @@ type TestsDone struct {
 	Exit    int          `json:"exit"` // of the test command
 	Millis  int64        `json:"millis"`
 	Results []TestResult `json:"results,omitempty"` // of items whose own result is known
+	Strict  bool         `json:"strict,omitempty"`  // nothing explains a failure but the tests that its result names
 }
 
 // TestResult is how one item of a batch ended: "passed", "failed" or "broken" (it could not be tried at all).
 type TestResult struct {
-	Item    int      `json:"item"`
-	Outcome string   `json:"outcome"`
-	Millis  int64    `json:"millis,omitempty"`
-	Failed  []string `json:"failed,omitempty"` // of one that failed: its tests that did, where all others are known to have passed
+	Item    int    `json:"item"`
+	Outcome string `json:"outcome"`
+	Millis  int64  `json:"millis,omitempty"`
+
+	// Of an item that failed for its tests alone, all of which ran: Tests are the ids of those that failed, as reports
+	// know them, and Failed their names within the item, by which they can be tried again. Both may be left out.
+	Tests  []string `json:"tests,omitempty"`
+	Failed []string `json:"failed,omitempty"`
 }
 
 // TestsAnswer answers a TestsRequest. Refused says why the shard must fail: it found other tests than the first one,
@@ -73,6 +78,7 @@ type TestsAnswer struct {
 
 	Again []int `json:"again,omitempty"` // after Done: items that failed and are tried again, on whatever shard
 	Flaky []int `json:"flaky,omitempty"` // after Done: items that failed before and passed now
+	Alone []int `json:"alone,omitempty"` // after Take: items to run by themselves, unless go test tells how each ended
 	Fails bool  `json:"fails,omitempty"` // after Over: some test failed in the end, so the call fails
 }
 
@@ -91,9 +97,6 @@ const (
 	MaxTestList  = 16 << 20
 	MaxTestLists = 1_000
 )
-
-// MaxRetriedTests bounds the tests of one result. Of an item with more of them all are tried again.
-const MaxRetriedTests = 50
 
 // TestListFile names the file of a job's n-th list, from 0.
 func TestListFile(n int) string { return fmt.Sprintf("tests-%d.list", n) }

@@ -155,7 +155,7 @@ func (q *Queue) count(b *batch, i int, outcome Outcome, took time.Duration, agai
 		}
 		it.fails++
 	}
-	if outcome == Passed && it.fails > 0 {
+	if (outcome == Passed || outcome == Quarantined) && it.fails > 0 {
 		outcome = Flaky
 		b.receipt.Flaky = append(b.receipt.Flaky, it.name)
 	}

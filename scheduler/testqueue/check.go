@@ -99,7 +99,7 @@ func (q *Queue) checkCounts() error {
 func (q *Queue) checkTries(counted map[string]int) error {
 	for _, it := range q.items {
 		tries := it.fails
-		if it.outcome == Passed || it.outcome == Flaky || it.outcome == Broken {
+		if it.outcome == Passed || it.outcome == Flaky || it.outcome == Broken || it.outcome == Quarantined {
 			tries++
 		}
 		if n := counted[it.name]; n != tries && (n != 0 || it.token != 0) {

@@ -84,8 +84,8 @@ func allPassed(b *batch, told map[int]Result) bool {
 }
 
 func checkTry(o Outcome, what string) error {
-	if o != Passed && o != Failed && o != Broken {
-		return fmt.Errorf("the outcome of %s is %q, expected %s, %s or %s", what, o, Passed, Failed, Broken)
+	if o != Passed && o != Failed && o != Broken && o != Quarantined {
+		return fmt.Errorf("the outcome of %s is %q, expected %s, %s, %s or %s", what, o, Passed, Failed, Broken, Quarantined)
 	}
 	return nil
 }

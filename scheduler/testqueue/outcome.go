@@ -2,7 +2,7 @@ package testqueue
 
 import "time"
 
-// Outcome of an item. As a result of one try it is Passed, Failed or Broken.
+// Outcome of an item. As a result of one try it is Passed, Failed, Broken or Quarantined.
 type Outcome string
 
 // The outcomes.
@@ -12,15 +12,17 @@ const (
 	Broken Outcome = "broken" // it could not be tried: a compile error, a missing module. It is never tried again, so never flaky
 	Flaky  Outcome = "flaky"  // it failed, then passed, on the same commit
 	Lost   Outcome = "lost"   // too many workers were lost while they had it
+
+	Quarantined Outcome = "quarantined" // what failed in it does not count, so it is as good as passed
 )
 
 // letters are how events write outcomes.
-var letters = map[byte]Outcome{'p': Passed, 'f': Failed, 'b': Broken, 'k': Flaky, 'l': Lost}
+var letters = map[byte]Outcome{'p': Passed, 'f': Failed, 'b': Broken, 'k': Flaky, 'l': Lost, 'q': Quarantined}
 
 // letter of an outcome; false for what is none.
 func letter(o Outcome) (byte, bool) {
 	switch o {
-	case Passed, Failed, Broken, Lost:
+	case Passed, Failed, Broken, Lost, Quarantined:
 		return o[0], true
 	case Flaky:
 		return 'k', true
@@ -31,7 +33,7 @@ func letter(o Outcome) (byte, bool) {
 // Result is how one item of a batch ended.
 type Result struct {
 	Item    string
-	Outcome Outcome       // Passed, Failed or Broken
+	Outcome Outcome       // Passed, Failed, Broken or Quarantined
 	Took    time.Duration // 0 when not measured
 	Tests   []string      // of one that failed: its tests that did, where all others passed; none when that is not known
 }
@@ -58,17 +60,18 @@ type Receipt struct {
 type Summary struct {
 	Total, Done, Running, Waiting int
 	// The outcomes of those that are done.
-	Passed, Failed, Broken, Flaky, Lost int
-	Retried                             int // tries that failures led to, of single tests where only these are tried again
-	Live                                int // workers that are heard of
-	Known                               int // items whose durations were recorded
+	Passed, Failed, Broken, Flaky, Lost, Quarantined int
+
+	Retried int // tries that failures led to, of single tests where only these are tried again
+	Live    int // workers that are heard of
+	Known   int // items whose durations were recorded
 }
 
 // Summary counts.
 func (q *Queue) Summary() Summary {
 	s := Summary{Total: len(q.items), Done: q.done, Waiting: len(q.pending), Retried: q.retried, Live: q.liveBut("")}
 	s.Running = s.Total - s.Done - s.Waiting
-	counts := map[Outcome]*int{Passed: &s.Passed, Failed: &s.Failed, Broken: &s.Broken, Flaky: &s.Flaky, Lost: &s.Lost}
+	counts := map[Outcome]*int{Passed: &s.Passed, Failed: &s.Failed, Broken: &s.Broken, Flaky: &s.Flaky, Lost: &s.Lost, Quarantined: &s.Quarantined}
 	for _, it := range q.items {
 		if it.known {
 			s.Known++

@@ -114,6 +114,15 @@ type batch struct {
 	receipt  Receipt
 }
 
+// Batch names the items of a batch that was handed out; none for a token that is no batch's.
+func (q *Queue) Batch(token uint64) []string {
+	b := q.batches[token]
+	if b == nil {
+		return nil
+	}
+	return q.names(b.items)
+}
+
 // order is how waiting items go: what was handed out before, then the longest; equals scattered.
 func (q *Queue) order(a, b int) int {
 	x, y := &q.items[a], &q.items[b]

@@ -61,7 +61,7 @@ func Replay(opts Options, old *Queue, shards []int, now time.Time) (*Queue, erro
 		}
 	}
 	for i, it := range old.items {
-		if c, _ := letter(it.outcome); !again[i] && (it.outcome == Passed || it.outcome == Flaky) {
+		if c, _ := letter(it.outcome); !again[i] && (it.outcome == Passed || it.outcome == Flaky || it.outcome == Quarantined) {
 			list.Kept, list.Result = append(list.Kept, i), list.Result+string(c)
 		}
 	}

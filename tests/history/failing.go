@@ -137,7 +137,7 @@ func (s *Store) settle(r *row) error {
 	}
 	failed := map[string]bool{}
 	err = s.each(r, func(o *Outcome) error {
-		if o.Status.Bad() && !o.Flaky {
+		if o.Status.Bad() && !o.Flaky && !o.Quarantined {
 			failed[o.ID] = true
 		}
 		return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/tests"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // maxRuns is how many runs are read side by side. When there are more, they are joined into one first.
@@ -109,11 +110,14 @@ func (s *Store) compact(r *row) error {
 type Outcome struct {
 	tests.Outcome
 	Groups []int `json:"groups,omitempty"` // places in Summary.Groups
+	// Quarantine is the entry by which the test's failure does not count; nil unless it failed.
+	Quarantine *quarantine.Entry `json:"quarantine,omitempty"`
 }
 
 // merging judges the tests of a build, one after the other.
 type merging struct {
 	row         *row
+	quarantine  *quarantine.Matcher
 	all, bad    *blobWriter
 	ran         map[string][]tests.Run // of the code that did not build in some run
 	cases       map[tests.Run]time.Duration
@@ -123,7 +127,7 @@ type merging struct {
 
 // merge judges all tests of a build anew, and writes the outcomes.
 func (s *Store) merge(r *row) (err error) {
-	m := &merging{row: r, cases: map[tests.Run]time.Duration{}, ran: map[string][]tests.Run{}}
+	m := &merging{row: r, quarantine: r.Build.Quarantine.Matcher(), cases: map[tests.Run]time.Duration{}, ran: map[string][]tests.Run{}}
 	if m.all, err = s.newBlob(); err != nil {
 		return err
 	}
@@ -232,6 +236,7 @@ func (m *merging) outcome(nth int, all []observed) error {
 	seen := make([]tests.Observation, len(all))
 	byGroup := map[int][]tests.Observation{}
 	var groups []int
+	entry := m.quarantine.Test(all[0].ID)
 	for i := range all {
 		o := &all[i]
 		if nth > 0 {
@@ -243,10 +248,18 @@ func (m *merging) outcome(nth int, all []observed) error {
 		}
 		byGroup[o.Group] = append(byGroup[o.Group], seen[i])
 	}
-	out := Outcome{Outcome: tests.Judge(seen), Groups: groups}
+	judge := func(seen []tests.Observation) tests.Outcome {
+		of := tests.Judge(seen)
+		of.Quarantined = entry != nil && of.Status.Bad() && !of.Build
+		return of
+	}
+	out := Outcome{Outcome: judge(seen), Groups: groups}
+	if out.Quarantined {
+		out.Quarantine = entry
+	}
 	m.row.Totals.Count(&out.Outcome)
 	for _, g := range groups {
-		of := tests.Judge(byGroup[g])
+		of := judge(byGroup[g])
 		m.row.Groups[g].Totals.Count(&of)
 	}
 	if out.Status.Bad() || out.Flaky {

@@ -77,7 +77,7 @@ func (s *Store) Ranked(project string, by Rank, skip, limit int) (page []Trend, 
 
 // place fills in the builds of a trend's results.
 func (t *Trend) place(tx *bbolt.Tx, project string) {
-	last := point{t.Last.Build.Number, t.Last.Status, t.Last.Flaky, t.Last.Duration.Milliseconds()}
+	last := point{t.Last.Build.Number, t.Last.Status, t.Last.Flaky, t.Last.Held, t.Last.Duration.Milliseconds()}
 	t.Last = last.result(tx, project)
 	if t.since > 0 {
 		first := point{build: t.since, status: t.Last.Status}.result(tx, project)
@@ -88,7 +88,7 @@ func (t *Trend) place(tx *bbolt.Tx, project string) {
 // short counts a test's results.
 func (t *trend) short() Trend {
 	newest := t.results[0]
-	out := Trend{ID: t.id, Last: Result{Build: Build{Number: newest.build}, Status: newest.status, Flaky: newest.flaky, Duration: time.Duration(newest.millis) * time.Millisecond}}
+	out := Trend{ID: t.id, Last: Result{Build: Build{Number: newest.build}, Status: newest.status, Flaky: newest.flaky, Held: newest.held, Duration: time.Duration(newest.millis) * time.Millisecond}}
 	var passed, all time.Duration
 	passes, recovered := 0, false
 	for _, p := range t.results {

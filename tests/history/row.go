@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/tests"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // Build is which build a report is of.
@@ -16,6 +17,9 @@ type Build struct {
 	Trusted bool      `json:"trusted,omitempty"`
 	Fork    bool      `json:"fork,omitempty"` // of a stranger's pull request: it counts for no history
 	At      time.Time `json:"at"`
+
+	// Quarantine is what is in force for the build. It is not kept with the results of single tests.
+	Quarantine quarantine.List `json:"quarantine,omitempty"`
 }
 
 // ID is the build's name for people: "api#142".

@@ -13,8 +13,9 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// schemaVersion is the version of the buckets. An older binary refuses a newer file.
-const schemaVersion = 1
+// schemaVersion is the version of the buckets. An older binary refuses a newer file. Version 2 marks results of tests in
+// quarantine, and reads what version 1 wrote.
+const schemaVersion = 2
 
 var (
 	bucketMeta   = []byte("meta")
@@ -92,7 +93,7 @@ func prepare(tx *bbolt.Tx) error {
 	}
 	meta := tx.Bucket(bucketMeta)
 	v := meta.Get([]byte("version"))
-	if v == nil {
+	if v == nil || binary.BigEndian.Uint64(v) < schemaVersion {
 		return meta.Put([]byte("version"), number(schemaVersion))
 	}
 	if got := binary.BigEndian.Uint64(v); got > schemaVersion {

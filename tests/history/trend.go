@@ -37,8 +37,15 @@ type point struct {
 	build  int
 	status tests.Status
 	flaky  bool
+	held   bool // in quarantine
 	millis int64
 }
+
+// Flags beside the code of a status.
+const (
+	flagFlaky = 0x80
+	flagHeld  = 0x40
+)
 
 var codes = []tests.Status{tests.Unknown, tests.Succeeded, tests.Failed, tests.Error, tests.Skipped}
 
@@ -48,7 +55,10 @@ func (t *trend) encode() []byte {
 	for _, p := range t.results {
 		code := byte(max(0, slices.Index(codes, p.status)))
 		if p.flaky {
-			code |= 0x80
+			code |= flagFlaky
+		}
+		if p.held {
+			code |= flagHeld
 		}
 		b = binary.AppendUvarint(b, uint64(p.build))
 		b = append(b, code)
@@ -72,11 +82,12 @@ func decodeTrend(b []byte) (t trend, err error) {
 		}
 		code := b[n]
 		millis, m := binary.Uvarint(b[n+1:])
-		if m <= 0 || int(code&0x7f) >= len(codes) {
+		status := int(code &^ (flagFlaky | flagHeld))
+		if m <= 0 || status >= len(codes) {
 			return t, errTrend
 		}
 		b = b[n+1+m:]
-		t.results = append(t.results, point{int(build), codes[code&0x7f], code&0x80 != 0, int64(millis)})
+		t.results = append(t.results, point{int(build), codes[status], code&flagFlaky != 0, code&flagHeld != 0, int64(millis)})
 	}
 	return t, nil
 }
@@ -129,7 +140,7 @@ func (s *Store) remember(r *row) error {
 		if o.Build {
 			return nil // no test
 		}
-		some = append(some, trend{o.ID, []point{{r.Build.Number, o.Status, o.Flaky, o.Duration.Milliseconds()}}})
+		some = append(some, trend{o.ID, []point{{r.Build.Number, o.Status, o.Flaky, o.Quarantined, o.Duration.Milliseconds()}}})
 		if len(some) < testsPerCommit {
 			return nil
 		}
@@ -217,6 +228,7 @@ type Result struct {
 	Build    Build
 	Status   tests.Status
 	Flaky    bool
+	Held     bool // it failed in quarantine
 	Duration time.Duration
 }
 
@@ -244,11 +256,12 @@ func (s *Store) Test(project, id string) (results []Result, err error) {
 }
 
 func (p point) result(tx *bbolt.Tx, project string) Result {
-	out := Result{Build{Project: project, Number: p.build}, p.status, p.flaky, time.Duration(p.millis) * time.Millisecond}
+	out := Result{Build{Project: project, Number: p.build}, p.status, p.flaky, p.held, time.Duration(p.millis) * time.Millisecond}
 	if raw := tx.Bucket(bucketBuilds).Get(buildKey(project, p.build)); raw != nil {
 		var row struct{ Build Build }
 		if json.Unmarshal(raw, &row) == nil {
 			out.Build = row.Build
+			out.Build.Quarantine = nil
 		}
 	}
 	return out

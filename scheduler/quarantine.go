@@ -1,0 +1,69 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/runner-ci/runner/source"
+	"github.com/runner-ci/runner/tests/quarantine"
+)
+
+// QuarantineInForce are the entries by which failed tests of the build do not count.
+func (b *Build) QuarantineInForce() quarantine.List { return b.Quarantine.At(b.Created) }
+
+// maxTooOld bounds the warnings about single entries of a quarantine.
+const maxTooOld = 10
+
+// readQuarantine reads which tests the commit quarantines. What is wrong with the file fails no build: it is a warning,
+// and no quarantine is in force. A retry reads it anew, since entries end by the day.
+func (s *Scheduler) readQuarantine(ctx context.Context, remote source.Remote, b *Build) {
+	text, err := s.source.ReadFile(ctx, remote.URL, b.Commit, quarantine.File, quarantine.MaxBytes)
+	if plainlyMissing(err) {
+		return
+	}
+	if err == nil {
+		b.Quarantine, err = quarantine.Parse(quarantine.File, text)
+	}
+	if err != nil {
+		why := err.Error()
+		var wrong *quarantine.Error
+		if errors.As(err, &wrong) {
+			why = wrong.Brief()
+		}
+		b.Warnings = append(b.Warnings, fmt.Sprintf("no quarantine is in force, because %s cannot be read: %s", quarantine.File, why))
+		return
+	}
+	b.warnOfQuarantine()
+}
+
+// plainlyMissing tells whether there is no such file; a symbolic link or a directory in its place is a mistake.
+func plainlyMissing(err error) bool {
+	var fetch *source.FetchError
+	return errors.Is(err, fs.ErrNotExist) && !(errors.As(err, &fetch) && strings.HasPrefix(fetch.Hint, "it is a "))
+}
+
+// warnOfQuarantine tells of the entries that are not in force.
+func (b *Build) warnOfQuarantine() {
+	told := 0
+	for i := range b.Quarantine {
+		e := &b.Quarantine[i]
+		state := e.State(b.Created)
+		if state == quarantine.InForce {
+			continue
+		}
+		if told++; told > maxTooOld {
+			continue
+		}
+		text := fmt.Sprintf("the quarantine of %s, owned by %s, ended on %s: mend the test, and take the entry out of %s", e.Test, e.Owner, e.Until, quarantine.File)
+		if state == quarantine.TooLong {
+			text = fmt.Sprintf("the quarantine of %s, owned by %s, is not in force: %s is more than %d days ahead, and a quarantine without end is a deleted test; name an earlier day in %s", e.Test, e.Owner, e.Until, quarantine.MaxDays, quarantine.File)
+		}
+		b.Warnings = append(b.Warnings, text)
+	}
+	if more := told - maxTooOld; more > 0 {
+		b.Warnings = append(b.Warnings, fmt.Sprintf("%d more entries of %s are not in force", more, quarantine.File))
+	}
+}
