@@ -224,8 +224,12 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	return nil
 }
 
-// runItems runs whole files, at once or, where the result of each is needed and only go test would tell it, one by one.
+// runItems runs whole files of a command that tells nothing of them: at once or, where the result of each is needed, one
+// by one. go test tells.
 func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDone {
+	if goTestCommand.MatchString(r.opts.test) {
+		return r.runGo(offer, items)
+	}
 	var runs [][]int
 	var together []int
 	for _, item := range items {
@@ -236,7 +240,7 @@ func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDon
 		}
 	}
 	switch {
-	case len(runs) == 0 || goTestCommand.MatchString(r.opts.test):
+	case len(runs) == 0:
 		return r.runFiles(offer, items)
 	case len(together) > 0:
 		runs = append(runs, together)
@@ -252,8 +256,8 @@ func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDon
 	return all
 }
 
-// runFiles runs the test command once.
-func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int) *wire.TestsDone {
+// runFiles runs the test command once, for only some tests of one package if they are named.
+func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int, only ...string) *wire.TestsDone {
 	files := make([]string, len(items))
 	for i, item := range items {
 		files[i] = r.files[item]
@@ -261,7 +265,7 @@ func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int) *wire.TestsDon
 	r.keepReports()
 	r.runs++
 	name := runName(offer, r.runs)
-	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir), name)
+	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir), name, only...)
 	start := time.Now()
 	exit := runTests(watch.commandOr(r.opts.test), files, watch, testRunVar+"="+name)
 	if len(items) == 1 {
@@ -270,8 +274,9 @@ func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int) *wire.TestsDon
 			if own[0].Outcome == outcomeBroken {
 				one = own[0]
 			}
-			one.Tests = own[0].Tests
+			one.Tests, one.Failed = own[0].Tests, own[0].Failed
 		}
+		missed(&one, files[0], watch.without(only))
 		return &wire.TestsDone{Exit: exit, Results: []wire.TestResult{one}}
 	}
 	return &wire.TestsDone{Exit: exit, Results: watch.results(items, r.names)}
