@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -167,17 +168,20 @@ func (t *suiteTold) result(it *suiteItem) (wire.TestResult, bool) {
 			out.Outcome = outcomeFailed
 		}
 	}
-	ended := 0
+	ended, took := 0, time.Duration(0)
 	for test, end := range ends {
 		if len(wanted) > 0 && !slices.Contains(wanted, test) {
 			continue
 		}
 		ended++
-		out.Millis += end.took.Milliseconds()
+		took += end.took
 		if !end.over || end.outcome == outcomeFailed {
 			out.Outcome = outcomeFailed
 			out.Failed = append(out.Failed, test)
 		}
+	}
+	if ended > 0 {
+		out.Millis = max(1, took.Milliseconds()) // nothing would be what nobody measured: a part of the start-up
 	}
 	slices.Sort(out.Failed)
 	all := t.complete || len(wanted) > 0 || len(t.has[it.file]) > 0 && ended >= len(t.has[it.file])
