@@ -79,7 +79,7 @@ func (j *jestSuite) list(file string) ([]string, error) {
 		t := readJest(j.results, []string{file})
 		switch {
 		case !t.began:
-			return nil, errors.New("Jest did not list them")
+			return nil, errors.New("its results with --json list none")
 		case t.broken[file]:
 			return nil, errors.New("it could not be read, and what Jest says of it follows where it runs")
 		}

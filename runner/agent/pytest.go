@@ -33,9 +33,9 @@ const (
 )
 
 // pytestCommand is a command that runs pytest, perhaps with variables before it, by python or by what runs it in the
-// project's environment.
+// project's environment. Not by coverage, which would report the plugin as source.
 var pytestCommand = regexp.MustCompile(`^\s*(?:[A-Za-z_][A-Za-z0-9_]*=(?:[^\s'"]|'[^']*'|"[^"]*")*\s+)*(?:(?:poetry|uv|pipenv|pdm|hatch|rye)\s+run\s+)?` +
-	`(?:(?:coverage\s+run|(?:\S*/)?python[0-9.]*)\s+(?:-[uBbqOsv]+\s+|--?(?:branch|parallel-mode|p|a|append)\s+|--source=\S+\s+)*-m\s+pytest|(?:\S*/)?(?:pytest|py\.test)(?:-3)?)(?:\s|$)`)
+	`(?:(?:\S*/)?python[0-9.]*\s+(?:-[uBbqOsv]+\s+)*-m\s+pytest|(?:\S*/)?(?:pytest|py\.test)(?:-3)?)(?:\s|$)`)
 
 // pytestAlone are options with which pytest does not run all tests that it is given, or not where the plugin is.
 var pytestAlone = regexp.MustCompile(`(?:^|\s)(?:-x|--exitfirst|--maxfail|--sw|--stepwise|--lf|--last-failed|--collect-only|--co|--tx|--rsyncdir|--pyargs|-f|--looponfail)(?:[\s=]|$)`)

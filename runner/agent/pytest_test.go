@@ -182,9 +182,9 @@ func TestPytestThatIsNotKnown(t *testing.T) {
 func TestWhatPytestIs(t *testing.T) {
 	for command, want := range map[string]bool{
 		"pytest": true, " pytest -q": true, "python -m pytest -k 'a b'": true, "python3.11 -u -m pytest": true, ".venv/bin/python -m pytest": true,
-		"X=1 Y='a b' venv/bin/pytest -v": true, "poetry run pytest": true, "uv run python -m pytest": true, "coverage run --source=src -m pytest": true,
+		"X=1 Y='a b' venv/bin/pytest -v": true, "poetry run pytest": true, "uv run python -m pytest": true,
 		"pytest --junitxml=out/$RUNNER_TEST_RUN.xml": true, "pytest $" + shardFilesVar: true, "py.test": true,
-		"pytest | tee log": false, "cd x && pytest": false, "python -I -m pytest": false, "PYTHONPATH=src pytest": false, "PYTEST_ADDOPTS=-v pytest": false,
+		"pytest | tee log": false, "coverage run -m pytest": false, "cd x && pytest": false, "python -I -m pytest": false, "PYTHONPATH=src pytest": false, "PYTEST_ADDOPTS=-v pytest": false,
 		"pytest -x": false, "pytest --maxfail=2": false, "pytest --lf": false, "tox": false, "echo pytest": false, "pytest-watch": false, "python -m pytester": false,
 	} {
 		p := openPytest(command)
