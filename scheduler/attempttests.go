@@ -227,6 +227,18 @@ func sizeOf(names []string) (bytes int) {
 // errNotJoined is of an attempt that asks before it has told its list.
 var errNotJoined = fmt.Errorf("no list of tests was told for this call: %w", testqueue.ErrUnknown)
 
+// only are the tests that are tried again, by the numbers of the items that they are in.
+func (c *testCall) only(b *testqueue.Batch) map[int][]string {
+	if len(b.Only) == 0 {
+		return nil
+	}
+	out := make(map[int][]string, len(b.Only))
+	for name, tests := range b.Only {
+		out[c.numbers([]string{name})[0]] = tests
+	}
+	return out
+}
+
 // numbers are the numbers of names.
 func (c *testCall) numbers(of []string) (out []int) {
 	names := c.names()
@@ -290,10 +302,14 @@ func (c *testCall) samples(events []testqueue.Event, answer testqueue.Completion
 		if len(e.Result) == 0 {
 			continue // no answer
 		}
+		part := c.queue.Only(e.Token)
 		for n, i := range e.Items {
 			t, is := known[names[i]]
 			if !is {
 				t.outcome = answer.Outcome
+			}
+			if len(part[names[i]]) > 0 {
+				continue // some of its tests do not say how long it takes
 			}
 			measured := t.measured || len(e.Items) == 1 && len(answer.Results) < 2
 			out = append(out, testSample{names[i], time.Duration(e.Micros[n]) * time.Microsecond, weightOf(t.outcome, measured)})

@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/scheduler/testqueue"
 )
@@ -123,4 +124,47 @@ func suiteOfBuild(s *Scheduler) (known testqueue.History, names []string) {
 		return nil
 	})
 	return known, names
+}
+
+// TestARetryOfASplitCall gives a shard the tests that it had, by both strategies, though the file would be split no more.
+func TestARetryOfASplitCall(t *testing.T) {
+	for _, strategy := range []string{wire.StrategyQueue, wire.StrategyTiming} {
+		t.Run(strategy, func(t *testing.T) {
+			s := open(t, statePath(t))
+			remember(t, s, 1, map[string]time.Duration{"a": time.Second, "slow": 20 * time.Second})
+			plan := fanout(2, false)
+			plan.Jobs[0].Image, plan.Jobs[1].Image = "a", "a"
+			b := queuedIn(t, s, plan, map[string]runner.Image{"a": {Ref: "a", ID: "a"}})
+			shards := startShards(t, s, 2)
+			finer := []string{"a", "slow#TestA", "slow#TestB", "slow#TestC"}
+			for _, sh := range shards {
+				if got := sh.split([]string{"a", "slow"}); !slices.Equal(got, []int{1}) {
+					t.Fatalf("split are %v, want the slow one", got)
+				}
+				if a := sh.join(strategy, finer); a.Refused != "" {
+					t.Fatalf("%+v", a)
+				}
+			}
+			var had []int
+			shards[1].fails = func(i int) bool { had = append(had, i); return true }
+			work(t, shards)
+			eachOnce(t, shards[0].ran, len(finer))
+			shards[0].end(s, green)
+			shards[1].end(s, red)
+			remember(t, s, 2, map[string]time.Duration{"slow": time.Millisecond, "slow#TestA": time.Millisecond, "slow#TestB": time.Millisecond})
+			retried(t, s, b.ID())
+			again := startShards(t, s, 1)
+			if got := again[0].split([]string{"a", "slow"}); !slices.Equal(got, []int{1}) {
+				t.Fatalf("split are %v in the retry, want the slow one", got)
+			}
+			if a := again[0].join(strategy, finer); a.Refused != "" {
+				t.Fatalf("%+v", a)
+			}
+			var got []int
+			again[0].fails = func(i int) bool { got = append(got, i); return false }
+			if last := work(t, again); last[0].Fails || len(had) == 0 || !slices.Equal(got, had) {
+				t.Errorf("the retry ran %v and ended %+v, want %v and passed", got, last, had)
+			}
+		})
+	}
 }

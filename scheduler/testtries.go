@@ -37,10 +37,24 @@ func (c *testCall) completion(d wire.TestsDone) (testqueue.Completion, error) {
 			return out, fmt.Errorf("the result for test %d of %d is not asked for", r.Item, len(names))
 		}
 		out.Results = append(out.Results, testqueue.Result{
-			Item: names[r.Item], Outcome: testqueue.Outcome(r.Outcome), Took: millis(r.Millis),
+			Item: names[r.Item], Outcome: testqueue.Outcome(r.Outcome), Took: millis(r.Millis), Tests: failedTests(r),
 		})
 	}
 	return out, nil
+}
+
+// failedTests are those that an agent names within an item that failed; none where they are more than it would name, or
+// where the item is a test itself.
+func failedTests(r wire.TestResult) []string {
+	if len(r.Failed) > wire.MaxFailedTests {
+		return nil
+	}
+	for _, test := range r.Failed {
+		if test == "" || len(test) > maxTestName || strings.ContainsRune(test, 0) {
+			return nil
+		}
+	}
+	return r.Failed
 }
 
 // retryAgain is how a shard that begins again tries what fails: as before, in rounds that come after the former ones.

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/runner/wire"
@@ -132,4 +135,45 @@ func TestTriesOutliveTheDaemon(t *testing.T) {
 	if len(on[bad]) != 2 || !last[0].Fails && !last[1].Fails {
 		t.Errorf("the test was tried %d times, and the calls fail: %t, %t; want 2, and one that fails", len(on[bad]), last[0].Fails, last[1].Fails)
 	}
+}
+
+// TestOnlyTheFailedTestsOfAFileAreTriedAgain, and how long they take says nothing of the file.
+func TestOnlyTheFailedTestsOfAFileAreTriedAgain(t *testing.T) {
+	s := open(t, statePath(t))
+	shards := budgeted(t, s, buildspec.TestRetry{Each: 1, Tests: 10}, wire.StrategyQueue)
+	a := shards[0].take()
+	item := a.Items[0]
+	d := wire.TestsDone{Token: a.Token, Exit: 1, Millis: 9000}
+	for _, i := range a.Items {
+		r := wire.TestResult{Item: i, Outcome: "passed", Millis: 1000}
+		if i == item {
+			r.Outcome, r.Failed = "failed", []string{"TestA[b c]"}
+		}
+		d.Results = append(d.Results, r)
+	}
+	answer, err := shards[0].tests.Done(t.Context(), firstCall, d)
+	if err != nil || !slices.Equal(answer.Again, []int{item}) {
+		t.Fatalf("answered %+v, %v", answer, err)
+	}
+	before := timeOf(s, suite(20)[item])
+	s.tests.drop(shards[0].lease.build.ID()) // as a restart does
+	again := shards[1].take()
+	if !slices.Contains(again.Items, item) || !slices.Equal(again.Only[item], []string{"TestA[b c]"}) || len(again.Only) != 1 {
+		t.Fatalf("the other shard was given %+v, want the failed test of item %d", again, item)
+	}
+	if answer := shards[1].done(); !slices.Equal(answer.Flaky, []int{item}) {
+		t.Errorf("answered %+v, want it flaky", answer)
+	}
+	if after := timeOf(s, suite(20)[item]); before == 0 || after != before {
+		t.Errorf("the file took %s and takes %s since one of its tests ran alone", before, after)
+	}
+}
+
+// timeOf is how long a test of the project takes, as far as is known.
+func timeOf(s *Scheduler, name string) (took time.Duration) {
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		took = timesOf(tx, "api", []string{name})[name]
+		return nil
+	})
+	return took
 }

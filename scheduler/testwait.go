@@ -59,7 +59,7 @@ func (a *attemptTests) take(call wire.TestCall, request uint64) (answer wire.Tes
 		case offer.Batch != nil:
 			answer.Token, answer.Items = offer.Batch.Token, c.numbers(offer.Batch.Items)
 			answer.Each, answer.Round = c.head.Retry != nil, c.round(offer.Batch)
-			answer.Alone = a.alone(c, answer.Items)
+			answer.Only, answer.Alone = c.only(offer.Batch), a.alone(c, answer.Items)
 		case offer.Done:
 			answer.Over, answer.Fails = true, c.shardFailed(a.shard)
 			answer.Why = c.tried()

@@ -165,5 +165,35 @@ func TestFlaky(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestASlowPackageIsSplitByTiming in Docker, where each shard has nothing but the image.
+func TestASlowPackageIsSplitByTiming(t *testing.T) {
+	if os.Getenv("RUNNER_SLOW") == "" {
+		t.Skip("builds the standard library in four sandboxes: set RUNNER_SLOW=1")
+	}
+	t.Parallel()
+	files := goSuite("/tmp/go-build")
+	files["buildspec.yml"] = strings.NewReplacer("sharding: queue", "sharding: timing", "parallelism: 4", "parallelism: 2",
+		"env:\n", "env:\n  image: runner-test/golang:1.26\n", "GOPROXY: 'off'", "GOPROXY: 'off', GOTOOLCHAIN: local, CGO_ENABLED: '0'").Replace(files["buildspec.yml"])
+	git := newGitServer(t)
+	repo, url, commit := git.repo("timing", files)
+	d := newDaemon(t, "slots: 2\n", project("timing", url))
+	for i := range 2 {
+		b := d.settled(d.ended(d.push(url, commit), "SUCCEEDED"))
+		busy := 0
+		for _, j := range b.Jobs {
+			if strings.Contains(d.jobLog(b.ID, j.ID), "--- PASS: TestSlow") {
+				busy++
+			}
+		}
+		if b.Tests.Passed != 21 || busy != i+1 {
+			t.Errorf("in build %d %d shards ran tests of the slow package, and the tests came to %+v, want 21 passed\n%s", i+1, busy, b.Tests, d.logs(b))
+		}
+		var err error
+		if commit, err = repo.Commit(t.Context(), "again"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d.assertClean()
 }

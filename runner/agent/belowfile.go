@@ -9,10 +9,15 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// belowFile knows the tests within test files, as a runner of tests can list them and run some.
-type belowFile interface {
+// testLister knows the tests within test files, as a runner of tests can list them.
+type testLister interface {
 	// list returns the names of a file's tests, the same on every shard.
 	list(file string) (tests []string, err error)
+}
+
+// belowFile knows how to run some tests of a file, too, in a process of their own.
+type belowFile interface {
+	testLister
 	// run runs some tests of a file that was listed, under a name for their report that no other run of the shard has.
 	// It tells how each ended, and the exit status.
 	run(file string, tests []string, name string) (ends map[string]goEnd, exit int)
@@ -25,7 +30,7 @@ const partMark = "#"
 
 // fileParts are the items that are less than a file, by their names.
 type fileParts struct {
-	of   belowFile
+	of   belowFile // nil where a testSuite runs them
 	part map[string]filePart
 }
 
@@ -40,19 +45,18 @@ func (p fileParts) close() {
 // refine asks the daemon which files last so long that all shards list them by their tests, and does so. A file whose
 // tests cannot be listed, or whose command cannot run some of them, stays whole, on every shard for the same reason.
 func (r *sharedRun) refine() error {
-	if r.opts.count < 2 || !goTestCommand.MatchString(r.opts.test) {
+	if r.opts.count < 2 || r.suite == nil && !goTestCommand.MatchString(r.opts.test) {
 		return nil
 	}
 	answer, err := r.tell(true)
 	if err != nil || len(answer.Split) == 0 {
 		return err
 	}
-	of, err := belowGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir))
+	of, err := r.lister()
 	if err != nil {
 		fmt.Printf("codebuild-tests-run: %d of %d test files take longer than the part of a shard, but stay whole: %v\n", len(answer.Split), len(r.files), err)
 		return nil
 	}
-	r.parts = fileParts{of: of, part: make(map[string]filePart)}
 	found := slices.Clone(r.files)
 	for _, item := range answer.Split {
 		if item < 0 || item >= len(r.files) {
@@ -75,9 +79,26 @@ func (r *sharedRun) refine() error {
 	return nil
 }
 
+// lister returns what lists the tests of files.
+func (r *sharedRun) lister() (testLister, error) {
+	r.parts.part = make(map[string]filePart)
+	if r.suite != nil {
+		return r.suite, nil
+	}
+	of, err := belowGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir))
+	if err != nil {
+		return nil, err
+	}
+	r.parts.of = of
+	return of, nil
+}
+
 // runBatch runs the items of a batch: the whole files by the test command, then of each other file the tests that
 // belong to the batch. The status is the first that is not 0.
 func (r *sharedRun) runBatch(offer wire.TestsAnswer) *wire.TestsDone {
+	if r.suite != nil {
+		return r.runSuite(offer)
+	}
 	var whole []int
 	var files []string
 	tests := make(map[string][]string)

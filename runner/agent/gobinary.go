@@ -61,13 +61,13 @@ func (g *goTests) list(pkg string) ([]string, error) {
 	return tests, nil
 }
 
-// shellOutput is what a command prints that gets one file.
-func shellOutput(command, file string) (string, error) {
+// shellOutput is what a command prints that gets one file; vars are further variables of it.
+func shellOutput(command, file string, vars ...string) (string, error) {
 	if !strings.Contains(command, shardFilesVar) {
 		command += " " + quoteWord(file)
 	}
 	cmd := exec.Command(jobShell(), "-c", command)
-	cmd.Env = append(os.Environ(), shardFilesVar+"="+file)
+	cmd.Env = append(append(os.Environ(), shardFilesVar+"="+file), vars...)
 	out, err := cmd.Output()
 	return string(out), err
 }

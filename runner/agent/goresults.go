@@ -37,8 +37,9 @@ type goEnd struct {
 var goTestCommand = regexp.MustCompile(`^\s*(?:[A-Za-z_][A-Za-z0-9_]*=(?:[^\s'"]|'[^']*'|"[^"]*")*\s+)*go\s+test(?:\s|$)`)
 
 // watchGo returns what reads the results of a test command, nil if that is not go test. Events are kept below reports,
-// if that is a directory, in a file whose name begins with name.
-func watchGo(command, reports, name string) *goResults {
+// if that is a directory, in a file whose name begins with name. If tests
+// are named only these run, as choosable says that they can.
+func watchGo(command, reports, name string, only ...string) *goResults {
 	if !goTestCommand.MatchString(command) {
 		return nil
 	}
@@ -52,6 +53,9 @@ func watchGo(command, reports, name string) *goResults {
 		return g // go test is more important than a report of it
 	}
 	g.command = changed
+	if len(only) > 0 {
+		g.command = strings.Replace(changed, " -json", " -json -run '^("+strings.Join(only, "|")+")$'", 1)
+	}
 	g.events = &goEvents{out: g, errs: os.Stderr, kept: g.report, verbose: verbose, named: map[string]*goEventPackage{}}
 	return g
 }
@@ -209,7 +213,7 @@ func (g *goResults) results(items []int, names []string) []wire.TestResult {
 	var results []wire.TestResult
 	for _, item := range items {
 		if end, ok := found[item]; ok && !twice[item] {
-			results = append(results, wire.TestResult{Item: item, Outcome: end.outcome, Millis: end.took.Milliseconds(), Tests: end.tests})
+			results = append(results, wire.TestResult{Item: item, Outcome: end.outcome, Millis: end.took.Milliseconds(), Tests: end.tests, Failed: failedNames(end.tests)})
 		}
 	}
 	return results

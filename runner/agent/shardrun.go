@@ -31,6 +31,7 @@ type sharedRun struct {
 	failed int // status of the last batch that failed here
 
 	parts fileParts // of files that are split
+	suite testSuite // nil where no test command tells of each test, or go test does
 
 	batches, ran int
 	runs         int    // of the test command
@@ -97,10 +98,11 @@ func testNames(found []string) (names, files []string) {
 
 // run joins, then takes batch after batch.
 func (r *sharedRun) run() (status int, err error) {
+	r.suite = openSuite(r.opts.test)
+	defer r.close()
 	if err := r.refine(); err != nil {
 		return 0, err
 	}
-	defer r.parts.close()
 	if err := r.join(); err != nil {
 		return 0, err
 	}
@@ -118,6 +120,13 @@ func (r *sharedRun) run() (status int, err error) {
 		default:
 			r.wait(offer)
 		}
+	}
+}
+
+func (r *sharedRun) close() {
+	r.parts.close()
+	if r.suite != nil {
+		r.suite.close()
 	}
 }
 
@@ -188,6 +197,11 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	r.waited = false
 	fmt.Printf("codebuild-tests-run: shard %d of %d takes %d of %d test files (%s, batch %d)\n", r.opts.index+1, r.opts.count, len(files), len(r.files), r.opts.strategy, r.batches)
 	fmt.Println("  " + strings.Join(files, "\n  "))
+	for _, item := range offer.Items {
+		if only := offer.Only[item]; len(only) > 0 {
+			fmt.Printf("codebuild-tests-run: of %s only what failed is tried: %s\n", r.files[item], strings.Join(only, ", "))
+		}
+	}
 	if offer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + offer.Why)
 	}
@@ -211,8 +225,12 @@ func (r *sharedRun) batch(offer wire.TestsAnswer) error {
 	return nil
 }
 
-// runItems runs whole files, at once or, where the result of each is needed and only go test would tell it, one by one.
+// runItems runs whole files of a command that tells nothing of them: at once or, where the result of each is needed, one
+// by one. go test tells.
 func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDone {
+	if goTestCommand.MatchString(r.opts.test) {
+		return r.runGo(offer, items)
+	}
 	var runs [][]int
 	var together []int
 	for _, item := range items {
@@ -223,7 +241,7 @@ func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDon
 		}
 	}
 	switch {
-	case len(runs) == 0 || goTestCommand.MatchString(r.opts.test):
+	case len(runs) == 0:
 		return r.runFiles(offer, items)
 	case len(together) > 0:
 		runs = append(runs, together)
@@ -239,27 +257,26 @@ func (r *sharedRun) runItems(offer wire.TestsAnswer, items []int) *wire.TestsDon
 	return all
 }
 
-// runFiles runs the test command once.
-func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int) *wire.TestsDone {
+// runFiles runs the test command once, for only some tests of one package if they are named.
+func (r *sharedRun) runFiles(offer wire.TestsAnswer, items []int, only ...string) *wire.TestsDone {
 	files := make([]string, len(items))
 	for i, item := range items {
 		files[i] = r.files[item]
 	}
 	name := r.begin(offer)
-	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir), name)
+	watch := watchGo(r.opts.test, filepath.Join(filepath.Dir(os.Getenv(testsVar)), goReportsDir), name, only...)
 	start := time.Now()
 	exit := runTests(watch.commandOr(r.opts.test), files, watch, testRunVar+"="+name)
-	if offer.Round > 0 {
-		r.keepReports() // though no run may follow: what is not kept does not say that it is of a later try
-	}
+	r.end(offer)
 	if len(items) == 1 {
 		one := wire.TestResult{Item: items[0], Outcome: outcomeOf(exit), Millis: time.Since(start).Milliseconds()}
 		if own := watch.results(items, r.names); len(own) == 1 {
 			if own[0].Outcome == outcomeBroken {
 				one = own[0]
 			}
-			one.Tests = own[0].Tests
+			one.Tests, one.Failed = own[0].Tests, own[0].Failed
 		}
+		missed(&one, files[0], watch.without(only))
 		return &wire.TestsDone{Exit: exit, Results: []wire.TestResult{one}}
 	}
 	return &wire.TestsDone{Exit: exit, Results: watch.results(items, r.names)}
@@ -282,6 +299,14 @@ func (r *sharedRun) begin(offer wire.TestsAnswer) string {
 	r.runs++
 	r.unkept = runName(offer, r.runs)
 	return r.unkept
+}
+
+// end ends a run of the test command. What a further try left is kept though no run may follow: what is not kept does
+// not say that it is of a later try.
+func (r *sharedRun) end(offer wire.TestsAnswer) {
+	if offer.Round > 0 {
+		r.keepReports()
+	}
 }
 
 // keepReports keeps what the run has left.

@@ -25,12 +25,13 @@ const (
 	MaxFailedTests = 100
 	MaxFailedTest  = 512
 
-	maxWanted   = 16      // runtimes that are asked for at a time
-	maxKey      = 1 << 10 // of a key of a cache, which is more than is stored: it is refused there with words
-	maxGroup    = 256     // of the name of a report group
-	maxOutcome  = 16      // of the word for a test's end
-	maxWelcomed = 4 << 10 // of the attempt that Welcome names
-	maxDoneText = 8 << 10 // of each text for people in Done
+	maxWanted   = 16       // runtimes that are asked for at a time
+	maxKey      = 1 << 10  // of a key of a cache, which is more than is stored: it is refused there with words
+	maxGroup    = 256      // of the name of a report group
+	maxOutcome  = 16       // of the word for a test's end
+	maxNames    = 32 << 10 // of all failed tests that the results of a batch name
+	maxWelcomed = 4 << 10  // of the attempt that Welcome names
+	maxDoneText = 8 << 10  // of each text for people in Done
 )
 
 // fit returns the longest beginning of text that takes at most n bytes as JSON.
@@ -52,6 +53,17 @@ func encodedLen(r rune) int {
 		return 6
 	}
 	return len(string(r))
+}
+
+// listLen is what a list of texts takes in JSON at most.
+func listLen(texts []string) (n int) {
+	for _, text := range texts {
+		n += len(`"",`)
+		for _, r := range text {
+			n += encodedLen(r)
+		}
+	}
+	return n
 }
 
 func most[T any](list []T, n int) []T { return slices.Clip(list[:min(len(list), n)]) }
@@ -166,12 +178,15 @@ func (t TestsRequest) bounded() TestsRequest {
 	if t.Done != nil {
 		d := *t.Done
 		d.Results = slices.Clone(most(d.Results, MaxTestResults))
-		named := 0
+		named, left := 0, maxNames
 		for i, r := range d.Results {
 			d.Results[i].Outcome = fit(r.Outcome, maxOutcome)
-			d.Results[i].Tests = nil
-			if named += len(r.Tests); named <= MaxFailedTests && !slices.ContainsFunc(r.Tests, tooLong) {
-				d.Results[i].Tests = r.Tests
+			d.Results[i].Tests, d.Results[i].Failed = nil, nil
+			if need := listLen(r.Tests); need <= left && named+len(r.Tests) <= MaxFailedTests && !slices.ContainsFunc(r.Tests, tooLong) {
+				d.Results[i].Tests, named, left = r.Tests, named+len(r.Tests), left-need
+			}
+			if need := listLen(r.Failed); need <= left && len(r.Failed) <= MaxFailedTests {
+				d.Results[i].Failed, left = r.Failed, left-need
 			}
 		}
 		t.Done = &d

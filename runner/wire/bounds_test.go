@@ -31,7 +31,7 @@ func worst(text string) []Body {
 		Request{Runtimes: &RuntimesRequest{File: []byte(strings.Repeat(text, 20)), Want: vars}},
 		Request{ID: 1 << 63, Tests: &TestsRequest{
 			Call: TestCall{Phase: text, Command: -1 << 63, Call: -1 << 63}, Join: &TestsJoin{Strategy: text, List: -1 << 63, Names: -1 << 63}, Take: &TestsTake{Request: 1 << 63},
-			Done: &TestsDone{Token: 1 << 63, Exit: -1 << 63, Millis: -1 << 63, Results: slices.Repeat([]TestResult{{Item: -1 << 63, Outcome: text, Millis: -1 << 63, Tests: []string{text}}}, 5000)},
+			Done: &TestsDone{Token: 1 << 63, Exit: -1 << 63, Millis: -1 << 63, Results: slices.Repeat([]TestResult{{Item: -1 << 63, Outcome: text, Millis: -1 << 63, Tests: []string{text, text[:min(len(text), 90)]}, Failed: []string{text[:min(len(text), 300)]}}}, 5000)},
 		}},
 		Alive{Call: TestCall{Phase: text}},
 		Paused{Phase: text}, Resumed{Phase: text},

@@ -55,8 +55,10 @@ type TestResult struct {
 	Outcome string `json:"outcome"`
 	Millis  int64  `json:"millis,omitempty"`
 
-	// Tests are the ids of the tests that failed, where the item failed for them alone and all its tests ran.
-	Tests []string `json:"tests,omitempty"`
+	// Of an item that failed for its tests alone, all of which ran: Tests are the ids of those that failed, as reports
+	// know them, and Failed their names within the item, by which they can be tried again. Both may be left out.
+	Tests  []string `json:"tests,omitempty"`
+	Failed []string `json:"failed,omitempty"`
 }
 
 // TestsAnswer answers a TestsRequest. Refused says why the shard must fail: it found other tests than the first one,
@@ -72,6 +74,8 @@ type TestsAnswer struct {
 	WaitMillis int64  `json:"waitMillis,omitempty"`
 	Each       bool   `json:"each,omitempty"`  // after Take: each item's own result is needed, since what fails is tried again
 	Round      uint64 `json:"round,omitempty"` // after Take: of a batch with items that failed before; grows from one such batch to the next
+
+	Only map[int][]string `json:"only,omitempty"` // after Take: of items that are tried again, the tests that failed; the others need not run
 
 	Again []int `json:"again,omitempty"` // after Done: items that failed and are tried again, on whatever shard
 	Flaky []int `json:"flaky,omitempty"` // after Done: items that failed before and passed now

@@ -51,7 +51,7 @@ var bodies = []Body{
 	Resumed{Phase: PhaseBuild, At: 4},
 	Request{ID: 8, Tests: &TestsRequest{Call: TestCall{Phase: PhaseBuild, Command: 2, Call: 1}, Join: &TestsJoin{Strategy: StrategyQueue, List: 3, Names: 40}}},
 	Request{ID: 9, Tests: &TestsRequest{Take: &TestsTake{Request: 1}}},
-	Request{ID: 10, Tests: &TestsRequest{Done: &TestsDone{Token: 5, Exit: 1, Millis: 90, Results: []TestResult{{Item: 7, Outcome: "failed", Millis: 80}}}}},
+	Request{ID: 10, Tests: &TestsRequest{Done: &TestsDone{Token: 5, Exit: 1, Millis: 90, Results: []TestResult{{Item: 7, Outcome: "failed", Millis: 80, Failed: []string{"test_a[1]"}}}}}},
 	Answer{ID: 9, Tests: &TestsAnswer{Strategy: StrategyTiming, Why: "first", Token: 5, Items: []int{7, 8}, Again: []int{7}}},
 	Alive{Call: TestCall{Phase: PhaseBuild}, Token: 5},
 }

@@ -79,7 +79,13 @@ func (q *Queue) applyTake(e Event) error {
 	if e.Request != 0 {
 		w.requests[e.Request] = e.Token
 	}
-	q.batches[e.Token] = &batch{token: e.Token, worker: e.Worker, items: e.Items, open: true}
+	b := &batch{token: e.Token, worker: e.Worker, items: e.Items, open: true, only: make(map[int][]string)}
+	for _, i := range e.Items {
+		if only := q.items[i].only; len(only) > 0 {
+			b.only[i] = only
+		}
+	}
+	q.batches[e.Token] = b
 	return nil
 }
 
@@ -109,6 +115,11 @@ func (q *Queue) applyDone(e Event) error {
 	}
 	b := q.batches[e.Token]
 	for n, i := range e.Items {
+		if slices.Contains(e.Again, i) {
+			q.items[i].only = failedIn(b, i, e.Tests[i])
+			tries := max(1, len(q.items[i].only))
+			q.retried, b.tries = q.retried+tries, b.tries+tries
+		}
 		q.count(b, i, letters[e.Result[n]], time.Duration(e.Micros[n])*time.Microsecond, slices.Contains(e.Again, i))
 	}
 	for _, i := range b.items {
@@ -122,6 +133,15 @@ func (q *Queue) applyDone(e Event) error {
 	b.open, b.answered = false, true
 	q.learn(b, e)
 	return nil
+}
+
+// failedIn are the tests within an item that are to be tried again, if not all: those that the worker named, or those
+// that it had tried.
+func failedIn(b *batch, item int, told []string) []string {
+	if len(told) > 0 {
+		return told
+	}
+	return b.only[item]
 }
 
 // count takes one item's result.
@@ -147,7 +167,7 @@ func (q *Queue) count(b *batch, i int, outcome Outcome, took time.Duration, agai
 		return
 	}
 	b.receipt.Again = append(b.receipt.Again, it.name)
-	it.avoid, q.retried, q.again = b.worker, q.retried+1, q.again+took
+	it.avoid, q.again = b.worker, q.again+took
 	if it.state == held && it.token == b.token {
 		q.wait(i) // otherwise it waits or runs elsewhere already, which is its next try
 	}

@@ -74,7 +74,7 @@ func (q *Queue) checkCounts() error {
 		for _, name := range b.receipt.Counted {
 			counted[q.byName[name]]++
 		}
-		again += len(b.receipt.Again)
+		again += b.tries
 	}
 	for i := range q.items {
 		it := &q.items[i]

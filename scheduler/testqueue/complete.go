@@ -107,7 +107,15 @@ func (q *Queue) doneEvent(b *batch, c Completion, results map[int]Result, now ti
 			failed = append(failed, i)
 		}
 	}
-	e.Again = q.grant(failed, results)
+	e.Again = q.grant(b, failed, results)
+	for _, i := range e.Again {
+		if tests := results[i].Tests; len(tests) > 0 {
+			if e.Tests == nil {
+				e.Tests = make(map[int][]string)
+			}
+			e.Tests[i] = tests
+		}
+	}
 	return e
 }
 
@@ -127,7 +135,7 @@ func measured(b *batch, c Completion) (sum int64) {
 }
 
 // grant chooses the failed items that are tried again, within the budget.
-func (q *Queue) grant(failed []int, results map[int]Result) (again []int) {
+func (q *Queue) grant(b *batch, failed []int, results map[int]Result) (again []int) {
 	budget := q.opts.Retry
 	failures, retried, spent := q.failed, q.retried, q.again
 	for _, i := range failed {
@@ -140,10 +148,11 @@ func (q *Queue) grant(failed []int, results map[int]Result) (again []int) {
 	}
 	for _, i := range failed {
 		spent += results[i].Took
-		if q.items[i].fails >= budget.Each || budget.Items > 0 && retried >= budget.Items || budget.Time > 0 && spent > budget.Time {
+		tries := max(1, len(failedIn(b, i, results[i].Tests)))
+		if q.items[i].fails >= budget.Each || budget.Items > 0 && retried+tries > budget.Items || budget.Time > 0 && spent > budget.Time {
 			continue
 		}
-		again, retried = append(again, i), retried+1
+		again, retried = append(again, i), retried+tries
 	}
 	return again
 }

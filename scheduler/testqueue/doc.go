@@ -35,7 +35,8 @@
 //  3. Tokens only grow. A worker has at most one open batch, and only a live worker has one.
 //  4. Each item ends once, with one outcome, and stays ended. The first acknowledgement counts; a later one does not.
 //     Every further count of an item is a retry of a failure.
-//  5. Retries are counted as granted, and none goes beyond the budget.
+//  5. Retries are counted as granted, and none goes beyond the budget. Of an item of which only the tests that failed
+//     are tried again each of these counts.
 //  6. What waits is in order: what was handed out before, then the longest.
 //  7. Reading the stored events gives the same queue.
 //  8. As long as a live worker asks, the queue comes to its end.

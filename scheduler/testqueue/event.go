@@ -18,21 +18,22 @@ const (
 // Event is one transition of a queue, and all that its row holds: what was decided, not what was asked, so that a later
 // release with other ideas about batches reads it to the same state. Events of a queue are numbered by their order.
 type Event struct {
-	Kind    string  `json:"k"`
-	At      int64   `json:"t"` // Unix time in milliseconds; Waited tells from it, and nothing that is decided depends on it
-	Worker  string  `json:"w,omitempty"`
-	Shard   int     `json:"s,omitempty"`
-	Request uint64  `json:"r,omitempty"`
-	Token   uint64  `json:"n,omitempty"`
-	Items   []int   `json:"i,omitempty"` // handed out; or counted, with an outcome and a time each
-	Result  string  `json:"o,omitempty"` // an outcome's letter for each of Items
-	Micros  []int64 `json:"m,omitempty"` // for each of Items
-	Took    int64   `json:"d,omitempty"` // microseconds of the whole batch
-	Sum     int64   `json:"u,omitempty"` // microseconds that the tests reported for themselves; 0 when not known
-	Again   []int   `json:"a,omitempty"` // of Items, those that failed and are tried again
-	Dropped []int   `json:"x,omitempty"` // items that too many workers died of
-	Final   bool    `json:"f,omitempty"` // the lost worker cannot come back
-	List    *List   `json:"l,omitempty"`
+	Kind    string           `json:"k"`
+	At      int64            `json:"t"` // Unix time in milliseconds; Waited tells from it, and nothing that is decided depends on it
+	Worker  string           `json:"w,omitempty"`
+	Shard   int              `json:"s,omitempty"`
+	Request uint64           `json:"r,omitempty"`
+	Token   uint64           `json:"n,omitempty"`
+	Items   []int            `json:"i,omitempty"` // handed out; or counted, with an outcome and a time each
+	Result  string           `json:"o,omitempty"` // an outcome's letter for each of Items
+	Micros  []int64          `json:"m,omitempty"` // for each of Items
+	Took    int64            `json:"d,omitempty"` // microseconds of the whole batch
+	Sum     int64            `json:"u,omitempty"` // microseconds that the tests reported for themselves; 0 when not known
+	Again   []int            `json:"a,omitempty"` // of Items, those that failed and are tried again
+	Tests   map[int][]string `json:"p,omitempty"` // of Again, by item: the tests within it that failed, which alone are tried again
+	Dropped []int            `json:"x,omitempty"` // items that too many workers died of
+	Final   bool             `json:"f,omitempty"` // the lost worker cannot come back
+	List    *List            `json:"l,omitempty"`
 }
 
 // List is what an event that makes a queue holds.

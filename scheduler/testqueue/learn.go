@@ -25,7 +25,7 @@ func (q *Queue) learn(b *batch, e Event) {
 		squares += seconds * seconds
 	}
 	y := (time.Duration(e.Took) * time.Microsecond).Seconds()
-	if e.Took <= 0 || work <= 0 {
+	if e.Took <= 0 || work <= 0 || len(b.only) > 0 {
 		return
 	}
 	l := &q.learned

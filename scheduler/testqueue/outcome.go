@@ -35,6 +35,7 @@ type Result struct {
 	Item    string
 	Outcome Outcome       // Passed, Failed, Broken or Quarantined
 	Took    time.Duration // 0 when not measured
+	Tests   []string      // of one that failed: its tests that did, where all others passed; none when that is not known
 }
 
 // Completion is a worker's answer for a batch. Items that Results leaves out have Outcome, and what is left of Took is
@@ -61,7 +62,7 @@ type Summary struct {
 	// The outcomes of those that are done.
 	Passed, Failed, Broken, Flaky, Lost, Quarantined int
 
-	Retried int // tries that a failure led to
+	Retried int // tries that failures led to, of single tests where only these are tried again
 	Live    int // workers that are heard of
 	Known   int // items whose durations were recorded
 }

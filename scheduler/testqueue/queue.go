@@ -28,7 +28,7 @@ type Options struct {
 // Retry is the budget for trying failed items again. The zero value tries none.
 type Retry struct {
 	Each  int           // how often one item is tried again
-	Items int           // how many retries there are in all; 0: no such limit
+	Items int           // how many retries there are in all; of an item of which some tests are tried again, each counts; 0: no such limit
 	Share float64       // when more than this part of all items has failed, the change is broken and nothing is tried again; 0: no such limit
 	Time  time.Duration // what the retried items took when they failed, in all; 0: no such limit
 }
@@ -76,10 +76,11 @@ type item struct {
 	known   bool          // weight is recorded
 	scatter uint64
 	state   state
-	front   bool   // was handed out before
-	token   uint64 // of the batch that holds it, or that it was counted from
-	avoid   string // the worker it failed on
-	owner   int    // of a replay: the shard that it waits for, from 1; 0 for none
+	front   bool     // was handed out before
+	token   uint64   // of the batch that holds it, or that it was counted from
+	avoid   string   // the worker it failed on
+	only    []string // the tests within it that failed; none when all of it is tried
+	owner   int      // of a replay: the shard that it waits for, from 1; 0 for none
 	fails   int
 	losses  int
 	outcome Outcome // when it has ended
@@ -108,6 +109,8 @@ type batch struct {
 	items    []int
 	open     bool // its holder is live and has not answered
 	answered bool
+	only     map[int][]string // of items of which not all is tried
+	tries    int              // that its failures led to
 	receipt  Receipt
 }
 

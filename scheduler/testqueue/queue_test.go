@@ -169,7 +169,7 @@ func TestTokensAreFences(t *testing.T) {
 			t.Errorf("%s answers batch %d: %v", c.worker, c.token, err)
 		}
 	}
-	for _, c := range []Completion{{}, {Outcome: Flaky}, {Outcome: Passed, Results: []Result{{"b", Passed, 0}, {"a", Passed, 0}}}, {Results: []Result{{b.Items[0], "x", 0}}}} {
+	for _, c := range []Completion{{}, {Outcome: Flaky}, {Outcome: Passed, Results: []Result{{Item: "b", Outcome: Passed}, {Item: "a", Outcome: Passed}}}, {Results: []Result{{Item: b.Items[0], Outcome: "x"}}}} {
 		if _, err := d.Complete("w1", b.Token, c, noon); err == nil {
 			t.Errorf("%+v is taken", c)
 		}
@@ -388,4 +388,38 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOnlyFailedTestsAreTriedAgain: of an item whose failed tests are known these alone are, on another worker, each
+// counts in the budget, and all of it holds when the queue is read again.
+func TestOnlyFailedTestsAreTriedAgain(t *testing.T) {
+	opts := Options{Workers: 2, Retry: Retry{Each: 2, Items: 3}}
+	d := newDesk(t, opts, "a b", "w1", "w2")
+	fail := func(id string, b *Batch, tests ...string) Receipt {
+		t.Helper()
+		r, err := d.Complete(id, b.Token, Completion{Outcome: Failed, Results: []Result{{Item: b.Items[0], Outcome: Failed, Took: time.Second, Tests: tests}}}, noon)
+		d.ok(err)
+		return r
+	}
+	first, other := d.take("w1", noon), d.take("w2", noon)
+	name := first.Items[0]
+	if r := fail("w1", first, "x", "y"); !slices.Equal(r.Again, first.Items) {
+		t.Fatalf("%+v, want it tried again", r)
+	}
+	d.complete("w2", other, Passed, noon)
+	text, err := json.Marshal(d.Queue)
+	d.ok(err)
+	if d.Queue, err = Read(opts, noon, text); err != nil {
+		t.Fatal(err)
+	}
+	second := d.take("w2", noon)
+	if !slices.Equal(second.Only[name], []string{"x", "y"}) {
+		t.Fatalf("of %s %q is tried again, want x and y", name, second.Only[name])
+	}
+	if r := fail("w2", second); len(r.Again) != 0 { // nobody says which of the two
+		t.Errorf("%+v, want none of it tried again: two tries are used up, and the budget has three", r)
+	}
+	if s := d.Summary(); s.Retried != 2 || s.Failed != 1 || s.Passed != 1 {
+		t.Errorf("%+v, want two retries and one failed", s)
+	}
 }

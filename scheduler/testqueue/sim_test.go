@@ -227,6 +227,7 @@ func (w *world) send(s *simWorker) {
 		switch {
 		case w.rnd.Float64() < w.flips:
 			r.Outcome = Failed
+			r.Tests = []string{"x", "y", "z"}[:w.rnd.IntN(4)]
 		case w.rnd.IntN(100) == 0:
 			r.Outcome = Broken
 		case w.rnd.IntN(2) == 0:

@@ -10,6 +10,7 @@ import (
 type Batch struct {
 	Token uint64 // says which batch an answer is for; later batches have greater ones
 	Items []string
+	Only  map[string][]string // of an item that is tried again: the tests within it that failed, the others need not run
 }
 
 // Offer answers Take: a batch, or the end, or, when it is neither, that the worker should ask again soon, because tests
@@ -57,7 +58,20 @@ func (q *Queue) Take(id string, request uint64, now time.Time) (Offer, error) {
 
 func (q *Queue) offer(token uint64) Offer {
 	b := q.batches[token]
-	return Offer{Batch: &Batch{Token: token, Items: q.names(b.items)}}
+	return Offer{Batch: &Batch{Token: token, Items: q.names(b.items), Only: q.Only(token)}}
+}
+
+// Only returns the items of a batch of which not all is tried, with the tests within them that are.
+func (q *Queue) Only(token uint64) map[string][]string {
+	b := q.batches[token]
+	if b == nil || len(b.only) == 0 {
+		return nil
+	}
+	out := make(map[string][]string, len(b.only))
+	for i, tests := range b.only {
+		out[q.items[i].name] = tests
+	}
+	return out
 }
 
 func (q *Queue) names(items []int) []string {
