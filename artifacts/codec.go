@@ -56,20 +56,25 @@ func (s *Store) promising(raw []byte) bool {
 	return codec != codecRaw
 }
 
-// unpack appends the content of stored bytes, a value found in tx, to dst. raw is the size of the content.
+// unpack appends the content of stored bytes, a value found in tx of the store's own file, to dst.
 func (s *Store) unpack(tx *bolt.Tx, dst, stored []byte, codec uint8, raw int, crc uint32) ([]byte, error) {
+	return s.unpackFrom(s.dbFile, tx, dst, stored, codec, raw, crc)
+}
+
+// unpackFrom appends the content of stored bytes, a value found in tx of a file, to dst. raw is the size of the content.
+func (s *Store) unpackFrom(from dbFile, tx *bolt.Tx, dst, stored []byte, codec uint8, raw int, crc uint32) ([]byte, error) {
 	before := len(dst)
 	var err error
 	switch codec {
 	case codecRaw:
-		dst = s.fetch(tx, dst, stored)
+		dst = from.fetch(tx, dst, stored)
 		err = checksum(dst[before:], crc)
 	case codecZstd:
 		buf, _ := s.scratch.Get().(*[]byte)
 		if buf == nil {
 			buf = new([]byte)
 		}
-		*buf = s.fetch(tx, (*buf)[:0], stored)
+		*buf = from.fetch(tx, (*buf)[:0], stored)
 		if err = checksum(*buf, crc); err == nil {
 			if dst, err = s.dec.DecodeAll(*buf, dst); err != nil {
 				err = fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -101,14 +106,14 @@ const fetchMin = 16 << 10
 // fetch appends a value found in tx to dst. A large one is read from the file at the place where the map shows it:
 // bbolt maps its file for random access, so that through the map every page is a fault, and one that is not in
 // memory a read of its own; a cold chunk took thirty times as long.
-func (s *Store) fetch(tx *bolt.Tx, dst, v []byte) []byte {
-	at := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(v))) - s.db.Info().Data)
+func (d dbFile) fetch(tx *bolt.Tx, dst, v []byte) []byte {
+	at := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(v))) - d.db.Info().Data)
 	if len(v) < fetchMin || at+uint64(len(v)) > uint64(tx.Size()) || at > uint64(tx.Size()) { // the latter: not in the map
 		return append(dst, v...)
 	}
 	from := len(dst)
 	dst = slices.Grow(dst, len(v))[:from+len(v)]
-	if _, err := s.disk.ReadAt(dst[from:], int64(at)); err != nil {
+	if _, err := d.disk.ReadAt(dst[from:], int64(at)); err != nil {
 		copy(dst[from:], v)
 	}
 	return dst
