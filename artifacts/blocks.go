@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -38,17 +39,30 @@ func (s *Store) cutBlocks(p []byte) []block {
 }
 
 func (s *Store) newBlock(raw []byte, compress bool) block {
-	v := make([]byte, blockHeader, blockHeader+len(raw))
+	var v []byte
 	codec := uint8(codecRaw)
 	if compress {
-		v, codec = s.pack(v, raw)
+		if old, ok := s.blocks.Get().(*[]byte); ok {
+			v = *old
+		}
+		v = slices.Grow(v[:0], blockHeader+len(raw)+slack(len(raw)))
+		v, codec = s.pack(v[:blockHeader], raw)
 	} else {
-		v = append(v, raw...)
+		v = append(make([]byte, blockHeader, blockHeader+len(raw)), raw...)
 	}
 	v[0] = codec
 	binary.BigEndian.PutUint32(v[1:], uint32(len(raw)))
 	binary.BigEndian.PutUint32(v[5:], crc32.Checksum(v[blockHeader:], castagnoli))
 	return block{value: v, raw: len(raw)}
+}
+
+// release takes the memory of blocks back, after the transaction that stored them.
+func (s *Store) release(blocks []block) {
+	for _, b := range blocks {
+		if b.raw >= foldBytes { // others are not worth it
+			s.blocks.Put(&b.value)
+		}
+	}
 }
 
 // blockSize returns how many bytes of the log a stored block holds.

@@ -89,6 +89,11 @@ func (s *Store) newSegment(ctx context.Context) (*segment, error) {
 			NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
 		})
 	}
+	if err == nil { // its name need not wait for its content
+		if err = syncDir(s.segmentDir); err != nil {
+			err = errors.Join(err, g.file.db.Close())
+		}
+	}
 	if err != nil {
 		return nil, diskFull(s.segmentDir, err)
 	}
@@ -133,7 +138,7 @@ func (g *segment) seal() error {
 	if err := errors.Join(g.file.disk.Sync(), g.file.db.Close()); err != nil {
 		return diskFull(g.s.segmentPath(g.id), err)
 	}
-	return syncDir(g.s.segmentDir)
+	return nil
 }
 
 // release lets go of the segment, which goes when no chunk of the index lies in it.

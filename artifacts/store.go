@@ -50,6 +50,7 @@ type Store struct {
 	dec *zstd.Decoder // DecodeAll only
 
 	scratch sync.Pool // of *[]byte: compressed bytes on their way to dec
+	blocks  sync.Pool // of *[]byte: blocks of logs on their way to the file
 
 	pins    pins
 	waiters waiters

@@ -54,6 +54,7 @@ func BenchmarkTakeLog(b *testing.B) {
 			if _, err := rec.take(f); err != nil {
 				b.Fatal(err)
 			}
+			p.taken(f)
 			if err := rec.keep(b.Context(), false); err != nil {
 				b.Fatal(err)
 			}

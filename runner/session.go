@@ -161,6 +161,7 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 				return nil, errors.Join(p.err(), s.rec.flush(ctx))
 			}
 			done, err := s.take(ctx, p, f, welcome)
+			p.taken(f)
 			if done != nil || err != nil {
 				return done, err
 			}
