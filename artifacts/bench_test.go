@@ -8,11 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/internal/figures"
 )
 
 const benchBytes = 256 << 20
@@ -48,26 +49,6 @@ func plainFile(b *testing.B, path string, body []byte) time.Duration {
 	return time.Since(began)
 }
 
-// turns are what each of several took, turn by turn.
-type turns struct{ ours, theirs, bare []time.Duration }
-
-// report reports medians, and the ratio of ours to theirs.
-func (t turns) report(b *testing.B) {
-	b.SetBytes(2 * benchBytes)
-	b.ReportAllocs()
-	b.ReportMetric(ms(t.ours), "ours-ms")
-	b.ReportMetric(ms(t.theirs), "theirs-ms")
-	b.ReportMetric(ms(t.ours)/ms(t.theirs), "ratio")
-	if len(t.bare) > 0 {
-		b.ReportMetric(ms(t.bare)/ms(t.theirs), "bare-bbolt-ratio")
-	}
-}
-
-func ms(times []time.Duration) float64 {
-	slices.Sort(times)
-	return float64(times[len(times)/2].Microseconds()) / 1000
-}
-
 // bareBolt is the least that bbolt takes for the same bytes: a new file, in transactions as a segment has them, synced
 // once. Nothing is hashed.
 func bareBolt(b *testing.B, path string, body []byte) time.Duration {
@@ -100,35 +81,40 @@ func bareBolt(b *testing.B, path string, body []byte) time.Duration {
 	return time.Since(began)
 }
 
-// BenchmarkPut stores 256 MiB of noise, against writing and syncing a plain file of it, and against bare bbolt. Each turn
-// stores other content into a store that grows, and the file is a new one: neither overwrites.
-func BenchmarkPut(b *testing.B) {
+// BenchmarkFigurePut stores 256 MiB of noise, against writing and syncing a plain file of it; and bare bbolt against the
+// same. Each turn stores other content into a store that grows, and the file is a new one: neither overwrites.
+func BenchmarkFigurePut(b *testing.B) {
 	dir := b.TempDir()
 	s, _ := newStoreAt(b, filepath.Join(dir, "artifacts.db"))
 	body := noise(1, benchBytes)
-	var t turns
+	plain := filepath.Join(dir, "plain")
+	file := func(b *testing.B) float64 {
+		defer os.Remove(plain)
+		return plainFile(b, plain, body).Seconds()
+	}
 	turn := 0
-	for b.Loop() {
+	figures.Run(b, "artifact-put", "s", func(b *testing.B) (ours, theirs float64) {
+		b.ReportAllocs()
 		turn++
 		for at := 0; at < len(body); at += 4096 { // new content, but no new noise
 			body[at] = byte(turn)
 		}
-		plain := filepath.Join(dir, "plain")
-		t.theirs = append(t.theirs, plainFile(b, plain, body))
-		os.Remove(plain)
-		t.bare = append(t.bare, bareBolt(b, plain, body))
-		os.Remove(plain)
+		theirs = file(b)
 		began := time.Now()
 		if _, err := s.PutTar(b.Context(), "set", SetMeta{}, benchTar(b, body), Limits{}); err != nil {
 			b.Fatal(err)
 		}
-		t.ours = append(t.ours, time.Since(began))
-	}
-	t.report(b)
+		return time.Since(began).Seconds(), theirs
+	})
+	figures.Run(b, "artifact-put-bare", "s", func(b *testing.B) (ours, theirs float64) {
+		theirs = file(b)
+		defer os.Remove(plain)
+		return bareBolt(b, plain, body).Seconds(), theirs
+	})
 }
 
-// BenchmarkGet sends 256 MiB of noise to a socket, against sending a plain file as it is read.
-func BenchmarkGet(b *testing.B) {
+// BenchmarkFigureGet sends 256 MiB of noise to a socket, against sending a plain file as it is read.
+func BenchmarkFigureGet(b *testing.B) {
 	dir := b.TempDir()
 	s, _ := newStoreAt(b, filepath.Join(dir, "artifacts.db"))
 	body := noise(1, benchBytes)
@@ -138,8 +124,8 @@ func BenchmarkGet(b *testing.B) {
 		b.Fatal(err)
 	}
 	conn := drain(b)
-	var t turns
-	for b.Loop() {
+	figures.Run(b, "artifact-get", "s", func(b *testing.B) (ours, theirs float64) {
+		b.ReportAllocs()
 		began := time.Now()
 		f, err := os.Open(plain)
 		if err != nil {
@@ -149,7 +135,7 @@ func BenchmarkGet(b *testing.B) {
 			b.Fatal(err)
 		}
 		f.Close()
-		t.theirs = append(t.theirs, time.Since(began))
+		theirs = time.Since(began).Seconds()
 		began = time.Now()
 		r, _, err := s.OpenFile(b.Context(), "set", "artifact")
 		if err != nil {
@@ -159,9 +145,8 @@ func BenchmarkGet(b *testing.B) {
 			b.Fatal(err)
 		}
 		r.Close()
-		t.ours = append(t.ours, time.Since(began))
-	}
-	t.report(b)
+		return time.Since(began).Seconds(), theirs
+	})
 }
 
 // drain returns a connection whose other end is read to nowhere.
