@@ -28,25 +28,35 @@ type block struct {
 }
 
 // cutBlocks prepares an append outside of the transaction. Small ones stay raw: they are folded, and compressed, later.
+// An append of more than a block comes from a job that prints faster than the disk takes commits: it is not to wait for
+// the better of two ways to compress.
 func (s *Store) cutBlocks(p []byte) []block {
+	pack := s.pack
+	if len(p) > blockBytes {
+		pack = s.packFast
+	}
 	var blocks []block
 	for len(p) > 0 {
 		n := min(len(p), blockBytes)
-		blocks = append(blocks, s.newBlock(p[:n], n >= foldBytes))
+		if n < foldBytes {
+			pack = nil
+		}
+		blocks = append(blocks, s.newBlock(p[:n], pack))
 		p = p[n:]
 	}
 	return blocks
 }
 
-func (s *Store) newBlock(raw []byte, compress bool) block {
+// newBlock makes a block, compressed by pack if that is given.
+func (s *Store) newBlock(raw []byte, pack func(dst, raw []byte) ([]byte, uint8)) block {
 	var v []byte
 	codec := uint8(codecRaw)
-	if compress {
+	if pack != nil {
 		if old, ok := s.blocks.Get().(*[]byte); ok {
 			v = *old
 		}
 		v = slices.Grow(v[:0], blockHeader+len(raw)+slack(len(raw)))
-		v, codec = s.pack(v[:blockHeader], raw)
+		v, codec = pack(v[:blockHeader], raw)
 	} else {
 		v = append(make([]byte, blockHeader, blockHeader+len(raw)), raw...)
 	}
@@ -142,7 +152,7 @@ func (s *Store) foldTail(tx *bolt.Tx, row *logRow) error {
 			return err
 		}
 	}
-	b := s.newBlock(raw, true)
+	b := s.newBlock(raw, s.pack)
 	if err := bucket.Put(key(uint64(row.TailStart)), b.value); err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@
 // A log is an append-only stream of bytes with a cursor, the last wire frame it contains, so that an append that is
 // repeated after a crash is done once. An append is durable when it returns; appends that arrive while another
 // transaction commits share the next one. Small appends are kept as pieces, and folded into one compressed block as
-// soon as they add up to 64 KiB, so that a million tiny appends do not stay a million keys.
+// soon as they add up to 64 KiB, so that a million tiny appends do not stay a million keys. Appends of more than 256 KiB
+// come in a flood, and are compressed with S2: measured on lines of test output, at 1,170 to 1,320 MB/s where zstd comes to
+// 230 to 390, to 1/1.9 to 1/5.7 where zstd comes to 1/3.9 to 1/7.5.
 //
 // # Sets
 //
