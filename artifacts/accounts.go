@@ -11,10 +11,11 @@ const accountTries = 3
 
 // books are what references and totals must be, counted from what they are about.
 type books struct {
-	refs map[uint64]uint64 // chunk → generations that use it
-	has  map[uint64]uint64 // chunk → references its row has
-	sum  totals
-	said totals
+	refs       map[uint64]uint64 // chunk → generations that use it
+	has        map[uint64]uint64 // chunk → references its row has
+	lie        map[uint64]uint64 // segment → chunks that lie in it
+	said       map[uint64]uint64 // segment → chunks that its row counts
+	sum, total totals
 }
 
 // accounts compares references and totals. They are true of a moment only: so the rows are read in short
@@ -53,15 +54,21 @@ type eachFunc func(rows int, bucket func(*bolt.Tx) *bolt.Bucket, fn func(tx *bol
 
 // count adds everything up, and reports whether it was all of one moment.
 func (c *checker) count(each eachFunc) (*books, bool, error) {
-	b := &books{refs: map[uint64]uint64{}, has: map[uint64]uint64{}}
+	b := &books{refs: map[uint64]uint64{}, has: map[uint64]uint64{}, lie: map[uint64]uint64{}, said: map[uint64]uint64{}}
 	var first, last int
 	steps := []func() error{
 		func() error {
-			return each(checkRows, named(metaBucket), func(tx *bolt.Tx, _, _ []byte) { first = tx.ID(); b.said, _ = readTotals(tx) })
+			return each(checkRows, named(metaBucket), func(tx *bolt.Tx, _, _ []byte) { first = tx.ID(); b.total, _ = readTotals(tx) })
 		},
 		func() error { return b.countSets(each) },
 		func() error { return b.countLogs(each) },
 		func() error { return b.countChunks(each) },
+		func() error {
+			return each(checkRows, named(segmentsBucket), func(_ *bolt.Tx, k, v []byte) {
+				id, _ := number(k)
+				b.said[id], _ = number(v)
+			})
+		},
 		func() error {
 			return each(checkRows, named(metaBucket), func(tx *bolt.Tx, _, _ []byte) { last = tx.ID() })
 		},
@@ -139,6 +146,9 @@ func (b *books) countChunks(each eachFunc) error {
 		}
 		id, _ := number(k)
 		b.has[id] = row.Refs
+		if segment, _ := placed(row.Group); segment > 0 {
+			b.lie[segment]++
+		}
 		b.sum.Chunks++
 		b.sum.ChunkBytes += int64(row.Raw)
 		b.sum.ChunkStored += int64(row.Stored)
@@ -156,7 +166,17 @@ func (c *checker) compare(b *books) {
 			c.problem("chunk %d is used, but not there", id)
 		}
 	}
-	if b.sum != b.said {
-		c.problem("the totals say %+v, but there is %+v", b.said, b.sum)
+	for id, n := range b.said {
+		if b.lie[id] != n {
+			c.problem("segment %d counts %d chunks, but has %d", id, n, b.lie[id])
+		}
+	}
+	for id := range b.lie {
+		if _, ok := b.said[id]; !ok {
+			c.problem("segment %d has chunks, but no row", id)
+		}
+	}
+	if b.sum != b.total {
+		c.problem("the totals say %+v, but there is %+v", b.total, b.sum)
 	}
 }

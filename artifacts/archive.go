@@ -73,7 +73,8 @@ func (s *Store) walk(ctx context.Context, sets []NamedSet, out entries) error {
 		defer release()
 		gens[i] = row.Gen
 	}
-	chunks := &chunkReader{s: s}
+	chunks := &chunkReader{segments: segmentReader{s: s}}
+	defer chunks.close()
 	for i, set := range sets {
 		err := s.eachFile(ctx, gens[i], func(name string, f *fileRow) error {
 			file := f.public(set.Prefix + name)

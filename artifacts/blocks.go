@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -27,28 +28,51 @@ type block struct {
 }
 
 // cutBlocks prepares an append outside of the transaction. Small ones stay raw: they are folded, and compressed, later.
+// An append of more than a block comes from a job that prints faster than the disk takes commits: it is not to wait for
+// the better of two ways to compress.
 func (s *Store) cutBlocks(p []byte) []block {
+	pack := s.pack
+	if len(p) > blockBytes {
+		pack = s.packFast
+	}
 	var blocks []block
 	for len(p) > 0 {
 		n := min(len(p), blockBytes)
-		blocks = append(blocks, s.newBlock(p[:n], n >= foldBytes))
+		if n < foldBytes {
+			pack = nil
+		}
+		blocks = append(blocks, s.newBlock(p[:n], pack))
 		p = p[n:]
 	}
 	return blocks
 }
 
-func (s *Store) newBlock(raw []byte, compress bool) block {
-	v := make([]byte, blockHeader, blockHeader+len(raw))
+// newBlock makes a block, compressed by pack if that is given.
+func (s *Store) newBlock(raw []byte, pack func(dst, raw []byte) ([]byte, uint8)) block {
+	var v []byte
 	codec := uint8(codecRaw)
-	if compress {
-		v, codec = s.pack(v, raw)
+	if pack != nil {
+		if old, ok := s.blocks.Get().(*[]byte); ok {
+			v = *old
+		}
+		v = slices.Grow(v[:0], blockHeader+len(raw)+slack(len(raw)))
+		v, codec = pack(v[:blockHeader], raw)
 	} else {
-		v = append(v, raw...)
+		v = append(make([]byte, blockHeader, blockHeader+len(raw)), raw...)
 	}
 	v[0] = codec
 	binary.BigEndian.PutUint32(v[1:], uint32(len(raw)))
 	binary.BigEndian.PutUint32(v[5:], crc32.Checksum(v[blockHeader:], castagnoli))
 	return block{value: v, raw: len(raw)}
+}
+
+// release takes the memory of blocks back, after the transaction that stored them.
+func (s *Store) release(blocks []block) {
+	for _, b := range blocks {
+		if b.raw >= foldBytes { // others are not worth it
+			s.blocks.Put(&b.value)
+		}
+	}
 }
 
 // blockSize returns how many bytes of the log a stored block holds.
@@ -128,7 +152,7 @@ func (s *Store) foldTail(tx *bolt.Tx, row *logRow) error {
 			return err
 		}
 	}
-	b := s.newBlock(raw, true)
+	b := s.newBlock(raw, s.pack)
 	if err := bucket.Put(key(uint64(row.TailStart)), b.value); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ const checkRows = 64
 func (s *Store) Check(ctx context.Context, report func(problem string)) error {
 	c := &checker{s: s, ctx: ctx, report: report}
 	return errors.Join(
-		c.generations(), c.headers(), c.logs(), c.chunks(), c.content(), c.accounts(), c.caches())
+		c.generations(), c.headers(), c.logs(), c.chunks(), c.content(), c.accounts(), c.segments(), c.caches())
 }
 
 type checker struct {
@@ -262,27 +262,32 @@ func (c *checker) chunks() error {
 	return err
 }
 
-// content reads every chunk and computes its hash, one to a transaction.
+// content reads every chunk and computes its hash.
 func (c *checker) content() error {
-	var buf []byte
-	return c.each(1, named(chunksBucket), func(tx *bolt.Tx, k, _ []byte) {
+	chunks := chunkReader{segments: segmentReader{s: c.s}}
+	defer chunks.close()
+	return c.s.pages(c.ctx, top(chunksBucket), func(k, _ []byte) error {
 		id, _ := number(k)
-		row, stored, err := readChunk(tx, id)
-		if err == nil && len(stored) != int(row.Stored) {
-			err = fmt.Errorf("%d bytes are stored, want %d", len(stored), row.Stored)
-		}
-		if err == nil {
-			buf, err = c.s.unpack(tx, buf[:0], stored, row.Codec, int(row.Raw), row.CRC)
-		}
+		row, err := chunks.read(id)
 		switch {
 		case err != nil:
-		case sha256.Sum256(buf) != row.Hash:
+		case sha256.Sum256(chunks.buf) != row.Hash:
 			err = errors.New("its content is not what its hash says")
-		case !bytes.Equal(tx.Bucket(hashesBucket).Get(row.Hash[:]), k):
+		case !c.leads(row.Hash, k):
 			err = errors.New("its hash does not lead to it")
 		}
-		if err != nil {
+		if err != nil && c.s.has(chunksBucket, k) { // it may have been collected while we looked
 			c.problem("chunk %d: %v", id, err)
 		}
+		return c.ctx.Err()
 	})
+}
+
+// leads reports whether a hash leads to the chunk at k.
+func (c *checker) leads(hash [32]byte, k []byte) (ok bool) {
+	_ = c.s.view(func(tx *bolt.Tx) error {
+		ok = bytes.Equal(tx.Bucket(hashesBucket).Get(hash[:]), k)
+		return nil
+	})
+	return ok
 }

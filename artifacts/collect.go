@@ -14,7 +14,7 @@ const (
 	collectBytes = 8 << 20
 )
 
-// Freed is what became free. The file does not shrink: it fills the space anew.
+// Freed is what became free. The store's file does not shrink: it fills the space anew. Segments go.
 type Freed struct {
 	Sets   int // generations of sets: removed, replaced or unfinished
 	Logs   int
@@ -40,6 +40,7 @@ func (s *Store) Collect(ctx context.Context) (Freed, error) {
 
 func (s *Store) collect(ctx context.Context) (Freed, error) {
 	var freed Freed
+	defer s.removeSegments(ctx)
 	var damage []error // what is damaged stays; the rest is collected all the same
 	err := s.pages(ctx, top(gensBucket), func(k, v []byte) error {
 		gen, _ := number(k)
@@ -63,16 +64,17 @@ func (s *Store) collect(ctx context.Context) (Freed, error) {
 
 // reap frees one generation, step by step.
 func (s *Store) reap(ctx context.Context, gen uint64, kind byte) (Freed, error) {
-	step := reapSet
-	if kind == kindLog {
-		step = reapLog
-	}
 	var freed Freed
 	for {
 		var one Freed
 		var done bool
+		var holes []uint64
 		err := s.lane.writeBulk(ctx, func(tx *bolt.Tx) (err error) {
-			one, done, err = step(tx, gen)
+			if kind == kindLog {
+				one, done, err = reapLog(tx, gen)
+			} else {
+				one, holes, done, err = reapSet(tx, gen)
+			}
 			if err == nil && done {
 				err = tx.Bucket(gensBucket).Delete(key(gen))
 			}
@@ -82,6 +84,7 @@ func (s *Store) reap(ctx context.Context, gen uint64, kind byte) (Freed, error) 
 			return freed, err
 		}
 		freed.add(one)
+		s.punch(holes)
 		if done {
 			s.pins.forget(gen)
 			return freed, nil
@@ -89,12 +92,11 @@ func (s *Store) reap(ctx context.Context, gen uint64, kind byte) (Freed, error) 
 	}
 }
 
-// reapSet lets go of some chunks; when none is left, of the manifest.
-func reapSet(tx *bolt.Tx, gen uint64) (Freed, bool, error) {
-	var freed Freed
+// reapSet lets go of some chunks; when none is left, of the manifest. holes are where chunks lay in segments.
+func reapSet(tx *bolt.Tx, gen uint64) (freed Freed, holes []uint64, done bool, err error) {
 	m, err := manifest(tx, gen)
 	if err != nil {
-		return freed, false, err
+		return freed, nil, false, err
 	}
 	uses := m.Bucket(usesKey)
 	var ids []uint64
@@ -105,23 +107,23 @@ func reapSet(tx *bolt.Tx, gen uint64) (Freed, bool, error) {
 	}
 	if len(ids) == 0 {
 		freed.Sets = 1
-		return freed, true, tx.Bucket(manifestsBucket).DeleteBucket(key(gen))
+		return freed, nil, true, tx.Bucket(manifestsBucket).DeleteBucket(key(gen))
 	}
 	w := chunkRemover{tx: tx, groups: map[uint64]bool{}}
 	for _, id := range ids {
 		enough, err := w.release(id)
 		if err != nil {
-			return freed, false, err
+			return freed, nil, false, err
 		}
 		if enough {
 			break
 		}
 		if err := uses.Delete(key(id)); err != nil {
-			return freed, false, err
+			return freed, nil, false, err
 		}
 	}
 	freed.Chunks, freed.Bytes = int(-w.sum.Chunks), -w.sum.ChunkStored
-	return freed, false, errors.Join(w.removeEmptyGroups(), addTotals(tx, w.sum))
+	return freed, w.holes, false, errors.Join(w.finish(), addTotals(tx, w.sum))
 }
 
 // chunkRemover takes references from chunks in one transaction, and removes those that have none left.
@@ -129,6 +131,7 @@ type chunkRemover struct {
 	tx     *bolt.Tx
 	groups map[uint64]bool // that lost chunks
 	sum    totals
+	holes  []uint64 // where removed chunks lay in segments
 }
 
 // release takes one reference, or reports that the transaction has done enough: it ends between groups, since a
@@ -148,15 +151,28 @@ func (w *chunkRemover) release(id uint64) (enough bool, err error) {
 	w.sum.Chunks--
 	w.sum.ChunkBytes -= int64(row.Raw)
 	w.sum.ChunkStored -= int64(row.Stored)
+	index := func() error {
+		return errors.Join(chunks.Delete(key(id)), w.tx.Bucket(hashesBucket).Delete(row.Hash[:]))
+	}
+	if segment, _ := placed(row.Group); segment > 0 {
+		w.holes = append(w.holes, row.Group)
+		return false, index()
+	}
 	w.groups[row.Group] = true
 	group := w.tx.Bucket(dataBucket).Bucket(key(row.Group))
 	if group == nil {
 		return false, fmt.Errorf("%w: the bytes of chunk %d are missing", ErrDamaged, id)
 	}
-	return false, errors.Join(group.Delete(key(id)), chunks.Delete(key(id)), w.tx.Bucket(hashesBucket).Delete(row.Hash[:]))
+	return false, errors.Join(group.Delete(key(id)), index())
 }
 
-func (w *chunkRemover) removeEmptyGroups() error {
+func (w *chunkRemover) finish() error {
+	for _, hole := range w.holes {
+		segment, _ := placed(hole)
+		if err := countSegment(w.tx, segment, -1); err != nil {
+			return err
+		}
+	}
 	data := w.tx.Bucket(dataBucket)
 	for id := range w.groups {
 		if k, _ := data.Bucket(key(id)).Cursor().First(); k != nil {

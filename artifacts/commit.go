@@ -165,11 +165,16 @@ func (c *committer) commitBulk(o *op) {
 
 func (c *committer) update(fn func(*bolt.Tx) error) error {
 	err := guard(func() error { return c.db.Update(fn) })
-	switch {
-	case errors.Is(err, berrors.ErrDatabaseNotOpen):
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return ErrClosed
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("writing %s: %w; free some space, or keep artifacts for a shorter time", c.db.Path(), err)
+	}
+	return diskFull(c.db.Path(), err)
+}
+
+// diskFull says what to do where err says that the disk of path is full.
+func diskFull(path string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("writing %s: %w; free some space, or keep artifacts for a shorter time", path, err)
 	}
 	return err
 }

@@ -146,7 +146,7 @@ func TestCollectStopsAndGoesOn(t *testing.T) {
 	for ; ; steps++ {
 		one, done := Freed{}, false
 		err := s.lane.writeBulk(ctx, func(tx *bolt.Tx) (err error) {
-			one, done, err = reapSet(tx, 2)
+			one, _, done, err = reapSet(tx, 2)
 			return err
 		})
 		if err != nil || one.Bytes > 3*collectBytes {

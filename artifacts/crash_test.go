@@ -35,7 +35,11 @@ func TestMain(m *testing.M) {
 
 // crashSet is the content of turn n of set i, the same in parent and child.
 func crashSet(i, n int) entry {
-	return entry{name: fmt.Sprintf("turn-%d", n), body: noise(uint64(i*1000+n), 300_000+n*200_000)}
+	size := 300_000 + n*200_000
+	if i == 0 {
+		size += 2 * segmentMin // large enough for a segment
+	}
+	return entry{name: fmt.Sprintf("turn-%d", n), body: noise(uint64(i*1000+n), size)}
 }
 
 func crashLine(i, frame int) string {

@@ -1,12 +1,14 @@
-// Package artifacts keeps what builds leave, bytes in and bytes out, in one bbolt file: logs, and the sets of files
-// that jobs produce; and, in plain files beside it, caches. It knows nothing of builds and projects; its callers name things by ids of their own.
+// Package artifacts keeps what builds leave, bytes in and bytes out, in bbolt files: logs, and the sets of files
+// that jobs produce; and, in plain files beside them, caches. It knows nothing of builds and projects; its callers name things by ids of their own.
 //
 // # Logs
 //
 // A log is an append-only stream of bytes with a cursor, the last wire frame it contains, so that an append that is
 // repeated after a crash is done once. An append is durable when it returns; appends that arrive while another
 // transaction commits share the next one. Small appends are kept as pieces, and folded into one compressed block as
-// soon as they add up to 64 KiB, so that a million tiny appends do not stay a million keys.
+// soon as they add up to 64 KiB, so that a million tiny appends do not stay a million keys. Appends of more than 256 KiB
+// come in a flood, and are compressed with S2: measured on lines of test output, at 1,170 to 1,320 MB/s where zstd comes to
+// 230 to 390, to 1/1.9 to 1/5.7 where zstd comes to 1/3.9 to 1/7.5.
 //
 // # Sets
 //
@@ -34,9 +36,10 @@
 //	gens       generation → kind, state (writing, visible, doomed), id
 //	sets       id → header with the generation
 //	manifests  generation → files: path → record; uses: chunk → nothing
-//	chunks     chunk → hash, group, sizes, CRC, codec, number of generations that use it
+//	chunks     chunk → hash, group or place in a segment, sizes, CRC, codec, number of generations that use it
 //	hashes     SHA-256 → chunk
 //	data       group → chunk → bytes
+//	segments   segment → number of chunks that lie in <file>.segments/<segment>.db
 //	logs       id → header with the generation
 //	blocks     generation → offset → block
 //	age        time created, kind, id
@@ -48,10 +51,20 @@
 // rewrites a leaf as a whole, so chunks under random keys, or at the growing end of one bucket, would be written
 // about twice; a group is written once.
 //
+// # Segments
+//
+// The new chunks of a set of more than a few MiB lie in bbolt files of their own, segments of about 256 MiB. Such a file
+// is written by one put, in groups of 8 MiB and without waiting for the disk, synced once, and never written again; only
+// then its chunks come into the index. What that is worth, measured with 256 MiB on two cores: bbolt, writing the same
+// bytes in transactions of 8 MiB that are synced, took 2.9 times as long as a plain file with one sync, of 32 MiB 1.9
+// times, and 1.4 to 1.6 times without syncs but the last, which is what no set can go below; and no log waits. A segment
+// goes when nothing in it is used; until then the parts that are not used are holes.
+//
 // # Transactions
 //
-// All writes go through one goroutine with two lanes. Small writes (log appends, publishing, removals) share a
-// transaction and go first; bulk writes (a group of chunks, a step of the collector) go one at a time between them.
+// All writes to the store's own file go through one goroutine with two lanes. Small writes (log appends, publishing,
+// removals) share a transaction and go first; bulk writes (a group of chunks, a part of the index of a segment, a step of
+// the collector) go one at a time between them.
 // So an append waits for at most one bulk transaction, however many puts run. Measured on two cores and a virtual
 // disk, 256 MiB in groups of 4, 8 and 32 MiB: 380, 350 and 500 ms, with the longest transaction 12, 43 and 136 ms.
 // A group therefore ends at 8 MiB, and at less where the disk is slow: the size follows what a transaction takes,

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 
@@ -19,9 +20,10 @@ const (
 
 // group is what one bulk transaction writes: chunks, and the manifest rows of files whose chunks are written.
 type group struct {
-	arena  []byte // stored bytes of the chunks, one after the other
-	chunks []*newChunk
-	files  []*newFile
+	arena   []byte // stored bytes of the chunks, one after the other
+	chunks  []*newChunk
+	files   []*newFile
+	segment uint64 // where the bytes lie already; 0: nowhere yet
 }
 
 // chunkRef is a chunk's number, known when its group is written.
@@ -31,6 +33,8 @@ type newChunk struct {
 	row      chunkRow
 	from, to int // in the arena
 	ref      *chunkRef
+	known    bool   // the store had it when the group was made
+	number   uint32 // in the segment
 }
 
 // addChunk puts content into the group, and the group to the disk when it is large enough.
@@ -39,15 +43,18 @@ func (in *intake) addChunk(raw []byte) (*chunkRef, error) {
 		return nil, err
 	}
 	c := &newChunk{ref: &chunkRef{}, row: chunkRow{Hash: sha256.Sum256(raw), Raw: uint32(len(raw))}}
-	known, err := in.s.hasChunk(c.row.Hash)
-	if err != nil {
+	if ref := in.repeated(c); ref != nil {
+		return ref, nil
+	}
+	var err error
+	if c.known, err = in.s.hasChunk(c.row.Hash); err != nil {
 		return nil, err
 	}
 	g := in.group
 	g.reserve(len(raw), in.s.chunkBytes)
 	c.from = len(g.arena)
 	switch {
-	case known: // most likely still when the group is written; if not, it is stored as it is
+	case c.known: // most likely still when the group is written; if not, it is stored as it is
 		g.arena = append(g.arena, raw...)
 	case in.dull && !in.s.promising(raw):
 		g.arena = append(g.arena, raw...)
@@ -98,7 +105,7 @@ func (in *intake) flushGroup() error {
 	g := in.group
 	in.group, in.busy = &group{}, g
 	go func() {
-		in.wrote <- in.s.lane.writeBulk(in.ctx, func(tx *bolt.Tx) error { return in.writeGroup(tx, g) })
+		in.wrote <- in.store(g)
 	}()
 	if in.spare == nil && !in.mayOverlap() {
 		if err := in.settle(); err != nil {
@@ -138,8 +145,23 @@ func (in *intake) finish() error {
 	if err := in.flushGroup(); err != nil {
 		return err
 	}
-	return in.settle()
+	return errors.Join(in.settle(), in.endSegment())
 }
+
+// repeated returns the reference of a chunk that this put has brought lately.
+func (in *intake) repeated(c *newChunk) *chunkRef {
+	if ref, ok := in.lately[c.row.Hash]; ok {
+		return ref
+	}
+	if in.lately == nil || len(in.lately) == maxLately {
+		in.lately = make(map[[32]byte]*chunkRef)
+	}
+	in.lately[c.row.Hash] = c.ref
+	return nil
+}
+
+// maxLately bounds the chunks that a put remembers: their bytes may be in a segment already, and not yet in the index.
+const maxLately = 1 << 14
 
 // hasChunk reports whether content of that hash is stored.
 func (s *Store) hasChunk(hash [32]byte) (found bool, err error) {
@@ -161,13 +183,13 @@ func (in *intake) writeGroup(tx *bolt.Tx, g *group) error {
 	if err != nil {
 		return err
 	}
-	w := chunkWriter{tx: tx, uses: m.Bucket(usesKey)}
+	w := chunkWriter{tx: tx, uses: m.Bucket(usesKey), from: g}
 	for _, c := range g.chunks {
-		if err := w.put(c, g.arena[c.from:c.to]); err != nil {
+		if err := w.put(c); err != nil {
 			return err
 		}
 	}
-	if err := addTotals(tx, w.sum); err != nil {
+	if err := w.finish(); err != nil {
 		return err
 	}
 	files := m.Bucket(filesKey)
@@ -209,13 +231,14 @@ func (in *intake) begin(tx *bolt.Tx) error {
 type chunkWriter struct {
 	tx    *bolt.Tx
 	uses  *bolt.Bucket
+	from  *group
 	group uint64
 	data  *bolt.Bucket // of group, made with the first new chunk
 	sum   totals
 }
 
 // put stores a chunk, or finds it, and counts that the generation uses it.
-func (w *chunkWriter) put(c *newChunk, stored []byte) error {
+func (w *chunkWriter) put(c *newChunk) error {
 	hashes, chunks := w.tx.Bucket(hashesBucket), w.tx.Bucket(chunksBucket)
 	row := c.row
 	id, found := number(hashes.Get(row.Hash[:]))
@@ -225,7 +248,7 @@ func (w *chunkWriter) put(c *newChunk, stored []byte) error {
 		}
 	} else {
 		var err error
-		if id, err = w.add(&row, stored); err != nil {
+		if id, err = w.add(&row, c); err != nil {
 			return err
 		}
 		if err := hashes.Put(row.Hash[:], key(id)); err != nil {
@@ -244,10 +267,17 @@ func (w *chunkWriter) put(c *newChunk, stored []byte) error {
 }
 
 // add stores bytes that are not in the store yet.
-func (w *chunkWriter) add(row *chunkRow, stored []byte) (uint64, error) {
+func (w *chunkWriter) add(row *chunkRow, c *newChunk) (uint64, error) {
 	id, err := w.tx.Bucket(chunksBucket).NextSequence()
 	if err != nil {
 		return 0, err
+	}
+	w.sum.Chunks++
+	w.sum.ChunkBytes += int64(row.Raw)
+	w.sum.ChunkStored += int64(row.Stored)
+	if w.from.segment > 0 {
+		row.Group = segmentPlace(w.from.segment, c.number)
+		return id, nil
 	}
 	if w.data == nil {
 		w.group = id
@@ -256,8 +286,15 @@ func (w *chunkWriter) add(row *chunkRow, stored []byte) (uint64, error) {
 		}
 	}
 	row.Group = w.group
-	w.sum.Chunks++
-	w.sum.ChunkBytes += int64(row.Raw)
-	w.sum.ChunkStored += int64(row.Stored)
-	return id, w.data.Put(key(id), stored)
+	return id, w.data.Put(key(id), w.from.arena[c.from:c.to])
+}
+
+// finish counts what was added.
+func (w *chunkWriter) finish() error {
+	if w.from.segment > 0 && w.sum.Chunks > 0 {
+		if err := countSegment(w.tx, w.from.segment, w.sum.Chunks); err != nil {
+			return err
+		}
+	}
+	return addTotals(w.tx, w.sum)
 }

@@ -42,6 +42,10 @@ type intake struct {
 	wrote chan error // its outcome
 	spare []byte     // an arena to be used again
 
+	segment *segment // being written, when the set is a large one
+	pending group    // chunks that lie in it, and the files that wait for their being in the index
+	lately  map[[32]byte]*chunkRef
+
 	overlaps bool // holds the store's one place for a put with two groups in memory
 }
 

@@ -29,6 +29,7 @@ func (s *Store) AppendLog(ctx context.Context, id string, frame uint64, p []byte
 		return fmt.Errorf("appending to log %q: %d bytes come with frame 0, but frames count from 1", id, len(p))
 	}
 	blocks := s.cutBlocks(p)
+	defer s.release(blocks)
 	now := s.now()
 	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
 		row, err := openLog(tx, id, now)

@@ -139,6 +139,10 @@ func (in *intake) publish(row *setRow) error {
 // abandon leaves what was written to Collect. Should this fail, the next Open does it.
 func (in *intake) abandon() {
 	_ = in.settle() // the outcome no longer matters, but that it is over does
+	if in.segment != nil {
+		in.segment.release()
+		in.s.removeSegments(in.ctx)
+	}
 	if in.gen == 0 {
 		return
 	}

@@ -28,7 +28,7 @@ func (s *Store) OpenFile(ctx context.Context, id, path string) (io.ReadCloser, F
 		release()
 		return nil, file, fmt.Errorf("artifact set %q: %.200q is not a regular file: %w", id, path, fs.ErrInvalid)
 	}
-	return &fileReader{ctx: ctx, f: f, chunks: chunkReader{s: s}, release: release}, file, nil
+	return &fileReader{ctx: ctx, f: f, chunks: chunkReader{segments: segmentReader{s: s}}, release: release}, file, nil
 }
 
 func (s *Store) file(gen uint64, path string) (f *fileRow, err error) {
@@ -47,12 +47,14 @@ func (s *Store) file(gen uint64, path string) (f *fileRow, err error) {
 	return f, err
 }
 
-// chunkReader holds the chunk read last, for small files that share one.
+// chunkReader holds the chunk read last, for small files that share one. It must be closed.
 type chunkReader struct {
-	s   *Store
-	id  uint64 // 0 when buf holds none
-	buf []byte
+	id       uint64 // 0 when buf holds none
+	buf      []byte
+	segments segmentReader
 }
+
+func (c *chunkReader) close() { c.segments.close() }
 
 // load returns the content of a chunk, valid until the next call. The transaction lasts no longer than the copy.
 func (c *chunkReader) load(id uint64) ([]byte, error) {
@@ -60,25 +62,36 @@ func (c *chunkReader) load(id uint64) ([]byte, error) {
 		return c.buf, nil
 	}
 	c.id = 0
-	err := c.s.view(func(tx *bolt.Tx) error {
-		row, stored, err := readChunk(tx, id)
-		if err != nil {
-			return err
-		}
-		if need := int(row.Raw); cap(c.buf) < need {
-			c.buf = make([]byte, 0, need)
-		}
-		c.buf, err = c.s.unpack(tx, c.buf[:0], stored, row.Codec, int(row.Raw), row.CRC)
-		return err
-	})
-	if err != nil {
+	if _, err := c.read(id); err != nil {
 		return nil, fmt.Errorf("chunk %d: %w", id, err)
 	}
 	c.id = id
 	return c.buf, nil
 }
 
-// readChunk returns a chunk's row and its stored bytes, valid in tx.
+// read reads the content of a chunk into buf, and returns its row.
+func (c *chunkReader) read(id uint64) (row chunkRow, err error) {
+	s := c.segments.s
+	err = s.view(func(tx *bolt.Tx) error {
+		var stored []byte
+		if row, stored, err = readChunk(tx, id); err != nil {
+			return err
+		}
+		if need := int(row.Raw); cap(c.buf) < need {
+			c.buf = make([]byte, 0, need)
+		}
+		if stored != nil {
+			c.buf, err = s.unpack(tx, c.buf[:0], stored, row.Codec, int(row.Raw), row.CRC)
+		}
+		return err
+	})
+	if segment, _ := placed(row.Group); err == nil && segment > 0 {
+		c.buf, err = c.segments.content(c.buf[:0], &row)
+	}
+	return row, err
+}
+
+// readChunk returns a chunk's row and its stored bytes, valid in tx; none when they lie in a segment.
 func readChunk(tx *bolt.Tx, id uint64) (row chunkRow, stored []byte, err error) {
 	found, err := decode(tx.Bucket(chunksBucket).Get(key(id)), &row)
 	if err != nil || !found {
@@ -87,11 +100,14 @@ func readChunk(tx *bolt.Tx, id uint64) (row chunkRow, stored []byte, err error) 
 	if row.Raw > maxChunkBytes {
 		return row, nil, fmt.Errorf("%w: it claims %d bytes", ErrDamaged, row.Raw)
 	}
+	if segment, _ := placed(row.Group); segment > 0 {
+		return row, nil, nil
+	}
 	if data := tx.Bucket(dataBucket).Bucket(key(row.Group)); data != nil {
 		stored = data.Get(key(id))
 	}
-	if stored == nil {
-		return row, nil, fmt.Errorf("%w: its bytes are missing", ErrDamaged)
+	if len(stored) != int(row.Stored) || stored == nil {
+		return row, nil, fmt.Errorf("%w: its bytes are missing: there are %d, want %d", ErrDamaged, len(stored), row.Stored)
 	}
 	return row, stored, nil
 }
@@ -120,6 +136,7 @@ type fileReader struct {
 }
 
 func (r *fileReader) Close() error {
+	r.chunks.close()
 	r.release()
 	return nil
 }

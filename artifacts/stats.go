@@ -15,11 +15,11 @@ type Stats struct {
 	ChunkBytes  int64 // content of chunks: SetBytes after deduplication, and garbage
 	ChunkStored int64 // the same after compression
 	LogStored   int64 // log blocks after compression, and garbage
-	FileBytes   int64 // size of the database file
+	FileBytes   int64 // size of the database file and of the segments beside it
 	FreeBytes   int64 // what of the file is free to be filled anew
 }
 
-// Stats returns what the store holds. It costs two look-ups.
+// Stats returns what the store holds. It costs two look-ups and a listing.
 func (s *Store) Stats() (Stats, error) {
 	var t totals
 	err := s.view(func(tx *bolt.Tx) (err error) {
@@ -34,9 +34,17 @@ func (s *Store) Stats() (Stats, error) {
 		return Stats{}, err
 	}
 	free := s.db.Stats()
+	files, err := s.segmentFiles()
+	if err != nil {
+		return Stats{}, err
+	}
+	size := info.Size()
+	for _, n := range files {
+		size += n
+	}
 	return Stats{
 		Sets: t.Sets, Logs: t.Logs, SetBytes: t.SetBytes, LogBytes: t.LogBytes,
 		Chunks: t.Chunks, ChunkBytes: t.ChunkBytes, ChunkStored: t.ChunkStored, LogStored: t.LogStored,
-		FileBytes: info.Size(), FreeBytes: int64(free.FreePageN+free.PendingPageN) * int64(s.db.Info().PageSize),
+		FileBytes: size, FreeBytes: int64(free.FreePageN+free.PendingPageN) * int64(s.db.Info().PageSize),
 	}, nil
 }

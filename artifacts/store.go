@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -41,8 +40,7 @@ type Options struct {
 
 // Store is an open file of logs and sets. Its methods may be called from many goroutines.
 type Store struct {
-	db         *bolt.DB
-	disk       *os.File // of db, which closes it
+	dbFile
 	lane       *committer
 	now        func() time.Time
 	log        *slog.Logger
@@ -52,6 +50,7 @@ type Store struct {
 	dec *zstd.Decoder // DecodeAll only
 
 	scratch sync.Pool // of *[]byte: compressed bytes on their way to dec
+	blocks  sync.Pool // of *[]byte: blocks of logs on their way to the file
 
 	pins    pins
 	waiters waiters
@@ -61,6 +60,10 @@ type Store struct {
 	cacheDir string
 	writing  sync.Map              // ids of the caches that are being written
 	free     func() (int64, error) // bytes that the disk of cacheDir has left
+
+	segmentDir string
+	segments   sync.Mutex      // held while a row of a segment is made or removed
+	filling    map[uint64]bool // segments that are being written
 
 	collecting sync.Mutex
 	closeOnce  sync.Once
@@ -79,12 +82,7 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 	if err != nil {
 		return nil, err
 	}
-	var file *os.File
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			file, err = os.OpenFile(name, flag, mode)
-			return file, err
-		},
+	file, err := openDB(path, bolt.Options{
 		Timeout:         opts.LockTimeout,
 		ReadOnly:        opts.ReadOnly,
 		PageSize:        pageBytes,
@@ -98,15 +96,15 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 	if err != nil {
 		return nil, fmt.Errorf("opening artifact store %s: %w", path, err)
 	}
-	db.AllocSize = allocBytes
+	file.db.AllocSize = allocBytes
 	s := &Store{
-		db: db, disk: file, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
+		dbFile: file, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
 		slots: make(chan struct{}, putSlots), overlap: make(chan struct{}, 1), closed: make(chan struct{}),
-		cacheDir: opts.CacheDir,
+		cacheDir: opts.CacheDir, segmentDir: path + ".segments", filling: make(map[uint64]bool),
 	}
 	s.free = s.freeBytes
 	if err := s.start(version, steps); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening artifact store %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("opening artifact store %s: %w", path, err), file.db.Close())
 	}
 	return s, nil
 }
@@ -121,6 +119,7 @@ func (s *Store) start(version uint64, steps map[uint64]migration) error {
 	}
 	s.lane = newCommitter(s.db)
 	s.sweepCaches()
+	s.sweepSegments()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"sync"
@@ -12,6 +13,7 @@ import (
 type pump struct {
 	conn   io.ReadWriteCloser
 	frames chan wire.Frame
+	free   chan json.RawMessage // bodies that are no longer needed
 	out    chan wire.Body
 	quit   chan struct{}
 
@@ -25,6 +27,8 @@ const (
 	// pumpDepth lets the reader run ahead while one flush is on its way to disk: by 4 MiB of full log frames, by twice
 	// that where a job writes lines of its own.
 	pumpDepth = 64
+	// pumpFree is how many bodies are kept to be filled again: a flood needs a few.
+	pumpFree = 8
 	// pumpOut is how many of our lines may wait for an agent to read them. There are few, and an agent always reads:
 	// one that does not was stopped by its job.
 	pumpOut = 16
@@ -32,7 +36,7 @@ const (
 
 func startPump(conn io.ReadWriteCloser) *pump {
 	p := &pump{
-		conn: conn, frames: make(chan wire.Frame, pumpDepth), out: make(chan wire.Body, pumpOut), quit: make(chan struct{}),
+		conn: conn, frames: make(chan wire.Frame, pumpDepth), free: make(chan json.RawMessage, pumpFree), out: make(chan wire.Body, pumpOut), quit: make(chan struct{}),
 	}
 	go p.read()
 	go p.write()
@@ -43,6 +47,11 @@ func (p *pump) read() {
 	defer close(p.frames)
 	rd := wire.NewAgentReader(p.conn)
 	for {
+		select {
+		case body := <-p.free:
+			rd.Lend(body)
+		default:
+		}
 		f, err := rd.Read()
 		if err != nil {
 			p.failed(fmt.Errorf("reading from the agent: %w", err))
@@ -53,6 +62,17 @@ func (p *pump) read() {
 		case <-p.quit:
 			return
 		}
+	}
+}
+
+// taken says that nothing of a frame is needed any more.
+func (p *pump) taken(f wire.Frame) {
+	if f.Kind != wire.KindLog {
+		return // there are few others, and some live on
+	}
+	select {
+	case p.free <- f.Body:
+	default:
 	}
 }
 

@@ -23,13 +23,17 @@ type recorder struct {
 	paused *bool // whether the job waits at a breakpoint; nil is unknown
 	closed bool  // a former daemon wrote the lines that follow the agent's last frame
 
-	frame    uint64 // newest frame taken
-	stored   uint64 // newest frame durable
-	gap      uint64 // frames that never came: the record was damaged
+	frame    uint64   // newest frame taken
+	stored   uint64   // newest frame durable
+	gap      uint64   // frames that never came: the record was damaged
+	log      wire.Log // decoded last; its memory is used again
 	out      []byte
-	bytes    int64 // of the log, what is in out included
-	limit    int64 // of bytes; 0 is none
-	cut      bool  // something was dropped
+	spare    []byte     // memory for the out that follows
+	writing  *Progress  // what a commit that is under way tells, beside spare; nil: none is
+	wrote    chan error // its outcome
+	bytes    int64      // of the log, what is in out included
+	limit    int64      // of bytes; 0 is none
+	cut      bool       // something was dropped
 	progress Progress
 	told     map[mark]bool // what was told of phases; each counts once
 	mask     remask
@@ -50,6 +54,8 @@ const (
 	flushEvery = 100 * time.Millisecond
 	// flushBytes is how much output makes a commit on its own.
 	flushBytes = 1 << 20
+	// aheadBytes is how much may gather while a commit is under way.
+	aheadBytes = 4 << 20
 )
 
 func newRecorder(store *artifacts.Store, id string, limit int64, ev Events) (*recorder, error) {
@@ -58,7 +64,7 @@ func newRecorder(store *artifacts.Store, id string, limit int64, ev Events) (*re
 		return nil, fmt.Errorf("%w: %w", errStore, err)
 	}
 	r := &recorder{store: store, id: id, events: ev, frame: st.LastFrame, stored: st.LastFrame,
-		bytes: st.Bytes, told: make(map[mark]bool), timer: time.NewTimer(time.Hour)}
+		bytes: st.Bytes, told: make(map[mark]bool), wrote: make(chan error, 1), timer: time.NewTimer(time.Hour)}
 	if limit > 0 && limit < math.MaxInt64-logReserve {
 		r.limit = limit + logReserve
 	}
@@ -82,11 +88,11 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 	r.arm()
 	switch f.Kind {
 	case wire.KindLog:
-		var l wire.Log
-		if err := wire.Decode(f, &l); err != nil {
+		r.log.Data = r.log.Data[:0]
+		if err := wire.Decode(f, &r.log); err != nil {
 			return nil, err
 		}
-		r.print(r.mask.output(l.Data))
+		r.print(r.mask.output(r.log.Data))
 	case wire.KindPhaseBegan:
 		var b wire.PhaseBegan
 		if err := wire.Decode(f, &b); err != nil {
@@ -177,30 +183,81 @@ func (r *recorder) arm() {
 // due fires when something waits that has waited long enough.
 func (r *recorder) due() <-chan time.Time { return r.timer.C }
 
-func (r *recorder) full() bool { return len(r.out) >= flushBytes }
+// full tells that there is enough for a commit, and either none is under way or it is time to wait for it.
+func (r *recorder) full() bool {
+	return len(r.out) >= aheadBytes || len(r.out) >= flushBytes && (r.writing == nil || len(r.wrote) > 0)
+}
 
+// keep makes durable what was taken, at the end all of it, and before only as much of it as is worth a commit.
+func (r *recorder) keep(ctx context.Context, end bool) error {
+	switch {
+	case end:
+		return r.flush(ctx)
+	case r.full():
+		return r.begin(ctx)
+	}
+	return nil
+}
+
+// flush makes durable what was taken.
 func (r *recorder) flush(ctx context.Context) error {
+	return errors.Join(r.begin(ctx), r.wait())
+}
+
+// wait waits for the commit that is under way.
+func (r *recorder) wait() error {
+	if r.writing == nil {
+		return nil
+	}
+	err, was := <-r.wrote, r.writing
+	r.writing = nil
+	if err == nil {
+		r.stored = was.Frame
+		return nil
+	}
+	// It had no effect, so what it was to store is still to be stored, before what came since.
+	r.out, r.spare = append(r.spare, r.out...), nil
+	now := r.progress
+	r.progress.Phases = append(was.Phases, now.Phases...)
+	if now.Command == nil {
+		r.progress.Command = was.Command
+	}
+	if now.Paused == nil {
+		r.progress.Paused, r.progress.Pause = was.Paused, was.Pause
+	}
+	r.progress.Frame = r.frame
+	return err
+}
+
+// begin begins to make durable what was taken, once the commit before is over: while the disk works, more is taken.
+func (r *recorder) begin(ctx context.Context) error {
 	r.timer.Stop()
 	r.armed = false
 	r.flushed = time.Now()
-	if r.frame == r.stored {
-		return nil
+	if err := r.wait(); err != nil || r.frame == r.stored {
+		return err
 	}
 	r.print(r.mask.rest())
 	// What was read must be stored even while the daemon is told to leave: it costs milliseconds, and spares the
 	// agent a resend.
 	ctx = context.WithoutCancel(ctx)
-	if len(r.progress.Phases) > 0 || r.progress.Command != nil || r.progress.Paused != nil {
-		if err := r.events.Progress(ctx, r.progress); err != nil {
+	out, progress := r.out, r.progress
+	progress.Frame = r.frame
+	r.out, r.spare = r.spare[:0], out
+	r.writing, r.progress = &progress, Progress{}
+	go func() { r.wrote <- r.commit(ctx, out, progress) }()
+	return nil
+}
+
+func (r *recorder) commit(ctx context.Context, out []byte, progress Progress) error {
+	if len(progress.Phases) > 0 || progress.Command != nil || progress.Paused != nil {
+		if err := r.events.Progress(ctx, progress); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
 	}
-	if err := r.store.AppendLog(ctx, r.id, r.frame, r.out); err != nil {
+	if err := r.store.AppendLog(ctx, r.id, progress.Frame, out); err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)
 	}
-	r.stored = r.frame
-	r.out = r.out[:0]
-	r.progress = Progress{}
 	return nil
 }
 

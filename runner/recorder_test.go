@@ -3,7 +3,9 @@ package runner
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ import (
 
 const logID = "log"
 
-func newStore(t *testing.T) *artifacts.Store {
+func newStore(t testing.TB) *artifacts.Store {
 	t.Helper()
 	s, err := artifacts.Open(filepath.Join(t.TempDir(), "artifacts.db"), artifacts.Options{})
 	if err != nil {
@@ -66,6 +68,35 @@ func newTestRecorder(t *testing.T, s *artifacts.Store, limit int64, ev Events) *
 		t.Fatal(err)
 	}
 	return r
+}
+
+// TestACommitThatFailsIsDoneAgain lets a commit fail while more comes: nothing of it may be lost, nor come twice.
+func TestACommitThatFailsIsDoneAgain(t *testing.T) {
+	s, ev := newStore(t), &told{fail: errors.New("no luck")}
+	r := newTestRecorder(t, s, 0, ev)
+	takeAll(t, r, wire.PhaseBegan{Phase: wire.PhaseInstall}, wire.Log{Data: []byte("one\n")})
+	if err := r.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	takeAll(t, r, wire.Log{Data: []byte("two\n")}, wire.PhaseBegan{Phase: wire.PhaseBuild})
+	if err := r.flush(t.Context()); !errors.Is(err, errStore) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := s.LogState(logID); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("something was stored: %v", err)
+	}
+	ev.fail, ev.phases = nil, nil
+	takeAll(t, r, wire.Log{Data: []byte("three\n")})
+	if err := r.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.LogState(logID)
+	if got := readLog(t, s); got != "one\ntwo\nthree\n" || err != nil || st.LastFrame != 5 {
+		t.Errorf("the log is %q up to frame %d (%v)", got, st.LastFrame, err)
+	}
+	if len(ev.phases) != 2 || ev.phases[0].Phase != wire.PhaseInstall || ev.phases[1].Phase != wire.PhaseBuild {
+		t.Errorf("told %+v", ev.phases)
+	}
 }
 
 // takeAll gives the recorder frames in order, from the next on.

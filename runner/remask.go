@@ -14,6 +14,7 @@ import (
 type remask struct {
 	masker *mask.Masker
 	log    *mask.Stream
+	shown  []byte    // memory for what output returns
 	since  time.Time // when the end of the log began to be held back
 }
 
@@ -26,19 +27,19 @@ func newRemask(secrets []string) remask {
 	return remask{masker: m, log: m.Stream()}
 }
 
-// output hides secrets in output of the log, also those that came in pieces.
+// output hides secrets in output of the log, also those that came in pieces. What it returns lives until the next call.
 func (r *remask) output(data []byte) []byte {
 	if r.log == nil {
 		return data
 	}
-	out := r.log.Append(nil, data)
+	r.shown = r.log.Append(r.shown[:0], data)
 	switch {
 	case !r.log.Holds():
 		r.since = time.Time{}
 	case r.since.IsZero():
 		r.since = time.Now()
 	}
-	return out
+	return r.shown
 }
 
 // rest returns what is held back, which nothing follows.

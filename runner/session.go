@@ -46,6 +46,7 @@ func (s *session) run(ctx context.Context) Result {
 	}
 	s.rec = rec
 	s.rec.mask = newRemask(s.attempt.Job.Secrets)
+	defer func() { _ = s.rec.wait() }() // whoever takes the attempt up must find all that was begun
 	res, ok := s.provision(ctx)
 	if !ok {
 		return s.finish(ctx, res)
@@ -163,6 +164,7 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 				return nil, errors.Join(p.err(), s.rec.flush(ctx))
 			}
 			done, err := s.take(ctx, p, f, welcome)
+			p.taken(f)
 			if done != nil || err != nil {
 				return done, err
 			}
@@ -249,12 +251,7 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 		s.early(ctx, f)
 	}
 	s.resumed(f)
-	if done != nil || s.rec.full() {
-		if err := s.rec.flush(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return done, nil
+	return done, s.rec.keep(ctx, done != nil)
 }
 
 // welcomed sends the job to an agent that has none yet, after committing that it may have it.

@@ -93,10 +93,8 @@ func (s *session) readSpool(ctx context.Context) (*wire.Done, error) {
 			}
 			continue
 		}
-		if done != nil || s.rec.full() {
-			if err := s.rec.flush(ctx); err != nil {
-				return nil, err
-			}
+		if err := s.rec.keep(ctx, done != nil); err != nil {
+			return nil, err
 		}
 		if done != nil {
 			return done, nil

@@ -21,8 +21,12 @@ type Source struct {
 }
 
 var (
-	makespan   = Source{Package: "./internal/makespan"}
-	realShards = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
+	makespan         = Source{Package: "./internal/makespan"}
+	artifactPut      = Source{Package: "./artifacts", Benchmark: "BenchmarkFigurePut", Times: 7}
+	artifactGet      = Source{Package: "./artifacts", Benchmark: "BenchmarkFigureGet", Times: 7}
+	artifactEndToEnd = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureArtifact", Times: 5}
+	longLog          = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureLog", Times: 5}
+	realShards       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 )
 
 // Table is every figure, in the order in which they are printed.
@@ -47,6 +51,11 @@ var Table = []Figure{
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},
 	{Name: "real-shards-equal", From: realShards},
+	{Name: "log-100MB", Goal: RatioAtMost(0.35), From: longLog},
+	{Name: "artifact-put", Goal: RatioAtMost(1.8), From: artifactPut},
+	{Name: "artifact-put-bare", From: artifactPut, Note: "bbolt alone, with the same bytes in the same transactions and one sync: what artifact-put cannot go below"},
+	{Name: "artifact-get", Goal: RatioAtMost(1.5), From: artifactGet},
+	{Name: "artifact-end-to-end", Goal: RatioAtMost(1.0), From: artifactEndToEnd},
 }
 
 const coldNote = "nothing that knows no durations gets there: see makespan-pull-p95, which pulls single files and pays nothing for it"

@@ -28,11 +28,13 @@ type bundle struct {
 	file     *os.File
 	buffered *bufio.Writer
 	tar      *tar.Writer
-	written  int64 // bytes of the tar
-	names    int64 // bytes of names
-	total    int64 // bytes of content
-	files    int   // entries that are no directories
-	broken   bool  // it could not be written, so nothing more can be added
+	block    []byte // memory to copy a large file with
+	written  int64  // bytes of the tar
+	begun    int64  // of those, what the disk was told to begin with
+	names    int64  // bytes of names
+	total    int64  // bytes of content
+	files    int    // entries that are no directories
+	broken   bool   // it could not be written, so nothing more can be added
 }
 
 // errShrunk is what a file comes to that got shorter while it was packed. The bundle stays whole: zeros stand for
@@ -52,7 +54,7 @@ func newBundle(ctx context.Context, dir *os.Root, name, what string) (*bundle, e
 		return nil, fmt.Errorf("packing %s: %w", what, err)
 	}
 	b := &bundle{ctx: ctx, dir: dir, name: name, what: what, file: file}
-	b.buffered = bufio.NewWriterSize(file, 256<<10)
+	b.buffered = bufio.NewWriterSize(file, bundleBuffer)
 	b.tar = tar.NewWriter(counted{b.buffered, &b.written})
 	return b, nil
 }
@@ -145,15 +147,21 @@ func (b *bundle) regular(path, name string, owner bool) error {
 }
 
 // content copies size bytes, which a file that grows or shrinks meanwhile still comes to. It is done in pieces, so
-// that a job which is stopped need not wait for a large file.
+// that a job which is stopped need not wait for a large file, and the disk begins with each piece at once: little is left
+// to wait for when the bundle is synced.
 func (b *bundle) content(f *os.File, size int64) error {
 	for left := size; left > 0; {
 		if err := context.Cause(b.ctx); err != nil {
 			return err
 		}
-		n, err := io.CopyN(b.tar, f, min(left, 64<<20))
+		n, err := b.copy(f, min(left, bundlePiece))
 		b.total += n
 		left -= n
+		if left > 0 {
+			const begin = 2 // SYNC_FILE_RANGE_WRITE; it is a hint
+			_ = syscall.SyncFileRange(int(b.file.Fd()), b.begun, b.written-b.begun, begin)
+			b.begun = b.written
+		}
 		if errors.Is(err, io.EOF) {
 			if _, err := io.CopyN(b.tar, zeros{}, left); err != nil {
 				return b.write(err)
@@ -165,6 +173,32 @@ func (b *bundle) content(f *os.File, size int64) error {
 		}
 	}
 	return nil
+}
+
+const (
+	bundleBuffer = 256 << 10
+	bundleBlock  = 1 << 20
+	bundlePiece  = 16 << 20
+)
+
+// copy copies up to n bytes of a file, in writes that need no buffer of their own where there are many.
+func (b *bundle) copy(f *os.File, n int64) (copied int64, err error) {
+	if n < bundleBuffer {
+		return io.CopyN(b.tar, f, n)
+	}
+	if b.block == nil {
+		b.block = make([]byte, bundleBlock)
+	}
+	for copied < n && err == nil {
+		var got, put int
+		got, err = f.Read(b.block[:min(n-copied, bundleBlock)])
+		put, werr := b.tar.Write(b.block[:got])
+		copied += int64(put)
+		if werr != nil {
+			return copied, werr
+		}
+	}
+	return copied, err
 }
 
 // zeros is an endless file of NULs.

@@ -18,8 +18,12 @@ func newStandardOutput() standardOutput {
 	if err != nil || info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 || syscall.SetNonblock(1, true) != nil {
 		return standardOutput{os.Stdout}
 	}
+	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, 1, syscall.F_SETPIPE_SZ, outletSize) // of a socket it means nothing
 	return standardOutput{os.NewFile(1, "standard output")}
 }
+
+// outletSize is asked for so that a flood does not cost a change of process for each 64 KiB.
+const outletSize = 1 << 20
 
 func (o standardOutput) open() (*os.File, error) { return o.file, nil }
 

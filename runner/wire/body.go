@@ -85,7 +85,8 @@ func Encode(seq uint64, body Body) (Frame, error) {
 }
 
 // Decode reads a frame's body into a T. It fails when the frame is of another kind, or its JSON does not fit.
-// Fields that T does not know are ignored, so that a newer side may add some. Texts are cut as Encode cuts them.
+// Fields that T does not know are ignored, so that a newer side may add some. Texts are cut as Encode cuts them. The
+// memory of a Log that was decoded before is used again.
 func Decode[T Body](f Frame, body *T) error {
 	if want := (*body).Kind(); f.Kind != want {
 		return fmt.Errorf("decoding frame %d: it is %q, expected %q", f.Seq, f.Kind, want)
@@ -122,8 +123,12 @@ func decodeLogBody(l *Log, body []byte) bool {
 	if !ok {
 		return false
 	}
-	data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Decode(data, text)
-	l.Data = data[:n]
-	return err == nil
+	data, err := base64.StdEncoding.AppendDecode(l.Data[:0], text)
+	if err != nil {
+		return false
+	}
+	if l.Data = data; data == nil {
+		l.Data = []byte{}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"slices"
@@ -19,6 +20,7 @@ type Reader struct {
 	dropped  int
 	offset   int64
 	err      error
+	lent     json.RawMessage // memory for the next frame's body
 }
 
 // readSize is the room that each read is given. It fits a full log frame, so that a stream of them costs about
@@ -49,7 +51,7 @@ func (r *Reader) Read() (Frame, error) {
 		var version *VersionError
 		switch {
 		case err == nil:
-			f.Body = slices.Clone(f.Body)
+			f.Body, r.lent = append(r.lent[:0], f.Body...), nil
 			return f, nil
 		case errors.As(err, &version):
 			return Frame{}, err
@@ -58,6 +60,9 @@ func (r *Reader) Read() (Frame, error) {
 		}
 	}
 }
+
+// Lend gives Read the memory of a body that is no longer needed, for the next one.
+func (r *Reader) Lend(body json.RawMessage) { r.lent = body }
 
 // Dropped returns how many lines were thrown away so far because they were garbage.
 func (r *Reader) Dropped() int { return r.dropped }

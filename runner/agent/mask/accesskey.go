@@ -1,5 +1,7 @@
 package mask
 
+import "bytes"
+
 // keyLen is the length of an AWS access key id: AKIA for a user's, ASIA for one of limited time, and 16 capitals and
 // digits.
 const keyLen = 20
@@ -31,4 +33,18 @@ func inAccessKey(i int, c byte) bool {
 		return c == 'I'
 	}
 	return 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// skipToKey is skip where there is nothing to hide but access key ids: what all of them begin with is rare.
+func (m *Masker) skipToKey(data []byte, i int) int {
+	for ; i < len(data); i++ {
+		n := bytes.IndexByte(data[i:], keyHeads[0][0])
+		if n < 0 {
+			return len(data)
+		}
+		if i += n; i+headLen > len(data) || m.noted(head(data[i:])) {
+			return i
+		}
+	}
+	return i
 }

@@ -42,6 +42,12 @@ func (m *Masker) note(head uint32) {
 	m.heads[bit>>3] |= 1 << (bit & 7)
 }
 
+// noted tells whether positions with this head are looked at.
+func (m *Masker) noted(head uint32) bool {
+	bit := hash(head)
+	return m.heads[bit>>3]&(1<<(bit&7)) != 0
+}
+
 func head[T string | []byte](b T) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 }
 
 func hash(head uint32) uint32 { return head * 2654435769 >> 16 }
@@ -123,9 +129,11 @@ func (s *Stream) scan(dst, data []byte, final bool) (out []byte, used int) {
 
 // skip returns the first position from i on where a secret may begin.
 func (m *Masker) skip(data []byte, i int) int {
+	if len(m.patterns) == 0 {
+		return m.skipToKey(data, i)
+	}
 	for ; i+headLen <= len(data); i++ {
-		bit := hash(uint32(data[i]) | uint32(data[i+1])<<8 | uint32(data[i+2])<<16)
-		if m.heads[bit>>3]&(1<<(bit&7)) != 0 {
+		if m.noted(uint32(data[i]) | uint32(data[i+1])<<8 | uint32(data[i+2])<<16) {
 			return i
 		}
 	}
