@@ -29,6 +29,7 @@ type request struct {
 	Max    int64  `json:"max,omitempty"`
 
 	Target string   `json:"target,omitempty"`
+	Kin    string   `json:"kin,omitempty"` // how the names of snapshots end that may lend files
 	Files  int      `json:"files,omitempty"`
 	Parts  []module `json:"parts,omitempty"`
 	Depth  int      `json:"depth,omitempty"`
@@ -59,6 +60,7 @@ var operations = map[string]func(context.Context, *request) (*response, error){
 	"modules":  listModules,
 	"layout":   layOut,
 	"receive":  receive,
+	"spare":    makeSpare,
 	"shallow":  shallow,
 	"maintain": maintain,
 	"check":    check,

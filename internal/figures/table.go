@@ -22,6 +22,7 @@ type Source struct {
 
 var (
 	makespan   = Source{Package: "./internal/makespan"}
+	clone      = Source{Package: "./source", Benchmark: "BenchmarkFigureClone", Times: 5}
 	realShards = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 )
 
@@ -43,6 +44,8 @@ var Table = []Figure{
 	{Name: "makespan-equal-p95", From: makespan},
 	{Name: "makespan-pull", From: makespan},
 	{Name: "makespan-pull-p95", From: makespan},
+	{Name: "clone-cold", Goal: RatioAtMost(1), From: clone},
+	{Name: "clone-next", Goal: RatioAtMost(1), From: clone},
 	{Name: "real-shards-timing", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},
