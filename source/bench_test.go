@@ -97,3 +97,57 @@ func inTurns(turn int, ours, theirs func()) (o, t float64) {
 	t = timed(theirs)
 	return timed(ours), t
 }
+
+// BenchmarkPresent measures what a build asks for whose commit is here and laid out: nothing starts a child or asks the remote.
+// The mirror has 10,000 refs, as after years of branches and tags, and 50 packs, as between two repackings.
+func BenchmarkPresent(b *testing.B) {
+	r, _, remote := served(b)
+	s := open(b)
+	var many strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&many, "create refs/%s/name-%d HEAD\n", []string{"heads/some", "tags"}[i%2], i)
+	}
+	r.pipe(many.String(), "update-ref", "--stdin")
+	r.git("pack-refs", "--all")
+	for i := range 50 {
+		r.write(fmt.Sprintf("d%d/f", i), fmt.Sprint(i))
+		r.commit("next")
+		if _, err := s.Fetch(b.Context(), remote, Want{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	snap := snapshot(b, s, remote, SnapshotOptions{})
+	want := Want{Ref: "refs/heads/main", Commit: snap.Commit}
+	n, dir := 0, b.TempDir()
+	for name, call := range map[string]func() error{
+		"Fetch":  func() error { _, err := s.Fetch(b.Context(), remote, want); return err },
+		"Pushed": func() error { _, err := s.Pushed(b.Context(), remote, snap.Commit); return err },
+		"ReadFile": func() error {
+			_, err := s.ReadFile(b.Context(), remote.URL, snap.Commit, "buildspec.yml", 1<<20)
+			return err
+		},
+		"Snapshot": func() error {
+			snap, err := s.Snapshot(b.Context(), remote, snap.Commit, SnapshotOptions{})
+			if err == nil {
+				snap.Release()
+			}
+			return err
+		},
+		"GitDir": func() error {
+			n++
+			job := filepath.Join(dir, fmt.Sprint(n))
+			return s.GitDir(b.Context(), snap, filepath.Join(job, "upper"), GitDirOptions{
+				Ref: "refs/heads/main", RemoteURL: remote.URL, ObjectsPath: "/objects", HostObjectsDir: filepath.Join(job, "objects"),
+			})
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := call(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -49,7 +49,7 @@ func (s *Store) here(ctx context.Context, req request, do func(context.Context, 
 			res = nil
 		}
 	}()
-	req.Dir, req.here = s.opts.Dir, true
+	req.Dir, req.here, req.shelf = s.opts.Dir, true, &s.shelf
 	res, err := do(ctx, &req)
 	if err != nil {
 		return nil

@@ -39,6 +39,7 @@ type Store struct {
 	opts     Options
 	children chan struct{} // bounds the children that run at once
 	turns    turns
+	shelf    shelf
 }
 
 // Open makes the directories that are missing. It leaves nothing open: there is no Close.

@@ -34,10 +34,19 @@ type request struct {
 	Parts  []module `json:"parts,omitempty"`
 	Depth  int      `json:"depth,omitempty"`
 
-	here bool // done by the daemon itself
+	here  bool   // done by the daemon itself
+	shelf *shelf // its open packs
 
 	Keep  string `json:"keep,omitempty"` // a day: older refs of refsKept and refsSubmit go
 	Packs int    `json:"packs,omitempty"`
+}
+
+// open opens a mirror's objects.
+func (r *request) open(ctx context.Context, m mirror) (*view, error) {
+	if r.here {
+		return r.shelf.open(ctx, m)
+	}
+	return m.open(ctx)
 }
 
 // response is what it answers: one JSON value on its standard output.
