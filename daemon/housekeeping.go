@@ -14,14 +14,17 @@ const (
 	keepEvery = 10 * time.Minute
 	// watchDiskEvery is how often free space is looked at.
 	watchDiskEvery = 2 * time.Second
+	// prepareEvery is how often repositories are looked at for whose next commit nothing is prepared.
+	prepareEvery = 20 * time.Second
 	// snapshotAge is how long an unused snapshot is kept for the next build of its commit.
 	snapshotAge = 7 * 24 * time.Hour
 	// snapshotBytes bounds all unused snapshots; the least recently used go first.
 	snapshotBytes = 20 << 30
 )
 
-// housekeeping applies retention, evicts what no build needs and repacks mirrors, until ctx ends.
+// housekeeping applies retention, evicts what no build needs, repacks mirrors and prepares for the next commits, until ctx ends.
 func (p *parts) housekeeping(ctx context.Context, cfg func() *config.Config) {
+	go p.prepare(ctx)
 	keep, disk := time.NewTicker(keepEvery), time.NewTicker(watchDiskEvery)
 	defer keep.Stop()
 	defer disk.Stop()
@@ -35,6 +38,20 @@ func (p *parts) housekeeping(ctx context.Context, cfg func() *config.Config) {
 			}
 		case <-keep.C:
 			p.keep(ctx, cfg().Retention)
+		}
+	}
+}
+
+// prepare has the source make its copies beside the watch over the disk, which must not wait for them.
+func (p *parts) prepare(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(prepareEvery):
+		}
+		if err := p.source.Prepare(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("preparing for the next commits", "error", err)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (s *Store) here(ctx context.Context, req request, do func(context.Context, 
 			res = nil
 		}
 	}()
-	req.Dir, req.here = s.opts.Dir, true
+	req.Dir, req.here, req.shelf = s.opts.Dir, true, &s.shelf
 	res, err := do(ctx, &req)
 	if err != nil {
 		return nil
@@ -60,7 +60,7 @@ func (s *Store) here(ctx context.Context, req request, do func(context.Context, 
 // doing names operations in sentences.
 var doing = map[string]string{
 	"fetch": "fetching", "read": "reading a file", "pushed": "walking the history", "lend": "packing for a job", "modules": "listing the submodules", "layout": "laying out the tree",
-	"receive": "taking in a pack", "shallow": "walking the history", "maintain": "repacking", "check": "checking",
+	"receive": "taking in a pack", "spare": "preparing a copy", "shallow": "walking the history", "maintain": "repacking", "check": "checking",
 }
 
 func (s *Store) run(ctx context.Context, req *request) (*response, error) {

@@ -7,7 +7,8 @@
 //     tags, and whatever else was asked for. A commit that the mirror has costs no network.
 //  2. ReadFile reads one file at a commit, such as the buildspec.
 //  3. Snapshot lays a commit's tree out, once, however many jobs use it: attributes honoured, modification times
-//     those of the commit, nothing outside of the directory ever written or followed.
+//     those of the commit, nothing outside of the directory ever written or followed. Files that are the same in an
+//     earlier snapshot are shared with it, and keep its times.
 //  4. GitDir writes a .git that fits the snapshot, with the mirror's packs hard-linked beside the job, so that
 //     nothing done to the mirror can hurt a job that runs.
 //
@@ -25,7 +26,8 @@
 //	mirrors/NAME-HASH/          a bare repository; its packed-refs are all its refs
 //	mirrors/NAME-HASH.lock      held exclusively by whoever changes the mirror
 //	mirrors/NAME-HASH.use       held shared by whoever reads packs, exclusively to delete some
-//	snapshots/COMMIT-HASH/      tree/, index, meta.json
+//	snapshots/COMMIT-HASH/      tree/, index, manifest, meta.json
 //	snapshots/COMMIT-HASH.lock  held shared by whoever uses the snapshot; its time is that of the last use
+//	spares/HASH/                a copy of a snapshot, made of links: what the next one is made of
 //	tmp/                        what is not finished; removed after a day
 package source

@@ -17,66 +17,82 @@ const unfinishedAge = 24 * time.Hour
 // justUsed protects snapshots that somebody, perhaps another process, is about to mount.
 const justUsed = 10 * time.Minute
 
-// idle is a snapshot that could go.
-type idle struct {
-	home  string
-	used  time.Time
-	bytes int64
+// kept is a snapshot on the disk.
+type kept struct {
+	layout
+	home    string
+	used    time.Time
+	claimed bool // it must stay
+}
+
+// onDisk is what snapshots take together. What one was lent counts once, with its lender, for as long as that is there.
+func onDisk(all []kept) (sum int64) {
+	there := make(map[string]bool, len(all))
+	for _, k := range all {
+		there[k.ID] = true
+	}
+	for _, k := range all {
+		sum += k.Bytes
+		if k.Lent > 0 && there[k.Base] {
+			sum -= k.Lent
+		}
+	}
+	return sum
 }
 
 // Evict removes snapshots that nobody holds, that keep does not claim and that were not used for maxAge, and then
 // the least recently used ones until the rest has at most maxBytes. Zero means no limit. It also removes what dead
 // processes left unfinished.
 func (s *Store) Evict(ctx context.Context, keep func(commit string) bool, maxAge time.Duration, maxBytes int64) error {
-	all, total, err := s.idle(keep)
+	all, err := s.all(keep)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(all, func(a, b idle) int { return a.used.Compare(b.used) })
+	slices.SortFunc(all, func(a, b kept) int { return a.used.Compare(b.used) })
 	var errs []error
+	stay, total := slices.Clone(all), onDisk(all)
 	for _, c := range all {
 		age := time.Since(c.used)
-		if ctx.Err() != nil || age < justUsed || !(maxAge > 0 && age > maxAge || maxBytes > 0 && total > maxBytes) {
+		if ctx.Err() != nil || c.claimed || age < justUsed || !(maxAge > 0 && age > maxAge || maxBytes > 0 && total > maxBytes) {
 			continue
 		}
 		gone, err := s.evict(c)
 		errs = append(errs, err)
 		if gone {
-			total -= c.bytes
+			stay = slices.DeleteFunc(stay, func(k kept) bool { return k.home == c.home })
+			total = onDisk(stay)
 		}
 	}
-	return errors.Join(append(errs, s.sweep())...)
+	return errors.Join(append(errs, s.evictSpares(), s.sweep())...)
 }
 
-// idle lists the snapshots that keep does not claim, and the bytes of all.
-func (s *Store) idle(keep func(string) bool) (all []idle, total int64, err error) {
+// all lists the snapshots, with what keep says of them.
+func (s *Store) all(keep func(string) bool) (all []kept, err error) {
 	dir := filepath.Join(s.opts.Dir, "snapshots")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
 		}
-		c := idle{home: filepath.Join(dir, e.Name())}
+		c := kept{home: filepath.Join(dir, e.Name())}
 		if info, err := os.Stat(c.home + ".lock"); err == nil {
 			c.used = info.ModTime()
 		}
-		l, err := readLayout(c.home)
-		if err == nil {
-			c.bytes = l.Bytes
+		if l, err := readLayout(c.home); err == nil {
+			c.layout = *l
 		}
-		total += c.bytes
-		if commit, _, _ := strings.Cut(e.Name(), "-"); keep == nil || !keep(commit) {
-			all = append(all, c)
-		}
+		commit, _, _ := strings.Cut(e.Name(), "-")
+		c.claimed = keep != nil && keep(commit)
+		all = append(all, c)
 	}
-	return all, total, nil
+	return all, nil
 }
 
 // evict removes one snapshot unless it is in use.
-func (s *Store) evict(c idle) (bool, error) {
+func (s *Store) evict(c kept) (bool, error) {
 	lock, err := tryLock(c.home+".lock", exclusive)
 	if errors.Is(err, errLocked) {
 		return false, nil
@@ -85,10 +101,10 @@ func (s *Store) evict(c idle) (bool, error) {
 		return false, err
 	}
 	defer lock.unlock()
-	if err := s.discard(c.home); err != nil {
+	if err := discard(s.opts.Dir, c.home); err != nil {
 		return false, fmt.Errorf("evicting the snapshot %s: %w", c.home, err)
 	}
-	s.opts.Logger.Debug("evicted a snapshot", "snapshot", filepath.Base(c.home), "bytes", c.bytes, "used", c.used)
+	s.opts.Logger.Debug("evicted a snapshot", "snapshot", filepath.Base(c.home), "bytes", c.Bytes-c.Lent, "used", c.used)
 	return true, os.Remove(c.home + ".lock")
 }
 

@@ -147,17 +147,22 @@ func (f *fetching) known(ctx context.Context) (*Resolved, error) {
 		return nil, nil
 	}
 	id, _ := parseCommit(f.req.Want.Commit)
-	if err := f.read(ctx); err != nil {
+	list, err := listRefs(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	if f.view, err = f.req.open(ctx, f.mirror); err != nil {
 		return nil, err
 	}
 	defer f.view.close()
 	if !f.view.Has(id) {
 		return nil, nil
 	}
-	found := f.refs.names(id)
+	f.meta = f.req.metadata(f.view.Objects)
+	found := list.names(id)
 	if !found {
 		n := 0
-		err := f.meta.walk(ctx, slices.Collect(maps.Values(f.refs)), func(at pack.ID) bool {
+		err := f.meta.walk(ctx, slices.Collect(maps.Keys(list.ids())), func(at pack.ID) bool {
 			n++
 			found = at == id
 			return !found && n < maxKnownWalk

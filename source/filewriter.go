@@ -55,7 +55,7 @@ func (w *fileWriter) file(f *planned) error {
 		}
 		return fmt.Errorf("writing the file %q of a snapshot: %w", f.path, err)
 	}
-	f.size = out.n
+	f.size, f.when = out.n, w.when
 	return w.setTime(f.path)
 }
 
@@ -101,6 +101,15 @@ func permit(fd int, perm uint32) error {
 	return unix.Fchmod(fd, perm)
 }
 
+// count holds the snapshot to its limit.
+func (w *writer) count(n int64) error {
+	if w.bytes.Add(n) > w.maxBytes {
+		return fail(KindTooLarge, "commit less, or keep large files elsewhere",
+			"the tree is larger than the %d MiB that a snapshot may have", w.maxBytes>>20)
+	}
+	return nil
+}
+
 // measured counts what is written, for the file and for the snapshot, and holds it to the limit.
 type measured struct {
 	w  *writer
@@ -109,9 +118,8 @@ type measured struct {
 }
 
 func (m *measured) Write(p []byte) (int, error) {
-	if total := m.w.written.Add(int64(len(p))); total > m.w.maxBytes {
-		return 0, fail(KindTooLarge, "commit less, or keep large files elsewhere",
-			"the tree is larger than the %d MiB that a snapshot may have", m.w.maxBytes>>20)
+	if err := m.w.count(int64(len(p))); err != nil {
+		return 0, err
 	}
 	done := 0
 	for done < len(p) {

@@ -1,12 +1,10 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,9 +40,9 @@ func (s *Store) GitDir(ctx context.Context, snap *Snapshot, dst string, opts Git
 	if err != nil {
 		return err
 	}
-	var all refs
+	var all refList
 	if opts.Stranger {
-		all, err = s.lendFew(ctx, m, snap.url, id, opts.HostObjectsDir)
+		all, err = s.lendFew(ctx, snap.url, id, opts.HostObjectsDir)
 	} else {
 		all, err = m.lend(ctx, id, opts.HostObjectsDir)
 	}
@@ -63,10 +61,10 @@ func (s *Store) GitDir(ctx context.Context, snap *Snapshot, dst string, opts Git
 	}
 	files := gitFiles(m, all, id, opts)
 	if len(boundary) > 0 {
-		files["shallow"] = strings.Join(boundary, "\n") + "\n"
+		files["shallow"] = []byte(strings.Join(boundary, "\n") + "\n")
 	}
 	for name, body := range files {
-		if err := os.WriteFile(filepath.Join(git, name), []byte(body), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(git, name), body, 0o644); err != nil {
 			return fmt.Errorf("writing .git: %w", err)
 		}
 	}
@@ -74,7 +72,7 @@ func (s *Store) GitDir(ctx context.Context, snap *Snapshot, dst string, opts Git
 }
 
 // gitFiles are the small files of a .git, by name.
-func gitFiles(m mirror, all refs, id pack.ID, opts GitDirOptions) map[string]string {
+func gitFiles(m mirror, all refList, id pack.ID, opts GitDirOptions) map[string][]byte {
 	branch, onBranch := strings.CutPrefix(opts.Ref, "refs/heads/")
 	onBranch = onBranch && validRef(opts.Ref)
 	head := id.String() + "\n"
@@ -91,19 +89,14 @@ func gitFiles(m mirror, all refs, id pack.ID, opts GitDirOptions) map[string]str
 			config += "[branch " + quoteConfig(branch) + "]\n\tremote = origin\n\tmerge = " + quoteConfig(opts.Ref) + "\n"
 		}
 	}
-	var packed bytes.Buffer
-	packed.WriteString("# pack-refs with: sorted \n")
 	visible := jobRefs(all, id, opts)
-	for _, name := range slices.Sorted(maps.Keys(visible)) {
-		fmt.Fprintf(&packed, "%s %s\n", visible[name], name)
-	}
-	files := map[string]string{
-		"HEAD": head, "config": config, "packed-refs": packed.String(), "info/exclude": "",
-		"objects/info/alternates": opts.ObjectsPath + "\n",
+	files := map[string][]byte{
+		"HEAD": []byte(head), "config": []byte(config), "packed-refs": visible.text(), "info/exclude": nil,
+		"objects/info/alternates": []byte(opts.ObjectsPath + "\n"),
 	}
 	if base, ok := strings.CutPrefix(m.head(), "refs/heads/"); ok && opts.RemoteURL != "" {
-		if _, ok := visible["refs/remotes/origin/"+base]; ok {
-			files["refs/remotes/origin/HEAD"] = "ref: refs/remotes/origin/" + base + "\n"
+		if visible.has("refs/remotes/origin/" + base) {
+			files["refs/remotes/origin/HEAD"] = []byte("ref: refs/remotes/origin/" + base + "\n")
 		}
 	}
 	return files
@@ -111,42 +104,60 @@ func gitFiles(m mirror, all refs, id pack.ID, opts GitDirOptions) map[string]str
 
 // jobRefs are the refs that a job sees: the branch it is on, all tags, and the remote's branches; with a depth, only
 // its own branch of those.
-func jobRefs(all refs, id pack.ID, opts GitDirOptions) refs {
-	out := make(refs)
-	for name, v := range all {
-		branch, isBranch := strings.CutPrefix(name, "refs/heads/")
+func jobRefs(all refList, id pack.ID, opts GitDirOptions) refList {
+	own := ownRefs(all, id, opts)
+	out := make(refList, 0, len(all)+len(own))
+	for _, r := range all {
+		branch, isBranch := strings.CutPrefix(r.name, "refs/heads/")
 		switch {
-		case strings.HasPrefix(name, "refs/tags/"):
-			out[name] = v
-		case isBranch && opts.RemoteURL != "" && (opts.Depth == 0 || name == opts.Ref):
-			out["refs/remotes/origin/"+branch] = v
+		case strings.HasPrefix(r.name, "refs/tags/"):
+		case isBranch && opts.RemoteURL != "" && (opts.Depth == 0 || r.name == opts.Ref):
+			r.name = "refs/remotes/origin/" + branch
+		default:
+			continue
+		}
+		if !own.has(r.name) {
+			out = append(out, r)
 		}
 	}
-	switch rest, _ := strings.CutPrefix(opts.Ref, "refs/"); {
-	case !validRef(opts.Ref), strings.HasPrefix(opts.Ref, refsOurs):
-	case strings.HasPrefix(opts.Ref, "refs/heads/"):
-		out[opts.Ref] = id
-		if opts.RemoteURL != "" && opts.Depth > 0 {
-			out["refs/remotes/origin/"+strings.TrimPrefix(rest, "heads/")] = id
-		}
-	case strings.HasPrefix(opts.Ref, "refs/tags/"):
-		if _, there := out[opts.Ref]; !there {
-			out[opts.Ref] = id // the remote deleted it since
-		}
-	case opts.RemoteURL != "":
-		out["refs/remotes/origin/"+rest] = id // a pull request's head
-	}
+	out = append(out, own...)
+	slices.SortFunc(out, func(a, b namedRef) int { return strings.Compare(a.name, b.name) })
 	return out
 }
 
-// openAt opens the mirror's objects for a job of a commit, and reads its refs before: what they name is there then. The
-// caller closes the view.
-func (m mirror) openAt(ctx context.Context, id pack.ID) (refs, *view, error) {
-	all, err := readRefs(m.dir)
+// ownRefs are those that a job has for what it builds, in place of what the mirror says of them.
+func ownRefs(all refList, id pack.ID, opts GitDirOptions) (own refList) {
+	at := func(name string) { own = append(own, namedRef{id.String(), name}) }
+	switch rest, _ := strings.CutPrefix(opts.Ref, "refs/"); {
+	case !validRef(opts.Ref), strings.HasPrefix(opts.Ref, refsOurs):
+	case strings.HasPrefix(opts.Ref, "refs/heads/"):
+		at(opts.Ref)
+		if opts.RemoteURL != "" && opts.Depth > 0 {
+			at("refs/remotes/origin/" + strings.TrimPrefix(rest, "heads/"))
+		}
+	case strings.HasPrefix(opts.Ref, "refs/tags/"):
+		if !all.has(opts.Ref) {
+			at(opts.Ref) // the remote deleted it since
+		}
+	case opts.RemoteURL != "":
+		at("refs/remotes/origin/" + rest) // a pull request's head
+	}
+	return own
+}
+
+// openAt opens the mirror's objects for a job of a commit, with its refs: what they name is there. No pack goes while the lock
+// is held, and refs name only what is in the packs that were there when they were written. The caller closes the view.
+func (m mirror) openAt(ctx context.Context, id pack.ID) (refList, *view, error) {
+	use, err := m.use(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := m.open(ctx)
+	all, err := listRefs(m.dir)
+	if err != nil {
+		use.unlock()
+		return nil, nil, err
+	}
+	v, err := m.openUsed(use)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,26 +168,44 @@ func (m mirror) openAt(ctx context.Context, id pack.ID) (refs, *view, error) {
 	return all, v, nil
 }
 
-// lend hard-links the mirror's packs into a directory of objects, and returns the refs that they satisfy.
-func (m mirror) lend(ctx context.Context, id pack.ID, to string) (refs, error) {
-	all, v, err := m.openAt(ctx, id)
+// lend hard-links the mirror's packs into a directory of objects, and returns the refs that they satisfy. It opens them only
+// for a commit that no ref names.
+func (m mirror) lend(ctx context.Context, id pack.ID, to string) (refList, error) {
+	use, err := m.use(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer v.close()
+	defer use.unlock()
+	all, err := listRefs(m.dir)
+	if err != nil {
+		return nil, err
+	}
+	if !all.names(id) {
+		_, v, err := m.openAt(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		v.close()
+	}
 	dir := filepath.Join(to, "pack")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lending objects to a job: %w", err)
 	}
-	for _, p := range v.Packs() {
-		base := strings.TrimSuffix(p.Path(), ".pack")
-		for _, ext := range []string{".pack", ".idx"} {
-			if err := linkOrCopy(base+ext, filepath.Join(dir, filepath.Base(base)+ext)); err != nil {
+	entries, err := os.ReadDir(m.packs())
+	if err != nil {
+		return nil, fmt.Errorf("lending objects to a job: %w", err)
+	}
+	for _, e := range entries {
+		index, ok := strings.CutSuffix(e.Name(), ".idx")
+		if !ok || !strings.HasPrefix(index, "pack-") {
+			continue
+		}
+		for _, name := range []string{index + ".pack", e.Name()} {
+			if err := linkOrCopy(filepath.Join(m.packs(), name), filepath.Join(dir, name)); err != nil {
 				return nil, fmt.Errorf("lending objects to a job: %w", err)
 			}
 		}
 	}
-	maps.DeleteFunc(all, func(_ string, id pack.ID) bool { return !v.Has(id) })
 	return all, nil
 }
 

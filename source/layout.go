@@ -3,6 +3,7 @@ package source
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,11 @@ type layout struct {
 	Files  int       `json:"files"`
 	Bytes  int64     `json:"bytes"`
 	When   time.Time `json:"when"`
+	// ID is this laying out's own, and Base that of the one which lent Lent of the bytes. Files that were lent lie on the disk
+	// once for both.
+	ID   string `json:"id,omitempty"`
+	Base string `json:"base,omitempty"`
+	Lent int64  `json:"lent,omitempty"`
 	// Boot is the boot of the machine that wrote it. The files were not synced to the disk, which would cost as much
 	// as writing them, so after another boot the snapshot is made anew.
 	Boot string `json:"boot"`
@@ -49,15 +55,36 @@ type writer struct {
 	root     int // descriptor of the tree's directory
 	objects  []*pack.Objects
 	when     time.Time
-	written  atomic.Int64
+	lender   *lender         // nil if no other snapshot can lend files
+	lent     int64           // bytes
+	touched  map[string]bool // directories of a spare in which names were made or removed
+	bytes    atomic.Int64
 	maxBytes int64
 	memory   int64
 }
 
-// layOut writes tree/, index and meta.json into the directory req.Target, which is empty.
+// layOut writes tree/, index, manifest and meta.json into the directory req.Target, which is empty. It turns a spare into
+// what is wanted, if there is one; whatever that fails with, it is tried again from nothing, and what that says counts.
 func layOut(ctx context.Context, req *request) (*response, error) {
-	l := &layout{Parts: req.Parts, URL: req.URL, Boot: bootID()}
-	w := &writer{ctx: ctx, req: req, maxBytes: req.Max, memory: req.objectLimit()}
+	spare, err := takeSpare(req)
+	if spare != nil {
+		res, failed := layOutFrom(ctx, req, spare)
+		if failed == nil || ctx.Err() != nil {
+			return res, failed
+		}
+		err = empty(req.Target)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return layOutFrom(ctx, req, nil)
+}
+
+// layOutFrom does it with the files of a spare, which it makes its own, or with what another snapshot lends.
+func layOutFrom(ctx context.Context, req *request, spare *lender) (*response, error) {
+	l := &layout{Parts: req.Parts, URL: req.URL, Boot: bootID(), ID: rand.Text()}
+	w := &writer{ctx: ctx, req: req, maxBytes: req.Max, memory: req.objectLimit(), lender: spare}
+	defer func() { w.lender.close() }()
 	p := &plan{}
 	for i, part := range req.Parts {
 		v, err := w.plan(p, i, part, req, l)
@@ -69,20 +96,26 @@ func layOut(ctx context.Context, req *request) (*response, error) {
 		}
 	}
 	tree := filepath.Join(req.Target, "tree")
-	if err := os.Mkdir(tree, 0o755); err != nil {
+	if err := w.begin(tree); err != nil {
 		return nil, err
 	}
-	root, err := unix.Open(tree, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	root, err := openTree(tree)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", tree, err)
+		return nil, err
 	}
 	defer unix.Close(root)
 	w.root = root
 	if err := w.write(p); err != nil {
 		return nil, err
 	}
-	l.Files, l.Bytes = len(p.files)+len(p.links), w.written.Load()
-	if err := writeIndex(filepath.Join(req.Target, "index"), p, w.when); err != nil {
+	l.Files, l.Bytes = len(p.files)+len(p.links), w.bytes.Load()
+	if w.lent > 0 {
+		l.Base, l.Lent = w.lender.ID, w.lent
+	}
+	if err := writeIndex(filepath.Join(req.Target, "index"), p); err != nil {
+		return nil, err
+	}
+	if err := writeManifest(filepath.Join(req.Target, manifest), p); err != nil {
 		return nil, err
 	}
 	meta, err := json.Marshal(l)
@@ -90,6 +123,14 @@ func layOut(ctx context.Context, req *request) (*response, error) {
 		return nil, err
 	}
 	return &response{Layout: l}, os.WriteFile(filepath.Join(req.Target, "meta.json"), meta, 0o644)
+}
+
+func openTree(path string) (int, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("opening %s: %w", path, err)
+	}
+	return fd, nil
 }
 
 // plan adds one repository to the plan.
@@ -121,21 +162,32 @@ func (w *writer) plan(p *plan, i int, part module, req *request, l *layout) (*vi
 	if part.Path != "" {
 		pl.top = part.Path + "/"
 	} else {
+		if w.lender == nil {
+			w.lender = findLender(w.ctx, req.Dir, req.Kin, meta, id)
+		}
 		w.when = fileTime(c.Committer.When)
 		l.Commit, l.Tree, l.When = part.Commit, c.TreeHash.String(), w.when
 	}
+	pl.offer = func(f *planned) *laid { return w.lender.offer(f, part) }
 	return v, pl.tree(c.TreeHash, pl.top, nil)
 }
 
 // write makes directories, then files, then symbolic links. As no link exists before the last file is written, none
 // can be followed, and as every name is made exclusively, none can be taken twice.
 func (w *writer) write(p *plan) error {
-	for _, dir := range p.dirs {
-		if err := unix.Mkdirat(w.root, dir, 0o755); err != nil {
-			return made("directory", dir, err)
-		}
+	if err := w.clear(p); err != nil {
+		return err
 	}
-	if err := w.files(p.files); err != nil {
+	for _, dir := range p.dirs {
+		if w.keeps(dir) {
+			continue
+		}
+		if err := unix.Mkdirat(w.root, dir.path, 0o755); err != nil {
+			return made("directory", dir.path, err)
+		}
+		w.touch(dir.path)
+	}
+	if err := w.regular(p); err != nil {
 		return err
 	}
 	if err := w.links(p.links); err != nil {
@@ -143,11 +195,44 @@ func (w *writer) write(p *plan) error {
 	}
 	// Directories last: writing into one changes its time.
 	for _, dir := range slices.Backward(p.dirs) {
-		if err := w.setTime(dir); err != nil {
+		if w.keeps(dir) && !w.touched[dir.path] {
+			dir.when = dir.had.when
+			continue
+		}
+		dir.when = w.when
+		if err := w.setTime(dir.path); err != nil {
 			return err
 		}
 	}
 	return w.setTime(".")
+}
+
+// regular borrows what can be borrowed, and writes the rest.
+func (w *writer) regular(p *plan) error {
+	var same, fresh []*planned
+	for _, f := range p.files {
+		switch {
+		case w.keeps(f):
+			if err := w.holds(f); err != nil {
+				return err
+			}
+		case f.had != nil:
+			same = append(same, f)
+		default:
+			w.touch(f.path)
+			fresh = append(fresh, f)
+		}
+	}
+	unlike, err := w.borrow(same)
+	if err != nil {
+		return err
+	}
+	for _, f := range unlike {
+		if err := f.locate(w.objects[f.part]); err != nil {
+			return err
+		}
+	}
+	return w.files(append(fresh, unlike...))
 }
 
 // made explains why a name could not be made.
@@ -172,7 +257,7 @@ const chunk = 64
 
 // files writes all files, in parallel, in the order in which their objects lie in the packs.
 func (w *writer) files(all []*planned) error {
-	order := slices.Clone(all)
+	order := all
 	slices.SortFunc(order, func(a, b *planned) int {
 		return cmp.Or(a.part-b.part, a.place.Pack-b.place.Pack, cmp.Compare(a.place.Offset, b.place.Offset))
 	})
@@ -204,6 +289,11 @@ func (w *writer) files(all []*planned) error {
 func (w *writer) links(all []*planned) error {
 	fw := &fileWriter{writer: w}
 	for _, f := range all {
+		if w.keeps(f) {
+			f.size, f.when = f.had.size, f.had.when
+			continue
+		}
+		w.touch(f.path)
 		kind, target, err := fw.reader(f.part).Read(f.id)
 		if err != nil {
 			return explainObject(err)
@@ -214,7 +304,7 @@ func (w *writer) links(all []*planned) error {
 		if err := unix.Symlinkat(string(target), w.root, f.path); err != nil {
 			return made("symbolic link", f.path, err)
 		}
-		f.size = int64(len(target))
+		f.size, f.when = int64(len(target)), w.when
 		if err := w.setTime(f.path); err != nil {
 			return err
 		}

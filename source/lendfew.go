@@ -3,30 +3,31 @@ package source
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/runner-ci/runner/source/pack"
 )
 
 // lendFew gives a stranger's job a pack of its own: what branches, tags and its commit reach. A mirror holds more, such
 // as what people submitted from their working trees.
-func (s *Store) lendFew(ctx context.Context, m mirror, url string, id pack.ID, to string) (refs, error) {
+func (s *Store) lendFew(ctx context.Context, url string, id pack.ID, to string) (refList, error) {
 	res, err := s.do(ctx, &request{Op: "lend", URL: url, Commit: id.String(), Target: to})
 	if err != nil {
 		return nil, err
 	}
-	all, err := readRefs(m.dir)
-	if err != nil {
-		return nil, err
+	lent := make(refList, 0, len(res.IDs))
+	for _, ref := range res.IDs {
+		id, name, _ := strings.Cut(ref, " ")
+		lent = append(lent, namedRef{id, name})
 	}
-	maps.DeleteFunc(all, func(name string, _ pack.ID) bool { return !slices.Contains(res.IDs, name) })
-	return all, nil
+	return lent, nil
 }
 
-// lend writes the pack, in the child, and answers with the refs that it satisfies.
+// lend writes the pack, in the child, and answers with the refs that it satisfies: "ID NAME".
 func lend(ctx context.Context, req *request) (*response, error) {
 	m, err := mirrorOf(req.Dir, req.URL)
 	if err != nil {
@@ -43,9 +44,9 @@ func lend(ctx context.Context, req *request) (*response, error) {
 	defer v.close()
 	res := &response{}
 	r := &reach{ctx: ctx, meta: newMetadata(v.Objects), seen: make(map[pack.ID]bool), queue: []pack.ID{id}}
-	for name, tip := range all {
-		if mirrored(name) && v.Has(tip) {
-			r.queue, res.IDs = append(r.queue, tip), append(res.IDs, name)
+	for _, ref := range all {
+		if mirrored(ref.name) {
+			r.queue, res.IDs = append(r.queue, plumbing.NewHash(ref.id)), append(res.IDs, ref.id+" "+ref.name)
 		}
 	}
 	if err := r.run(); err != nil {

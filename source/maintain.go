@@ -25,6 +25,7 @@ const deleteWait = 30 * time.Second
 // reaches any more. Readers go on meanwhile; a fetch into the same mirror waits. A job that runs has links of its own
 // to the packs it began with.
 func (s *Store) Maintain(ctx context.Context) error {
+	defer s.shelf.clear()
 	var errs []error
 	err := s.eachMirror(func(m mirror) error {
 		done, err := s.turns.take(ctx, filepath.Base(m.dir))

@@ -87,14 +87,24 @@ func (m mirror) clean() error {
 // view is the mirror's objects, open for reading. While it is, no pack is deleted.
 type view struct {
 	*pack.Objects
-	use *fileLock
+	use  *fileLock
+	done func() // of one from the shelf, which holds no lock
 }
 
 func (m mirror) open(ctx context.Context) (*view, error) {
-	use, err := lockFile(ctx, m.dir+".use", shared)
+	use, err := m.use(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return m.openUsed(use)
+}
+
+func (m mirror) use(ctx context.Context) (*fileLock, error) {
+	return lockFile(ctx, m.dir+".use", shared)
+}
+
+// openUsed opens the objects for whoever holds the lock, which the view then holds.
+func (m mirror) openUsed(use *fileLock) (*view, error) {
 	o, err := pack.OpenDir(m.packs())
 	if err != nil {
 		use.unlock()
@@ -104,11 +114,15 @@ func (m mirror) open(ctx context.Context) (*view, error) {
 		}
 		return nil, err
 	}
-	return &view{o, use}, nil
+	return &view{Objects: o, use: use}, nil
 }
 
 func (v *view) close() {
 	if v == nil {
+		return
+	}
+	if v.done != nil {
+		v.done()
 		return
 	}
 	v.Close()

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -12,13 +13,13 @@ import (
 
 // plan is what a snapshot will be, before anything is written: every name checked, every conversion decided.
 type plan struct {
-	dirs  []string // parents before children
+	dirs  []*planned // parents before children
 	files []*planned
 	links []*planned
 	mods  []*planned
 }
 
-// planned is one file, symbolic link or submodule.
+// planned is one directory, file, symbolic link or submodule.
 type planned struct {
 	path  string // slash-separated, from the top
 	mode  mode
@@ -26,7 +27,18 @@ type planned struct {
 	part  int // which repository holds it
 	place pack.Place
 	conv  attributes.Conversion
+	had   *laid // what a lender has instead, if it has: place is not set then
 	size  int64 // as written
+	when  time.Time
+}
+
+// locate finds where the object lies.
+func (f *planned) locate(o *pack.Objects) error {
+	var ok bool
+	if f.place, ok = o.Locate(f.id); !ok {
+		return fail(KindCorrupt, "", "the mirror lacks the object %s of %q", f.id, f.path)
+	}
+	return nil
 }
 
 // maxPath bounds a path in bytes, as the kernel does; maxAttributes a .gitattributes, as git does.
@@ -45,6 +57,7 @@ type planner struct {
 	objects  *pack.Objects
 	meta     metadata
 	table    *attributes.Table
+	offer    func(*planned) *laid // what a lender has of a file
 }
 
 // tree plans the tree at prefix, which is "" or ends with a slash.
@@ -65,7 +78,7 @@ func (p *planner) tree(id pack.ID, prefix string, layer *attributes.Layer) error
 			return err
 		}
 		if e.mode == modeTree {
-			p.plan.dirs = append(p.plan.dirs, path)
+			p.dir(path)
 			if err := p.tree(e.id, path+"/", layer); err != nil {
 				return err
 			}
@@ -119,18 +132,24 @@ func (p *planner) attributes(entries []treeEntry, prefix string, layer *attribut
 	return layer, nil
 }
 
+func (p *planner) dir(path string) {
+	d := &planned{path: path, mode: modeTree, part: p.part}
+	d.had = p.offer(d)
+	p.plan.dirs = append(p.plan.dirs, d)
+}
+
 func (p *planner) leaf(e treeEntry, path string, layer *attributes.Layer) error {
 	f := &planned{path: path, mode: e.mode, id: e.id, part: p.part}
 	if e.mode == modeModule {
-		p.plan.dirs = append(p.plan.dirs, path)
+		p.dir(path)
 		p.plan.mods = append(p.plan.mods, f)
 		return nil
 	}
-	var ok bool
-	if f.place, ok = p.objects.Locate(e.id); !ok {
-		return fail(KindCorrupt, "", "the mirror lacks the object %s of %q", e.id, path)
-	}
 	if e.mode == modeSymlink {
+		if err := f.locate(p.objects); err != nil {
+			return err
+		}
+		f.had = p.offer(f)
 		p.plan.links = append(p.plan.links, f)
 		return nil
 	}
@@ -140,6 +159,11 @@ func (p *planner) leaf(e treeEntry, path string, layer *attributes.Layer) error 
 	}
 	if f.conv.Filter == "lfs" {
 		if err := p.refuseLFS(f); err != nil {
+			return err
+		}
+	}
+	if f.had = p.offer(f); f.had == nil {
+		if err := f.locate(p.objects); err != nil {
 			return err
 		}
 	}

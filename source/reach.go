@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/runner-ci/runner/source/pack"
 )
@@ -51,28 +52,29 @@ func pushed(ctx context.Context, req *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := readRefs(m.dir)
+	id, err := parseCommit(req.Commit)
 	if err != nil {
 		return nil, err
 	}
-	v, err := m.open(ctx)
+	all, err := listRefs(m.dir)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(r namedRef) bool { return !mirrored(r.name) })
+	if all.names(id) {
+		return &response{IDs: []string{req.Commit}}, nil
+	}
+	v, err := req.open(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	defer v.close()
 	meta := req.metadata(v.Objects)
 	var tips []pack.ID
-	for name, id := range all {
-		if !mirrored(name) {
-			continue
-		}
-		if at, err := meta.peel(id); err == nil {
+	for tip := range all.ids() {
+		if at, err := meta.peel(tip); err == nil {
 			tips = append(tips, at)
 		}
-	}
-	id, err := parseCommit(req.Commit)
-	if err != nil {
-		return nil, err
 	}
 	res, n := &response{}, 0
 	err = meta.walk(ctx, tips, func(at pack.ID) bool {

@@ -38,7 +38,7 @@ func readFile(ctx context.Context, req *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := m.open(ctx)
+	v, err := req.open(ctx, m)
 	if err != nil {
 		return nil, err
 	}

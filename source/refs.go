@@ -30,42 +30,92 @@ const (
 )
 
 func readRefs(dir string) (refs, error) {
+	all, err := listRefs(dir)
+	if err != nil {
+		return nil, err
+	}
+	return all.byName(), nil
+}
+
+// namedRef is a ref as the file has it.
+type namedRef struct{ id, name string }
+
+// refList is the file's refs, sorted by name. It costs a fraction of refs, and is enough for whoever passes over all of them
+// once: a mirror may have tens of thousands.
+type refList []namedRef
+
+func listRefs(dir string) (refList, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "packed-refs"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return refs{}, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := make(refs)
+	out := make(refList, 0, bytes.Count(data, []byte{'\n'}))
 	for line := range strings.Lines(string(data)) {
 		id, name, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok || !plumbing.IsHash(id) {
+		if !ok || !isID(id) {
 			continue // the header, or a peeled value that git wrote
 		}
-		out[name] = plumbing.NewHash(id)
+		out = append(out, namedRef{id, name})
 	}
 	return out, nil
 }
 
-// write replaces the file, durably.
-func (r refs) write(dir string) error {
-	var b bytes.Buffer
-	b.WriteString("# pack-refs with: sorted \n")
-	for _, name := range slices.Sorted(maps.Keys(r)) {
-		fmt.Fprintf(&b, "%s %s\n", r[name], name)
+// isID tells whether a string is the name of an object, without making anything of it.
+func isID(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
 	}
-	return writeAtomic(filepath.Join(dir, "packed-refs"), b.Bytes())
+	return len(s) == 40
+}
+
+func (l refList) byName() refs {
+	out := make(refs, len(l))
+	for _, r := range l {
+		out[r.name] = plumbing.NewHash(r.id)
+	}
+	return out
 }
 
 // names tells whether some ref is exactly this commit.
-func (r refs) names(id pack.ID) bool {
-	for _, v := range r {
-		if v == id {
-			return true
-		}
+func (l refList) names(id pack.ID) bool {
+	hex := id.String()
+	return slices.ContainsFunc(l, func(r namedRef) bool { return r.id == hex })
+}
+
+// ids are the objects that are named, each once.
+func (l refList) ids() map[pack.ID]bool {
+	out := make(map[pack.ID]bool, len(l))
+	for _, r := range l {
+		out[plumbing.NewHash(r.id)] = true
 	}
-	return false
+	return out
+}
+
+func (l refList) has(name string) bool {
+	return slices.ContainsFunc(l, func(r namedRef) bool { return r.name == name })
+}
+
+// text is a packed-refs file of these refs. They must be sorted.
+func (l refList) text() []byte {
+	out := append(make([]byte, 0, 100*len(l)), "# pack-refs with: sorted \n"...)
+	for _, r := range l {
+		out = append(append(append(append(out, r.id...), ' '), r.name...), '\n')
+	}
+	return out
+}
+
+// write replaces the file, durably.
+func (r refs) write(dir string) error {
+	list := make(refList, 0, len(r))
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		list = append(list, namedRef{r[name].String(), name})
+	}
+	return writeAtomic(filepath.Join(dir, "packed-refs"), list.text())
 }
 
 // validRef refuses what would not survive in a packed-refs file, or would leave its directory as a file.

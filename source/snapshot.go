@@ -109,7 +109,7 @@ func (s *Store) makeSnapshot(ctx context.Context, home string, r Remote, commit 
 	if l, err := readLayout(home); err == nil && l.Boot == bootID() {
 		return nil // somebody else made it while we waited
 	}
-	if err := s.discard(home); err != nil {
+	if err := discard(s.opts.Dir, home); err != nil {
 		return err
 	}
 	withheld := opts.Stranger && (r.Token != "" || len(r.SSHKey) > 0)
@@ -134,6 +134,7 @@ func (s *Store) makeSnapshot(ctx context.Context, home string, r Remote, commit 
 	}
 	_, err = s.do(ctx, &request{
 		Op: "layout", URL: parts[0].URL, Commit: commit, Target: tmp, Parts: parts, Max: s.opts.TreeBytes, Files: s.opts.TreeFiles,
+		Kin: strings.TrimPrefix(filepath.Base(home), commit),
 	})
 	if err != nil {
 		return err
@@ -145,8 +146,8 @@ func (s *Store) makeSnapshot(ctx context.Context, home string, r Remote, commit 
 }
 
 // discard removes a snapshot, first from its name, so that nobody meets half of it.
-func (s *Store) discard(home string) error {
-	tmp, err := os.MkdirTemp(s.tmp(), "discarded-*")
+func discard(dir, home string) error {
+	tmp, err := os.MkdirTemp(filepath.Join(dir, "tmp"), "discarded-*")
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ type Store struct {
 	opts     Options
 	children chan struct{} // bounds the children that run at once
 	turns    turns
+	shelf    shelf
 }
 
 // Open makes the directories that are missing. It leaves nothing open: there is no Close.
@@ -60,7 +61,7 @@ func Open(opts Options) (*Store, error) {
 		return nil, fmt.Errorf("the directory for sources is not set or cannot be resolved: %q", opts.Dir)
 	}
 	opts.Dir = dir
-	for _, d := range []string{"mirrors", "snapshots", "tmp"} {
+	for _, d := range []string{"mirrors", "snapshots", "spares", "tmp"} {
 		// Jobs of other users read snapshots through their mounts, so the way down is open to pass, not to list.
 		mode := os.FileMode(0o711)
 		if d != "snapshots" {

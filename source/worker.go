@@ -29,14 +29,24 @@ type request struct {
 	Max    int64  `json:"max,omitempty"`
 
 	Target string   `json:"target,omitempty"`
+	Kin    string   `json:"kin,omitempty"` // how the names of snapshots end that may lend files
 	Files  int      `json:"files,omitempty"`
 	Parts  []module `json:"parts,omitempty"`
 	Depth  int      `json:"depth,omitempty"`
 
-	here bool // done by the daemon itself
+	here  bool   // done by the daemon itself
+	shelf *shelf // its open packs
 
 	Keep  string `json:"keep,omitempty"` // a day: older refs of refsKept and refsSubmit go
 	Packs int    `json:"packs,omitempty"`
+}
+
+// open opens a mirror's objects.
+func (r *request) open(ctx context.Context, m mirror) (*view, error) {
+	if r.here {
+		return r.shelf.open(ctx, m)
+	}
+	return m.open(ctx)
 }
 
 // response is what it answers: one JSON value on its standard output.
@@ -59,6 +69,7 @@ var operations = map[string]func(context.Context, *request) (*response, error){
 	"modules":  listModules,
 	"layout":   layOut,
 	"receive":  receive,
+	"spare":    makeSpare,
 	"shallow":  shallow,
 	"maintain": maintain,
 	"check":    check,

@@ -26,6 +26,7 @@ var (
 	artifactGet      = Source{Package: "./artifacts", Benchmark: "BenchmarkFigureGet", Times: 7}
 	artifactEndToEnd = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureArtifact", Times: 5}
 	longLog          = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureLog", Times: 5}
+	clone            = Source{Package: "./source", Benchmark: "BenchmarkFigureClone", Times: 5}
 	realShards       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 )
 
@@ -47,6 +48,8 @@ var Table = []Figure{
 	{Name: "makespan-equal-p95", From: makespan},
 	{Name: "makespan-pull", From: makespan},
 	{Name: "makespan-pull-p95", From: makespan},
+	{Name: "clone-cold", Goal: RatioAtMost(1), From: clone},
+	{Name: "clone-next", Goal: RatioAtMost(1), From: clone},
 	{Name: "real-shards-timing", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},

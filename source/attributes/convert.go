@@ -67,6 +67,14 @@ func meansText(s state) bool {
 // None tells that the bytes stay as they are.
 func (c Conversion) None() bool { return c.crlf == asIs && !c.ident && c.encoding == "" }
 
+// Key names what Apply does: with the same key, the same blob becomes the same file. It holds no space, and is "" for None.
+func (c Conversion) Key() string {
+	if c.None() {
+		return ""
+	}
+	return fmt.Sprintf("eol=%d,ident=%t,%s", c.crlf, c.ident, c.encoding)
+}
+
 // Apply converts a blob. The result may share memory with data.
 func (c Conversion) Apply(data []byte, id plumbing.Hash) []byte {
 	if len(data) == 0 {
