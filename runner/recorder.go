@@ -163,6 +163,11 @@ func (r *recorder) tell(m mark, p wire.PhaseEnded) {
 	r.progress.Phases = append(r.progress.Phases, p)
 }
 
+// provisioning takes a phase of our own, which becomes durable with the first that the agent tells.
+func (r *recorder) provisioning(p wire.PhaseEnded) {
+	r.progress.Phases = append(r.progress.Phases, p)
+}
+
 var agentPhases = []string{wire.PhaseInstall, wire.PhasePreBuild, wire.PhaseBuild, wire.PhasePostBuild, wire.PhaseUpload}
 
 // arm sets the timer by which what was taken must be flushed: at once after a quiet time.
@@ -183,7 +188,7 @@ func (r *recorder) flush(ctx context.Context) error {
 	r.timer.Stop()
 	r.armed = false
 	r.flushed = time.Now()
-	if r.frame == r.stored {
+	if r.frame == r.stored && len(r.progress.Phases) == 0 {
 		return nil
 	}
 	r.print(r.mask.rest())
@@ -194,6 +199,10 @@ func (r *recorder) flush(ctx context.Context) error {
 		if err := r.events.Progress(ctx, r.progress); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
+	}
+	if r.frame == r.stored {
+		r.progress = Progress{}
+		return nil
 	}
 	if err := r.store.AppendLog(ctx, r.id, r.frame, r.out); err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)

@@ -33,6 +33,8 @@ type session struct {
 	resume   *wire.Resume    // a request to go on, until the agent did
 	ours     bool            // the result is our judgement, which the agent did not know of
 	decided  bool            // the result stands, whatever becomes of the context
+
+	provisioned bool // by this Run
 }
 
 func (s *session) run(ctx context.Context) Result {
@@ -67,6 +69,11 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 			return done, Result{}
 		case ctx.Err() != nil:
 			return nil, Result{}
+		case errors.Is(err, errEmpty):
+			if res, ok := s.reprovision(ctx); !ok {
+				return nil, res
+			}
+			continue
 		case errors.Is(err, errOverdue):
 			return s.overdue(ctx)
 		case errors.Is(err, errStore):
@@ -130,6 +137,7 @@ func (s *session) reportsTime() time.Duration {
 }
 
 var (
+	errEmpty    = errors.New("the warm sandbox was not filled")
 	errOverdue  = errors.New("the time limit passed")
 	errStore    = errors.New("storing what the job said")
 	errProtocol = errors.New("the agent does not speak our protocol")
@@ -267,6 +275,9 @@ func (s *session) welcomed(ctx context.Context, p *pump, f wire.Frame) error {
 		return fmt.Errorf("%w: it runs %s, not %s", errProtocol, w.Attempt, s.attempt.ID)
 	}
 	if w.Attempt == "" {
+		if s.attempt.Warm && !s.provisioned {
+			return errEmpty
+		}
 		if err := s.events.Sent(ctx); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
