@@ -132,11 +132,26 @@ func (p place) resizeShm(bytes int64) error {
 // where the daemon sees them.
 func (p place) enter(do func(join func() error) error) error {
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
-		done <- p.onThread(do)
-	}()
+	go onOwnThread(func() { done <- p.onThread(do) })
 	return <-done
+}
+
+// onOwnThread runs f on a thread that ends with it, and not on the process's first, which cannot end and which the
+// whole process is judged by in /proc.
+func onOwnThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return // locked, so the thread ends too
+	}
+	defer runtime.UnlockOSThread()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // a thread that is not this one
+		f()
+	}()
+	<-done
 }
 
 func (p place) onThread(do func(join func() error) error) error {
