@@ -1,12 +1,8 @@
-// Command makespan measures what the reading and splitting of tests come to, and prints a line a figure. First how fast
-// a JUnit file of 100 MB is parsed, beside reading the file and doing nothing ("theirs"), and in how much memory. Then
-// how evenly the test queue divides a synthetic suite, in simulated time through the real queue code:
-//
-//	name  ours  theirs  ratio  goal
-//
-// There "ours" is the makespan in seconds, "theirs" the lower bound max(longest, total/workers) of the same suite; the line
-// without a suffix is the seed with the median ratio, "-p95" the one with the 95th percentile (nearest rank). With
-// JSON=file in the environment the same is written there.
+// Command makespan measures what the reading and splitting of tests come to, for make bench. First how fast a JUnit file of
+// 100 MB is parsed, beside reading the file and doing nothing ("theirs"), and in how much memory. Then how evenly the test
+// queue divides a synthetic suite, in simulated time through the real queue code: "ours" is the makespan in seconds,
+// "theirs" the lower bound max(longest, total/workers) of the same suite. The figure without a suffix is the seed with the
+// median ratio, "-p95" the one with the 95th percentile (nearest rank). Names of figures as arguments leave out the others.
 //
 // # The model
 //
