@@ -208,7 +208,19 @@ func TestFurtherLayers(t *testing.T) {
 			t.Fatal(path, err)
 		}
 	}
+	if _, err := e.MountExtra(t.Context(), spec.ID, "new", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"../up", "", "a/b"} {
+		if path, err := e.MountExtra(t.Context(), spec.ID, bad, nil); err == nil {
+			t.Errorf("%q was mounted on %s", bad, path)
+		}
+	}
+	if _, err := e.MountExtra(t.Context(), spec.ID, "odd", []string{one + ":" + two}); err == nil {
+		t.Error("a colon in a layer's path made two of it")
+	}
 	b := attach(t, e, spec)
+	b.want("cd /codebuild/extra/new && ls -A && echo mine >x && cat x", "mine")
 	b.want("cat a b c mods/x", "upperonetreetwo")
 	b.want("cat /codebuild/extra/mods/b /codebuild/extra/mods/mods/x", "twotwo")
 	b.want("echo mine >/codebuild/extra/mods/b && echo mine >b && cat b /codebuild/extra/mods/b", "mine\nmine")
