@@ -283,6 +283,9 @@ func TestDaemonThatDoesNotSeeContainers(t *testing.T) {
 		return
 	}
 	e := newEngine(t)
+	if err := e.Warm(t.Context(), newSpec(t, e, nil)); err == nil || !strings.Contains(err.Error(), "container's process") {
+		t.Errorf("made ahead: %v", err)
+	}
 	for range 2 {
 		start(t, e, newSpec(t, e, map[string]string{"a": "mounted"})).want("cat a", "mounted")
 	}
