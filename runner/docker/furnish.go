@@ -66,7 +66,7 @@ func (e *Engine) enter(ctx context.Context, id string) (p place, running bool, e
 	}
 	p.pid = in.State.Pid
 	if !ok && in.HostConfig != nil {
-		b.container, b.limits = in.ID, in.HostConfig.Resources
+		b = madeBox{container: in.ID, limits: in.HostConfig.Resources, making: in.Config.Labels[LabelMaking]}
 	}
 	b.pid = p.pid
 	e.made.put(id, b)

@@ -106,6 +106,34 @@ func TestFillOfWhatIsGone(t *testing.T) {
 	}
 }
 
+// TestFillOfWhatIsMadeInAnotherWay tells of a daemon that comes back with other settings, or another agent, and of a
+// sandbox that was made for another image.
+func TestFillOfWhatIsMadeInAnotherWay(t *testing.T) {
+	t.Parallel()
+	first := newEngine(t, mountMode)
+	spec := newSpec(t, first, nil)
+	warm(t, first, spec)
+	for name, change := range map[string]func(*Options, *runner.SandboxSpec){
+		"proxy":   func(o *Options, _ *runner.SandboxSpec) { o.Proxy.HTTP = "http://proxy:3128" },
+		"network": func(o *Options, _ *runner.SandboxSpec) { o.Network = "none" },
+		"agent": func(o *Options, _ *runner.SandboxSpec) {
+			o.Agent = func(string) ([]byte, error) { return []byte("x"), nil }
+		},
+		"image":    func(_ *Options, s *runner.SandboxSpec) { s.Image.ID = "sha256:" + strings.Repeat("0", 64) },
+		"variable": func(_ *Options, s *runner.SandboxSpec) { s.Env = []string{"A=b"} },
+		"mount":    func(_ *Options, s *runner.SandboxSpec) { s.Mounts = []runner.Mount{{Source: "/opt", Target: "/opt"}} },
+	} {
+		e, other := sameDaemon(t, first), spec
+		change(&e.opts, &other)
+		if err := e.Fill(t.Context(), other); err == nil || !strings.Contains(err.Error(), "other settings") {
+			t.Errorf("%s: filled: %v", name, err)
+		}
+	}
+	if err := sameDaemon(t, first).Fill(t.Context(), spec); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFillOfWhatEnded(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, mountMode)
