@@ -131,7 +131,7 @@ func (c *Config) checkEngines(f *faults) {
 		}
 		seen[e.ID] = i
 		f.oneOf(at+".type", e.Type, "docker", "process")
-		f.oneOf(at+".workspace", e.Workspace, "auto", "overlay", "copy")
+		f.oneOf(at+".workspace", e.Workspace, "auto", "mount", "overlay", "copy")
 		f.oneOf(at+".firewall", e.Firewall, "auto", "off")
 		if e.Host != "" && !strings.Contains(e.Host, "://") {
 			f.add(at+".host", "write unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", "%q is no address of an engine", clip(e.Host))

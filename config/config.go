@@ -35,7 +35,7 @@ type Engine struct {
 	Type      string  `yaml:"type"` // "docker" (default) or "process"
 	Host      string  `yaml:"host"` // Docker host, default from the environment
 	Network   string  `yaml:"network"`
-	Workspace string  `yaml:"workspace"` // "auto" (default), "overlay" or "copy"
+	Workspace string  `yaml:"workspace"` // "auto" (default), "mount", "overlay" or "copy"
 	Mounts    []Mount `yaml:"mounts"`    // always read-only
 	Firewall  string  `yaml:"firewall"`  // "auto" (default) or "off"
 }

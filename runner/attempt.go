@@ -12,7 +12,8 @@ import (
 type Attempt struct {
 	ID      string // "api#142/BuildFanoutShard3@1", known to the agent
 	Sandbox string // id of the sandbox it is bound to; its row was committed before Run is called
-	Sent    bool   // the job may have been handed over already: a missing sandbox then means a lost one
+	Sent    bool   // a former Run may have handed the job over: a missing sandbox then means a lost one
+	Warm    bool   // Sandbox was made ahead by Runner.Warm
 	Image   Image
 	Job     wire.Job // Attempt and Dir are filled in by Run
 	Source  Checkout

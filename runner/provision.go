@@ -20,14 +20,19 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 	if s.attempt.Sent {
 		return Result{}, true // whatever became of the sandbox, it must not be made twice
 	}
-	if err := s.phase(ctx, wire.PhaseEnded{Phase: PhaseProvisioning, At: time.Now().UnixNano()}); err != nil {
+	began := wire.PhaseEnded{Phase: PhaseProvisioning, At: time.Now().UnixNano()}
+	provide := s.make
+	if s.attempt.Warm {
+		provide = s.fillOrMake
+		s.rec.provisioning(began) // a commit now would take longer than the filling
+	} else if err := s.phase(ctx, began); err != nil {
 		return s.storeFault(err), false
 	}
 	// A stop request that comes while the sandbox is being made ends the making.
 	making, cancel := context.WithCancel(ctx)
 	defer cancel()
 	made := make(chan error, 1)
-	go func() { made <- s.make(making) }()
+	go func() { made <- provide(making) }()
 	var err error
 	select {
 	case err = <-made:
@@ -41,16 +46,27 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 		if ctx.Err() != nil {
 			return Result{}, false
 		}
-		return s.provisionFault(err), false
+		return provisionFault(err), false
 	}
 	ended := wire.PhaseEnded{
 		Phase: PhaseProvisioning, Status: wire.StatusSucceeded,
 		Millis: time.Since(s.began).Milliseconds(), At: time.Now().UnixNano(),
 	}
-	if err := s.phase(ctx, ended); err != nil {
+	s.provisioned = true
+	if s.attempt.Warm {
+		s.rec.provisioning(ended)
+	} else if err := s.phase(ctx, ended); err != nil {
 		return s.storeFault(err), false
 	}
 	return Result{}, true
+}
+
+// reprovision makes the sandbox of an attempt whose job may have been sent by the record, and was not by the word of
+// its agent: the daemon died in between. The result counts only when ok is false.
+func (s *session) reprovision(ctx context.Context) (res Result, ok bool) {
+	s.log.Info("the warm sandbox has no job yet; filling it")
+	s.attempt.Sent = false
+	return s.provision(ctx)
 }
 
 // PhaseProvisioning is the phase in which a job's workspace and sandbox are made.
@@ -60,19 +76,24 @@ func (s *session) phase(ctx context.Context, p wire.PhaseEnded) error {
 	return s.events.Progress(ctx, Progress{Phases: []wire.PhaseEnded{p}})
 }
 
+func (s *session) make(ctx context.Context) error {
+	return s.runner.insist(ctx, s.attempt.Sandbox, s.makeOnce)
+}
+
 // remakes is how often a sandbox that a daemon died making is tried again: the engine may still be at work on what
 // that daemon asked for, and answer us with a conflict.
 const remakes = 3
 
-func (s *session) make(ctx context.Context) error {
-	_, err := os.Lstat(s.runner.dir(s.attempt.Sandbox))
+// insist makes a sandbox, and tries again what a former daemon began.
+func (r *Runner) insist(ctx context.Context, sandbox string, once func(context.Context) error) error {
+	_, err := os.Lstat(r.dir(sandbox))
 	left := err == nil
 	for n := 1; ; n++ {
-		err := s.makeOnce(ctx)
-		if err == nil || !left || n > remakes || !s.provisionFault(err).Transient {
+		err := once(ctx)
+		if err == nil || !left || n > remakes || !provisionFault(err).Transient {
 			return err
 		}
-		s.log.Warn("making a sandbox that a former daemon began failed; trying again", "error", err)
+		r.Logger.Warn("making a sandbox that a former daemon began failed; trying again", "sandbox", sandbox, "error", err)
 		select {
 		case <-time.After(time.Duration(n) * 200 * time.Millisecond):
 		case <-ctx.Done():
@@ -86,8 +107,10 @@ func (s *session) makeOnce(ctx context.Context) error {
 	switch {
 	case err != nil && !errors.Is(err, ErrNoSandbox):
 		return err // there may be a sandbox, and nobody takes its files away before that is known
-	case st.Running || !st.EndedAt.IsZero():
-		return nil // made by a former daemon, which died before it could say so
+	case !st.EndedAt.IsZero():
+		return nil // made by a former daemon, and it came to nothing
+	case st.Running:
+		return s.complete(ctx)
 	}
 	if err := s.clear(ctx, err == nil); err != nil {
 		return err
@@ -98,12 +121,22 @@ func (s *session) makeOnce(ctx context.Context) error {
 	}
 	// From here on the snapshot is kept by the caller, for as long as the build runs.
 	defer release()
-	spec := SandboxSpec{
-		ID: s.attempt.Sandbox, Image: s.attempt.Image, Dir: s.runner.dir(s.attempt.Sandbox), Tree: tree,
-		Limits: s.attempt.Limits, Env: s.runner.Env[s.ex.Engine()], Mounts: s.runner.Mounts[s.ex.Engine()],
-		Privileged: s.attempt.Privileged, Services: s.attempt.Services,
+	return s.ex.Create(ctx, s.runner.spec(s.ex.Engine(), s.attempt, tree))
+}
+
+// complete has the executor finish a sandbox that a former daemon started, and died before it could say so. Its
+// directory was laid out before.
+func (s *session) complete(ctx context.Context) error {
+	tree, release := "", func() {}
+	if s.attempt.Source.Commit != "" {
+		snap, err := s.snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		tree, release = snap.Dir, snap.Release
 	}
-	return s.ex.Create(ctx, spec)
+	defer release()
+	return s.ex.Create(ctx, s.runner.spec(s.ex.Engine(), s.attempt, tree))
 }
 
 // clear removes what a daemon that died left of the sandbox; nothing has run in it. The executor goes first: it may
@@ -125,21 +158,16 @@ func (s *session) clear(ctx context.Context, known bool) error {
 // workspace lays out what the sandbox mounts: the snapshot below, a directory with .git to be laid over it.
 func (s *session) workspace(ctx context.Context) (tree string, release func(), err error) {
 	dir := s.runner.dir(s.attempt.Sandbox)
-	for _, d := range []struct {
-		name string
-		mode os.FileMode
-	}{{"", 0o711}, {"upper", 0o755}, {"spool", 0o700}, {"objects", 0o755}} {
-		if err := os.MkdirAll(filepath.Join(dir, d.name), d.mode); err != nil {
-			return "", nil, fmt.Errorf("making the sandbox's directory: %w", err)
-		}
+	if err := s.runner.makeDirs(s.attempt.Sandbox); err != nil {
+		return "", nil, err
 	}
 	c := s.attempt.Source
 	if c.Commit == "" {
 		return "", func() {}, nil
 	}
-	snap, err := s.runner.Source.Snapshot(ctx, c.Remote, c.Commit, source.SnapshotOptions{Submodules: c.Submodules, Stranger: c.Stranger})
+	snap, err := s.snapshot(ctx)
 	if err != nil {
-		return "", nil, fmt.Errorf("laying out the snapshot: %w", err)
+		return "", nil, err
 	}
 	opts := source.GitDirOptions{
 		Ref: c.Ref, Depth: c.Depth, RemoteURL: c.Remote.URL,
@@ -153,8 +181,30 @@ func (s *session) workspace(ctx context.Context) (tree string, release func(), e
 	return snap.Dir, snap.Release, nil
 }
 
+// makeDirs makes a sandbox's directory as every executor expects it.
+func (r *Runner) makeDirs(sandbox string) error {
+	for _, d := range []struct {
+		name string
+		mode os.FileMode
+	}{{"", 0o711}, {"upper", 0o755}, {"spool", 0o700}, {"objects", 0o755}} {
+		if err := os.MkdirAll(filepath.Join(r.dir(sandbox), d.name), d.mode); err != nil {
+			return fmt.Errorf("making the sandbox's directory: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *session) snapshot(ctx context.Context) (*source.Snapshot, error) {
+	c := s.attempt.Source
+	snap, err := s.runner.Source.Snapshot(ctx, c.Remote, c.Commit, source.SnapshotOptions{Submodules: c.Submodules, Stranger: c.Stranger})
+	if err != nil {
+		return nil, fmt.Errorf("laying out the snapshot: %w", err)
+	}
+	return snap, nil
+}
+
 // provisionFault says whose fault it is that no sandbox could be made, and whether trying again can help.
-func (s *session) provisionFault(err error) Result {
+func provisionFault(err error) Result {
 	var image *ImageError
 	var gone *UnavailableError
 	var service *ServiceError

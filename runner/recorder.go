@@ -169,6 +169,11 @@ func (r *recorder) tell(m mark, p wire.PhaseEnded) {
 	r.progress.Phases = append(r.progress.Phases, p)
 }
 
+// provisioning takes a phase of our own, which becomes durable with the first that the agent tells.
+func (r *recorder) provisioning(p wire.PhaseEnded) {
+	r.progress.Phases = append(r.progress.Phases, p)
+}
+
 var agentPhases = []string{wire.PhaseInstall, wire.PhasePreBuild, wire.PhaseBuild, wire.PhasePostBuild, wire.PhaseUpload}
 
 // arm sets the timer by which what was taken must be flushed: at once after a quiet time.
@@ -234,26 +239,30 @@ func (r *recorder) begin(ctx context.Context) error {
 	r.timer.Stop()
 	r.armed = false
 	r.flushed = time.Now()
-	if err := r.wait(); err != nil || r.frame == r.stored {
+	if err := r.wait(); err != nil || r.frame == r.stored && len(r.progress.Phases) == 0 {
 		return err
 	}
 	r.print(r.mask.rest())
 	// What was read must be stored even while the daemon is told to leave: it costs milliseconds, and spares the
 	// agent a resend.
 	ctx = context.WithoutCancel(ctx)
-	out, progress := r.out, r.progress
+	out, progress, grown := r.out, r.progress, r.frame != r.stored
 	progress.Frame = r.frame
 	r.out, r.spare = r.spare[:0], out
 	r.writing, r.progress = &progress, Progress{}
-	go func() { r.wrote <- r.commit(ctx, out, progress) }()
+	go func() { r.wrote <- r.commit(ctx, out, progress, grown) }()
 	return nil
 }
 
-func (r *recorder) commit(ctx context.Context, out []byte, progress Progress) error {
+// commit makes progress durable, then the log if it has grown.
+func (r *recorder) commit(ctx context.Context, out []byte, progress Progress, grown bool) error {
 	if len(progress.Phases) > 0 || progress.Command != nil || progress.Paused != nil {
 		if err := r.events.Progress(ctx, progress); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
+	}
+	if !grown {
+		return nil
 	}
 	if err := r.store.AppendLog(ctx, r.id, progress.Frame, out); err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)

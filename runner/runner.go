@@ -29,6 +29,16 @@ import (
 //     again of the next daemon;
 //  5. the result is in the spool before the agent exits; reports, cache and artifacts are taken in, the log is sealed;
 //  6. the caller commits the result, then calls Destroy.
+//
+// A sandbox may be made before there is an attempt, by Warm, after its row was committed. An attempt that is bound to it
+// (Attempt.Warm) differs in this:
+//
+//  2. the workspace is laid out in the directory that is there, and the executor fills the sandbox with it. A sandbox
+//     that is gone, is broken, or was being filled when a daemon died, is removed and made anew under the same id.
+//  3. The caller may commit that the job may be out together with the lease, and save a commit. In the Run that follows
+//     the lease Attempt.Sent is false all the same, because nobody else has sent the job. A Run that finds Sent and is
+//     told by the agent that it has no job goes back to step 2: nothing of the job has run. An agent that has the job
+//     is not touched.
 type Runner struct {
 	Source    *source.Store
 	Artifacts *artifacts.Store

@@ -36,6 +36,8 @@ type session struct {
 	decided  bool            // the result stands, whatever becomes of the context
 
 	earlyTold atomic.Int64 // the number after that of the newest early reports that were read
+
+	provisioned bool // by this Run
 }
 
 func (s *session) run(ctx context.Context) Result {
@@ -71,6 +73,11 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 			return done, Result{}
 		case ctx.Err() != nil:
 			return nil, Result{}
+		case errors.Is(err, errEmpty):
+			if res, ok := s.reprovision(ctx); !ok {
+				return nil, res
+			}
+			continue
 		case errors.Is(err, errOverdue):
 			return s.overdue(ctx)
 		case errors.Is(err, errStore):
@@ -134,6 +141,7 @@ func (s *session) reportsTime() time.Duration {
 }
 
 var (
+	errEmpty    = errors.New("the warm sandbox was not filled")
 	errOverdue  = errors.New("the time limit passed")
 	errStore    = errors.New("storing what the job said")
 	errProtocol = errors.New("the agent does not speak our protocol")
@@ -267,6 +275,9 @@ func (s *session) welcomed(ctx context.Context, p *pump, f wire.Frame) error {
 		return fmt.Errorf("%w: it runs %s, not %s", errProtocol, w.Attempt, s.attempt.ID)
 	}
 	if w.Attempt == "" {
+		if s.attempt.Warm && !s.provisioned {
+			return errEmpty
+		}
 		if err := s.events.Sent(ctx); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}

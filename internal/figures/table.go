@@ -28,6 +28,7 @@ var (
 	longLog          = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureLog", Times: 5}
 	clone            = Source{Package: "./source", Benchmark: "BenchmarkFigureClone", Times: 5}
 	realShards       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
+	sandbox          = Source{Package: "./runner", Benchmark: "BenchmarkFigureSandbox", Times: 5}
 )
 
 // Table is every figure, in the order in which they are printed.
@@ -50,6 +51,9 @@ var Table = []Figure{
 	{Name: "makespan-pull-p95", From: makespan},
 	{Name: "clone-cold", Goal: RatioAtMost(1), From: clone},
 	{Name: "clone-next", Goal: RatioAtMost(1), From: clone},
+	{Name: "workspace", Goal: RatioAtMost(0.05), From: sandbox},
+	{Name: "hand-over", Goal: RatioAtMost(0.04), From: sandbox},
+	{Name: "sandboxes-100", Goal: RatioAtMost(1), From: sandbox},
 	{Name: "real-shards-timing", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -20,7 +21,8 @@ type conn struct {
 	types.HijackedResponse
 	*demuxer
 	closing sync.Once
-	ended   chan struct{} // closed when watch has read all; nil for others
+	ended   chan struct{} // closed when nobody listens for last words any more; nil where nobody did
+	over    error         // why the listening ended, set before ended is closed
 }
 
 // Write sends bytes to the agent's standard input.
@@ -35,9 +37,16 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// Attach connects to the agent of a running sandbox.
+// everything are the streams of an agent.
+var everything = container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true}
+
+// Attach connects to the agent of a running sandbox. The first to do so after Create gets the connection that was made
+// before the start, which costs no call to the engine and ends with the container.
 func (e *Engine) Attach(ctx context.Context, id string) (io.ReadWriteCloser, error) {
-	c, err := e.hijack(ctx, id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	if c := e.boots.take(id); c != nil {
+		return c, nil
+	}
+	c, err := e.hijack(ctx, id, everything)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +58,6 @@ func (e *Engine) Attach(ctx context.Context, id string) (io.ReadWriteCloser, err
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	e.boots.release(id)
 	return c, nil
 }
 
@@ -92,8 +100,8 @@ func (e *Engine) hijack(ctx context.Context, id string, opts container.AttachOpt
 	}
 }
 
-// bootLog listens to agents from before their start until somebody attaches, so that the last words of one that dies
-// at once are not lost, and keeps the last words of all.
+// bootLog keeps the connections to agents that were made before their start until somebody attaches, and listens there,
+// so that the last words of one that dies at once are not lost. It keeps the last words of all.
 type bootLog struct {
 	mu    sync.Mutex
 	tails map[string]*tail
@@ -124,9 +132,9 @@ func (b *bootLog) said(id string) string {
 	return t.String()
 }
 
-// watch starts listening. Failing to is no reason to fail: the start that follows tells what is wrong.
-func (b *bootLog) watch(ctx context.Context, e *Engine, id string) {
-	c, err := e.hijack(ctx, id, container.AttachOptions{Stream: true, Stderr: true})
+// listen connects and starts listening. Failing to is no reason to fail: the start that follows tells what is wrong.
+func (b *bootLog) listen(ctx context.Context, e *Engine, id string) {
+	c, err := e.hijack(ctx, id, everything)
 	if err != nil {
 		e.log.Debug("listening to a new agent", "sandbox", id, "error", err)
 		return
@@ -141,9 +149,26 @@ func (b *bootLog) watch(ctx context.Context, e *Engine, id string) {
 	b.mu.Unlock()
 	e.jobs.Go(func() {
 		defer close(c.ended)
-		_, _ = io.Copy(io.Discard, c)
-		_ = c.Close()
+		c.over = c.listen()
 	})
+}
+
+// take hands the connection to an agent over, if there is one that still stands.
+func (b *bootLog) take(id string) *conn {
+	b.mu.Lock()
+	c := b.conns[id]
+	delete(b.conns, id)
+	b.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	err := c.Conn.SetReadDeadline(time.Unix(1, 0)) // which ends the listening, and loses nothing
+	<-c.ended
+	if err == nil && (c.over == nil || errors.Is(c.over, os.ErrDeadlineExceeded)) && c.Conn.SetReadDeadline(time.Time{}) == nil {
+		return c
+	}
+	_ = c.Close()
+	return nil
 }
 
 // settleTime is how long the last words of an agent may be on their way after the engine has told of its end.
@@ -163,7 +188,7 @@ func (b *bootLog) settle(id string) {
 	}
 }
 
-// release stops listening.
+// release stops listening, and hangs up.
 func (b *bootLog) release(id string) {
 	b.mu.Lock()
 	c := b.conns[id]

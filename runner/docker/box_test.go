@@ -92,12 +92,13 @@ func randomID() string {
 }
 
 func copyMode(o *Options)    { o.Workspace = workspaceCopy }
+func mountMode(o *Options)   { o.Workspace = workspaceMount }
 func overlayMode(o *Options) { o.Workspace = workspaceOverlay }
 
 // inBothModes runs a story with each kind of workspace.
 func inBothModes(t *testing.T, story func(t *testing.T, e *Engine)) {
 	t.Helper()
-	for name, mode := range map[string]func(*Options){"overlay": overlayMode, "copy": copyMode} {
+	for name, mode := range map[string]func(*Options){"mount": mountMode, "overlay": overlayMode, "copy": copyMode} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			story(t, newEngine(t, mode))

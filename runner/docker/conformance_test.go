@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,13 +49,46 @@ func (b *buildError) Error() string {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]func(*Options){"overlay": overlayMode, "copy": copyMode} {
+	for name, mode := range map[string]func(*Options){"mount": mountMode, "overlay": overlayMode, "copy": copyMode} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
-				e := newEngine(t, mode, func(o *Options) { o.Agent = func(string) ([]byte, error) { return realAgent() } })
-				return e, enginetest.BusyboxRef
+				return newEngine(t, mode, realAgentOption), enginetest.BusyboxRef
 			}, conformance.Services, conformance.Privileged)
 		})
 	}
+}
+
+func realAgentOption(o *Options) { o.Agent = func(string) ([]byte, error) { return realAgent() } }
+
+// TestConformanceOfWarmSandboxes tells every story in sandboxes that were made ahead of their jobs.
+func TestConformanceOfWarmSandboxes(t *testing.T) {
+	t.Parallel()
+	conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
+		return &warmed{newEngine(t, mountMode, realAgentOption)}, enginetest.BusyboxRef
+	}, conformance.Services, conformance.Privileged)
+}
+
+// warmed makes sandboxes ahead wherever it can.
+type warmed struct{ *executor }
+
+// executor is Engine under a name that no method has.
+type executor = Engine
+
+func (w *warmed) Create(ctx context.Context, spec runner.SandboxSpec) error {
+	if w.CanWarm(ctx, spec) != nil {
+		return w.executor.Create(ctx, spec)
+	}
+	if err := w.Warm(ctx, spec); err != nil {
+		return err
+	}
+	return w.Fill(ctx, spec)
+}
+
+// TestIsolationOfWarmSandboxes compares them with cold ones.
+func TestIsolationOfWarmSandboxes(t *testing.T) {
+	t.Parallel()
+	conformance.Warm(t, func(t *testing.T) (runner.Executor, string) {
+		return newEngine(t, mountMode, realAgentOption), enginetest.BusyboxRef
+	})
 }

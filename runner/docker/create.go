@@ -19,26 +19,34 @@ const createTimeout = 5 * time.Minute
 // Create makes the sandbox and starts it. What it made before an error stays, for the next Create to go on with and
 // for Remove to remove.
 func (e *Engine) Create(ctx context.Context, spec runner.SandboxSpec) error {
-	if err := e.checkSpec(spec); err != nil {
+	l, err := e.launch(ctx, spec)
+	if err != nil {
 		return err
+	}
+	if err := l.run(ctx); err != nil {
+		return e.createFailed(ctx, spec, l.facts, err)
+	}
+	return nil
+}
+
+// launch checks all that can be checked before a sandbox is made.
+func (e *Engine) launch(ctx context.Context, spec runner.SandboxSpec) (*launch, error) {
+	if err := e.checkSpec(spec); err != nil {
+		return nil, err
 	}
 	f, err := e.ready(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	agent, err := e.binary(f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	mode, try, err := e.choose(spec, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l := &launch{e: e, spec: spec, facts: f, agent: agent, mode: mode, try: try}
-	if err := l.run(ctx); err != nil {
-		return e.createFailed(ctx, spec, f, err)
-	}
-	return nil
+	return &launch{e: e, spec: spec, facts: f, agent: agent, mode: mode, try: try}, nil
 }
 
 // ready asks what the engine can do and makes the network, both at once. After the first time neither asks it.
@@ -63,7 +71,8 @@ type launch struct {
 	facts facts
 	agent *agentBinary
 	mode  workspace
-	try   bool // the overlay is not known to work here
+	try   bool // the workspace's kind is not known to work here
+	ahead bool // of its job: the workspace comes later
 }
 
 // launchTries is one try, and one more for each thing that may have been swept away behind our back: the container
@@ -96,6 +105,11 @@ func (l *launch) run(ctx context.Context) error {
 func (l *launch) mend(err error) (string, func(context.Context) error) {
 	e := l.e
 	switch {
+	case l.mode == workspaceMount && e.opts.Workspace != workspaceMount && !l.ahead && errors.As(err, new(insideError)):
+		return "the daemon cannot mount in its container", func(ctx context.Context) error {
+			l.mode, l.try = workspaceOverlay, e.mode.refused.Load()
+			return e.Remove(ctx, l.spec.ID)
+		}
 	case l.try && unseen(err, l.spec):
 		return "the engine does not see our files", func(ctx context.Context) error {
 			e.mode.set(workspaceCopy)
@@ -129,7 +143,8 @@ func (l *launch) once(ctx context.Context) error {
 	if len(l.spec.Services) > 0 {
 		// Services of a job that has begun are not started again, whatever became of them.
 		if in, err := e.inspect(ctx, l.spec.ID); err == nil && (in.State.Running || in.State.Status == container.StateExited) {
-			return nil
+			l.mode = workspace(in.Config.Labels[LabelWorkspace])
+			return l.furnish(ctx)
 		}
 		if err := e.ensureOwnNetwork(ctx, l.spec.ID); err != nil {
 			return err
@@ -139,17 +154,22 @@ func (l *launch) once(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { e.raiseWall(gctx); return l.startServices(gctx) }) // nothing starts before there is a wall
 	g.Go(func() (err error) { started, err = l.make(gctx, name); return err })
-	if err := g.Wait(); err != nil || started {
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
-	e.boots.watch(ctx, e, l.spec.ID)
-	if err := e.api.ContainerStart(ctx, name, container.StartOptions{}); err != nil {
-		return fmt.Errorf("starting the container: %w", err)
+	if !started {
+		e.boots.listen(ctx, e, l.spec.ID)
+		if err := e.api.ContainerStart(ctx, name, container.StartOptions{}); err != nil {
+			return fmt.Errorf("starting the container: %w", err)
+		}
 	}
-	if l.try {
-		e.mode.set(workspaceOverlay)
+	if err := l.furnish(ctx); err != nil {
+		return err
+	}
+	if l.try && !started {
+		e.mode.set(l.mode)
 	}
 	return nil
 }
@@ -175,7 +195,7 @@ func (l *launch) make(ctx context.Context, name string) (started bool, err error
 }
 
 func (l *launch) create(ctx context.Context, name string) error {
-	if l.mode == workspaceOverlay {
+	if l.mode.onDisk() {
 		if err := l.e.prepare(l.spec); err != nil {
 			return err
 		}
@@ -184,12 +204,20 @@ func (l *launch) create(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	config, making := l.e.containerConfig(l.spec, l.mode), ""
+	if l.ahead {
+		if making, err = l.e.making(l.spec, l.facts, l.agent); err != nil {
+			return err
+		}
+		config.Labels[LabelMaking] = making
+	}
 	settled, cancel := settle(ctx)
 	defer cancel()
-	res, err := l.e.api.ContainerCreate(settled, l.e.containerConfig(l.spec, l.mode), host, jobEndpoint(l.spec), nil, name)
+	res, err := l.e.api.ContainerCreate(settled, config, host, jobEndpoint(l.spec), nil, name)
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
 	}
+	l.e.made.put(l.spec.ID, madeBox{container: res.ID, alone: l.alone(), limits: host.Resources, making: making})
 	for _, w := range res.Warnings {
 		l.e.log.Debug("the engine warns", "sandbox", l.spec.ID, "warning", w)
 	}
@@ -224,14 +252,15 @@ func (l *launch) adopt(ctx context.Context, name string, conflict error) (starte
 		return false, err
 	case in.State.Status == container.StateRemoving || in.State.Status == container.StateDead:
 		return false, fmt.Errorf("sandbox %s is being removed: %w", l.spec.ID, conflict)
-	case in.State.Status != container.StateCreated:
-		return true, nil
 	}
 	l.mode = workspace(in.Config.Labels[LabelWorkspace])
-	if l.mode == workspaceOverlay {
+	if in.State.Status != container.StateCreated {
+		return true, nil
+	}
+	if l.mode.onDisk() {
 		return false, nil
 	}
-	// Its start says nothing about the overlay, and its spool is not where prepare's mark says it is.
+	// Its start says nothing about our files, and its spool is not where prepare's mark says it is.
 	l.try = false
 	return false, l.e.unprepare(l.spec.ID)
 }

@@ -58,9 +58,39 @@ func (d *demuxer) Read(p []byte) (int, error) {
 	}
 }
 
+// listen takes in standard error until something else comes, which is left to Read, or an error. After one that the
+// stream recovers from, a deadline's, Read goes on where it stopped.
+func (d *demuxer) listen() error {
+	for {
+		if d.left == 0 {
+			h, err := d.r.Peek(1)
+			if err != nil {
+				return err
+			}
+			if h[0] != streamStderr {
+				return nil
+			}
+			if _, err := d.r.Peek(headerBytes); err != nil {
+				return err
+			}
+			if err := d.next(); err != nil {
+				return err
+			}
+		}
+		n, err := io.CopyN(d.errs, d.r, d.left)
+		d.left -= n
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// headerBytes is the length of a header.
+const headerBytes = 8
+
 // next reads a header.
 func (d *demuxer) next() error {
-	var h [8]byte
+	var h [headerBytes]byte
 	if _, err := io.ReadFull(d.r, h[:]); err != nil {
 		return err
 	}

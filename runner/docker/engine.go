@@ -24,8 +24,9 @@ const (
 	LabelInstance  = "runner.instance"  // the daemon that owns it
 	LabelEngine    = "runner.engine"    // the engine's configured id
 	LabelSandbox   = "runner.sandbox"   // the sandbox's id
-	LabelWorkspace = "runner.workspace" // "overlay" or "copy"
+	LabelWorkspace = "runner.workspace" // "mount", "overlay" or "copy"
 	LabelAgent     = "runner.agent"     // SHA-256 of what an agent's shared volume holds
+	LabelMaking    = "runner.making"    // digest of how a sandbox was made ahead of its job
 	LabelNetwork   = "runner.network"   // on the network that we made
 )
 
@@ -36,7 +37,7 @@ type Options struct {
 	Instance  string      // the daemon's instance id
 	DataDir   string      // sandboxes live in <DataDir>/sandboxes/<id>
 	Agent     AgentSource // the agent's binaries
-	Workspace string      // "auto" (default), "overlay" or "copy"
+	Workspace string      // "auto" (default), "mount", "overlay" or "copy"
 
 	// Network is the network of all sandboxes: empty for DefaultNetwork, which is made on demand and lets no
 	// sandbox reach another; "none" for no network; or the name of a network that exists.
@@ -72,6 +73,7 @@ type Engine struct {
 	bridge  string // the network that is made on demand
 	agent   agentGate
 	boots   bootLog
+	made    madeBoxes
 	wall    wall
 	caged   atomic.Bool // the engine itself lacks capabilities
 	mode    modeMemory
@@ -125,10 +127,10 @@ func (o *Options) check() error {
 		return fmt.Errorf("engine %s: firewall is %q, expected auto or off", o.Engine, o.Firewall)
 	}
 	switch o.Workspace {
-	case "", workspaceAuto, workspaceOverlay, workspaceCopy:
+	case "", workspaceAuto, workspaceMount, workspaceOverlay, workspaceCopy:
 		return nil
 	}
-	return fmt.Errorf("engine %s: workspace is %q, expected auto, overlay or copy", o.Engine, o.Workspace)
+	return fmt.Errorf("engine %s: workspace is %q, expected auto, mount, overlay or copy", o.Engine, o.Workspace)
 }
 
 // dial makes the API's client, negotiating its version at the first call.
@@ -186,13 +188,14 @@ const (
 	objectsDir = Root + "/objects"
 	toolsDir   = Root + "/user/bin"
 	tempDir    = Root + "/output/tmp"
+	extraDir   = Root + "/extra"   // what MountExtra mounts
 	engineDir  = "/var/lib/docker" // of an engine in a privileged sandbox
 	caDir      = "/etc/runner"
 	caFile     = caDir + "/ca.pem"
 )
 
 // skeleton are the directories below Root, parents first.
-var skeleton = []string{"objects", "output", "output/src", "output/tmp", "spool", "user", "user/bin"}
+var skeleton = []string{"extra", "objects", "output", "output/src", "output/tmp", "spool", "user", "user/bin"}
 
 // Paths returns where a sandbox's directories are as seen from inside it. They are the same for every sandbox.
 func (e *Engine) Paths(string) runner.Paths {

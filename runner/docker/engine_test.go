@@ -129,15 +129,15 @@ func TestAutoFallsBack(t *testing.T) {
 	wantFile(t, e, b.spec.ID, "frames", []byte("x\n"))
 }
 
-func TestAutoFindsOverlay(t *testing.T) {
+func TestAutoFindsMounts(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("overlays need root")
 	}
 	e := newEngine(t)
 	start(t, e, newSpec(t, e, map[string]string{"a": "mounted"})).want("cat a", "mounted")
-	if e.mode.get() != workspaceOverlay {
-		t.Errorf("mode is %q: the engine does not see this machine's files", e.mode.get())
+	if e.mode.get() != workspaceMount {
+		t.Errorf("mode is %q: the daemon is not beside the engine", e.mode.get())
 	}
 }
 
@@ -258,12 +258,12 @@ func anonymousVolumes(t *testing.T, e *Engine) map[string]bool {
 func TestCABundle(t *testing.T) {
 	t.Parallel()
 	path, cert := newCA(t)
-	for _, mode := range []func(*Options){overlayMode, copyMode} {
+	for _, mode := range []func(*Options){mountMode, overlayMode, copyMode} {
 		e := newEngine(t, mode, func(o *Options) { o.CABundle = path })
 		b := start(t, e, newSpec(t, e, nil))
 		line := strings.Split(string(cert), "\n")[2]
 		b.want("grep -c '"+line+"' $SSL_CERT_FILE; echo $NODE_EXTRA_CA_CERTS", "1\n/etc/runner/ca.pem")
-		if e.opts.Workspace == workspaceOverlay {
+		if workspace(e.opts.Workspace).onDisk() {
 			b.refused("echo x >>$SSL_CERT_FILE")
 		}
 	}
@@ -328,7 +328,7 @@ func TestACopyThatIsGoneOnWithProvesNoOverlay(t *testing.T) {
 	spec := newSpec(t, e, map[string]string{"a": "copied"})
 	halfMade(t, e, spec, workspaceCopy)
 	b := start(t, e, spec)
-	if e.mode.get() == workspaceOverlay {
+	if e.mode.get() != "" {
 		t.Error("the overlay is taken to work, which nobody tried")
 	}
 	b.want("cat a; echo x >/codebuild/spool/frames", "copied")

@@ -15,9 +15,11 @@ import (
 // mounts are all mounts of a sandbox. The engine mounts parents before children.
 func (e *Engine) mounts(spec runner.SandboxSpec, mode workspace, a *agentBinary) ([]mount.Mount, error) {
 	all := []mount.Mount{a.mount(Root, true)}
-	if mode == workspaceOverlay {
+	if mode.onDisk() {
+		if mode == workspaceOverlay {
+			all = append(all, e.volume(spec.ID, mode, "", sourceDir, map[string]string{"type": "overlay", "device": "overlay", "o": sources(spec).options()}))
+		}
 		all = append(all,
-			e.volume(spec.ID, mode, "", sourceDir, map[string]string{"type": "overlay", "device": "overlay", "o": overlayOptions(spec)}),
 			bind(filepath.Join(spec.Dir, "spool"), spoolDir, false),
 			bind(filepath.Join(spec.Dir, "objects"), objectsDir, true))
 	} else {
@@ -30,7 +32,7 @@ func (e *Engine) mounts(spec runner.SandboxSpec, mode workspace, a *agentBinary)
 		// An engine's layers cannot lie on the container's own overlay.
 		all = append(all, e.volume(spec.ID, mode, "-engine", engineDir, nil))
 	}
-	if e.ca != nil && mode == workspaceOverlay {
+	if e.ca != nil && mode.onDisk() {
 		file, err := e.caPath()
 		if err != nil {
 			return nil, err
@@ -62,11 +64,22 @@ func (e *Engine) volume(id string, mode workspace, suffix, target string, driver
 	return mount.Mount{Type: mount.TypeVolume, Source: containerName(id) + suffix, Target: target, VolumeOptions: opts}
 }
 
-// overlayOptions makes renames of directories work as on a plain file system (redirect_dir), whatever the kernel's
-// defaults, and keeps the layers free to be used again by the kept sandbox (index).
-func overlayOptions(spec runner.SandboxSpec) string {
-	return fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,redirect_dir=on,index=off",
-		lower(spec), filepath.Join(spec.Dir, "upper"), filepath.Join(spec.Dir, "work"))
+// layers are an overlay. Paths are the daemon's; the first lower one is on top.
+type layers struct {
+	lower       []string
+	upper, work string
+	tame        bool // setuid programs and devices in it are without effect
+}
+
+// options makes renames of directories work as on a plain file system (redirect_dir), whatever the kernel's defaults,
+// and keeps the layers free to be used again by the kept sandbox (index).
+func (l layers) options() string {
+	return fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,redirect_dir=on,index=off", strings.Join(l.lower, ":"), l.upper, l.work)
+}
+
+// sources are the layers of a sandbox's workspace, with more of them between the snapshot and what belongs over it.
+func sources(spec runner.SandboxSpec, more ...string) layers {
+	return layers{lower: append(more, lower(spec)), upper: filepath.Join(spec.Dir, "upper"), work: filepath.Join(spec.Dir, "work")}
 }
 
 // checkMounts refuses mounts that would undo the sandbox: over our own directories, or of the engine's socket.

@@ -28,20 +28,29 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 	if err := e.negotiate(ctx); err != nil {
 		return err
 	}
+	if err := e.removeAll(ctx, id); err != nil {
+		return e.fail(ctx, "removing sandbox "+id, err)
+	}
+	e.made.forget(id)
+	return e.unprepare(id)
+}
+
+// removeAll removes what the engine has of a sandbox. Of one that this process made with nothing but its container,
+// that is all there is to ask for.
+func (e *Engine) removeAll(ctx context.Context, id string) error {
+	if b, ok := e.made.get(id); ok && b.alone {
+		return e.removeByID(ctx, b.container)
+	}
 	// What a container uses can only be removed after it.
 	var containers, rest errgroup.Group
 	containers.Go(func() error { return e.removeContainer(ctx, id) })
 	containers.Go(func() error { return e.removeServices(ctx, id) })
-	err := containers.Wait()
-	if err == nil {
-		rest.Go(func() error { return e.removeVolumes(ctx, id) })
-		rest.Go(func() error { return e.removeOwnNetwork(ctx, id) })
-		err = rest.Wait()
+	if err := containers.Wait(); err != nil {
+		return err
 	}
-	if err != nil {
-		return e.fail(ctx, "removing sandbox "+id, err)
-	}
-	return e.unprepare(id)
+	rest.Go(func() error { return e.removeVolumes(ctx, id) })
+	rest.Go(func() error { return e.removeOwnNetwork(ctx, id) })
+	return rest.Wait()
 }
 
 func (e *Engine) removeContainer(ctx context.Context, id string) error {

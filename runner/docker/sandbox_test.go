@@ -36,13 +36,9 @@ func TestWorkspace(t *testing.T) {
 				t.Errorf("the job changed the snapshot: %v", err)
 			}
 		}
-		want := workspaceOverlay
-		if e.opts.Workspace == workspaceCopy {
-			want = workspaceCopy
-		}
 		in, err := e.inspect(t.Context(), spec.ID)
-		if err != nil || in.Config.Labels[LabelWorkspace] != want {
-			t.Errorf("workspace %q, %v; want %q", in.Config.Labels[LabelWorkspace], err, want)
+		if err != nil || in.Config.Labels[LabelWorkspace] != e.opts.Workspace {
+			t.Errorf("workspace %q, %v; want %q", in.Config.Labels[LabelWorkspace], err, e.opts.Workspace)
 		}
 	})
 }
@@ -68,7 +64,7 @@ func TestJobCannotMoveWhatIsMounted(t *testing.T) {
 		b.refused("mount -o remount,rw /codebuild")
 		b.refused("umount /codebuild/spool")
 		b.want("cp /bin/busybox /codebuild/user/bin/echo && /codebuild/user/bin/echo tool", "tool")
-		if e.opts.Workspace == workspaceOverlay {
+		if workspace(e.opts.Workspace).onDisk() {
 			b.refused("touch /codebuild/objects/x")
 		}
 	})

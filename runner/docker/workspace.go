@@ -17,12 +17,19 @@ type workspace string
 
 const (
 	workspaceAuto    = "auto"
-	workspaceOverlay = "overlay" // the engine mounts the daemon's files
+	workspaceMount   = "mount"   // the daemon mounts an overlay of its files in the container
+	workspaceOverlay = "overlay" // the engine does, as a volume
 	workspaceCopy    = "copy"    // everything goes as a tar stream
 )
 
-// modeMemory remembers what the first sandbox of a process found out about its engine.
-type modeMemory struct{ found atomic.Pointer[workspace] }
+// onDisk tells whether the sandbox's files are on the daemon's own disk.
+func (w workspace) onDisk() bool { return w == workspaceMount || w == workspaceOverlay }
+
+// modeMemory remembers what the first sandboxes of a process found out about its engine.
+type modeMemory struct {
+	found   atomic.Pointer[workspace]
+	refused atomic.Bool // mounting in its containers
+}
 
 func (m *modeMemory) get() workspace {
 	if w := m.found.Load(); w != nil {
@@ -33,38 +40,37 @@ func (m *modeMemory) get() workspace {
 
 func (m *modeMemory) set(w workspace) { m.found.Store(&w) }
 
-// choose picks the workspace for a sandbox. When try is true, the overlay may turn out not to work on this engine,
-// and copying is what to fall back on.
+// choose picks the workspace for a sandbox. When try is true, it may turn out not to work on this engine, and another
+// is what to fall back on.
 func (e *Engine) choose(spec runner.SandboxSpec, f facts) (mode workspace, try bool, err error) {
 	why := e.noOverlay(spec, f)
-	switch {
-	case e.opts.Workspace == workspaceCopy:
+	switch e.opts.Workspace {
+	case workspaceCopy:
 		return workspaceCopy, false, nil
-	case e.opts.Workspace == workspaceOverlay:
+	case workspaceMount, workspaceOverlay:
 		if why != nil {
-			return "", false, fmt.Errorf("engine %s: workspace overlay is impossible: %w; set workspace to auto or copy", e.opts.Engine, why)
+			return "", false, fmt.Errorf("engine %s: workspace %s is impossible: %w; set workspace to auto or copy", e.opts.Engine, e.opts.Workspace, why)
 		}
-		return workspaceOverlay, false, nil
-	case why != nil:
+		return workspace(e.opts.Workspace), false, nil
+	}
+	if why != nil {
 		e.log.Debug("copying the workspace", "sandbox", spec.ID, "because", why)
 		return workspaceCopy, false, nil
 	}
-	switch e.mode.get() {
-	case workspaceCopy:
-		return workspaceCopy, false, nil
-	case workspaceOverlay:
-		return workspaceOverlay, false, nil
+	if known := e.mode.get(); known != "" {
+		return known, false, nil
 	}
-	return workspaceOverlay, true, nil
+	if e.mode.refused.Load() {
+		return workspaceOverlay, true, nil
+	}
+	return workspaceMount, true, nil
 }
 
 // noOverlay tells what is known beforehand to stand against an overlay.
 func (e *Engine) noOverlay(spec runner.SandboxSpec, f facts) error {
 	for _, p := range []string{spec.Dir, spec.Tree} {
-		// The engine splits mount options at commas, the kernel splits layers at colons, and how either is escaped
-		// depends on the kernel's version.
-		if strings.ContainsAny(p, ",:\\") {
-			return fmt.Errorf("%s holds a comma, a colon or a backslash", p)
+		if err := layerable(p); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -74,6 +80,15 @@ func (e *Engine) noOverlay(spec runner.SandboxSpec, f facts) error {
 		return errors.New("files that a job makes as root need a daemon that is root to read and remove them")
 	case f.remapped:
 		return errors.New("the engine maps root to another user")
+	}
+	return nil
+}
+
+// layerable refuses paths that a mount's options cannot hold: engines split them at commas, the kernel splits layers at
+// colons, and how either is escaped depends on the kernel's version.
+func layerable(path string) error {
+	if strings.ContainsAny(path, ",:\\") {
+		return fmt.Errorf("%s holds a comma, a colon or a backslash", path)
 	}
 	return nil
 }
@@ -96,7 +111,7 @@ func lower(spec runner.SandboxSpec) string {
 	return filepath.Join(spec.Dir, "empty")
 }
 
-// prepare makes the directories that an overlay sandbox needs beside those the caller made, and shuts its own against
+// prepare makes the directories that a sandbox on our own disk needs beside those the caller made, and shuts its own against
 // the host's users: a job is root in there, and can leave setuid programs in its workspace and its spool.
 func (e *Engine) prepare(spec runner.SandboxSpec) error {
 	if err := os.Chmod(spec.Dir, 0o700); err != nil {
@@ -110,10 +125,10 @@ func (e *Engine) prepare(spec runner.SandboxSpec) error {
 	return nil
 }
 
-// unprepare removes what prepare made, and what the kernel made in it.
+// unprepare removes what prepare and MountExtra made, and what the kernel and a job made in it.
 func (e *Engine) unprepare(id string) error {
 	var errs []error
-	for _, name := range []string{"work", "empty"} {
+	for _, name := range []string{"work", "empty", "trial", "extra", "extra-upper", "extra-work"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(e.SandboxDir(id), name)))
 	}
 	if err := errors.Join(errs...); err != nil {

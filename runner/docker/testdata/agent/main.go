@@ -26,7 +26,7 @@ func main() {
 			fmt.Fprintln(os.Stderr, "agent: leaving")
 			os.Exit(n)
 		}
-		out, err := exec.Command("/bin/sh", "-c", line).CombinedOutput()
+		out, err := shell(line).CombinedOutput()
 		status := 0
 		var exit *exec.ExitError
 		switch {
@@ -38,4 +38,13 @@ func main() {
 		}
 		fmt.Printf("%s\nstatus %d\n", strings.TrimSuffix(string(out), "\n"), status)
 	}
+}
+
+// workspace is where commands run, found by its path: it may have been mounted after this process began.
+const workspace = "/codebuild/output/src"
+
+func shell(line string) *exec.Cmd {
+	cmd := exec.Command("/bin/sh", "-c", line)
+	cmd.Dir = workspace
+	return cmd
 }
