@@ -113,7 +113,7 @@ func TestOutOfMemoryIsTold(t *testing.T) {
 	spec := newSpec(t, e, nil)
 	spec.Limits.MemoryBytes = 32 << 20
 	b := start(t, e, spec)
-	b.sh("dd if=/dev/zero of=/dev/null bs=100M count=1")
+	b.sh("dd if=/dev/zero of=/dev/null bs=100M count=1; sleep 1") // the engine learns of it on a way of its own
 	b.say("exit 3")
 	if st := b.ended(); !st.OOMKilled {
 		t.Errorf("state %+v, want OOMKilled", st)
