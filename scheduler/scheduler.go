@@ -58,7 +58,7 @@ func (s *Scheduler) UseVault(v Vault) { s.vault = v }
 
 // Open opens or makes the state file, and counts the start. Nothing runs before Start.
 func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error) {
-	db, instance, epoch, err := openState(path)
+	db, instance, epoch, err := openState(path, log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -94,21 +94,17 @@ func (s *Scheduler) Trigger(id string) (Trigger, error) {
 // Triggers returns a page of triggers, newest first, and the cursor of the next page ("" after the last). An outcome
 // chooses those that had it; "" chooses all.
 func (s *Scheduler) Triggers(outcome Outcome, cursor string, limit int) (page []Trigger, next string, err error) {
-	before := ^uint64(0)
+	before := noCursor
 	if cursor != "" {
 		if before, err = triggerSeq(cursor); err != nil {
 			return nil, "", fmt.Errorf("cursor: %w", err)
 		}
 	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketTriggers).Cursor()
-		for k, _ := seekBefore(c, number(before)); k != nil; k, _ = c.Prev() {
-			t, err := get[Trigger](tx, bucketTriggers, k)
+		for seq := range triggersBefore(tx, outcome, before) {
+			t, err := get[Trigger](tx, bucketTriggers, seq)
 			if err != nil {
 				return err
-			}
-			if outcome != "" && t.Outcome != outcome {
-				continue
 			}
 			if len(page) == limit {
 				next = page[limit-1].ID
@@ -147,28 +143,73 @@ func putTrigger(tx *bbolt.Tx, t *Trigger) error {
 			return err
 		}
 	}
+	if err := indexOutcome(tx, number(seq), t.Outcome); err != nil {
+		return err
+	}
 	return put(tx, bucketTriggers, number(seq), t)
 }
 
 // deliveryAge is how long a delivery id is remembered. Forges let people redeliver for days, not weeks.
 const deliveryAge = 30 * 24 * time.Hour
 
-// forgetDeliveries drops delivery ids that nobody will repeat any more.
-func (s *Scheduler) forgetDeliveries(now time.Time) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketDeliveries).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if len(v) != 8 {
-				continue
+// forgetAtOnce is how many triggers are looked at in one transaction: who commits waits meanwhile.
+const forgetAtOnce = 200
+
+// metaForgot is the key of the newest trigger whose delivery id was dropped.
+var metaForgot = []byte("forgot")
+
+// forgetDeliveries drops delivery ids that nobody will repeat any more. Triggers are in the order in which they came, so
+// it goes on where it ended the last time and looks no further than the first that is young.
+func (s *Scheduler) forgetDeliveries(ctx context.Context, now time.Time) error {
+	for more := true; more && ctx.Err() == nil; {
+		old, err := s.oldDeliveries(now)
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		more = len(old) == forgetAtOnce
+		err = s.db.Update(func(tx *bbolt.Tx) error {
+			for i := range old {
+				if err := forgetDelivery(tx, &old[i]); err != nil {
+					return err
+				}
 			}
-			t, err := get[Trigger](tx, bucketTriggers, number(binary.BigEndian.Uint64(v)))
-			if err == nil && now.Sub(t.Received) < deliveryAge {
-				continue
-			}
-			if err := c.Delete(); err != nil {
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldDeliveries are the next triggers whose delivery ids can go.
+func (s *Scheduler) oldDeliveries(now time.Time) (old []Trigger, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketTriggers).Cursor()
+		forgot := decodeNumber(tx.Bucket(bucketMeta).Get(metaForgot))
+		for k, _ := c.Seek(number(forgot + 1)); k != nil && len(old) < forgetAtOnce; k, _ = c.Next() {
+			t, err := get[Trigger](tx, bucketTriggers, k)
+			if err != nil {
 				return err
 			}
+			if now.Sub(t.Received) < deliveryAge {
+				return nil
+			}
+			old = append(old, *t)
 		}
 		return nil
 	})
+	return old, err
+}
+
+func forgetDelivery(tx *bbolt.Tx, t *Trigger) error {
+	seq, err := triggerSeq(t.ID)
+	if err != nil {
+		return err
+	}
+	deliveries, id := tx.Bucket(bucketDeliveries), []byte(t.Delivery)
+	if t.Delivery != "" && bytes.Equal(deliveries.Get(id), number(seq)) { // else it came again, long after
+		err = deliveries.Delete(id)
+	}
+	return errors.Join(err, tx.Bucket(bucketMeta).Put(metaForgot, number(seq)))
 }
