@@ -22,6 +22,8 @@ type Source struct {
 
 var (
 	makespan   = Source{Package: "./internal/makespan"}
+	webhooks   = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWebhooks", Times: 5}
+	crowded    = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureCrowd", Times: 5}
 	realShards = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 )
 
@@ -47,6 +49,10 @@ var Table = []Figure{
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},
 	{Name: "real-shards-equal", From: realShards},
+	{Name: "webhooks", Goal: RatioAtLeast(0.5), From: webhooks},
+	{Name: "webhooks-skipped", Goal: RatioAtLeast(0.5), From: webhooks},
+	{Name: "start-100k", Goal: OursAtMost(0.3), From: crowded},
+	{Name: "idle-memory", Goal: OursAtMost(40), From: crowded},
 }
 
 const coldNote = "nothing that knows no durations gets there: see makespan-pull-p95, which pulls single files and pays nothing for it"
@@ -69,6 +75,12 @@ type Goal struct {
 
 // RatioAtMost wants ours to be no more than a multiple of theirs.
 func RatioAtMost(value float64) Goal { return Goal{"ratio at most", value} }
+
+// RatioAtLeast wants ours to be no less than a part of theirs: both are rates.
+func RatioAtLeast(value float64) Goal { return Goal{"ratio at least", value} }
+
+// OursAtMost wants no more than a value, where there is nothing to compare it with.
+func OursAtMost(value float64) Goal { return Goal{"ours at most", value} }
 
 // OursAtLeast wants no less than a value, whatever theirs is.
 func OursAtLeast(value float64) Goal { return Goal{"ours at least", value} }
