@@ -78,7 +78,6 @@ func openState(path string, log *slog.Logger) (db *bbolt.DB, instance string, ep
 	case err != nil:
 		return nil, "", 0, fmt.Errorf("opening %s: %w", path, err)
 	}
-	db.MaxBatchDelay = batchDelay
 	if err = upgrade(db, log); err == nil {
 		err = db.Update(func(tx *bbolt.Tx) error {
 			instance, epoch, err = prepare(tx)
@@ -91,10 +90,6 @@ func openState(path string, log *slog.Logger) (db *bbolt.DB, instance string, ep
 	}
 	return db, instance, epoch, nil
 }
-
-// batchDelay is how long a webhook's commit waits for company. A commit costs about 4 ms on a common disk, so
-// waiting longer than a part of that would only add latency.
-const batchDelay = time.Millisecond
 
 func prepare(tx *bbolt.Tx) (instance string, epoch uint64, err error) {
 	if err := makeBuckets(tx); err != nil {

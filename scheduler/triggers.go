@@ -19,8 +19,8 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	if err := s.checkTrigger(&t); err != nil {
 		return Trigger{}, false, err
 	}
-	err = s.db.Batch(func(tx *bbolt.Tx) error {
-		created = false // Batch may run this twice
+	err = s.group.update(func(tx *bbolt.Tx) error {
+		created = false // this may run twice
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -37,22 +37,24 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		stored = t
 		stored.ID, stored.Received, stored.Outcome = triggerID(seq), time.Now(), OutcomePending
 		key := number(seq)
+		if t.Skip != "" { // nothing is left to decide
+			stored.Outcome, stored.Reason = OutcomeSkipped, t.Skip
+		}
 		if t.Delivery != "" {
 			if err := tx.Bucket(bucketDeliveries).Put([]byte(t.Delivery), key); err != nil {
 				return err
 			}
 		}
-		if err := tx.Bucket(bucketPending).Put(key, nil); err != nil {
-			return err
-		}
 		created = true
-		return put(tx, bucketTriggers, key, stored)
+		return putTrigger(tx, &stored)
 	})
 	if err != nil {
 		return Trigger{}, false, fmt.Errorf("storing the trigger: %w", err)
 	}
 	if created {
 		s.hub.tell(stored.ID)
+	}
+	if created && stored.Outcome == OutcomePending {
 		s.wakePlanner()
 	}
 	return stored, created, nil
@@ -138,10 +140,14 @@ func putTrigger(tx *bbolt.Tx, t *Trigger) error {
 	if err != nil {
 		return err
 	}
-	if t.Outcome != OutcomePending {
-		if err := tx.Bucket(bucketPending).Delete(number(seq)); err != nil {
-			return err
-		}
+	pending := tx.Bucket(bucketPending)
+	if t.Outcome == OutcomePending {
+		err = pending.Put(number(seq), nil)
+	} else {
+		err = pending.Delete(number(seq))
+	}
+	if err != nil {
+		return err
 	}
 	if err := indexOutcome(tx, number(seq), t.Outcome); err != nil {
 		return err
