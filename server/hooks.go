@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	// that strangers with many connections cannot fill it.
 	smallHook  = 256 << 10
 	largeHooks = 4
+	// usualHook is for how much of a body room is made at once, on no more than its sender's word.
+	usualHook = 16 << 10
 	// maxDelivery bounds a delivery's id in bytes.
 	maxDelivery = 200
 )
@@ -153,9 +156,10 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 	if err != nil {
 		return nil, nil, err
 	}
+	keys := event.Repository.Keys()
 	for i := range all {
 		p := &all[i]
-		if p.WebhookSecret == "" || !concerns(event, p.URL, len(body)) {
+		if p.WebhookSecret == "" || !a.concerns(event, keys, p.URL, len(body)) {
 			continue
 		}
 		secret, err := a.Secret(p.WebhookSecret)
@@ -177,20 +181,17 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 // maxPing is how large a ping of an organization's webhook may be, in bytes: it is compared with every secret.
 const maxPing = 64 << 10
 
-// concerns tells whether an event is about the repository at that address. The ping of an organization's webhook
-// names no repository, so it concerns all.
-func concerns(event forge.Event, address string, size int) bool {
-	keys := event.Repository.Keys()
+// concerns tells whether an event, whose repository has these keys, is about the repository at that address. The ping of an
+// organization's webhook names no repository, so it concerns all.
+func (a *api) concerns(event forge.Event, keys []string, address string, size int) bool {
 	if len(keys) == 0 {
 		return event.Kind == forge.Ping && size <= maxPing
 	}
-	own := forge.RepositoryKey(address)
-	for _, key := range keys {
-		if key == own {
-			return true
-		}
+	own, known := a.repositories.Load(address)
+	if !known { // addresses are an admin's, and few
+		own, _ = a.repositories.LoadOrStore(address, forge.RepositoryKey(address))
 	}
-	return false
+	return slices.Contains(keys, own.(string))
 }
 
 // readHook reads the body. It is unverified, so time and memory for it are bounded; release gives the memory back.
@@ -202,6 +203,7 @@ func (a *api) readHook(in *hookIn) (body []byte, release func(), err error) {
 	_ = in.ctrl.SetReadDeadline(time.Now().Add(hookTimeout))
 	defer in.ctrl.SetReadDeadline(time.Time{})
 	var buf bytes.Buffer
+	buf.Grow(int(min(max(in.r.ContentLength, 0), usualHook)) + bytes.MinRead)
 	_, err = io.Copy(&buf, io.LimitReader(in.r.Body, smallHook))
 	if err == nil && buf.Len() == smallHook {
 		select {
