@@ -94,18 +94,21 @@ func (g *group) commit(some []*write) {
 	for len(some) > 0 {
 		failed := -1
 		var of outcome
-		err := g.db.Update(func(tx *bbolt.Tx) error {
-			for i, w := range some {
-				if of = w.try(tx); of.err != nil || of.thrown != nil {
-					failed = i
-					return errLeftOut
+		all := attempt(func() error {
+			return g.db.Update(func(tx *bbolt.Tx) error {
+				for i, w := range some {
+					// A panic is its caller's, not that of the others.
+					if of = attempt(func() error { return w.fn(tx) }); of.err != nil || of.thrown != nil {
+						failed = i
+						return errLeftOut
+					}
 				}
-			}
-			return nil
+				return nil
+			})
 		})
 		if failed < 0 {
 			for _, w := range some {
-				w.told <- outcome{err: err}
+				w.told <- all
 			}
 			return
 		}
@@ -117,8 +120,8 @@ func (g *group) commit(some []*write) {
 // errLeftOut undoes a transaction.
 var errLeftOut = errors.New("a write of the group failed")
 
-// try runs the write. A panic is its caller's, not that of the others.
-func (w *write) try(tx *bbolt.Tx) (o outcome) {
+// attempt runs something, and returns what it panics with, too: whoever leads must live to let others lead.
+func attempt(fn func() error) (o outcome) {
 	defer func() { o.thrown = recover() }()
-	return outcome{err: w.fn(tx)}
+	return outcome{err: fn()}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
 	"github.com/runner-ci/runner/scheduler"
 )
@@ -152,26 +153,30 @@ func hookTrigger(f forge.Forge, delivery string, projects []string, e forge.Even
 // whose secret it is signed with; and of the candidates, those that have the repository. When there is none of these a
 // signature is computed all the same.
 func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forge.Event) (names, candidates []string, err error) {
-	all, err := a.Scheduler.Projects()
+	keys := event.Repository.Keys()
+	var refs []config.Secret // of the candidates
+	err = a.Scheduler.EachProject(func(p *config.Project) {
+		if p.WebhookSecret != "" && a.concerns(event, keys, p.URL, len(body)) {
+			candidates, refs = append(candidates, p.Name), append(refs, p.WebhookSecret)
+		}
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	keys := event.Repository.Keys()
-	for i := range all {
-		p := &all[i]
-		if p.WebhookSecret == "" || !a.concerns(event, keys, p.URL, len(body)) {
-			continue
-		}
-		secret, err := a.Secret(p.WebhookSecret)
+	readable := candidates[:0:0]
+	for i, name := range candidates {
+		secret, err := a.Secret(refs[i])
 		if err != nil || len(secret) == 0 {
-			a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", p.Name, "error", err)
+			a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", name, "error", err)
 			continue
 		}
-		candidates = append(candidates, p.Name)
+		readable = append(readable, name)
 		if f.Verify(header, body, secret) {
-			names = append(names, p.Name)
+			names = append(names, name)
 		}
 	}
+	candidates = readable
+	slices.Sort(names)
 	if len(candidates) == 0 {
 		f.Verify(header, body, []byte("no project, no secret, the same work"))
 	}
