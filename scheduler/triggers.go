@@ -130,7 +130,7 @@ func seekBefore(c *bbolt.Cursor, key []byte) (k, v []byte) {
 // endTrigger records what became of a trigger.
 func (s *Scheduler) endTrigger(t *Trigger, o Outcome, reason string) error {
 	t.Outcome, t.Reason = o, reason
-	err := s.db.Update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
+	err := s.group.update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
 	s.hub.tell(t.ID)
 	return err
 }
