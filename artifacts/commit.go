@@ -164,7 +164,12 @@ func (c *committer) commitBulk(o *op) {
 }
 
 func (c *committer) update(fn func(*bolt.Tx) error) error {
-	err := guard(func() error { return c.db.Update(fn) })
+	err := guard(func() error {
+		return c.db.Update(func(tx *bolt.Tx) error {
+			keepFreePages(c.db)
+			return fn(tx)
+		})
+	})
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}
@@ -177,4 +182,14 @@ func diskFull(path string, err error) error {
 		return fmt.Errorf("writing %s: %w; free some space, or keep artifacts for a shorter time", path, err)
 	}
 	return err
+}
+
+// maxFreePages is how many free pages are written down with each commit: 32 KiB, a page of their own.
+const maxFreePages = 4096
+
+// keepFreePages lets the transaction that runs write down which pages are free, if they are few. The next start then need
+// not read the whole file to find out; where much was removed, each commit would cost more than that.
+func keepFreePages(db *bolt.DB) {
+	stats := db.Stats()
+	db.NoFreelistSync = stats.FreePageN+stats.PendingPageN > maxFreePages
 }

@@ -25,7 +25,7 @@ func Check(ctx context.Context, cfg *config.Config, report func(problem string))
 	}
 	// What is damaged is told of, and does not keep the rest from being looked at.
 	part := func(path string, f func() error) error {
-		if err := sound(path, true); err != nil {
+		if err := sound(path, always); err != nil {
 			report(err.Error())
 			return nil
 		}

@@ -50,7 +50,7 @@ type parts struct {
 	secrets   *secrets.Store // nil in a daemon of one build
 	runner    *runner.Runner
 
-	reading sync.WaitGroup // of reports
+	reading sync.WaitGroup // of reports, and of the state's pages
 	unlock  func()
 	stop    context.CancelFunc
 }
@@ -98,7 +98,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 
 func (p *parts) openStores(cfg *config.Config) error {
 	state, blobs := p.layout.state(), p.layout.blobs()
-	if err := errors.Join(sound(state, true), sound(blobs, false), sound(p.layout.tests(), false)); err != nil {
+	if err := errors.Join(sound(state, scheduler.Outdated), sound(blobs, never), sound(p.layout.tests(), never)); err != nil {
 		return err
 	}
 	err := guarded(state, func() (err error) {

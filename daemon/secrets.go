@@ -14,7 +14,7 @@ func secretOptions(cfg *config.Config, l layout, log *slog.Logger) secrets.Optio
 // openSecrets opens the secret store, which makes no file before there is a secret, and lets builds ask it.
 func (p *parts) openSecrets(cfg *config.Config) error {
 	path := p.layout.secrets()
-	if err := sound(path, true); err != nil {
+	if err := sound(path, always); err != nil {
 		return err
 	}
 	return guarded(path, func() (err error) {

@@ -57,14 +57,19 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	go p.greetEngines(ctx)
 	go p.housekeeping(ctx, current.Load)
 	go p.reloads(ctx, o, current)
-	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(ln) }()
+	failed := make(chan error, 2)
+	go func() { failed <- fmt.Errorf("serving HTTP: %w", web.Serve(ln)) }()
+	p.reading.Go(func() {
+		if err := p.scheduler.Sound(ctx); err != nil {
+			failed <- err
+		}
+	})
 	if o.Ready != nil {
 		o.Ready("http://"+ln.Addr().String(), p.layout.token(), created)
 	}
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serving HTTP: %w", err)
+		return err
 	case <-ctx.Done():
 	}
 	o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())

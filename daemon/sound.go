@@ -15,9 +15,9 @@ import (
 const soundWait = 200 * time.Millisecond
 
 // sound tells whether a database file can be opened without harm. bbolt maps the file: reading a page that the file
-// lost ends the process, and so does a senseless page that a goroutine of its own meets. With deep, every page is
+// lost ends the process, and so does a senseless page that a goroutine of its own meets. Where deep says so, every page is
 // visited here first, where a panic can be caught.
-func sound(path string, deep bool) error {
+func sound(path string, deep func(*bbolt.Tx) bool) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return nil // it will be made
@@ -38,13 +38,16 @@ func sound(path string, deep bool) error {
 			if info.Size() < tx.Size() {
 				return fmt.Errorf("%s is damaged: it has %d bytes of %d; restore a backup", path, info.Size(), tx.Size())
 			}
-			if !deep {
+			if !deep(tx) {
 				return nil
 			}
 			return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error { return visit(b) })
 		})
 	})
 }
+
+func always(*bbolt.Tx) bool { return true }
+func never(*bbolt.Tx) bool  { return false }
 
 func visit(b *bbolt.Bucket) error {
 	return b.ForEach(func(k, v []byte) error {

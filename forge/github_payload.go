@@ -49,7 +49,20 @@ type githubRepo struct {
 // readGitHub reads a payload's outline. The repository is read even when something else in it has a wrong type.
 func readGitHub(text []byte) (githubPayload, error) {
 	var p githubPayload
-	err := json.Unmarshal(text, &p)
+	var action, deleted, sender json.RawMessage
+	err := outline(text, map[string]*json.RawMessage{
+		"ref": &p.Ref, "base_ref": &p.BaseRef, "before": &p.Before, "after": &p.After, "head_commit": &p.HeadCommit,
+		"number": &p.Number, "pull_request": &p.PullRequest, "repository": &p.Repository,
+		"action": &action, "deleted": &deleted, "sender": &sender,
+	})
+	for _, part := range []struct {
+		text json.RawMessage
+		into any
+	}{{action, &p.Action}, {deleted, &p.Deleted}, {sender, &p.Sender}} {
+		if len(part.text) > 0 {
+			err = errors.Join(err, json.Unmarshal(part.text, part.into))
+		}
+	}
 	if len(p.Repository) > 0 {
 		err = errors.Join(err, json.Unmarshal(p.Repository, &p.Repo))
 	}
@@ -86,6 +99,7 @@ var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // push fills in the event of a branch or a tag that was pushed or deleted.
 func (p *githubPayload) push(event Event) (Event, error) {
+	p.Repository = nil // it has been read, and is most of a small push
 	parsed, err := p.parse("push")
 	if err != nil {
 		return event, err

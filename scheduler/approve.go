@@ -36,9 +36,6 @@ func (s *Scheduler) Approve(ctx context.Context, id, commit, by string) (Trigger
 		}
 		t.Approved = &Approval{By: by, At: time.Now(), Commit: t.Commit}
 		t.Outcome, t.Reason = OutcomePending, ""
-		if err := tx.Bucket(bucketPending).Put(number(seq), nil); err != nil {
-			return err
-		}
 		return putTrigger(tx, t)
 	})
 	if err != nil {

@@ -14,12 +14,10 @@ import (
 type Filter struct {
 	Project string
 	Status  Status
-	Running bool
 }
 
 func (f Filter) match(b *Build) bool {
-	return (f.Project == "" || f.Project == b.Project) && (f.Status == "" || f.Status == b.Status) &&
-		(!f.Running || !b.Status.Ended())
+	return (f.Project == "" || f.Project == b.Project) && (f.Status == "" || f.Status == b.Status)
 }
 
 // Build returns one build with its plan.
@@ -41,17 +39,14 @@ func (s *Scheduler) Build(id string) (Build, error) {
 
 // Builds returns a page of builds without their plans, newest first, and the cursor of the next page.
 func (s *Scheduler) Builds(f Filter, cursor string, limit int) (page []Build, next string, err error) {
-	before := ^uint64(0)
+	before := noCursor
 	if cursor != "" {
 		if _, err := fmt.Sscanf(cursor, "b%d", &before); err != nil {
 			return nil, "", fmt.Errorf("cursor %q: expected one that a former page gave: %w", cursor, ErrNotFound)
 		}
 	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		return eachBuild(tx, f.Project, before, func(b *Build) (more bool) {
-			if !f.match(b) {
-				return true
-			}
+		return eachBuild(tx, f, before, func(b *Build) (more bool) {
 			if len(page) == limit {
 				next = fmt.Sprintf("b%d", page[limit-1].Seq)
 				return false
@@ -63,29 +58,18 @@ func (s *Scheduler) Builds(f Filter, cursor string, limit int) (page []Build, ne
 	return page, next, err
 }
 
-// eachBuild walks builds with a sequence below before, newest first, along the index that fits.
-func eachBuild(tx *bbolt.Tx, project string, before uint64, visit func(*Build) bool) error {
-	if project == "" {
-		c := tx.Bucket(bucketOrder).Cursor()
-		for k, key := seekBefore(c, number(before)); k != nil; k, key = c.Prev() {
-			b, err := get[Build](tx, bucketBuilds, key)
-			if err != nil {
-				return err
-			}
-			if !visit(b) {
-				return nil
-			}
-		}
-		return nil
+// eachBuild visits the builds that a filter chooses and whose sequence is below before, newest first.
+func eachBuild(tx *bbolt.Tx, f Filter, before uint64, visit func(*Build) (more bool)) error {
+	keys, err := buildsBefore(tx, f, before)
+	if err != nil {
+		return err
 	}
-	c := tx.Bucket(bucketBuilds).Cursor()
-	prefix := append([]byte(project), 0)
-	for k, _ := seekBefore(c, buildKey(project, -1)); bytes.HasPrefix(k, prefix); k, _ = c.Prev() {
-		b, err := get[Build](tx, bucketBuilds, k)
+	for key := range keys {
+		b, err := get[Build](tx, bucketBuilds, key)
 		if err != nil {
 			return err
 		}
-		if b.Seq < before && !visit(b) {
+		if f.match(b) && !visit(b) {
 			return nil
 		}
 	}
@@ -139,7 +123,7 @@ func getBuild(tx *bbolt.Tx, key []byte) (*Build, error) {
 	return b, nil
 }
 
-// putBuild stores a build's row and its index; the plan, which never changes once made, only when it is new.
+// putBuild stores a build's row and its indexes; the plan, which never changes once made, only when it is new.
 func putBuild(tx *bbolt.Tx, b *Build) error {
 	key := buildKey(b.Project, b.Number)
 	row := *b
@@ -155,6 +139,9 @@ func putBuild(tx *bbolt.Tx, b *Build) error {
 			return err
 		}
 	} else if err := active.Put(key, nil); err != nil {
+		return err
+	}
+	if err := indexBuild(tx, key, b); err != nil {
 		return err
 	}
 	return put(tx, bucketBuilds, key, row)

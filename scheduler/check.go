@@ -52,7 +52,9 @@ func (st *State) Sandboxes() (ids map[string]bool, err error) {
 //  4. an ended build has only ended jobs, an open one with a plan has an open job, and as many as it counts;
 //  5. exactly the leased jobs have an attempt in progress, and each of these has its sandbox row;
 //  6. the test queues of every build can be read, and keep their own invariants;
-//  7. pending triggers exist and are pending, deliveries name triggers that exist.
+//  7. pending triggers exist and are pending, deliveries name triggers that exist;
+//  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
+//     pending, and no more.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -65,7 +67,10 @@ func (st *State) Check(report func(problem string)) error {
 		if err := checkBuilds(tx, report); err != nil {
 			return err
 		}
-		return checkTriggers(tx, report)
+		if err := checkTriggers(tx, report); err != nil || version(tx) < schemaVersion {
+			return err
+		}
+		return checkIndexes(tx, report)
 	})
 }
 

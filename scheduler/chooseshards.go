@@ -49,7 +49,7 @@ func startupOf(tx *bbolt.Tx, project string) (time.Duration, error) {
 	var starts []time.Duration
 	var trouble error
 	builds := 0
-	err := eachBuild(tx, project, ^uint64(0), func(b *Build) (more bool) {
+	err := eachBuild(tx, Filter{Project: project}, noCursor, func(b *Build) (more bool) {
 		jobs, err := jobsOf(tx, buildKey(b.Project, b.Number))
 		for i := range jobs {
 			if jobs[i].TakenFrom != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -81,7 +82,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	}
 	var builds []Build
 	now := time.Now()
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.group.update(func(tx *bbolt.Tx) error {
 		builds, t.Builds = nil, nil
 		for i := range projects {
 			b := Build{
@@ -156,11 +157,13 @@ func (f *planFailure) phase() string {
 
 func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 	now := time.Now()
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.group.update(func(tx *bbolt.Tx) error {
 		cur, err := s.load(tx, buildKey(b.Project, b.Number))
 		if err != nil || cur.Status.Ended() {
 			return err
 		}
+		b := b // this may run twice
+		b.Phases = slices.Clone(b.Phases)
 		// What was planned so far lacks the rest, its images for one: a retry must not take it over.
 		b.Plan, b.Images = nil, nil
 		b.StopBy = cur.StopBy

@@ -51,6 +51,24 @@ func (s *Scheduler) Projects() ([]Project, error) {
 	return out, err
 }
 
+// EachProject visits the settings of all projects, which are to be read alone, and makes no copies: a webhook is compared with
+// each.
+func (s *Scheduler) EachProject(visit func(p *config.Project)) error {
+	cfg := s.config()
+	for i := range cfg.Projects {
+		visit(&cfg.Projects[i])
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketProjects).ForEach(func(k, _ []byte) error {
+			p, err := get[config.Project](tx, bucketProjects, k)
+			if err == nil {
+				visit(p)
+			}
+			return err
+		})
+	})
+}
+
 func lastNumber(tx *bbolt.Tx, project string) int {
 	if v := tx.Bucket(bucketNumbers).Get([]byte(project)); v != nil {
 		return int(binary.BigEndian.Uint64(v))

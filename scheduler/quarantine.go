@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"go.etcd.io/bbolt"
@@ -20,21 +19,37 @@ func (b *Build) QuarantineInForce() quarantine.List { return b.Quarantine.At(b.C
 // NewestBuild is the newest build of a project on one of some refs that has come to its jobs; nil where none of the newest
 // has.
 func (s *Scheduler) NewestBuild(project string, refs []string) (newest *Build, err error) {
-	left := maxLookedAt
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		return eachBuild(tx, project, ^uint64(0), func(b *Build) (more bool) {
-			left--
-			if slices.Contains(refs, b.Ref) && !b.Started.IsZero() {
+		for _, ref := range refs {
+			b, err := newestStarted(tx, project, ref)
+			if err != nil {
+				return err
+			}
+			if b != nil && (newest == nil || b.Number > newest.Number) {
 				newest = b
 			}
-			return newest == nil && left > 0
-		})
+		}
+		return nil
 	})
 	return newest, err
 }
 
-// maxLookedAt bounds the builds among which the newest of a branch is looked for.
-const maxLookedAt = 5000
+func newestStarted(tx *bbolt.Tx, project, ref string) (*Build, error) {
+	left, in := maxLookedAt, refOf(project, ref)
+	for k := range backwards(tx.Bucket(bucketRefs), word(in), indexKey(in, noCursor)) {
+		b, err := get[Build](tx, bucketBuilds, buildKey(project, int(decodeNumber(k[len(k)-8:]))))
+		if err != nil || !b.Started.IsZero() {
+			return b, err
+		}
+		if left--; left == 0 {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// maxLookedAt bounds the builds of a branch among which the newest that has started is looked for.
+const maxLookedAt = 1000
 
 // maxTooOld bounds the warnings about single entries of a quarantine.
 const maxTooOld = 10

@@ -122,7 +122,7 @@ func (s *Scheduler) tidyLoop(ctx context.Context) {
 		s.Reap(ctx)
 		if time.Since(forgot) > forgetEvery {
 			forgot = time.Now()
-			if err := s.forgetDeliveries(forgot); err != nil {
+			if err := s.forgetDeliveries(ctx, forgot); err != nil {
 				s.log.Warn("forgetting old deliveries", "error", err)
 			}
 		}

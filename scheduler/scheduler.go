@@ -19,6 +19,7 @@ import (
 // Scheduler is the durable queue and the state machine of builds.
 type Scheduler struct {
 	db       *bbolt.DB
+	group    group // of writes that many ask for at once
 	instance string
 	epoch    uint64
 	log      *slog.Logger
@@ -58,12 +59,12 @@ func (s *Scheduler) UseVault(v Vault) { s.vault = v }
 
 // Open opens or makes the state file, and counts the start. Nothing runs before Start.
 func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error) {
-	db, instance, epoch, err := openState(path)
+	db, instance, epoch, err := openState(path, log)
 	if err != nil {
 		return nil, err
 	}
 	s := &Scheduler{
-		db: db, instance: instance, epoch: epoch, log: log,
+		db: db, group: group{db: db}, instance: instance, epoch: epoch, log: log,
 		queue: make(map[string]*entry), planning: make(map[string]*planning),
 		inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),

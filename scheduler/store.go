@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // schemaVersion is the version of the buckets below. An older binary refuses a newer file.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // Buckets of state.db.
 var (
@@ -36,12 +37,16 @@ var (
 	bucketTestQueues = []byte("testqueues") // project NUL number NUL call, row number → testHead, then what happened
 	bucketTestTimes  = []byte("testtimes")  // project NUL test → testTime
 	bucketReports    = []byte("reports")    // sequence → dueReports
+	bucketEnded      = []byte("ended")      // status NUL sequence → key in builds, of those that ended
+	bucketEndedOf    = []byte("endedof")    // project NUL status NUL number, of the same builds
+	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
+	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
-	bucketReports,
+	bucketReports, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
 }
 
 // Errors of this package, always wrapped with a sentence.
@@ -59,10 +64,11 @@ const initialMmap = 1 << 30
 // lockWait bounds how long another process may hold the file.
 const lockWait = 3 * time.Second
 
-// openState opens or makes state.db, and counts this start.
-func openState(path string) (db *bbolt.DB, instance string, epoch uint64, err error) {
+// openState opens or makes state.db, and counts this start. The list of free pages is stored with each commit: without
+// it, every start would read all pages to make it anew. It is short, because next to nothing is ever removed.
+func openState(path string, log *slog.Logger) (db *bbolt.DB, instance string, epoch uint64, err error) {
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: lockWait, InitialMmapSize: initialMmap, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
+		Timeout: lockWait, InitialMmapSize: initialMmap, FreelistType: bbolt.FreelistMapType,
 	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
@@ -72,11 +78,12 @@ func openState(path string) (db *bbolt.DB, instance string, epoch uint64, err er
 	case err != nil:
 		return nil, "", 0, fmt.Errorf("opening %s: %w", path, err)
 	}
-	db.MaxBatchDelay = batchDelay
-	err = db.Update(func(tx *bbolt.Tx) error {
-		instance, epoch, err = prepare(tx)
-		return err
-	})
+	if err = upgrade(db, log); err == nil {
+		err = db.Update(func(tx *bbolt.Tx) error {
+			instance, epoch, err = prepare(tx)
+			return err
+		})
+	}
 	if err != nil {
 		db.Close()
 		return nil, "", 0, fmt.Errorf("opening %s: %w", path, err)
@@ -84,23 +91,16 @@ func openState(path string) (db *bbolt.DB, instance string, epoch uint64, err er
 	return db, instance, epoch, nil
 }
 
-// batchDelay is how long a webhook's commit waits for company. A commit costs about 4 ms on a common disk, so
-// waiting longer than a part of that would only add latency.
-const batchDelay = time.Millisecond
-
 func prepare(tx *bbolt.Tx) (instance string, epoch uint64, err error) {
-	for _, name := range allBuckets {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return "", 0, err
-		}
+	if err := makeBuckets(tx); err != nil {
+		return "", 0, err
 	}
 	meta := tx.Bucket(bucketMeta)
-	if v := meta.Get([]byte("version")); v == nil {
-		if err := meta.Put([]byte("version"), number(schemaVersion)); err != nil {
-			return "", 0, err
-		}
-	} else if got := binary.BigEndian.Uint64(v); got > schemaVersion {
+	if got := version(tx); got > schemaVersion {
 		return "", 0, fmt.Errorf("it has version %d of the state, this binary knows %d; use the newer binary that wrote it", got, schemaVersion)
+	}
+	if err := meta.Put([]byte("version"), number(schemaVersion)); err != nil {
+		return "", 0, err
 	}
 	id := meta.Get([]byte("instance"))
 	if id == nil {
@@ -116,6 +116,15 @@ func prepare(tx *bbolt.Tx) (instance string, epoch uint64, err error) {
 	}
 	epoch++
 	return string(id), epoch, meta.Put([]byte("epoch"), number(epoch))
+}
+
+func makeBuckets(tx *bbolt.Tx) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

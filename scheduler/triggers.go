@@ -1,8 +1,8 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -19,8 +19,8 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	if err := s.checkTrigger(&t); err != nil {
 		return Trigger{}, false, err
 	}
-	err = s.db.Batch(func(tx *bbolt.Tx) error {
-		created = false // Batch may run this twice
+	err = s.group.update(func(tx *bbolt.Tx) error {
+		created = false // this may run twice
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -37,22 +37,24 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		stored = t
 		stored.ID, stored.Received, stored.Outcome = triggerID(seq), time.Now(), OutcomePending
 		key := number(seq)
+		if t.Skip != "" { // nothing is left to decide
+			stored.Outcome, stored.Reason = OutcomeSkipped, t.Skip
+		}
 		if t.Delivery != "" {
 			if err := tx.Bucket(bucketDeliveries).Put([]byte(t.Delivery), key); err != nil {
 				return err
 			}
 		}
-		if err := tx.Bucket(bucketPending).Put(key, nil); err != nil {
-			return err
-		}
 		created = true
-		return put(tx, bucketTriggers, key, stored)
+		return putTrigger(tx, &stored)
 	})
 	if err != nil {
 		return Trigger{}, false, fmt.Errorf("storing the trigger: %w", err)
 	}
 	if created {
 		s.hub.tell(stored.ID)
+	}
+	if created && stored.Outcome == OutcomePending {
 		s.wakePlanner()
 	}
 	return stored, created, nil
@@ -94,21 +96,17 @@ func (s *Scheduler) Trigger(id string) (Trigger, error) {
 // Triggers returns a page of triggers, newest first, and the cursor of the next page ("" after the last). An outcome
 // chooses those that had it; "" chooses all.
 func (s *Scheduler) Triggers(outcome Outcome, cursor string, limit int) (page []Trigger, next string, err error) {
-	before := ^uint64(0)
+	before := noCursor
 	if cursor != "" {
 		if before, err = triggerSeq(cursor); err != nil {
 			return nil, "", fmt.Errorf("cursor: %w", err)
 		}
 	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketTriggers).Cursor()
-		for k, _ := seekBefore(c, number(before)); k != nil; k, _ = c.Prev() {
-			t, err := get[Trigger](tx, bucketTriggers, k)
+		for seq := range triggersBefore(tx, outcome, before) {
+			t, err := get[Trigger](tx, bucketTriggers, seq)
 			if err != nil {
 				return err
-			}
-			if outcome != "" && t.Outcome != outcome {
-				continue
 			}
 			if len(page) == limit {
 				next = page[limit-1].ID
@@ -132,7 +130,7 @@ func seekBefore(c *bbolt.Cursor, key []byte) (k, v []byte) {
 // endTrigger records what became of a trigger.
 func (s *Scheduler) endTrigger(t *Trigger, o Outcome, reason string) error {
 	t.Outcome, t.Reason = o, reason
-	err := s.db.Update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
+	err := s.group.update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
 	s.hub.tell(t.ID)
 	return err
 }
@@ -142,10 +140,17 @@ func putTrigger(tx *bbolt.Tx, t *Trigger) error {
 	if err != nil {
 		return err
 	}
-	if t.Outcome != OutcomePending {
-		if err := tx.Bucket(bucketPending).Delete(number(seq)); err != nil {
-			return err
-		}
+	pending := tx.Bucket(bucketPending)
+	if t.Outcome == OutcomePending {
+		err = pending.Put(number(seq), nil)
+	} else {
+		err = pending.Delete(number(seq))
+	}
+	if err != nil {
+		return err
+	}
+	if err := indexOutcome(tx, number(seq), t.Outcome); err != nil {
+		return err
 	}
 	return put(tx, bucketTriggers, number(seq), t)
 }
@@ -153,22 +158,64 @@ func putTrigger(tx *bbolt.Tx, t *Trigger) error {
 // deliveryAge is how long a delivery id is remembered. Forges let people redeliver for days, not weeks.
 const deliveryAge = 30 * 24 * time.Hour
 
-// forgetDeliveries drops delivery ids that nobody will repeat any more.
-func (s *Scheduler) forgetDeliveries(now time.Time) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketDeliveries).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if len(v) != 8 {
-				continue
+// forgetAtOnce is how many triggers are looked at in one transaction: who commits waits meanwhile.
+const forgetAtOnce = 200
+
+// metaForgot is the key of the newest trigger whose delivery id was dropped.
+var metaForgot = []byte("forgot")
+
+// forgetDeliveries drops delivery ids that nobody will repeat any more. Triggers are in the order in which they came, so
+// it goes on where it ended the last time and looks no further than the first that is young.
+func (s *Scheduler) forgetDeliveries(ctx context.Context, now time.Time) error {
+	for more := true; more && ctx.Err() == nil; {
+		old, err := s.oldDeliveries(now)
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		more = len(old) == forgetAtOnce
+		err = s.db.Update(func(tx *bbolt.Tx) error {
+			for i := range old {
+				if err := forgetDelivery(tx, &old[i]); err != nil {
+					return err
+				}
 			}
-			t, err := get[Trigger](tx, bucketTriggers, number(binary.BigEndian.Uint64(v)))
-			if err == nil && now.Sub(t.Received) < deliveryAge {
-				continue
-			}
-			if err := c.Delete(); err != nil {
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldDeliveries are the next triggers whose delivery ids can go.
+func (s *Scheduler) oldDeliveries(now time.Time) (old []Trigger, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketTriggers).Cursor()
+		forgot := decodeNumber(tx.Bucket(bucketMeta).Get(metaForgot))
+		for k, _ := c.Seek(number(forgot + 1)); k != nil && len(old) < forgetAtOnce; k, _ = c.Next() {
+			t, err := get[Trigger](tx, bucketTriggers, k)
+			if err != nil {
 				return err
 			}
+			if now.Sub(t.Received) < deliveryAge {
+				return nil
+			}
+			old = append(old, *t)
 		}
 		return nil
 	})
+	return old, err
+}
+
+func forgetDelivery(tx *bbolt.Tx, t *Trigger) error {
+	seq, err := triggerSeq(t.ID)
+	if err != nil {
+		return err
+	}
+	deliveries, id := tx.Bucket(bucketDeliveries), []byte(t.Delivery)
+	if t.Delivery != "" && bytes.Equal(deliveries.Get(id), number(seq)) { // else it came again, long after
+		err = deliveries.Delete(id)
+	}
+	return errors.Join(err, tx.Bucket(bucketMeta).Put(metaForgot, number(seq)))
 }

@@ -309,6 +309,12 @@ type memory struct {
 }
 
 func (m *memory) Projects() ([]scheduler.Project, error) { return m.projects, nil }
+func (m *memory) EachProject(visit func(*config.Project)) error {
+	for i := range m.projects {
+		visit(&m.projects[i].Project)
+	}
+	return nil
+}
 
 func (m *memory) Accept(_ context.Context, t scheduler.Trigger) (scheduler.Trigger, bool, error) {
 	t.ID, t.Outcome = "t1", scheduler.OutcomePending

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
 	"github.com/runner-ci/runner/scheduler"
 )
@@ -25,6 +27,8 @@ const (
 	// that strangers with many connections cannot fill it.
 	smallHook  = 256 << 10
 	largeHooks = 4
+	// usualHook is for how much of a body room is made at once, on no more than its sender's word.
+	usualHook = 16 << 10
 	// maxDelivery bounds a delivery's id in bytes.
 	maxDelivery = 200
 )
@@ -149,25 +153,30 @@ func hookTrigger(f forge.Forge, delivery string, projects []string, e forge.Even
 // whose secret it is signed with; and of the candidates, those that have the repository. When there is none of these a
 // signature is computed all the same.
 func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forge.Event) (names, candidates []string, err error) {
-	all, err := a.Scheduler.Projects()
+	keys := event.Repository.Keys()
+	var refs []config.Secret // of the candidates
+	err = a.Scheduler.EachProject(func(p *config.Project) {
+		if p.WebhookSecret != "" && a.concerns(event, keys, p.URL, len(body)) {
+			candidates, refs = append(candidates, p.Name), append(refs, p.WebhookSecret)
+		}
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	for i := range all {
-		p := &all[i]
-		if p.WebhookSecret == "" || !concerns(event, p.URL, len(body)) {
-			continue
-		}
-		secret, err := a.Secret(p.WebhookSecret)
+	readable := candidates[:0:0]
+	for i, name := range candidates {
+		secret, err := a.Secret(refs[i])
 		if err != nil || len(secret) == 0 {
-			a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", p.Name, "error", err)
+			a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", name, "error", err)
 			continue
 		}
-		candidates = append(candidates, p.Name)
+		readable = append(readable, name)
 		if f.Verify(header, body, secret) {
-			names = append(names, p.Name)
+			names = append(names, name)
 		}
 	}
+	candidates = readable
+	slices.Sort(names)
 	if len(candidates) == 0 {
 		f.Verify(header, body, []byte("no project, no secret, the same work"))
 	}
@@ -177,20 +186,17 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 // maxPing is how large a ping of an organization's webhook may be, in bytes: it is compared with every secret.
 const maxPing = 64 << 10
 
-// concerns tells whether an event is about the repository at that address. The ping of an organization's webhook
-// names no repository, so it concerns all.
-func concerns(event forge.Event, address string, size int) bool {
-	keys := event.Repository.Keys()
+// concerns tells whether an event, whose repository has these keys, is about the repository at that address. The ping of an
+// organization's webhook names no repository, so it concerns all.
+func (a *api) concerns(event forge.Event, keys []string, address string, size int) bool {
 	if len(keys) == 0 {
 		return event.Kind == forge.Ping && size <= maxPing
 	}
-	own := forge.RepositoryKey(address)
-	for _, key := range keys {
-		if key == own {
-			return true
-		}
+	own, known := a.repositories.Load(address)
+	if !known { // addresses are an admin's, and few
+		own, _ = a.repositories.LoadOrStore(address, forge.RepositoryKey(address))
 	}
-	return false
+	return slices.Contains(keys, own.(string))
 }
 
 // readHook reads the body. It is unverified, so time and memory for it are bounded; release gives the memory back.
@@ -202,6 +208,7 @@ func (a *api) readHook(in *hookIn) (body []byte, release func(), err error) {
 	_ = in.ctrl.SetReadDeadline(time.Now().Add(hookTimeout))
 	defer in.ctrl.SetReadDeadline(time.Time{})
 	var buf bytes.Buffer
+	buf.Grow(int(min(max(in.r.ContentLength, 0), usualHook)) + bytes.MinRead)
 	_, err = io.Copy(&buf, io.LimitReader(in.r.Body, smallHook))
 	if err == nil && buf.Len() == smallHook {
 		select {

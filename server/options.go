@@ -30,6 +30,7 @@ type Scheduler interface {
 	NewestBuild(project string, refs []string) (*scheduler.Build, error)
 
 	Projects() ([]scheduler.Project, error)
+	EachProject(visit func(p *config.Project)) error
 	Project(name string) (scheduler.Project, error)
 	PutProject(ctx context.Context, p config.Project) error
 	RemoveProject(ctx context.Context, name string) error

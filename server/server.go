@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +20,8 @@ type api struct {
 	huma   huma.API
 	public map[string]bool // patterns of the mux that need no token
 	large  chan struct{}   // slots for webhooks with large bodies
+
+	repositories sync.Map // address of a project's repository → its key
 
 	readiness readiness
 }

@@ -111,8 +111,8 @@ func (d *daemon) configure(projects ...string) {
 	}
 }
 
-// start starts the process and waits until it is ready.
-func (d *daemon) start() {
+// spawn starts the process.
+func (d *daemon) spawn() {
 	d.t.Helper()
 	d.cmd = exec.Command(binary, "serve", "--config", filepath.Join(d.dir, "runner.yml"))
 	d.cmd.Env = append(append(os.Environ(), "HOOK_SECRET="+hookSecret), d.env...)
@@ -124,6 +124,12 @@ func (d *daemon) start() {
 	d.gone = gone
 	cmd := d.cmd
 	go func() { _ = cmd.Wait(); close(gone) }()
+}
+
+// start starts the process and waits until it answers.
+func (d *daemon) start() {
+	d.t.Helper()
+	d.spawn()
 	d.await("/healthz")
 	token, err := os.ReadFile(filepath.Join(d.data(), "token"))
 	if err != nil {
@@ -151,7 +157,7 @@ func (d *daemon) await(path string) {
 		select {
 		case <-d.gone:
 			d.t.Fatalf("the daemon ended while it started:\n%s", d.log)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 	d.t.Fatalf("the daemon does not answer on %s:\n%s", path, d.log)

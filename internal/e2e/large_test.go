@@ -148,22 +148,25 @@ func (d *daemon) noiseInZip(b client.Build) (io.Reader, io.Closer) {
 
 // sampleMemory samples the daemon's RssAnon until the returned function is first called, which returns the largest.
 func (d *daemon) sampleMemory() func() int64 {
-	status := fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid)
 	ctx, cancel := context.WithCancel(d.t.Context())
 	done := make(chan struct{})
 	var most int64
 	go func() {
 		defer close(done)
 		for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-			text, err := os.ReadFile(status)
-			if err != nil {
-				d.t.Errorf("the daemon is gone: %v", err)
-				return
-			}
-			_, rest, _ := bytes.Cut(text, []byte("RssAnon:"))
-			kib, _ := strconv.ParseInt(strings.Fields(string(rest))[0], 10, 64)
-			most = max(most, kib<<10)
+			most = max(most, d.memory())
 		}
 	}()
 	return func() int64 { cancel(); <-done; return most }
+}
+
+// memory is the daemon's RssAnon in bytes: what it maps of files is not counted.
+func (d *daemon) memory() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+	if err != nil {
+		d.t.Errorf("the daemon is gone: %v", err)
+	}
+	_, rest, _ := bytes.Cut(text, []byte("RssAnon:"))
+	kib, _ := strconv.ParseInt(strings.Fields(string(rest) + " 0")[0], 10, 64)
+	return kib << 10
 }

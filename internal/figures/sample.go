@@ -85,8 +85,10 @@ func Run(b *testing.B, name, unit string, once func(b *testing.B) (ours, theirs 
 		}
 		n := float64(b.N)
 		b.ReportMetric(ours/n, "ours-"+unit)
-		b.ReportMetric(theirs/n, "theirs-"+unit)
-		b.ReportMetric(ours/max(theirs, 1e-12), "×theirs")
+		if theirs > 0 {
+			b.ReportMetric(theirs/n, "theirs-"+unit)
+			b.ReportMetric(ours/theirs, "×theirs")
+		}
 		b.ReportMetric(0, "ns/op") // it would hold both
 	})
 }

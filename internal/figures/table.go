@@ -29,6 +29,8 @@ var (
 	clone            = Source{Package: "./source", Benchmark: "BenchmarkFigureClone", Times: 5}
 	realShards       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 	sandbox          = Source{Package: "./runner", Benchmark: "BenchmarkFigureSandbox", Times: 5}
+	webhooks         = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWebhooks", Times: 5}
+	crowded          = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureCrowd", Times: 5}
 )
 
 // Table is every figure, in the order in which they are printed.
@@ -63,6 +65,10 @@ var Table = []Figure{
 	{Name: "artifact-put-bare", From: artifactPut, Note: "bbolt alone, with the same bytes in the same transactions and one sync: what artifact-put cannot go below"},
 	{Name: "artifact-get", Goal: RatioAtMost(1.5), From: artifactGet},
 	{Name: "artifact-end-to-end", Goal: RatioAtMost(1.0), From: artifactEndToEnd},
+	{Name: "webhooks", Goal: RatioAtLeast(0.5), From: webhooks},
+	{Name: "webhooks-skipped", Goal: RatioAtLeast(0.5), From: webhooks},
+	{Name: "start-100k", Goal: OursAtMost(0.3), From: crowded},
+	{Name: "idle-memory", Goal: OursAtMost(40), From: crowded},
 }
 
 const coldNote = "nothing that knows no durations gets there: see makespan-pull-p95, which pulls single files and pays nothing for it"
@@ -85,6 +91,12 @@ type Goal struct {
 
 // RatioAtMost wants ours to be no more than a multiple of theirs.
 func RatioAtMost(value float64) Goal { return Goal{"ratio at most", value} }
+
+// RatioAtLeast wants ours to be no less than a part of theirs: both are rates.
+func RatioAtLeast(value float64) Goal { return Goal{"ratio at least", value} }
+
+// OursAtMost wants no more than a value, where there is nothing to compare it with.
+func OursAtMost(value float64) Goal { return Goal{"ours at most", value} }
 
 // OursAtLeast wants no less than a value, whatever theirs is.
 func OursAtLeast(value float64) Goal { return Goal{"ours at least", value} }

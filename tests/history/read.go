@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/runner-ci/runner/tests"
 )
 
@@ -117,41 +115,4 @@ func (s *Store) each(r *row, visit func(*Outcome) error) error {
 			return err
 		}
 	}
-}
-
-// Expire removes the tests of builds that are old.
-// What the history of each test says of them stays.
-func (s *Store) Expire(old func(Build) bool) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	var due []*row
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketBuilds).ForEach(func(_, raw []byte) error {
-			r := new(row)
-			if err := json.Unmarshal(raw, r); err != nil {
-				return fmt.Errorf("reading the row of a build: %w", err)
-			}
-			if r.Final && !r.Expired && old(r.Build) {
-				due = append(due, r)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	for _, r := range due {
-		gone := []uint64{r.Merged, r.Bad, r.Coverage}
-		r.Merged, r.Bad, r.Coverage, r.Expired = 0, 0, 0, true
-		if err := s.publish(r, gone); err != nil {
-			return err
-		}
-		err := s.db.Update(func(tx *bbolt.Tx) error {
-			return dropFailures(tx, r.Build)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

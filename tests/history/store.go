@@ -63,7 +63,7 @@ const lockWait = 3 * time.Second
 // Open opens or makes the file, and removes what an intake left that was never committed.
 func Open(path string) (*Store, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: lockWait, InitialMmapSize: 64 << 20, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
+		Timeout: lockWait, InitialMmapSize: 64 << 20, FreelistType: bbolt.FreelistMapType,
 	})
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening %s: another runner holds it; stop that one, or name another data directory", path)
@@ -115,6 +115,14 @@ func (s *Store) Close() error {
 }
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// decodeNumber is what number encoded; 0 for nothing.
+func decodeNumber(v []byte) uint64 {
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}
 
 // buildKey sorts the builds of a project by number. Names hold no NUL.
 func buildKey(project string, n int) []byte {
