@@ -24,9 +24,6 @@ const (
 	maxCallIndex = 100_000
 )
 
-// testWait is after how long a shard asks again that has nothing to do while tests run elsewhere.
-const testWait = 300 * time.Millisecond
-
 // attemptTests is the tests of a build as one attempt sees them.
 type attemptTests struct {
 	s       *Scheduler
@@ -221,35 +218,6 @@ func room(b *testBook, names []string) error {
 
 // errNotJoined is of an attempt that asks before it has told its list.
 var errNotJoined = fmt.Errorf("no list of tests was told for this call: %w", testqueue.ErrUnknown)
-
-// Take implements runner.TestQueue.
-func (a *attemptTests) Take(_ context.Context, call wire.TestCall, request uint64) (wire.TestsAnswer, error) {
-	return a.with(func(b *testBook) (wire.TestsAnswer, error) {
-		c := a.find(b, call)
-		if c == nil {
-			return refuse(errNotJoined), nil
-		}
-		if c.shares != nil {
-			return c.shares.take(a.worker, a.shard), nil
-		}
-		offer, err := c.queue.Take(a.worker, request, time.Now())
-		if err != nil {
-			return refuse(err), a.s.storeCall(b, c, nil)
-		}
-		answer := wire.TestsAnswer{Why: offer.Why}
-		switch {
-		case offer.Batch != nil:
-			answer.Token, answer.Items = offer.Batch.Token, c.numbers(offer.Batch.Items)
-			answer.Each, answer.Round = c.head.Retry != nil, c.round(offer.Batch)
-		case offer.Done:
-			answer.Over, answer.Fails = true, c.shardFailed(a.shard)
-			answer.Why = c.tried()
-		default:
-			answer.WaitMillis = testWait.Milliseconds()
-		}
-		return answer, a.s.storeCall(b, c, nil)
-	})
-}
 
 // numbers are the numbers of names.
 func (c *testCall) numbers(of []string) (out []int) {

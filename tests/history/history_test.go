@@ -25,7 +25,7 @@ func open(t *testing.T) *Store {
 // take commits the cases of one attempt, "name status" each, as one file.
 func take(t *testing.T, s *Store, b Build, shard, attempt int, cases ...tests.Case) {
 	t.Helper()
-	in, err := s.Begin(b, Attempt{Job: shard, Run: tests.Run{Shard: shard, Attempt: attempt}, Took: time.Second})
+	in, err := s.Begin(b, Attempt{Job: shard, Run: tests.Run{Shard: shard, Attempt: attempt}, Took: time.Second, Shard: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +300,7 @@ func TestARerunElsewhereCountsMore(t *testing.T) {
 	s := open(t)
 	b := build(1)
 	take(t, s, b, 0, 1, named("a", tests.Succeeded), named("b", tests.Failed))
-	in, err := s.Begin(b, Attempt{Job: 1, Run: tests.Run{Shard: 1, Attempt: 1}, Took: time.Second})
+	in, err := s.Begin(b, Attempt{Job: 1, Run: tests.Run{Shard: 1, Attempt: 1}, Took: time.Second, Shard: true})
 	if err != nil {
 		t.Fatal(err)
 	}

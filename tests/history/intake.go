@@ -21,8 +21,10 @@ const runBytes = 4 << 20
 type Attempt struct {
 	Job int // its place in the plan
 	Run tests.Run
-	// Took is how long the phases of the job took that may run tests.
+	// Took is how long the phases of the job took that may run tests, without what it waited for other shards.
 	Took time.Duration
+	// Shard tells that the job is one of several that share a suite.
+	Shard bool
 }
 
 func (a Attempt) key() string { return fmt.Sprintf("%d@%d", a.Job, a.Run.Attempt) }
@@ -83,7 +85,7 @@ func (s *Store) Begin(b Build, of Attempt) (*Intake, error) {
 		r.Broken = map[string]bool{}
 	}
 	r.Taken[of.key()] = true
-	r.Clocks = append(r.Clocks, clock{of.Run, of.Took})
+	r.Clocks = append(r.Clocks, clock{of.Run, of.Took, of.Shard})
 	return &Intake{s: s, row: r, of: of, files: map[string]*tests.FileCoverage{}}, nil
 }
 
