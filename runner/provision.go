@@ -21,8 +21,8 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 		return Result{}, true // whatever became of the sandbox, it must not be made twice
 	}
 	began := wire.PhaseEnded{Phase: PhaseProvisioning, At: time.Now().UnixNano()}
-	provide := s.make
-	if s.attempt.Warm {
+	provide, warm := s.make, s.attempt.Warm
+	if warm {
 		provide = s.fillOrMake
 		s.rec.provisioning(began) // a commit now would take longer than the filling
 	} else if err := s.phase(ctx, began); err != nil {
@@ -53,7 +53,7 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 		Millis: time.Since(s.began).Milliseconds(), At: time.Now().UnixNano(),
 	}
 	s.provisioned = true
-	if s.attempt.Warm {
+	if warm {
 		s.rec.provisioning(ended)
 	} else if err := s.phase(ctx, ended); err != nil {
 		return s.storeFault(err), false

@@ -59,6 +59,7 @@ func host(t *testing.T) (*runner.Runner, *process.Executor) {
 // forgetful is a caller that keeps nothing.
 type forgetful struct{}
 
+func (forgetful) Cold(context.Context) error                      { return nil }
 func (forgetful) Sent(context.Context) error                      { return nil }
 func (forgetful) Progress(context.Context, runner.Progress) error { return nil }
 

@@ -31,6 +31,8 @@ type told struct {
 	fail   error
 }
 
+func (*told) Cold(context.Context) error { return nil }
+
 func (e *told) Sent(context.Context) error {
 	e.sent++
 	return e.fail

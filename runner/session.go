@@ -69,6 +69,9 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 			return done, Result{}
 		case ctx.Err() != nil:
 			return nil, Result{}
+		case errors.Is(err, errUnready):
+			_ = s.ex.Kill(ctx, s.attempt.Sandbox)
+			return nil, *s.attempt.Instead
 		case errors.Is(err, errEmpty):
 			if res, ok := s.reprovision(ctx); !ok {
 				return nil, res
@@ -137,6 +140,7 @@ func (s *session) reportsTime() time.Duration {
 }
 
 var (
+	errUnready  = errors.New("the job cannot be sent")
 	errEmpty    = errors.New("the warm sandbox was not filled")
 	errOverdue  = errors.New("the time limit passed")
 	errStore    = errors.New("storing what the job said")
@@ -275,6 +279,9 @@ func (s *session) welcomed(ctx context.Context, p *pump, f wire.Frame) error {
 		return fmt.Errorf("%w: it runs %s, not %s", errProtocol, w.Attempt, s.attempt.ID)
 	}
 	if w.Attempt == "" {
+		if s.attempt.Instead != nil {
+			return errUnready
+		}
 		if s.attempt.Warm && !s.provisioned {
 			return errEmpty
 		}
