@@ -53,7 +53,8 @@ type Job struct {
 	Message  string    `json:"message,omitempty"`
 	Exit     int       `json:"exit"`
 	Image    string    `json:"image,omitempty"`
-	Attempt  int       `json:"attempt"` // number of the newest one, from 1; 0 before the first
+	Attempt  int       `json:"attempt"`        // number of the newest one, from 1; 0 before the first
+	Warm     bool      `json:"warm,omitempty"` // its sandbox was made before there was a job for it
 	Queued   time.Time `json:"queued,omitzero"`
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`

@@ -101,6 +101,7 @@ func (s *Scheduler) held(e *entry) (leased, error) {
 			return errors.New("it is leased and has no attempt")
 		}
 		l.attempt = l.job.Attempts[len(l.job.Attempts)-1]
+		l.sent = l.attempt.Sent
 		return nil
 	})
 	return l, err
@@ -165,6 +166,9 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 		if ctx.Err() != nil {
 			return removed
 		}
+		if s.isInHand(id) {
+			continue // it has got a job meanwhile
+		}
 		s.log.Info("removing a leftover sandbox", "sandbox", id, "engine", engine)
 		s.destroy(ctx, engine, id)
 		removed++
@@ -172,8 +176,11 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 	return removed
 }
 
-// isInHand keeps the reaper from what a finishing attempt is about to remove itself.
+// isInHand keeps the reaper from what a finishing attempt is about to remove itself, and from what waits for a job.
 func (s *Scheduler) isInHand(sandbox string) bool {
+	if s.pool.has(sandbox) {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.inHand[sandbox]

@@ -88,7 +88,7 @@ func take(t *testing.T, s *Scheduler) (*entry, leased) {
 	if e == nil {
 		t.Fatal("no job waits")
 	}
-	l, err := s.lease(e)
+	l, err := s.lease(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
 	}

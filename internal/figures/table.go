@@ -22,11 +22,16 @@ type Source struct {
 
 var (
 	makespan   = Source{Package: "./internal/makespan"}
+	warm       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarm", Times: 10}
+	burst      = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
 	realShards = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 )
 
 // Table is every figure, in the order in which they are printed.
 var Table = []Figure{
+	{Name: "start-warm", Goal: RatioAtMost(0.10), From: warm},
+	{Name: "build-warm", Goal: RatioAtMost(0.40), From: warm},
+	{Name: "burst-4", Goal: RatioAtMost(0.15), From: burst},
 	{Name: "parse-junit", Goal: OursAtLeast(50), From: makespan},
 	{Name: "parse-junit-memory", Goal: RatioAtMost(1), From: makespan},
 	{Name: "makespan-timing", Goal: RatioAtMost(1.10), From: makespan},
