@@ -35,6 +35,7 @@ type recorder struct {
 	mask     remask
 
 	flushed time.Time
+	wait    time.Duration // between flushes, as it is now
 	timer   *time.Timer
 	armed   bool
 }
@@ -46,8 +47,13 @@ type mark struct {
 }
 
 const (
-	// flushEvery is how long output may wait for company after the last commit.
+	// flushEvery is how long output may wait for company after the last commit, once it has come for a while.
 	flushEvery = 100 * time.Millisecond
+	// flushSoon is how long the first output waits: an agent's own lines come just before a command's. The waits after it
+	// double up to flushEvery, so that who looks at a job that begins, or says something after a while, sees it at once.
+	flushSoon = 3 * time.Millisecond
+	// flushQuiet is how long nothing must have come for the waits to begin anew.
+	flushQuiet = time.Second
 	// flushBytes is how much output makes a commit on its own.
 	flushBytes = 1 << 20
 )
@@ -170,13 +176,17 @@ func (r *recorder) provisioning(p wire.PhaseEnded) {
 
 var agentPhases = []string{wire.PhaseInstall, wire.PhasePreBuild, wire.PhaseBuild, wire.PhasePostBuild, wire.PhaseUpload}
 
-// arm sets the timer by which what was taken must be flushed: at once after a quiet time.
+// arm sets the timer by which what was taken must be flushed: soon after a quiet time.
 func (r *recorder) arm() {
 	if r.armed {
 		return
 	}
 	r.armed = true
-	r.timer.Reset(max(0, flushEvery-time.Since(r.flushed)))
+	since := time.Since(r.flushed)
+	if r.wait = min(2*r.wait, flushEvery); since > flushQuiet {
+		r.wait = flushSoon
+	}
+	r.timer.Reset(max(flushSoon, r.wait-since))
 }
 
 // due fires when something waits that has waited long enough.

@@ -99,8 +99,8 @@ func (s *Scheduler) maxJobs() func(project string) int {
 type leased struct {
 	build   *Build
 	job     *Job
-	attempt Attempt // Sent is of what happened, not of what was committed ahead of it
-	sent    bool    // it is committed that the job may be out
+	attempt Attempt  // Sent is of what happened, not of what was committed ahead of it
+	sent    bool     // it is committed that the job may be out
 	holding *holding // nil: a former daemon leased it
 }
 
