@@ -73,12 +73,14 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 const leaseRetry = 5 * time.Second
 
 func (s *Scheduler) limits() limits {
-	cfg := s.config()
 	return limits{
-		slots: cfg.Slots, served: s.served, now: time.Now(),
+		slots: s.slotsNow(), served: s.served, now: time.Now(),
 		maxJobs: s.maxJobs(),
 	}
 }
+
+// slotsNow is how many jobs may run at once.
+func (s *Scheduler) slotsNow() int { return s.config().Slots }
 
 // maxJobs looks each project up once for one choice.
 func (s *Scheduler) maxJobs() func(project string) int {
@@ -113,7 +115,7 @@ func (s *Scheduler) lease(ctx context.Context, e *entry) (leased, error) {
 	if err != nil {
 		return leased{}, err
 	}
-	w, err := s.wantOf(ctx, &p, e, key, engine)
+	w, err := s.wantOfEntry(ctx, &p, e, key, engine)
 	if err != nil {
 		return leased{}, err
 	}

@@ -46,10 +46,10 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 		if jobs[i].State == JobEnded {
 			continue
 		}
-		e := &entry{
-			build: b.ID(), job: jobs[i].ID, project: b.Project, index: i, seq: b.Seq, priority: priority,
-			state: jobs[i].State, queued: jobs[i].Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
+		if s.queue[entryKey(b.ID(), jobs[i].ID)] != nil {
+			continue // leased with the plan
 		}
+		e := newEntry(b, &jobs[i], i, priority)
 		if due {
 			e.tellStop(stop)
 		}

@@ -37,6 +37,7 @@ type Scheduler struct {
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    map[string]*entry
 	planning map[string]*planning // by build id
+	numbered []Build              // for the planner
 	draining bool
 	inHand   map[string]bool   // sandboxes that an attempt of this process uses, or is about to remove
 	served   map[string]uint64 // project → turn in which it was last given a slot

@@ -62,7 +62,7 @@ func queuedIn(t testing.TB, s *Scheduler, plan buildspec.Plan, images map[string
 	}
 	b := builds[0]
 	b.Plan, b.Images = &plan, images
-	if err := s.queueBuild(b, newJobs(&b)); err != nil {
+	if err := s.queueBuild(t.Context(), b, newJobs(&b)); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -10,7 +10,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Accept stores a trigger; it is on disk when Accept returns, and will be acted on whatever happens next. A second
+// Accept stores a trigger, together with its builds where nothing speaks against making them; it is on disk when Accept
+// returns, and will be acted on whatever happens next. A second
 // trigger with the same delivery is not stored: its first record is returned, and created is false.
 func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, created bool, err error) {
 	if s.isDraining() && t.Kind != KindPush && t.Kind != KindTag && t.Kind != KindPullRequest {
@@ -19,8 +20,10 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	if err := s.checkTrigger(&t); err != nil {
 		return Trigger{}, false, err
 	}
+	projects := s.atOnce(&t)
+	var builds []Build
 	err = s.db.Batch(func(tx *bbolt.Tx) error {
-		created = false // Batch may run this twice
+		created, builds = false, nil // Batch may run this twice
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -42,7 +45,12 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
-		if err := tx.Bucket(bucketPending).Put(key, nil); err != nil {
+		if len(projects) > 0 {
+			builds, err = makeBuilds(tx, &stored, projects)
+		} else {
+			err = tx.Bucket(bucketPending).Put(key, nil)
+		}
+		if err != nil {
 			return err
 		}
 		created = true
@@ -52,8 +60,8 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		return Trigger{}, false, fmt.Errorf("storing the trigger: %w", err)
 	}
 	if created {
-		s.hub.tell(stored.ID)
-		s.wakePlanner()
+		s.hub.tell(append([]string{stored.ID}, stored.Builds...)...)
+		s.toPlan(builds)
 	}
 	return stored, created, nil
 }

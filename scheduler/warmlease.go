@@ -6,10 +6,23 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/buildspec"
 )
 
 // wantOf is the sandbox made ahead that would do for a job; nil: it needs one that is made for it alone.
-func (s *Scheduler) wantOf(ctx context.Context, p *Project, e *entry, key []byte, engine string) (*want, error) {
+func (s *Scheduler) wantOf(ctx context.Context, p *Project, b *Build, pj *buildspec.Job, engine string) *want {
+	image := b.Images[pj.Image]
+	if image.ID == "" || pj.Privileged || len(pj.Services) > 0 || s.runner == nil {
+		return nil
+	}
+	return &want{
+		kind: warmKind{engine, image.ID}, image: image, limits: s.limitsFor(ctx, s.limitsOf(p), pj, engine),
+	}
+}
+
+// wantOfEntry is wantOf for a job whose build is stored.
+func (s *Scheduler) wantOfEntry(ctx context.Context, p *Project, e *entry, key []byte, engine string) (*want, error) {
 	var b *Build
 	err := s.db.View(func(tx *bbolt.Tx) (err error) {
 		b, err = s.load(tx, key)
@@ -22,13 +35,7 @@ func (s *Scheduler) wantOf(ctx context.Context, p *Project, e *entry, key []byte
 	if err != nil {
 		return nil, err
 	}
-	image := b.Images[pj.Image]
-	if image.ID == "" || pj.Privileged || len(pj.Services) > 0 || s.runner == nil {
-		return nil, nil
-	}
-	return &want{
-		kind: warmKind{engine, image.ID}, image: image, limits: s.limitsFor(ctx, s.limitsOf(p), pj, engine),
-	}, nil
+	return s.wantOf(ctx, p, b, pj, engine), nil
 }
 
 // holding is what a job holds besides its slot, as the pool counts it.
