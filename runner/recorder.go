@@ -21,6 +21,7 @@ type recorder struct {
 	id     string
 	events Events
 	paused *bool // whether the job waits at a breakpoint; nil is unknown
+	ending bool  // nothing more will come
 	closed bool  // a former daemon wrote the lines that follow the agent's last frame
 
 	frame    uint64 // newest frame taken
@@ -195,13 +196,18 @@ func (r *recorder) due() <-chan time.Time { return r.timer.C }
 func (r *recorder) full() bool { return len(r.out) >= flushBytes }
 
 func (r *recorder) flush(ctx context.Context) error {
+	return r.flushWith(ctx, r.store.AppendLog, nil)
+}
+
+// flushWith stores what was taken, the progress first, and further lines. It goes on to the log where there is something
+// for it, or where it is to end.
+func (r *recorder) flushWith(ctx context.Context, put func(ctx context.Context, id string, frame uint64, p []byte) error, ending []string) error {
 	r.timer.Stop()
 	r.armed = false
 	r.flushed = time.Now()
-	if r.frame == r.stored && len(r.progress.Phases) == 0 {
-		return nil
+	if r.frame != r.stored {
+		r.print(r.mask.rest())
 	}
-	r.print(r.mask.rest())
 	// What was read must be stored even while the daemon is told to leave: it costs milliseconds, and spares the
 	// agent a resend.
 	ctx = context.WithoutCancel(ctx)
@@ -209,32 +215,32 @@ func (r *recorder) flush(ctx context.Context) error {
 		if err := r.events.Progress(ctx, r.progress); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
-	}
-	if r.frame == r.stored {
 		r.progress = Progress{}
+	}
+	if len(ending) > 0 {
+		for _, line := range ending {
+			r.out = append(r.out, ownLine(r.mask.masker.String(line))...)
+		}
+		r.frame++
+	}
+	if r.frame == r.stored && !r.ending {
 		return nil
 	}
-	if err := r.store.AppendLog(ctx, r.id, r.frame, r.out); err != nil {
+	if err := put(ctx, r.id, r.frame, r.out); err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)
 	}
 	r.stored = r.frame
 	r.out = r.out[:0]
-	r.progress = Progress{}
 	return nil
 }
 
-// close appends lines of our own after everything the agent said, once.
-func (r *recorder) close(ctx context.Context, lines []string) error {
-	if err := r.flush(ctx); err != nil || r.closed || len(lines) == 0 {
-		return err
+// end stores what was not stored yet, then lines of our own, once, and seals the log, all in one commit.
+func (r *recorder) end(ctx context.Context, lines []string) error {
+	if r.closed {
+		lines = nil
 	}
-	var text []byte
-	for _, line := range lines {
-		text = append(text, ownLine(r.mask.masker.String(line))...)
-	}
-	r.frame++
-	r.stored = r.frame
-	return r.store.AppendLog(context.WithoutCancel(ctx), r.id, r.frame, text)
+	r.ending = true
+	return r.flushWith(ctx, r.store.EndLog, lines)
 }
 
 // ownLine is a line as the agent would write it.

@@ -258,12 +258,18 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 		s.early(ctx, f)
 	}
 	s.resumed(f)
-	if done != nil || s.rec.full() {
+	// What came with the end of a job that left nothing is stored in one commit with the end of its log.
+	if done != nil && leaves(done) || s.rec.full() {
 		if err := s.rec.flush(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return done, nil
+}
+
+// leaves tells whether a job left something that is to be taken in, during which its last output should be readable.
+func leaves(d *wire.Done) bool {
+	return d.Artifacts != nil || d.Secondary != nil || d.Reports != nil || d.Cache != nil
 }
 
 // welcomed sends the job to an agent that has none yet, after committing that it may have it.
