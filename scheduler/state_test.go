@@ -26,6 +26,11 @@ func open(t testing.TB, path string) *Scheduler {
 	p := config.Project{Name: "api", URL: "https://example.com/api.git", Branch: "main"}
 	p.Fill()
 	cfg.Projects = []config.Project{p}
+	return openWith(t, path, cfg)
+}
+
+func openWith(t testing.TB, path string, cfg *config.Config) *Scheduler {
+	t.Helper()
 	s, err := Open(path, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -148,7 +148,7 @@ func (a *api) readLog(ctx context.Context, in *logIn) (*huma.StreamResponse, err
 // build: it appears with the first frame, which is no change of the build, but mostly follows one at once.
 const (
 	logPoll = 100 * time.Millisecond
-	logSoon = 2 * time.Millisecond
+	logSoon = time.Millisecond
 )
 
 // follower sends a log while it grows.
