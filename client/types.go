@@ -211,6 +211,8 @@ type Daemon struct {
 	Running  int      `json:"running"` // jobs
 	Queued   int      `json:"queued"`
 	Slots    int      `json:"slots"`
+	Warm     int      `json:"warm"`             // sandboxes that wait for a job
+	NoWarm   string   `json:"noWarm,omitempty"` // why no more of them do, as far as something keeps them from it
 	Engines  []string `json:"engines"`
 	Warnings []string `json:"warnings,omitempty"` // what its admin should look at, in sentences
 }

@@ -325,6 +325,9 @@ func TestALeaseThatIsNotStoredKeepsTheSandboxWaiting(t *testing.T) {
 	if n := log.count("this engine cannot"); n != 1 {
 		t.Errorf("it is said %d times that an engine cannot, want once", n)
 	}
+	if n, why := s.Warm(); n != 0 || why != "this engine cannot" {
+		t.Errorf("%d wait, because %q", n, why)
+	}
 	e.cant, e.fails = nil, errors.New("no room")
 	s.makeWarm(t.Context(), *l.holding.want)
 	if rows := warmRows(t, s); len(rows) != 1 || log.count("no room") != 1 {

@@ -73,6 +73,18 @@ func (s *Scheduler) warmLoop(ctx context.Context) {
 	}
 }
 
+// Warm tells how many sandboxes wait for a job, and what keeps more of them from it, if anything does.
+func (s *Scheduler) Warm() (waiting int, why string) {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	for _, b := range s.pool.boxes {
+		if b.state == warmReady {
+			waiting++
+		}
+	}
+	return waiting, s.pool.why
+}
+
 // warmStep does the next thing, and tells whether there may be more.
 func (s *Scheduler) warmStep(ctx context.Context) (again bool) {
 	work := s.pool.next(s.warmLimitNow(), time.Now())
@@ -98,12 +110,15 @@ func (s *Scheduler) warmLimitNow() int {
 	if s.room != nil {
 		room = s.room()
 	}
+	s.pool.mu.Lock()
+	have, was := len(s.pool.boxes), s.pool.short
+	if s.pool.short = room.Short; was != room.Short {
+		s.pool.why = room.Short
+	}
+	s.pool.mu.Unlock()
 	if room.Short != "" {
 		s.sayOnce("no sandbox waits for its job", room.Short)
 	}
-	s.pool.mu.Lock()
-	have := len(s.pool.boxes)
-	s.pool.mu.Unlock()
 	return warmLimit(s.config(), room, have)
 }
 
@@ -148,7 +163,7 @@ func (s *Scheduler) noWarm(ctx context.Context, kind warmKind, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	s.pool.fails(kind, time.Now())
+	s.pool.fails(kind, err.Error(), time.Now())
 	s.sayOnce("no sandbox waits for its job", err.Error())
 }
 

@@ -19,6 +19,8 @@ type warmPool struct {
 	starting int       // sandboxes that are being made for a job
 	removing int       // sandboxes that are being removed
 	newest   time.Time // when a job was last given a sandbox
+	why      string    // no more of them wait
+	short    string    // what the machine lacked when it was last asked
 	kick     chan struct{}
 }
 
@@ -185,9 +187,10 @@ func (p *warmPool) count(starting, removing int) {
 }
 
 // fails notes that no sandbox of a kind could be made.
-func (p *warmPool) fails(kind warmKind, now time.Time) {
+func (p *warmPool) fails(kind warmKind, why string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.why = why
 	d := p.demand(kind)
 	d.retry = now.Add(min(warmRetry<<min(d.failed, 10), warmRetryMost))
 	d.failed++
@@ -197,7 +200,7 @@ func (p *warmPool) fails(kind warmKind, now time.Time) {
 func (p *warmPool) ready(b *warmBox, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b.state, b.made = warmReady, now
+	b.state, b.made, p.why = warmReady, now, ""
 	p.demand(b.kind).failed = 0
 }
 

@@ -158,7 +158,7 @@ func TestWhatFailsIsTriedLessAndLess(t *testing.T) {
 			p.demands[warmKind{"local", "sha256:a"}].peak(p.now, 1)
 		}
 		waits = append(waits, p.now.Sub(last))
-		p.fails(warmKind{"local", "sha256:a"}, p.now)
+		p.fails(warmKind{"local", "sha256:a"}, "no", p.now)
 	}
 	if waits[1] != warmRetry || waits[2] != 2*warmRetry || waits[8] != warmRetryMost {
 		t.Errorf("it is tried again after %v", waits)
@@ -209,8 +209,8 @@ func TestHowManyMayWait(t *testing.T) {
 		{cfg("off", 0), Room{}, 0, 0},
 		{cfg("2", 0), Room{Memory: 1}, 0, 2},
 		{cfg("9", 0), Room{}, 0, 6},
-		{cfg("auto", 3 * warmCost), Room{}, 0, 3},
-		{cfg("9", 3 * warmCost), Room{}, 0, 3},
+		{cfg("auto", 3*warmCost), Room{}, 0, 3},
+		{cfg("9", 3*warmCost), Room{}, 0, 3},
 		{cfg("auto", 0), Room{Memory: 4 * warmShare * warmCost}, 0, 4},
 		{cfg("auto", 0), Room{Memory: 4*warmShare*warmCost - 3*warmCost}, 3, 4}, // those that wait have taken their part of it
 		{cfg("9", 0), Room{Short: "memory"}, 3, 0},

@@ -38,6 +38,7 @@ type Scheduler interface {
 	Draining() bool
 	Running() int
 	Queued() int
+	Warm() (waiting int, why string)
 }
 
 // Artifacts is what the server needs of package artifacts.

@@ -46,7 +46,8 @@ func TestKillsByTheHundred(t *testing.T) {
 	git := newGitServer(t)
 	_, good, goodCommit := git.repo("good", map[string]string{"buildspec.yml": stormSpec(0)})
 	_, bad, badCommit := git.repo("bad", map[string]string{"buildspec.yml": stormSpec(7)})
-	d := newDaemon(t, "slots: 3\n", project("good", good), project("bad", bad))
+	// Sandboxes wait for jobs, and are made, taken and removed while the daemon dies.
+	d := newDaemon(t, "slots: 3\nwarm: auto\n", project("good", good), project("bad", bad))
 	user := &stormUser{d: d, api: d.Client}
 
 	var calm atomic.Bool
@@ -84,7 +85,19 @@ func TestKillsByTheHundred(t *testing.T) {
 		builds = append(builds, tr.Builds[0])
 		assertWeathered(t, d, tr.Builds[0], tr.Projects[0] == "bad")
 	}
-	t.Logf("%d kills, %d builds", kills, len(builds))
+	warm := 0
+	for _, id := range builds {
+		for _, j := range d.build(id).Jobs {
+			if j.Warm {
+				warm++
+			}
+		}
+	}
+	t.Logf("%d kills, %d builds, %d of their jobs in sandboxes that waited", kills, len(builds), warm)
+	d.kill()
+	d.extra = "slots: 3\nwarm: off\n"
+	d.configure(project("good", good), project("bad", bad))
+	d.start()
 	assertNothingLeft(t, d)
 	d.check()
 }
