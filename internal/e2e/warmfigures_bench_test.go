@@ -122,3 +122,42 @@ func BenchmarkFigureBurst(b *testing.B) {
 		return ms(took), ms(dockerRuns(b, 4, 4, "echo one"))
 	})
 }
+
+// BenchmarkFigureJobs is a hundred builds through four slots onto an empty pool, until all their containers are gone.
+func BenchmarkFigureJobs(b *testing.B) {
+	w := newWarmBench(b, "4", 1, "echo one")
+	figures.Run(b, "jobs-100", "ms", func(b *testing.B) (ours, theirs float64) {
+		w.reconfigure("slots: 4\nwarm: off\n")
+		w.reconfigure("slots: 4\nwarm: auto\n") // the pool is empty, and knows of no demand
+		began := time.Now()
+		w.burst(100)
+		w.onlyWarm()
+		took := time.Since(began)
+		w.reconfigure("slots: 4\nwarm: off\n")
+		return ms(took), ms(dockerRuns(b, 100, 4, "echo one"))
+	})
+}
+
+// onlyWarm waits until the containers of all jobs are gone: those that are there wait for further ones.
+func (w *warmBench) onlyWarm() {
+	for {
+		info, err := w.Daemon(w.b.Context())
+		if err != nil {
+			w.b.Fatal(err)
+		}
+		if len(w.containers("-a")) == info.Warm {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// reconfigure starts the daemon anew with other settings, and waits until nothing of the former one is left.
+func (w *warmBench) reconfigure(settings string) {
+	w.b.Helper()
+	w.terminate()
+	w.extra = settings
+	w.configure(project("bench", w.url))
+	w.start()
+	w.waiting(0)
+}

@@ -23,6 +23,7 @@ type Source struct {
 var (
 	makespan   = Source{Package: "./internal/makespan"}
 	warm       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarm", Times: 10}
+	jobs       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
 	burst      = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
 	sandbox    = Source{Package: "./runner", Benchmark: "BenchmarkFigureSandbox", Times: 5}
 	realShards = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
@@ -33,6 +34,7 @@ var Table = []Figure{
 	{Name: "start-warm", Goal: RatioAtMost(0.10), From: warm},
 	{Name: "build-warm", Goal: RatioAtMost(0.40), From: warm},
 	{Name: "burst-4", Goal: RatioAtMost(0.15), From: burst},
+	{Name: "jobs-100", Goal: RatioAtMost(1), From: jobs},
 	{Name: "parse-junit", Goal: OursAtLeast(50), From: makespan},
 	{Name: "parse-junit-memory", Goal: RatioAtMost(1), From: makespan},
 	{Name: "makespan-timing", Goal: RatioAtMost(1.10), From: makespan},
