@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
@@ -18,60 +17,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/internal/enginetest"
 	"github.com/runner-ci/runner/internal/figures"
 	"github.com/runner-ci/runner/internal/githost"
 	"github.com/runner-ci/runner/runner"
-	"github.com/runner-ci/runner/runner/docker"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/source"
 )
 
-const benchEngine = "bench"
-
-// yard is a runner with a Docker engine and a repository of 6,000 files in 51 MB, whose snapshot is there.
-type yard struct {
-	*runner.Runner
-	image  runner.Image
-	source runner.Checkout
-	last   int // number of the newest sandbox
-	mu     sync.Mutex
-}
-
+// newYard is a yard with a repository of 6,000 files in 51 MB, whose snapshot is there.
 func newYard(b *testing.B) *yard {
 	b.Helper()
-	ref, dir := enginetest.Busybox(b), b.TempDir()
-	store, err := artifacts.Open(filepath.Join(dir, "artifacts.db"), artifacts.Options{})
-	must(b, err)
-	sources, err := source.Open(source.Options{Dir: filepath.Join(dir, "source")})
-	must(b, err)
-	agent := buildAgent(b)
-	ex, err := docker.New(docker.Options{
-		Engine: benchEngine, Instance: fmt.Sprintf("bench-%x", rand.Uint64()), DataDir: dir, Logger: slog.New(slog.DiscardHandler),
-		Agent: func(string) ([]byte, error) { return os.ReadFile(agent) },
-	})
-	must(b, err)
-	b.Cleanup(func() { ex.Close(); store.Close() })
-	y := &yard{Runner: &runner.Runner{
-		Source: sources, Artifacts: store, Executors: map[string]runner.Executor{benchEngine: ex},
-		Sandboxes: filepath.Join(dir, "sandboxes"), Epoch: 1, Logger: slog.New(slog.DiscardHandler),
-	}}
-	y.image, err = ex.Resolve(b.Context(), runner.ImageRequest{Ref: ref, Pull: "never"})
-	must(b, err)
+	y := openYard(b, b.TempDir(), fmt.Sprintf("bench-%x", rand.Uint64()), 1)
 	y.source = largeRepo(b)
-	got, err := sources.Fetch(b.Context(), y.source.Remote, source.Want{})
+	got, err := y.Source.Fetch(b.Context(), y.source.Remote, source.Want{})
 	must(b, err)
 	y.source.Commit, y.source.Ref = got.Commit, "refs/heads/main"
 	y.run(b, y.attempt(), forgetful{}) // snapshot, agent volume and network are there from now on
 	return y
-}
-
-func must(b *testing.B, err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
 }
 
 // largeRepo has files that deflate like source code.
@@ -105,33 +68,21 @@ type sentAt struct {
 
 func (s *sentAt) Sent(context.Context) error { s.at = time.Now(); return nil }
 
-// attempt is a job that prints a line, in a sandbox not made yet.
-func (y *yard) attempt() runner.Attempt {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.last++
-	id := fmt.Sprintf("bench%016x%d", rand.Uint64(), y.last)
-	return runner.Attempt{
-		ID: id, Sandbox: id, Image: y.image, Source: y.source, Log: id, Set: "set-" + id, Timeout: time.Minute,
-		Job: wire.Job{Phases: []wire.Phase{{Name: wire.PhaseBuild, Commands: []string{"echo hello"}}}},
-	}
-}
-
 // ahead is the same with its sandbox made.
 func (y *yard) ahead(b *testing.B) runner.Attempt {
 	b.Helper()
 	a := y.attempt()
 	a.Warm = true
-	must(b, y.Warm(b.Context(), benchEngine, runner.WarmSandbox{ID: a.Sandbox, Image: a.Image}))
+	must(b, y.Warm(b.Context(), yardEngine, runner.WarmSandbox{ID: a.Sandbox, Image: a.Image}))
 	return a
 }
 
 func (y *yard) run(b *testing.B, a runner.Attempt, ev runner.Events) {
-	res, err := y.Run(b.Context(), benchEngine, a, ev)
+	res, err := y.Run(b.Context(), yardEngine, a, ev)
 	if err != nil || res.Status != wire.StatusSucceeded {
 		b.Errorf("%+v, %v", res, err)
 	}
-	if err := y.Destroy(b.Context(), benchEngine, a.Sandbox); err != nil {
+	if err := y.Destroy(b.Context(), yardEngine, a.Sandbox); err != nil {
 		b.Error(err)
 	}
 }
@@ -165,7 +116,7 @@ func dockerRun(b *testing.B) (first float64) {
 //   - sandboxes-100: a hundred jobs by four workers, each in a sandbox made and removed for it; beside docker run --rm.
 func BenchmarkFigureSandbox(b *testing.B) {
 	y := newYard(b)
-	warmer := y.Executors[benchEngine].(runner.Warmer)
+	warmer := y.Executors[yardEngine].(runner.Warmer)
 	figures.Run(b, "workspace", "ms", func(b *testing.B) (ours, theirs float64) {
 		a := y.ahead(b)
 		dir, dst := filepath.Join(y.Sandboxes, a.Sandbox), filepath.Join(b.TempDir(), "copy")
@@ -174,7 +125,7 @@ func BenchmarkFigureSandbox(b *testing.B) {
 		must(b, err)
 		must(b, y.Source.GitDir(b.Context(), snap, filepath.Join(dir, "upper"), source.GitDirOptions{
 			Ref: a.Source.Ref, Depth: a.Source.Depth, RemoteURL: a.Source.Remote.URL,
-			ObjectsPath: y.Executors[benchEngine].Paths(a.Sandbox).Objects, HostObjectsDir: filepath.Join(dir, "objects"),
+			ObjectsPath: y.Executors[yardEngine].Paths(a.Sandbox).Objects, HostObjectsDir: filepath.Join(dir, "objects"),
 		}))
 		must(b, warmer.Fill(b.Context(), runner.SandboxSpec{ID: a.Sandbox, Image: a.Image, Dir: dir, Tree: snap.Dir}))
 		ours = millis(began)
@@ -185,7 +136,7 @@ func BenchmarkFigureSandbox(b *testing.B) {
 		}
 		snap.Release()
 		must(b, os.RemoveAll(dst))
-		must(b, y.Destroy(b.Context(), benchEngine, a.Sandbox))
+		must(b, y.Destroy(b.Context(), yardEngine, a.Sandbox))
 		return ours, theirs
 	})
 	figures.Run(b, "hand-over", "ms", func(b *testing.B) (ours, theirs float64) {

@@ -69,10 +69,8 @@ func (e *Engine) choose(spec runner.SandboxSpec, f facts) (mode workspace, try b
 // noOverlay tells what is known beforehand to stand against an overlay.
 func (e *Engine) noOverlay(spec runner.SandboxSpec, f facts) error {
 	for _, p := range []string{spec.Dir, spec.Tree} {
-		// The engine splits mount options at commas, the kernel splits layers at colons, and how either is escaped
-		// depends on the kernel's version.
-		if strings.ContainsAny(p, ",:\\") {
-			return fmt.Errorf("%s holds a comma, a colon or a backslash", p)
+		if err := layerable(p); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -82,6 +80,15 @@ func (e *Engine) noOverlay(spec runner.SandboxSpec, f facts) error {
 		return errors.New("files that a job makes as root need a daemon that is root to read and remove them")
 	case f.remapped:
 		return errors.New("the engine maps root to another user")
+	}
+	return nil
+}
+
+// layerable refuses paths that a mount's options cannot hold: engines split them at commas, the kernel splits layers at
+// colons, and how either is escaped depends on the kernel's version.
+func layerable(path string) error {
+	if strings.ContainsAny(path, ",:\\") {
+		return fmt.Errorf("%s holds a comma, a colon or a backslash", path)
 	}
 	return nil
 }
