@@ -79,8 +79,13 @@ func (s *Scheduler) limits() limits {
 	}
 }
 
-// slotsNow is how many jobs may run at once.
-func (s *Scheduler) slotsNow() int { return s.config().Slots }
+// slotsNow is how many jobs may run at once. A job's slot is free when its result is stored, while its sandbox is still
+// being removed; of these there may be as many as there are slots, and each further one takes a slot, so that removals
+// that are slower than jobs do not pile up.
+func (s *Scheduler) slotsNow() int {
+	slots := s.config().Slots
+	return slots - max(0, s.pool.leaving()-slots)
+}
 
 // maxJobs looks each project up once for one choice.
 func (s *Scheduler) maxJobs() func(project string) int {
@@ -103,7 +108,7 @@ type leased struct {
 	job     *Job
 	attempt Attempt  // Sent is of what happened, not of what was committed ahead of it
 	sent    bool     // it is committed that the job may be out
-	holding *holding // nil: a former daemon leased it
+	holding *holding // nil: nothing is counted
 }
 
 // lease commits the sandbox's row and the attempt that is bound to it, before anything is asked of an engine. A sandbox
@@ -267,6 +272,7 @@ func (s *Scheduler) destroy(ctx context.Context, engine, sandbox string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), destroyWait)
 	defer cancel()
 	s.pool.count(0, 1)
+	defer s.wakeDispatcher()
 	defer s.pool.count(0, -1)
 	if err := s.runner.Destroy(ctx, engine, sandbox); err != nil {
 		s.log.Warn("a sandbox could not be removed; the reaper will try again", "sandbox", sandbox, "error", err)

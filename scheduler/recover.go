@@ -79,7 +79,10 @@ func (s *Scheduler) adopt(ctx context.Context, held []*entry) {
 			continue
 		}
 		s.log.Info("adopting", "build", e.build, "job", e.job, "sandbox", l.attempt.Sandbox, "sent", l.attempt.Sent)
-		s.goDo(func() { s.runLease(ctx, e, l) })
+		s.goDo(func() {
+			l.holding = s.holds(ctx, l)
+			s.runLease(ctx, e, l)
+		})
 	}
 }
 

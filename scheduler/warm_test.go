@@ -276,7 +276,7 @@ func TestEveryStepOfTheWarmMayBeTheLast(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Reap(t.Context()) // which may come before the pool has looked
-			s.pool.next(s.warmLimitNow(), time.Now())
+			s.pool.next(s.warmLimitNow(), false, time.Now())
 			for range 2 {
 				s.pool.mu.Lock()
 				var found []*warmBox
@@ -376,5 +376,18 @@ func TestAFreeSlotIsLeasedWithThePlan(t *testing.T) {
 	}
 	if got := plan(); !slices.Equal(got, []string{"queued IN_PROGRESS ", "queued IN_PROGRESS "}) {
 		t.Errorf("while a job waits, those of the next build are %q", got)
+	}
+}
+
+func TestRemovalsDoNotPileUp(t *testing.T) {
+	s := open(t, statePath(t))
+	cfg := *s.config()
+	cfg.Slots = 2
+	s.cfg.Store(&cfg)
+	for leaving, want := range []int{2, 2, 2, 1, 0} {
+		if got := s.slotsNow(); got != want {
+			t.Errorf("while %d sandboxes are being removed %d jobs may run, want %d", leaving, got, want)
+		}
+		s.pool.count(0, 1)
 	}
 }

@@ -55,6 +55,24 @@ func (s *Scheduler) hold(w *want) *holding {
 	return h
 }
 
+// holds counts a job that a former daemon leased: that it runs is what is known of the demand.
+func (s *Scheduler) holds(ctx context.Context, l leased) *holding {
+	p, err := s.Project(l.build.Project)
+	if err != nil {
+		return nil
+	}
+	pj, err := planJob(l.build, l.job.ID)
+	if err != nil {
+		return nil
+	}
+	h := &holding{s: s, want: s.wantOf(ctx, &p, l.build, pj, l.attempt.Engine)}
+	if h.want != nil {
+		s.pool.began(*h.want, time.Now())
+	}
+	h.started.Do(func() {})
+	return h
+}
+
 // leased follows a lease's commit: the sandbox is the attempt's, and kept from the reaper by that; or one is to be made.
 func (h *holding) leased() {
 	if h.box != nil {

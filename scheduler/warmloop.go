@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -87,7 +88,7 @@ func (s *Scheduler) Warm() (waiting int, why string) {
 
 // warmStep does the next thing, and tells whether there may be more.
 func (s *Scheduler) warmStep(ctx context.Context) (again bool) {
-	work := s.pool.next(s.warmLimitNow(), time.Now())
+	work := s.pool.next(s.warmLimitNow(), s.backlog(), time.Now())
 	for _, b := range work.drop {
 		s.dropWarm(ctx, b)
 	}
@@ -100,6 +101,18 @@ func (s *Scheduler) warmStep(ctx context.Context) (again bool) {
 		return false
 	}
 	return true
+}
+
+// backlog tells whether jobs wait for a slot, or soon will.
+func (s *Scheduler) backlog() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.queue {
+		if e.state == JobQueued {
+			return true
+		}
+	}
+	return len(s.planning) > 0
 }
 
 func (s *Scheduler) warmLimitNow() int {
@@ -189,12 +202,12 @@ func (s *Scheduler) lookAtWarm(ctx context.Context, b *warmBox) {
 }
 
 func (s *Scheduler) adoptWarm(ctx context.Context, b *warmBox) error {
+	if !b.usable {
+		return errors.New("it was made by another version, or with other settings of its engine")
+	}
 	row, err := s.sandboxRow(b.id)
 	if err != nil {
 		return err
-	}
-	if row.Make != s.runner.Make {
-		return fmt.Errorf("it was made by another version, or with other settings of its engine")
 	}
 	err = s.runner.Warm(ctx, row.Engine, runner.WarmSandbox{ID: b.id, Image: *row.Image, Limits: *row.Limits})
 	if err != nil {
@@ -202,7 +215,7 @@ func (s *Scheduler) adoptWarm(ctx context.Context, b *warmBox) error {
 	}
 	state, err := s.runner.Executors[row.Engine].Inspect(ctx, b.id)
 	if err == nil && !state.Running {
-		err = fmt.Errorf("it runs no more")
+		err = errors.New("it runs no more")
 	}
 	return err
 }
@@ -227,13 +240,16 @@ func (s *Scheduler) findWarm() error {
 	if s.config().Warm == config.WarmOff {
 		return nil // the reaper removes them
 	}
+	s.pool.mu.Lock()
+	s.pool.newest = time.Now() // jobs that wait come first: what was found is given to them as it is
+	s.pool.mu.Unlock()
 	return s.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketSandboxes).ForEach(func(k, _ []byte) error {
 			row, err := get[sandboxRow](tx, bucketSandboxes, k)
 			if err != nil || !row.Warm || row.Image == nil || row.Limits == nil {
 				return err
 			}
-			b := &warmBox{id: row.ID, kind: warmKind{row.Engine, row.Image.ID}, limits: *row.Limits, made: row.Created}
+			b := &warmBox{id: row.ID, kind: warmKind{row.Engine, row.Image.ID}, limits: *row.Limits, made: row.Created, usable: row.Make == s.runner.Make}
 			s.pool.found(b, *row.Image, time.Now())
 			return nil
 		})

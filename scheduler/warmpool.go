@@ -34,6 +34,7 @@ type warmBox struct {
 	limits runner.Limits // it was made with
 	made   time.Time
 	state  warmState
+	usable bool // of one that was found: this daemon would make it the same way
 }
 
 type warmState int
@@ -68,6 +69,8 @@ const (
 	// warmCalm is how long nothing must have been started before a sandbox is made that nobody waits for yet: engines
 	// make containers one after the other, and each that is made ahead would delay one that is needed.
 	warmCalm = 300 * time.Millisecond
+	// warmCalmBusy is the same while jobs wait for a slot: those that run are long ones then, and the engine is idle.
+	warmCalmBusy = 5 * time.Second
 	// warmRetry lies before the second try to make a sandbox of a kind; it doubles up to warmRetryMost.
 	warmRetry     = 5 * time.Second
 	warmRetryMost = 5 * time.Minute
@@ -89,10 +92,10 @@ type want struct {
 func (p *warmPool) take(w want, now time.Time) *warmBox {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.began(w, now)
+	p.begin(w, now)
 	var best *warmBox
 	for _, b := range p.boxes {
-		if b.state != warmReady || b.kind != w.kind || !fits(b.limits, w.limits) {
+		if b.state != warmReady && (b.state != warmFound || !b.usable) || b.kind != w.kind || !fits(b.limits, w.limits) {
 			continue
 		}
 		better := best == nil || b.made.Before(best.made)
@@ -114,7 +117,14 @@ func fits(made, job runner.Limits) bool {
 	return (made.CPUs == 0 || job.CPUs != 0) && (made.MemoryBytes == 0 || job.MemoryBytes != 0)
 }
 
+// began notes that a job runs which took nothing from the pool.
 func (p *warmPool) began(w want, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin(w, now)
+}
+
+func (p *warmPool) begin(w want, now time.Time) {
 	for kind, d := range p.demands { // the tag of an image was moved
 		if kind.engine == w.kind.engine && kind != w.kind && d.image.Ref == w.image.Ref && d.running == 0 {
 			d.peaks = nil
@@ -186,6 +196,13 @@ func (p *warmPool) count(starting, removing int) {
 	p.wake()
 }
 
+// leaving is how many sandboxes are being removed.
+func (p *warmPool) leaving() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.removing
+}
+
 // fails notes that no sandbox of a kind could be made.
 func (p *warmPool) fails(kind warmKind, why string, now time.Time) {
 	p.mu.Lock()
@@ -233,12 +250,17 @@ type warmWork struct {
 }
 
 // next decides what to do so that at most limit sandboxes wait, those of the images used last first. What it names is
-// taken. Removals come at once; nothing is made while something is started or removed.
-func (p *warmPool) next(limit int, now time.Time) (work warmWork) {
+// taken. Removals come at once; nothing is made while something is started or removed, or was a moment ago. Busy is that
+// jobs wait for a slot.
+func (p *warmPool) next(limit int, busy bool, now time.Time) (work warmWork) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	short := p.plan(limit, now, &work)
-	if len(work.drop) > 0 || p.starting > 0 || p.removing > 0 || now.Sub(p.newest) < warmCalm {
+	calm := warmCalm
+	if busy {
+		calm = warmCalmBusy
+	}
+	if len(work.drop) > 0 || p.starting > 0 || p.removing > 0 || now.Sub(p.newest) < calm {
 		return work
 	}
 	for _, b := range p.boxes {

@@ -14,6 +14,7 @@ import (
 type poolStage struct {
 	*warmPool
 	now  time.Time
+	busy bool
 	made int
 }
 
@@ -44,7 +45,7 @@ func (p *poolStage) jobs(image string, n int) (warm int) {
 func (p *poolStage) settle(limit int) (did []string) {
 	p.now = p.now.Add(warmCalm)
 	for range 100 {
-		work := p.next(limit, p.now)
+		work := p.next(limit, p.busy, p.now)
 		for _, b := range work.drop {
 			did = append(did, "drop "+b.kind.image[7:])
 			p.gave(b)
@@ -117,7 +118,7 @@ func TestPressureDrainsThePool(t *testing.T) {
 func TestNothingIsMadeWhileSomethingStartsOrGoes(t *testing.T) {
 	p := newPoolStage()
 	p.jobs("a", 1)
-	if w := p.next(1, p.now); w.make != nil {
+	if w := p.next(1, false, p.now); w.make != nil {
 		t.Error("a sandbox is made at the moment in which a job was given one")
 	}
 	for _, busy := range [][2]int{{1, 0}, {0, 1}} {
@@ -127,7 +128,11 @@ func TestNothingIsMadeWhileSomethingStartsOrGoes(t *testing.T) {
 		}
 		p.count(-busy[0], -busy[1])
 	}
-	p.want(t, 1, "make a")
+	p.busy = true
+	p.now = p.now.Add(warmCalmBusy - 4*warmCalm)
+	p.want(t, 1) // jobs wait for a slot
+	p.now = p.now.Add(warmCalm)
+	p.want(t, 1, "make a") // none has been started for long
 	p.count(1, 1)
 	p.want(t, 0, "drop a") // which nothing holds up
 }
@@ -152,7 +157,7 @@ func TestWhatFailsIsTriedLessAndLess(t *testing.T) {
 	var waits []time.Duration
 	for range 9 {
 		last := p.now
-		for p.next(1, p.now).make == nil {
+		for p.next(1, false, p.now).make == nil {
 			p.now = p.now.Add(time.Second)
 			p.jobs("a", 0)
 			p.demands[warmKind{"local", "sha256:a"}].peak(p.now, 1)

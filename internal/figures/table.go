@@ -23,6 +23,7 @@ type Source struct {
 var (
 	makespan   = Source{Package: "./internal/makespan"}
 	warm       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarm", Times: 10}
+	cold       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
 	jobs       = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
 	burst      = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
 	sandbox    = Source{Package: "./runner", Benchmark: "BenchmarkFigureSandbox", Times: 5}
@@ -31,6 +32,7 @@ var (
 
 // Table is every figure, in the order in which they are printed.
 var Table = []Figure{
+	{Name: "start-cold", Goal: RatioAtMost(1.15), From: cold},
 	{Name: "start-warm", Goal: RatioAtMost(0.10), From: warm},
 	{Name: "build-warm", Goal: RatioAtMost(0.40), From: warm},
 	{Name: "burst-4", Goal: RatioAtMost(0.15), From: burst},
