@@ -166,7 +166,8 @@ func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, box *war
 	a := Attempt{
 		Number: n, Token: token, Engine: engine, Sandbox: s.sandboxID(token),
 		Status: InProgress, Phase: runner.PhaseProvisioning, Started: now,
-		Log: fmt.Sprintf("%s/%d/%s/%d", b.Project, b.Number, j.ID, n),
+		Phases: []Phase{{Name: runner.PhaseProvisioning, Status: InProgress, Started: now}},
+		Log:    fmt.Sprintf("%s/%d/%s/%d", b.Project, b.Number, j.ID, n),
 	}
 	if box != nil {
 		a.Sandbox, a.Warm, a.Sent = box.id, true, true

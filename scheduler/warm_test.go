@@ -16,6 +16,7 @@ import (
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // shelf is an engine that makes sandboxes ahead, in memory; it outlives the daemons on it. None of them ever takes a job.
@@ -389,5 +390,19 @@ func TestRemovalsDoNotPileUp(t *testing.T) {
 			t.Errorf("while %d sandboxes are being removed %d jobs may run, want %d", leaving, got, want)
 		}
 		s.pool.count(0, 1)
+	}
+}
+
+func TestProvisioningEndsWhenAPhaseBegins(t *testing.T) {
+	s := warmDaemon(t, statePath(t), t.TempDir(), &shelf{boxes: map[string]bool{}}, "1")
+	goJob(t, s, nil)
+	_, l := take(t, s)
+	a, later := l.attempt, l.attempt.Started.Add(time.Second)
+	if len(a.Phases) != 1 || a.Phases[0].Status != InProgress {
+		t.Fatalf("a lease has the phases %+v", a.Phases)
+	}
+	applyPhase(&a, wire.PhaseEnded{Phase: wire.PhaseBuild, At: later.UnixNano()})
+	if p := a.Phases[0]; len(a.Phases) != 2 || p.Status != Succeeded || p.Took.Round(time.Millisecond) != time.Second {
+		t.Errorf("after a daemon died filling its sandbox it has %+v", a.Phases)
 	}
 }
