@@ -22,6 +22,15 @@ type LogState struct {
 // nothing. With an empty p only the cursor moves; frame 0 with an empty p makes the log. Calls for one log must come
 // one after the other. p should be below a few MiB, for it is one transaction. A sealed log answers ErrSealed.
 func (s *Store) AppendLog(ctx context.Context, id string, frame uint64, p []byte) error {
+	return s.appendLog(ctx, id, frame, p, false)
+}
+
+// EndLog is AppendLog and then SealLog, in one commit.
+func (s *Store) EndLog(ctx context.Context, id string, frame uint64, p []byte) error {
+	return s.appendLog(ctx, id, frame, p, true)
+}
+
+func (s *Store) appendLog(ctx context.Context, id string, frame uint64, p []byte, seal bool) error {
 	if err := checkID("log", id); err != nil {
 		return err
 	}
@@ -33,19 +42,30 @@ func (s *Store) AppendLog(ctx context.Context, id string, frame uint64, p []byte
 	now := s.now()
 	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
 		row, err := openLog(tx, id, now)
-		if err != nil || frame <= row.LastFrame {
+		if err != nil {
 			return err
 		}
-		if row.Sealed {
-			return ErrSealed
-		}
 		before := row
-		for _, b := range blocks {
-			if err := s.addBlock(tx, &row, b); err != nil {
+		if frame > row.LastFrame {
+			if row.Sealed {
+				return ErrSealed
+			}
+			for _, b := range blocks {
+				if err := s.addBlock(tx, &row, b); err != nil {
+					return err
+				}
+			}
+			row.LastFrame, row.Updated = frame, now.UnixNano()
+		}
+		if seal && !row.Sealed {
+			if err := s.foldTail(tx, &row); err != nil {
 				return err
 			}
+			row.Sealed, row.Updated = true, now.UnixNano()
 		}
-		row.LastFrame, row.Updated = frame, now.UnixNano()
+		if row == before {
+			return nil
+		}
 		return putLog(tx, id, before, row)
 	})
 	if err != nil {
@@ -69,27 +89,7 @@ func (s *Store) LogState(id string) (LogState, error) {
 // SealLog ends log id: followers get its last byte and the end of the stream. Sealing twice is sealing once. A log
 // nobody appended to is made, empty, so that a job that printed nothing has a log.
 func (s *Store) SealLog(ctx context.Context, id string) error {
-	if err := checkID("log", id); err != nil {
-		return err
-	}
-	now := s.now()
-	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
-		row, err := openLog(tx, id, now)
-		if err != nil || row.Sealed {
-			return err
-		}
-		before := row
-		if err := s.foldTail(tx, &row); err != nil {
-			return err
-		}
-		row.Sealed, row.Updated = true, now.UnixNano()
-		return putLog(tx, id, before, row)
-	})
-	if err != nil {
-		return fmt.Errorf("sealing log %q: %w", id, err)
-	}
-	s.waiters.wake(id)
-	return nil
+	return s.appendLog(ctx, id, 0, nil, true)
 }
 
 // RemoveLog removes log id. Who reads it, reads what was committed to its end; Collect frees the space afterwards.

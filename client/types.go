@@ -53,7 +53,8 @@ type Job struct {
 	Message  string    `json:"message,omitempty"`
 	Exit     int       `json:"exit"`
 	Image    string    `json:"image,omitempty"`
-	Attempt  int       `json:"attempt"` // number of the newest one, from 1; 0 before the first
+	Attempt  int       `json:"attempt"`        // number of the newest one, from 1; 0 before the first
+	Warm     bool      `json:"warm,omitempty"` // its sandbox was made before there was a job for it
 	Queued   time.Time `json:"queued,omitzero"`
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
@@ -210,6 +211,8 @@ type Daemon struct {
 	Running  int      `json:"running"` // jobs
 	Queued   int      `json:"queued"`
 	Slots    int      `json:"slots"`
+	Warm     int      `json:"warm"`             // sandboxes that wait for a job
+	NoWarm   string   `json:"noWarm,omitempty"` // why no more of them do, as far as something keeps them from it
 	Engines  []string `json:"engines"`
 	Warnings []string `json:"warnings,omitempty"` // what its admin should look at, in sentences
 }

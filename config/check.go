@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -62,6 +63,10 @@ func (c *Config) check() faults {
 	if c.Slots < 1 || c.Slots > maxSlots {
 		f.add("slots", "leave it out for the number of cores", "%d is not between 1 and %d", c.Slots, maxSlots)
 	}
+	if n, err := strconv.Atoi(c.Warm); c.Warm != WarmAuto && c.Warm != WarmOff && (err != nil || n < 1 || n > maxSlots) {
+		f.add("warm", "write auto, off, or how many sandboxes may wait for a job", "%q is neither auto nor off nor a number from 1 to %d", clip(c.Warm), maxSlots)
+	}
+	f.atLeast("warm-memory", c.WarmMemoryBytes, 0)
 	f = append(f, c.Limits.check().prefixed("limits")...)
 	f.atLeast("retention.age", int64(c.Retention.Age), 0)
 	f.atLeast("retention.caches", c.Retention.CacheBytes, 0)

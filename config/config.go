@@ -11,16 +11,19 @@ import "time"
 // Config is the whole of runner.yml. Load fills in every default, so readers never see a zero that means
 // "choose for me".
 type Config struct {
-	Listen     string     `yaml:"listen"`  // address of the HTTP listener; default 127.0.0.1:8080
-	URL        string     `yaml:"url"`     // how people reach the daemon, for links; default http://<listen>
-	Data       string     `yaml:"data"`    // data directory; default depends on who runs us
-	Slots      int        `yaml:"slots"`   // jobs at once over all engines; default the number of cores
-	Engines    []Engine   `yaml:"engines"` // default: one Docker engine "local" from the environment
-	Limits     Limits     `yaml:"limits"`  // of one job, unless its project says otherwise
-	Retention  Retention  `yaml:"retention"`
-	CABundle   string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
-	Proxy      Proxy      `yaml:"proxy"`
-	Registries []Registry `yaml:"registries"`
+	Listen string `yaml:"listen"` // address of the HTTP listener; default 127.0.0.1:8080
+	URL    string `yaml:"url"`    // how people reach the daemon, for links; default http://<listen>
+	Data   string `yaml:"data"`   // data directory; default depends on who runs us
+	Slots  int    `yaml:"slots"`  // jobs at once over all engines; default the number of cores
+	// Warm is how many sandboxes may wait for jobs of the images used lately: WarmAuto, WarmOff or a number.
+	Warm            string     `yaml:"warm"`
+	WarmMemoryBytes int64      `yaml:"warm-memory" unit:"bytes"` // that they may have together
+	Engines         []Engine   `yaml:"engines"`                  // default: one Docker engine "local" from the environment
+	Limits          Limits     `yaml:"limits"`                   // of one job, unless its project says otherwise
+	Retention       Retention  `yaml:"retention"`
+	CABundle        string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
+	Proxy           Proxy      `yaml:"proxy"`
+	Registries      []Registry `yaml:"registries"`
 	// ImageAliases are images to take for others: by reference, or by its beginning with * behind it. See ImageFor.
 	ImageAliases  map[string]string `yaml:"image-aliases"`
 	AllowFileURLs bool              `yaml:"allow-file-urls"` // whether projects may name file:// repositories

@@ -42,6 +42,10 @@ const (
 	DefaultPull = "if-not-present"
 	// DefaultApproval lets nobody's fork run a line here before a person has looked at it.
 	DefaultApproval = ApproveForks
+	// WarmAuto lets as many sandboxes wait as there are slots and as the machine's memory allows; WarmOff lets none.
+	WarmAuto, WarmOff = "auto", "off"
+	// DefaultWarmMemory is what all sandboxes that wait may have together.
+	DefaultWarmMemory = 1 << 30
 	// DefaultEngineID names the engine of a configuration that lists none.
 	DefaultEngineID = "local"
 )
@@ -61,9 +65,10 @@ var defaultLimits = Limits{
 // until somebody who knows the machine says otherwise; process count, time, log and artifacts never are.
 func Default() *Config {
 	c := &Config{
-		Listen:    DefaultListen,
-		Data:      DefaultData(),
-		Slots:     runtime.NumCPU(),
+		Listen: DefaultListen,
+		Data:   DefaultData(),
+		Slots:  runtime.NumCPU(),
+		Warm:   WarmAuto, WarmMemoryBytes: DefaultWarmMemory,
 		Limits:    defaultLimits,
 		Retention: Retention{Age: DefaultRetention, CacheBytes: DefaultRetentionCaches},
 		Source:    SourceLimit{MemoryBytes: DefaultSourceMemory, Timeout: DefaultSourceTimeout},

@@ -87,10 +87,15 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	if err != nil {
 		return nil, err
 	}
+	mark, err := makeOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.scheduler.UseRoom(p.room)
 	p.runner = &runner.Runner{
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
-		Runtimes: runner.SelectWith(buildspec.SelectRuntimes),
+		Make: mark, Runtimes: runner.SelectWith(buildspec.SelectRuntimes),
 	}
 	p.runner.Early = p.reports().early
 	return p, nil

@@ -21,6 +21,10 @@ type Attempt struct {
 	Log     string // id of its log in the artifact store
 	Set     string // id that its artifact set will have; those of secondary artifacts and reports begin with it
 
+	// Instead is the result when the job would have to be sent: something that it needs cannot be had. A job that the agent
+	// has already goes on. Nil: it can be sent.
+	Instead *Result
+
 	Privileged bool
 	Services   []Service
 	Cache      CacheScope
@@ -122,6 +126,9 @@ type Progress struct {
 type Events interface {
 	// Sent is called before the job is handed to the agent.
 	Sent(ctx context.Context) error
+	// Cold is called when the sandbox that was made ahead cannot be used, before it is removed: the job is not out, and
+	// the sandbox will be made like any other.
+	Cold(ctx context.Context) error
 	// Progress is called with frames not reported before, or reported again after a restart.
 	Progress(ctx context.Context, p Progress) error
 }

@@ -2,9 +2,7 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -99,9 +97,15 @@ func (s *session) finish(ctx context.Context, res Result) Result {
 		return res
 	}
 	if s.rec != nil {
-		s.closingNotes(ctx, res)
-		if err := s.runner.Artifacts.SealLog(ctx, s.attempt.Log); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			s.log.Error("sealing a log", "error", err)
+		held := s.rec.frame != s.rec.stored
+		if err := s.end(ctx, res); err != nil {
+			s.log.Error("storing the last lines of a log", "error", err)
+			if err := s.runner.Artifacts.SealLog(ctx, s.attempt.Log); err != nil {
+				s.log.Error("sealing a log", "error", err)
+			}
+			if held {
+				res = s.storeFault(err)
+			}
 		}
 	}
 	s.decided = true

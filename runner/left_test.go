@@ -184,6 +184,8 @@ type counting struct {
 	sent atomic.Int64
 }
 
+func (*counting) Cold(context.Context) error { return nil }
+
 func (c *counting) Sent(context.Context) error {
 	c.sent.Add(1)
 	return nil

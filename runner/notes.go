@@ -29,13 +29,11 @@ func brief(text string, n int) string {
 	return strings.ToValidUTF8(text[:n], "") + " …"
 }
 
-// closingNotes writes what was kept, at once, so that a daemon that died afterwards is followed by one that need not
-// write it again. What the job's result says of our doing is the last of it.
-func (s *session) closingNotes(ctx context.Context, res Result) {
+// end writes what was kept to the end of the log, and seals it, at once, so that a daemon that died afterwards is followed
+// by one that need not write it again. What the job's result says of our doing is the last of it.
+func (s *session) end(ctx context.Context, res Result) error {
 	if s.ours || res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "service" {
 		s.notes = append(s.notes, fmt.Sprintf("%s: %s", res.Status, strings.TrimRight(res.Message, "\n")))
 	}
-	if err := s.rec.close(ctx, s.notes); err != nil {
-		s.log.Error("storing the last lines of a log", "error", err)
-	}
+	return s.rec.end(ctx, s.notes)
 }

@@ -24,10 +24,8 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 	provide := s.make
 	if s.attempt.Warm {
 		provide = s.fillOrMake
-		s.rec.provisioning(began) // a commit now would take longer than the filling
-	} else if err := s.phase(ctx, began); err != nil {
-		return s.storeFault(err), false
 	}
+	s.rec.provisioning(began) // the lease says so already, and a commit now would take longer than the filling
 	// A stop request that comes while the sandbox is being made ends the making.
 	making, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -53,11 +51,7 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 		Millis: time.Since(s.began).Milliseconds(), At: time.Now().UnixNano(),
 	}
 	s.provisioned = true
-	if s.attempt.Warm {
-		s.rec.provisioning(ended)
-	} else if err := s.phase(ctx, ended); err != nil {
-		return s.storeFault(err), false
-	}
+	s.rec.provisioning(ended)
 	return Result{}, true
 }
 
@@ -71,10 +65,6 @@ func (s *session) reprovision(ctx context.Context) (res Result, ok bool) {
 
 // PhaseProvisioning is the phase in which a job's workspace and sandbox are made.
 const PhaseProvisioning = "PROVISIONING"
-
-func (s *session) phase(ctx context.Context, p wire.PhaseEnded) error {
-	return s.events.Progress(ctx, Progress{Phases: []wire.PhaseEnded{p}})
-}
 
 func (s *session) make(ctx context.Context) error {
 	return s.runner.insist(ctx, s.attempt.Sandbox, s.makeOnce)

@@ -65,6 +65,7 @@ func buildAgent(t testing.TB) string {
 // forgetful is a caller that keeps nothing.
 type forgetful struct{}
 
+func (forgetful) Cold(context.Context) error                      { return nil }
 func (forgetful) Sent(context.Context) error                      { return nil }
 func (forgetful) Progress(context.Context, runner.Progress) error { return nil }
 

@@ -39,6 +39,7 @@ type recorder struct {
 	mask     remask
 
 	flushed time.Time
+	pause   time.Duration // between flushes, as it is now
 	timer   *time.Timer
 	armed   bool
 }
@@ -50,8 +51,13 @@ type mark struct {
 }
 
 const (
-	// flushEvery is how long output may wait for company after the last commit.
+	// flushEvery is how long output may wait for company after the last commit, once it has come for a while.
 	flushEvery = 100 * time.Millisecond
+	// flushSoon is how long the first output waits: an agent's own lines come just before a command's. The waits after it
+	// double up to flushEvery, so that who looks at a job that begins, or says something after a while, sees it at once.
+	flushSoon = 3 * time.Millisecond
+	// flushQuiet is how long nothing must have come for the waits to begin anew.
+	flushQuiet = time.Second
 	// flushBytes is how much output makes a commit on its own.
 	flushBytes = 1 << 20
 	// aheadBytes is how much may gather while a commit is under way.
@@ -176,13 +182,17 @@ func (r *recorder) provisioning(p wire.PhaseEnded) {
 
 var agentPhases = []string{wire.PhaseInstall, wire.PhasePreBuild, wire.PhaseBuild, wire.PhasePostBuild, wire.PhaseUpload}
 
-// arm sets the timer by which what was taken must be flushed: at once after a quiet time.
+// arm sets the timer by which what was taken must be flushed: soon after a quiet time.
 func (r *recorder) arm() {
 	if r.armed {
 		return
 	}
 	r.armed = true
-	r.timer.Reset(max(0, flushEvery-time.Since(r.flushed)))
+	since := time.Since(r.flushed)
+	if r.pause = min(2*r.pause, flushEvery); since > flushQuiet {
+		r.pause = flushSoon
+	}
+	r.timer.Reset(max(flushSoon, r.pause-since))
 }
 
 // due fires when something waits that has waited long enough.
@@ -242,7 +252,6 @@ func (r *recorder) begin(ctx context.Context) error {
 	if err := r.wait(); err != nil || r.frame == r.stored && len(r.progress.Phases) == 0 {
 		return err
 	}
-	r.print(r.mask.rest())
 	// What was read must be stored even while the daemon is told to leave: it costs milliseconds, and spares the
 	// agent a resend.
 	ctx = context.WithoutCancel(ctx)
@@ -256,13 +265,8 @@ func (r *recorder) begin(ctx context.Context) error {
 
 // commit makes progress durable, then the log if it has grown.
 func (r *recorder) commit(ctx context.Context, out []byte, progress Progress, grown bool) error {
-	if len(progress.Phases) > 0 || progress.Command != nil || progress.Paused != nil {
-		if err := r.events.Progress(ctx, progress); err != nil {
-			return fmt.Errorf("%w: %w", errStore, err)
-		}
-	}
-	if !grown {
-		return nil
+	if err := r.report(ctx, progress); err != nil || !grown {
+		return err
 	}
 	if err := r.store.AppendLog(ctx, r.id, progress.Frame, out); err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)
@@ -270,18 +274,43 @@ func (r *recorder) commit(ctx context.Context, out []byte, progress Progress, gr
 	return nil
 }
 
-// close appends lines of our own after everything the agent said, once.
-func (r *recorder) close(ctx context.Context, lines []string) error {
-	if err := r.flush(ctx); err != nil || r.closed || len(lines) == 0 {
+// report makes progress durable, if there is any.
+func (r *recorder) report(ctx context.Context, progress Progress) error {
+	if len(progress.Phases) == 0 && progress.Command == nil && progress.Paused == nil {
+		return nil
+	}
+	if err := r.events.Progress(ctx, progress); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	return nil
+}
+
+// end stores what was not stored yet, then lines of our own, once, and seals the log, all in one commit.
+func (r *recorder) end(ctx context.Context, lines []string) error {
+	r.timer.Stop()
+	r.armed = false
+	if err := r.wait(); err != nil {
 		return err
 	}
-	var text []byte
-	for _, line := range lines {
-		text = append(text, ownLine(r.mask.masker.String(line))...)
+	if r.frame != r.stored {
+		r.print(r.mask.rest())
 	}
-	r.frame++
-	r.stored = r.frame
-	return r.store.AppendLog(context.WithoutCancel(ctx), r.id, r.frame, text)
+	ctx = context.WithoutCancel(ctx)
+	if err := r.report(ctx, r.progress); err != nil {
+		return err
+	}
+	r.progress = Progress{}
+	if len(lines) > 0 && !r.closed {
+		for _, line := range lines {
+			r.out = append(r.out, ownLine(r.mask.masker.String(line))...)
+		}
+		r.frame++
+	}
+	if err := r.store.EndLog(ctx, r.id, r.frame, r.out); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	r.stored, r.out = r.frame, r.out[:0]
+	return nil
 }
 
 // ownLine is a line as the agent would write it.

@@ -33,6 +33,8 @@ type told struct {
 	fail   error
 }
 
+func (*told) Cold(context.Context) error { return nil }
+
 func (e *told) Sent(context.Context) error {
 	e.sent++
 	return e.fail
@@ -174,7 +176,13 @@ func TestALogEndsNearItsLimitWhateverTheJobWrites(t *testing.T) {
 			t.Errorf("the log stands at frame %d (%v), want %d", st.LastFrame, err, r.last())
 		}
 	}
-	if err := r.close(t.Context(), []string{"our own line"}); err != nil || !strings.HasSuffix(readLog(t, s), "our own line\n") {
-		t.Errorf("the last line is missing: %v", err)
+	for range 2 {
+		if err := r.end(t.Context(), []string{"our own line"}); err != nil || !strings.HasSuffix(readLog(t, s), "our own line\n") {
+			t.Errorf("the last line is missing: %v", err)
+		}
+		r.closed = true // as the daemon after this one finds
+	}
+	if st, err := s.LogState(logID); err != nil || !st.Sealed || strings.Count(readLog(t, s), "our own line") != 1 {
+		t.Errorf("the log is not ended, once: %+v, %v", st, err)
 	}
 }

@@ -49,6 +49,10 @@ type Runner struct {
 	Mounts    map[string][]Mount  // by engine id
 	Logger    *slog.Logger
 
+	// Make stands for all that decides how sandboxes are made besides their specification: a sandbox made ahead by a
+	// Runner with another one is not used.
+	Make string
+
 	// Early reads reports that the job of an attempt left while it runs, as a tar that is a stranger's word; nil: nobody
 	// wants to know. It may be called again with the same after a restart.
 	Early func(ctx context.Context, attempt string, groups []wire.ReportGroup, tar io.Reader) error

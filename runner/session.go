@@ -73,6 +73,9 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 			return done, Result{}
 		case ctx.Err() != nil:
 			return nil, Result{}
+		case errors.Is(err, errUnready):
+			_ = s.ex.Kill(ctx, s.attempt.Sandbox)
+			return nil, *s.attempt.Instead
 		case errors.Is(err, errEmpty):
 			if res, ok := s.reprovision(ctx); !ok {
 				return nil, res
@@ -141,6 +144,7 @@ func (s *session) reportsTime() time.Duration {
 }
 
 var (
+	errUnready  = errors.New("the job cannot be sent")
 	errEmpty    = errors.New("the warm sandbox was not filled")
 	errOverdue  = errors.New("the time limit passed")
 	errStore    = errors.New("storing what the job said")
@@ -259,7 +263,13 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 		s.early(ctx, f)
 	}
 	s.resumed(f)
-	return done, s.rec.keep(ctx, done != nil)
+	// What came with the end of a job that left nothing is stored in one commit with the end of its log.
+	return done, s.rec.keep(ctx, done != nil && leaves(done))
+}
+
+// leaves tells whether a job left something that is to be taken in, during which its last output should be readable.
+func leaves(d *wire.Done) bool {
+	return d.Artifacts != nil || d.Secondary != nil || d.Reports != nil || d.Cache != nil
 }
 
 // welcomed sends the job to an agent that has none yet, after committing that it may have it.
@@ -275,6 +285,9 @@ func (s *session) welcomed(ctx context.Context, p *pump, f wire.Frame) error {
 		return fmt.Errorf("%w: it runs %s, not %s", errProtocol, w.Attempt, s.attempt.ID)
 	}
 	if w.Attempt == "" {
+		if s.attempt.Instead != nil {
+			return errUnready
+		}
 		if s.attempt.Warm && !s.provisioned {
 			return errEmpty
 		}

@@ -115,6 +115,10 @@ func (s *session) fillOrMake(ctx context.Context) error {
 		return err
 	}
 	s.log.Warn("a sandbox made ahead cannot be used; making it anew", "error", err)
+	if err := s.events.Cold(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	s.attempt.Warm = false
 	if err := s.clear(ctx, true); err != nil {
 		return err
 	}

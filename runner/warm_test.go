@@ -50,6 +50,7 @@ func (a *ahead) Remove(ctx context.Context, id string) error {
 type story struct{ phases []string }
 
 func (s *story) Sent(context.Context) error { s.phases = append(s.phases, "sent"); return nil }
+func (s *story) Cold(context.Context) error { s.phases = append(s.phases, "cold"); return nil }
 
 func (s *story) Progress(_ context.Context, p runner.Progress) error {
 	for _, ph := range p.Phases {
@@ -102,6 +103,11 @@ func TestAWarmSandboxIsFilledBeforeItsJobIsSent(t *testing.T) {
 			}
 			if !slices.Equal(ex.calls, c.want) {
 				t.Errorf("asked of the executor: %q, want %q", ex.calls, c.want)
+			}
+			if cold := told.phases[0] == "cold"; cold != slices.Contains(c.want, "create") {
+				t.Errorf("committed %q, and asked of the executor is %q", told.phases, ex.calls)
+			} else if cold {
+				told.phases = told.phases[1:]
 			}
 			want := []string{"sent", "PROVISIONING ", "PROVISIONING SUCCEEDED", "BUILD ", "BUILD SUCCEEDED"}
 			if !slices.Equal(told.phases[:min(len(want), len(told.phases))], want) {

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,37 +15,38 @@ import (
 // errSecrets wraps what keeps an attempt from its parameters and secrets.
 var errSecrets = errors.New("a parameter or secret cannot be had")
 
-func faultReason(err error) string {
+// cannotStart is the result of an attempt that lacks something it needs.
+func cannotStart(err error) runner.Result {
+	res := runner.Result{Status: wire.StatusFault, Reason: "settings", Message: err.Error()}
 	if errors.Is(err, errSecrets) {
-		return reasonSecrets
+		res.Reason = reasonSecrets
 	}
-	return "settings"
+	return res
 }
 
 // attempt puts together what package runner needs. Of an attempt whose job was sent already, the sandbox needs nothing
-// any more: what cannot be had then is not worth its end.
+// any more: what cannot be had then is not worth its end, unless its agent turns out to have no job.
 func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Attempt, error) {
 	b, a := l.build, l.attempt
+	var lacks error
 	p, err := s.Project(b.Project)
-	if err != nil && !a.Sent {
-		return runner.Attempt{}, err
-	}
+	lacks = cmp.Or(lacks, err)
 	remote, err := s.remote(&p)
-	if err != nil && !a.Sent {
-		return runner.Attempt{}, err
-	}
+	lacks = cmp.Or(lacks, err)
 	pj, err := planJob(b, l.job.ID)
 	if err != nil {
 		return runner.Attempt{}, err
 	}
 	t, err := s.Trigger(b.Trigger)
-	if err != nil && !a.Sent {
-		return runner.Attempt{}, err
+	lacks = cmp.Or(lacks, err)
+	if lacks != nil && !a.Sent {
+		return runner.Attempt{}, lacks
 	}
 	lim := s.limitsOf(&p)
 	job, err := s.jobFor(ctx, &p, &t, l, pj, lim)
-	if err != nil && !a.Sent {
-		return runner.Attempt{}, err
+	lacks = cmp.Or(lacks, err)
+	if lacks != nil && !a.Sent {
+		return runner.Attempt{}, lacks
 	}
 	if err != nil {
 		s.log.Warn("not every secret of an adopted job can be masked a second time here; its agent masks them", "build", b.ID(), "job", l.job.ID, "error", err)
@@ -53,8 +55,13 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 		job.Secrets = append(job.Secrets, job.Git.Token)
 	}
 	limits := s.limitsFor(ctx, lim, pj, a.Engine)
+	var instead *runner.Result
+	if lacks != nil {
+		res := cannotStart(lacks)
+		instead = &res
+	}
 	return runner.Attempt{
-		ID: workerID(b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent,
+		ID: workerID(b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent, Warm: a.Warm, Instead: instead,
 		Image: b.Images[pj.Image], Job: job,
 		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules, Stranger: b.Fork},
 		Limits: limits, Log: a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: e.stop, Resume: e.resume,

@@ -37,6 +37,20 @@ func (s *Scheduler) Build(id string) (Build, error) {
 	return *b, nil
 }
 
+// HasEnded tells whether a build has ended. One that is not there has.
+func (s *Scheduler) HasEnded(id string) bool {
+	key, err := keyOf(id)
+	if err != nil {
+		return true
+	}
+	var b *Build
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		b, err = get[Build](tx, bucketBuilds, key)
+		return err
+	})
+	return err != nil || b.Status.Ended()
+}
+
 // Builds returns a page of builds without their plans, newest first, and the cursor of the next page.
 func (s *Scheduler) Builds(f Filter, cursor string, limit int) (page []Build, next string, err error) {
 	before := noCursor

@@ -50,7 +50,7 @@ func (st *State) Sandboxes() (ids map[string]bool, err error) {
 //  2. every build is in the order index, exactly the open ones are in the index of active builds;
 //  3. a project's newest number is not below any of its builds';
 //  4. an ended build has only ended jobs, an open one with a plan has an open job, and as many as it counts;
-//  5. exactly the leased jobs have an attempt in progress, and each of these has its sandbox row;
+//  5. exactly the leased jobs have an attempt in progress, and each of these has its sandbox row, which names the job;
 //  6. the test queues of every build can be read, and keep their own invariants;
 //  7. pending triggers exist and are pending, deliveries name triggers that exist;
 //  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
@@ -134,6 +134,8 @@ func checkJobs(tx *bbolt.Tx, key []byte, b *Build, report func(string)) error {
 		}
 		if running && tx.Bucket(bucketSandboxes).Get([]byte(last.Sandbox)) == nil {
 			report(fmt.Sprintf("state.db: the sandbox %s of job %s of %s has no row", last.Sandbox, j.ID, b.ID()))
+		} else if row, err := get[sandboxRow](tx, bucketSandboxes, []byte(last.Sandbox)); running && (err != nil || row.Warm || row.Build != b.ID() || row.Job != j.ID) {
+			report(fmt.Sprintf("state.db: the row of sandbox %s says that it is not that of job %s of %s", last.Sandbox, j.ID, b.ID()))
 		}
 	}
 	if b.Open != 0 && b.Open != open {

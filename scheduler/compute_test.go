@@ -91,7 +91,7 @@ func TestARefusedJobTakesItsDependentsWithIt(t *testing.T) {
 	b.Plan = &plan
 	jobs := newJobs(&b)
 	jobs[0].end(Failed, reasonEnvironment, "arm asks for the environment type ARM_CONTAINER", time.Now())
-	if err := s.queueBuild(b, jobs); err != nil {
+	if err := s.queueBuild(t.Context(), b, jobs); err != nil {
 		t.Fatal(err)
 	}
 	if got := play(t, s, b.ID()); len(got) != 1 || got[0] != "x86" {

@@ -9,7 +9,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/runner"
-	"github.com/runner-ci/runner/runner/wire"
 )
 
 // sweepEvery is how often the dispatcher looks at what only time changes: queue time-outs, waiting attempts.
@@ -52,7 +51,7 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 	if e == nil {
 		return false
 	}
-	l, err := s.lease(e)
+	l, err := s.lease(ctx, e)
 	if errors.Is(err, ErrEnded) || errors.Is(err, ErrNotFound) {
 		err = s.forgetEnded(e.build)
 		if err == nil {
@@ -74,11 +73,18 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 const leaseRetry = 5 * time.Second
 
 func (s *Scheduler) limits() limits {
-	cfg := s.config()
 	return limits{
-		slots: cfg.Slots, served: s.served, now: time.Now(),
+		slots: s.slotsNow(), served: s.served, now: time.Now(),
 		maxJobs: s.maxJobs(),
 	}
+}
+
+// slotsNow is how many jobs may run at once. A job's slot is free when its result is stored, while its sandbox is still
+// being removed; of these there may be as many as there are slots, and each further one takes a slot, so that removals
+// that are slower than jobs do not pile up.
+func (s *Scheduler) slotsNow() int {
+	slots := s.config().Slots
+	return slots - max(0, s.pool.leaving()-slots)
 }
 
 // maxJobs looks each project up once for one choice.
@@ -100,17 +106,25 @@ func (s *Scheduler) maxJobs() func(project string) int {
 type leased struct {
 	build   *Build
 	job     *Job
-	attempt Attempt
+	attempt Attempt  // Sent is of what happened, not of what was committed ahead of it
+	sent    bool     // it is committed that the job may be out
+	holding *holding // nil: nothing is counted
 }
 
-// lease commits the sandbox's row and the attempt that is bound to it, before anything is asked of an engine.
-func (s *Scheduler) lease(e *entry) (leased, error) {
+// lease commits the sandbox's row and the attempt that is bound to it, before anything is asked of an engine. A sandbox
+// that waits is bound to it by the same commit, which says that its job may be out, too.
+func (s *Scheduler) lease(ctx context.Context, e *entry) (leased, error) {
 	p, _ := s.Project(e.project) // of one that was removed, the default engine says so
 	engine := s.engineOf(&p)
 	key, err := keyOf(e.build)
 	if err != nil {
 		return leased{}, err
 	}
+	w, err := s.wantOfEntry(ctx, &p, e, key, engine)
+	if err != nil {
+		return leased{}, err
+	}
+	hold := s.hold(w)
 	var l leased
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		b, err := s.load(tx, key)
@@ -127,28 +141,36 @@ func (s *Scheduler) lease(e *entry) (leased, error) {
 		if j.State != JobQueued {
 			return fmt.Errorf("job %s of %s is %s, not queued", j.ID, e.build, j.State)
 		}
-		if l, err = s.bind(tx, b, j, engine, time.Now()); err != nil {
+		if l, err = s.bind(tx, b, j, engine, hold.box, time.Now()); err != nil {
 			return err
 		}
 		return putJob(tx, key, e.index, j)
 	})
-	if err == nil {
-		s.hub.tell(e.build)
+	if err != nil {
+		hold.giveBack()
+		return l, err
 	}
-	return l, err
+	hold.leased()
+	l.holding = hold
+	s.hub.tell(e.build)
+	return l, nil
 }
 
-// bind gives a job its next attempt, bound to a sandbox that does not exist yet.
-func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, now time.Time) (leased, error) {
+// bind gives a job its next attempt, bound to a sandbox that waits for it, or that does not exist yet.
+func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, box *warmBox, now time.Time) (leased, error) {
 	token, err := tx.Bucket(bucketTokens).NextSequence()
 	if err != nil {
 		return leased{}, err
 	}
 	n := len(j.Attempts) + 1
 	a := Attempt{
-		Number: n, Token: token, Engine: engine, Sandbox: fmt.Sprintf("%s-%d", s.instance, token),
+		Number: n, Token: token, Engine: engine, Sandbox: s.sandboxID(token),
 		Status: InProgress, Phase: runner.PhaseProvisioning, Started: now,
-		Log: fmt.Sprintf("%s/%d/%s/%d", b.Project, b.Number, j.ID, n),
+		Phases: []Phase{{Name: runner.PhaseProvisioning, Status: InProgress, Started: now}},
+		Log:    fmt.Sprintf("%s/%d/%s/%d", b.Project, b.Number, j.ID, n),
+	}
+	if box != nil {
+		a.Sandbox, a.Warm, a.Sent = box.id, true, true
 	}
 	row := sandboxRow{ID: a.Sandbox, Engine: engine, Build: b.ID(), Job: j.ID, Created: now}
 	if err := put(tx, bucketSandboxes, []byte(a.Sandbox), row); err != nil {
@@ -167,7 +189,9 @@ func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, now time
 			return leased{}, err
 		}
 	}
-	return leased{build: b, job: j, attempt: a}, nil
+	sent := a.Sent
+	a.Sent = false // nobody else has sent it
+	return leased{build: b, job: j, attempt: a, sent: sent}, nil
 }
 
 // sandboxRow names a sandbox before it exists, and until it is gone for certain.
@@ -177,6 +201,11 @@ type sandboxRow struct {
 	Build   string    `json:"build"`
 	Job     string    `json:"job"`
 	Created time.Time `json:"created"`
+
+	Warm   bool           `json:"warm,omitempty"` // it waits for a job, and has none
+	Image  *runner.Image  `json:"image,omitempty"`
+	Limits *runner.Limits `json:"limits,omitempty"`
+	Make   string         `json:"make,omitempty"` // of the daemon that made it
 }
 
 // runLease runs one attempt to its result, commits that, and destroys the sandbox.
@@ -184,22 +213,27 @@ func (s *Scheduler) runLease(ctx context.Context, e *entry, l leased) {
 	engine, sandbox := l.attempt.Engine, l.attempt.Sandbox
 	s.take(sandbox, true)
 	defer s.take(sandbox, false)
-	var res runner.Result
-	a, err := s.attempt(ctx, e, l)
-	if err != nil {
-		res = runner.Result{Status: wire.StatusFault, Reason: faultReason(err), Message: err.Error()}
-	} else {
-		ev := &attemptEvents{s: s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token}
-		res, err = s.runner.Run(ctx, engine, a, ev)
-		if errors.Is(err, runner.ErrDetached) {
-			return // the next daemon adopts it
-		}
-	}
-	if !s.store(ctx, e, l.attempt.Token, res) {
-		return
+	if !s.runAttempt(ctx, e, l) {
+		return // the next daemon adopts it
 	}
 	s.wakeDispatcher()
 	s.destroy(ctx, engine, sandbox)
+}
+
+// runAttempt runs one attempt and commits its result. It tells whether there was one before the daemon leaves.
+func (s *Scheduler) runAttempt(ctx context.Context, e *entry, l leased) bool {
+	defer l.holding.ended()
+	defer l.holding.begun()
+	a, err := s.attempt(ctx, e, l)
+	if err != nil {
+		return s.store(ctx, e, l.attempt.Token, cannotStart(err))
+	}
+	ev := &attemptEvents{s: s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token, sent: l.sent, holding: l.holding}
+	res, err := s.runner.Run(ctx, l.attempt.Engine, a, ev)
+	if errors.Is(err, runner.ErrDetached) {
+		return false
+	}
+	return s.store(ctx, e, l.attempt.Token, res)
 }
 
 // take notes that a sandbox is in hand, or no longer is.
@@ -238,6 +272,9 @@ const destroyWait = time.Minute
 func (s *Scheduler) destroy(ctx context.Context, engine, sandbox string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), destroyWait)
 	defer cancel()
+	s.pool.count(0, 1)
+	defer s.wakeDispatcher()
+	defer s.pool.count(0, -1)
 	if err := s.runner.Destroy(ctx, engine, sandbox); err != nil {
 		s.log.Warn("a sandbox could not be removed; the reaper will try again", "sandbox", sandbox, "error", err)
 		return

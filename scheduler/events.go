@@ -18,13 +18,28 @@ type attemptEvents struct {
 	build, job string
 	index      int // of the job in the plan
 	token      uint64
+	sent       bool // it is committed that the job may be out
+	holding    *holding
 }
 
 var _ runner.Events = (*attemptEvents)(nil)
 
 func (ev *attemptEvents) Sent(ctx context.Context) error {
+	ev.holding.begun()
+	if ev.sent {
+		return nil
+	}
+	ev.sent = true
 	return ev.update(func(_ *Build, _ *Job, a *Attempt) (buildChanged bool) {
 		a.Sent = true
+		return false
+	})
+}
+
+func (ev *attemptEvents) Cold(ctx context.Context) error {
+	ev.sent = false
+	return ev.update(func(_ *Build, _ *Job, a *Attempt) (buildChanged bool) {
+		a.Sent, a.Warm = false, false
 		return false
 	})
 }

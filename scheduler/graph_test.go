@@ -290,7 +290,7 @@ func BenchmarkFinishInALargeBatch(b *testing.B) {
 					b.Skip("more rounds than jobs")
 				}
 				e.state = JobLeased
-				l, err := s.lease(e)
+				l, err := s.lease(b.Context(), e)
 				if err == nil {
 					err = s.finish(e, l.attempt.Token, green)
 				}

@@ -181,8 +181,9 @@ type Attempt struct {
 	Number  int       `json:"number"` // from 1
 	Token   uint64    `json:"token"`  // fencing: a write with an older one is refused
 	Engine  string    `json:"engine"`
-	Sandbox string    `json:"sandbox"` // id; its row exists before its container
-	Sent    bool      `json:"sent"`    // the job was handed to the agent, or may have been
+	Sandbox string    `json:"sandbox"`        // id; its row exists before its container
+	Sent    bool      `json:"sent"`           // the job was handed to the agent, or may have been
+	Warm    bool      `json:"warm,omitempty"` // the sandbox was made ahead of the job
 	Status  Status    `json:"status"`
 	Phase   string    `json:"phase"`
 	Reason  string    `json:"reason,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -39,6 +40,9 @@ func endPhase(list *[]Phase, name string, status Status, at time.Time) *Phase {
 func applyPhase(a *Attempt, p wire.PhaseEnded) {
 	at := time.Unix(0, p.At)
 	if p.Status == "" {
+		if p.Phase != runner.PhaseProvisioning && len(a.Phases) > 0 && a.Phases[0].Name == runner.PhaseProvisioning {
+			endPhase(&a.Phases, runner.PhaseProvisioning, Succeeded, at) // unless a daemon died before it could say so
+		}
 		beginPhase(&a.Phases, p.Phase, at)
 		a.Phase = p.Phase
 		return

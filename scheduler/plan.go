@@ -15,11 +15,9 @@ import (
 // planLoop turns pending triggers into builds, and builds into plans, until ctx ends. It begins with the builds
 // that a former daemon had not planned to the end.
 func (s *Scheduler) planLoop(ctx context.Context, unplanned []Build) {
-	for _, b := range unplanned {
-		s.plan(ctx, b)
-	}
+	s.toPlan(unplanned)
 	for {
-		for _, b := range s.planTriggers() {
+		for _, b := range append(s.takeNumbered(), s.planTriggers()...) {
 			s.plan(ctx, b)
 		}
 		select {
@@ -81,25 +79,10 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 		return nil, s.endTrigger(t, OutcomeWaiting, waitReason(t))
 	}
 	var builds []Build
-	now := time.Now()
-	err := s.group.update(func(tx *bbolt.Tx) error {
-		builds, t.Builds = nil, nil
-		for i := range projects {
-			b := Build{
-				Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
-				RetryOf: t.RetryOf, Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
-				Phases: []Phase{
-					{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
-					{Name: phaseSource, Status: InProgress, Started: now},
-				},
-			}
-			if err := newBuild(tx, &b); err != nil {
-				return err
-			}
-			builds = append(builds, b)
-			t.Builds = append(t.Builds, b.ID())
+	err := s.group.update(func(tx *bbolt.Tx) (err error) {
+		if builds, err = makeBuilds(tx, t, projects); err != nil {
+			return err
 		}
-		t.Outcome = OutcomeBuilt
 		return putTrigger(tx, t)
 	})
 	if err != nil {
@@ -107,6 +90,68 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	}
 	s.hub.tell(append([]string{t.ID}, t.Builds...)...)
 	return builds, nil
+}
+
+// makeBuilds numbers and stores the builds that a trigger makes, and names them in the trigger, which is the caller's to
+// store.
+func makeBuilds(tx *bbolt.Tx, t *Trigger, projects []Project) (builds []Build, err error) {
+	now := time.Now()
+	t.Builds, t.Outcome = nil, OutcomeBuilt
+	for i := range projects {
+		b := Build{
+			Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
+			RetryOf: t.RetryOf, Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
+			Phases: []Phase{
+				{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
+				{Name: phaseSource, Status: InProgress, Started: now},
+			},
+		}
+		if err := newBuild(tx, &b); err != nil {
+			return nil, err
+		}
+		builds = append(builds, b)
+		t.Builds = append(t.Builds, b.ID())
+	}
+	return builds, nil
+}
+
+// atOnce returns the projects of a trigger whose builds can be made by the commit that accepts it: nothing keeps them
+// from being made, and somebody is there to plan them.
+func (s *Scheduler) atOnce(t *Trigger) (projects []Project) {
+	s.mu.Lock()
+	started := s.started
+	s.mu.Unlock()
+	if !started || t.Skip != "" {
+		return nil
+	}
+	for _, name := range t.Projects {
+		p, err := s.Project(name)
+		if err != nil {
+			return nil
+		}
+		projects = append(projects, p)
+	}
+	if waits(t, projects) {
+		return nil
+	}
+	return projects
+}
+
+// toPlan hands builds to the planner.
+func (s *Scheduler) toPlan(builds []Build) {
+	s.mu.Lock()
+	s.numbered = append(s.numbered, builds...)
+	s.mu.Unlock()
+	s.wakePlanner()
+}
+
+// takeNumbered returns the builds that were handed over.
+func (s *Scheduler) takeNumbered() []Build {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	builds := s.numbered
+	s.numbered = nil
+	return builds
 }
 
 // planBuild fetches, reads, expands and queues one build. Its context ends when the build is stopped; daemon ends
@@ -124,7 +169,7 @@ func (s *Scheduler) planBuild(ctx, daemon context.Context, b Build) {
 		if failure != nil {
 			err = s.failBuild(b, failure)
 		} else {
-			err = s.queueBuild(b, made)
+			err = s.queueBuild(daemon, b, made)
 		}
 		if err == nil {
 			break
@@ -177,11 +222,13 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 	})
 }
 
-// queueBuild commits the plan and its jobs, queued or blocked, in one transaction.
-func (s *Scheduler) queueBuild(b Build, jobs []Job) error {
+// queueBuild commits the plan and its jobs, queued or blocked, in one transaction, and with them the lease of the first
+// where a slot is free for it.
+func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 	now := time.Now()
 	key := buildKey(b.Project, b.Number)
 	var after *aftermath
+	slot := s.reserve(ctx, &b, jobs)
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		cur, err := s.load(tx, key)
 		if err != nil || cur.Status.Ended() || cur.Plan != nil {
@@ -208,8 +255,12 @@ func (s *Scheduler) queueBuild(b Build, jobs []Job) error {
 			return err
 		}
 		after, err = s.settle(tx, &b, now) // a retry may have taken over results that others depend on
+		if err == nil && slot != nil {
+			err = slot.lease(tx, &b, now)
+		}
 		return err
 	})
+	defer func() { slot.done(ctx, err) }()
 	if err != nil {
 		return fmt.Errorf("queueing build %s: %w", b.ID(), err)
 	}

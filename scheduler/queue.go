@@ -22,6 +22,13 @@ type entry struct {
 	resume     chan runner.ResumeRequest // a job at a breakpoint is to go on
 }
 
+func newEntry(b *Build, j *Job, index, priority int) *entry {
+	return &entry{
+		build: b.ID(), job: j.ID, project: b.Project, index: index, seq: b.Seq, priority: priority,
+		state: j.State, queued: j.Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
+	}
+}
+
 // tellStop asks for the end of the attempt that holds the job, unless that was done already.
 func (e *entry) tellStop(req runner.StopRequest) {
 	select {

@@ -46,10 +46,10 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 		if jobs[i].State == JobEnded {
 			continue
 		}
-		e := &entry{
-			build: b.ID(), job: jobs[i].ID, project: b.Project, index: i, seq: b.Seq, priority: priority,
-			state: jobs[i].State, queued: jobs[i].Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
+		if s.queue[entryKey(b.ID(), jobs[i].ID)] != nil {
+			continue // leased with the plan
 		}
+		e := newEntry(b, &jobs[i], i, priority)
 		if due {
 			e.tellStop(stop)
 		}
@@ -79,7 +79,10 @@ func (s *Scheduler) adopt(ctx context.Context, held []*entry) {
 			continue
 		}
 		s.log.Info("adopting", "build", e.build, "job", e.job, "sandbox", l.attempt.Sandbox, "sent", l.attempt.Sent)
-		s.goDo(func() { s.runLease(ctx, e, l) })
+		s.goDo(func() {
+			l.holding = s.holds(ctx, l)
+			s.runLease(ctx, e, l)
+		})
 	}
 }
 
@@ -101,6 +104,7 @@ func (s *Scheduler) held(e *entry) (leased, error) {
 			return errors.New("it is leased and has no attempt")
 		}
 		l.attempt = l.job.Attempts[len(l.job.Attempts)-1]
+		l.sent = l.attempt.Sent
 		return nil
 	})
 	return l, err
@@ -165,6 +169,9 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 		if ctx.Err() != nil {
 			return removed
 		}
+		if s.isInHand(id) {
+			continue // it has got a job meanwhile
+		}
 		s.log.Info("removing a leftover sandbox", "sandbox", id, "engine", engine)
 		s.destroy(ctx, engine, id)
 		removed++
@@ -172,8 +179,11 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 	return removed
 }
 
-// isInHand keeps the reaper from what a finishing attempt is about to remove itself.
+// isInHand keeps the reaper from what a finishing attempt is about to remove itself, and from what waits for a job.
 func (s *Scheduler) isInHand(sandbox string) bool {
+	if s.pool.has(sandbox) {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.inHand[sandbox]

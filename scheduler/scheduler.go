@@ -31,10 +31,14 @@ type Scheduler struct {
 	source *source.Store
 	vault  Vault
 	tests  testBooks
+	pool   *warmPool
+	room   func() Room // nil: there is always room
+	said   sync.Map    // what is said once
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    map[string]*entry
 	planning map[string]*planning // by build id
+	numbered []Build              // for the planner
 	draining bool
 	inHand   map[string]bool   // sandboxes that an attempt of this process uses, or is about to remove
 	served   map[string]uint64 // project → turn in which it was last given a slot
@@ -66,7 +70,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 	s := &Scheduler{
 		db: db, group: group{db: db}, instance: instance, epoch: epoch, log: log,
 		queue: make(map[string]*entry), planning: make(map[string]*planning),
-		inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
+		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),
 		tests: testBooks{hold: testHold},
 	}
@@ -103,6 +107,9 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	if err != nil {
 		return fmt.Errorf("taking up the stored builds: %w", err)
 	}
+	if err := s.findWarm(); err != nil {
+		return fmt.Errorf("taking up the sandboxes that wait for a job: %w", err)
+	}
 	s.mu.Lock()
 	s.started = true
 	s.mu.Unlock()
@@ -111,6 +118,7 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.goDo(func() { s.planLoop(ctx, unplanned) })
 	s.goDo(func() { s.dispatchLoop(ctx) })
 	s.goDo(func() { s.tidyLoop(ctx) })
+	s.goDo(func() { s.warmLoop(ctx) })
 	return nil
 }
 

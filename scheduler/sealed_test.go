@@ -177,14 +177,14 @@ func TestASecretRestsInNoRow(t *testing.T) {
 		t.Fatalf("the agent masks %q, %v", a.Job.Secrets, err)
 	}
 	delete(v.values, secrets.Ref{Name: "/prod/db"})
-	if _, err := s.attempt(t.Context(), e, l); !errors.Is(err, errSecrets) || faultReason(err) != "secrets" || strings.Contains(err.Error(), "npm-123") {
+	if _, err := s.attempt(t.Context(), e, l); !errors.Is(err, errSecrets) || cannotStart(err).Reason != "secrets" || strings.Contains(err.Error(), "npm-123") {
 		t.Errorf("a secret that went meanwhile: %v", err)
 	}
 	l.attempt.Sent = true
 	// One went, one was set anew: what can be had is masked, and so is what the job may have been given.
 	v.values[secrets.Ref{Name: "npm", Key: "token"}] = "npm-456"
 	v.values[secrets.Ref{Name: "npm", Key: "token", Stage: "AWSPREVIOUS"}] = "npm-123"
-	if a, err := s.attempt(t.Context(), e, l); err != nil || !slices.Equal(a.Job.Secrets, []string{"nobody", "npm-456", "npm-123"}) {
+	if a, err := s.attempt(t.Context(), e, l); err != nil || !slices.Equal(a.Job.Secrets, []string{"nobody", "npm-456", "npm-123"}) || a.Instead == nil || a.Instead.Reason != "secrets" {
 		t.Errorf("of a running job, which is not worth its end, the daemon masks %q, %v", a.Job.Secrets, err)
 	}
 	if _, err := s.Stop(t.Context(), b.ID(), "ada"); err != nil {

@@ -26,6 +26,11 @@ func open(t testing.TB, path string) *Scheduler {
 	p := config.Project{Name: "api", URL: "https://example.com/api.git", Branch: "main"}
 	p.Fill()
 	cfg.Projects = []config.Project{p}
+	return openWith(t, path, cfg)
+}
+
+func openWith(t testing.TB, path string, cfg *config.Config) *Scheduler {
+	t.Helper()
 	s, err := Open(path, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +67,7 @@ func queuedIn(t testing.TB, s *Scheduler, plan buildspec.Plan, images map[string
 	}
 	b := builds[0]
 	b.Plan, b.Images = &plan, images
-	if err := s.queueBuild(b, newJobs(&b)); err != nil {
+	if err := s.queueBuild(t.Context(), b, newJobs(&b)); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -88,7 +93,7 @@ func take(t *testing.T, s *Scheduler) (*entry, leased) {
 	if e == nil {
 		t.Fatal("no job waits")
 	}
-	l, err := s.lease(e)
+	l, err := s.lease(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
 	}

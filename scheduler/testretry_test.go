@@ -26,7 +26,7 @@ func retried(t *testing.T, s *Scheduler, of string) Build {
 	if !ok {
 		t.Fatal("the retry takes nothing over")
 	}
-	if err := s.queueBuild(b, jobs); err != nil {
+	if err := s.queueBuild(t.Context(), b, jobs); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -10,8 +10,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Accept stores a trigger; it is on disk when Accept returns, and will be acted on whatever happens next. A second
-// trigger with the same delivery is not stored: its first record is returned, and created is false.
+// Accept stores a trigger, together with its builds where nothing speaks against making them; it is on disk when Accept
+// returns, and will be acted on whatever happens next. A second trigger with the same delivery is not stored: its first
+// record is returned, and created is false.
 func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, created bool, err error) {
 	if s.isDraining() && t.Kind != KindPush && t.Kind != KindTag && t.Kind != KindPullRequest {
 		return Trigger{}, false, fmt.Errorf("%w: it takes no new builds; try again when it is back", ErrDraining)
@@ -19,8 +20,10 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	if err := s.checkTrigger(&t); err != nil {
 		return Trigger{}, false, err
 	}
+	projects := s.atOnce(&t)
+	var builds []Build
 	err = s.group.update(func(tx *bbolt.Tx) error {
-		created = false // this may run twice
+		created, builds = false, nil // this may run twice
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -45,6 +48,11 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
+		if len(projects) > 0 {
+			if builds, err = makeBuilds(tx, &stored, projects); err != nil {
+				return err
+			}
+		}
 		created = true
 		return putTrigger(tx, &stored)
 	})
@@ -52,10 +60,10 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		return Trigger{}, false, fmt.Errorf("storing the trigger: %w", err)
 	}
 	if created {
-		s.hub.tell(stored.ID)
+		s.hub.tell(append([]string{stored.ID}, stored.Builds...)...)
 	}
-	if created && stored.Outcome == OutcomePending {
-		s.wakePlanner()
+	if created && stored.Outcome != OutcomeSkipped {
+		s.toPlan(builds)
 	}
 	return stored, created, nil
 }

@@ -55,7 +55,7 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	if at == nil {
 		return out
 	}
-	out.Attempt, out.Phase, out.Command, out.Exit = at.Number, at.Phase, at.Command, at.Exit
+	out.Attempt, out.Phase, out.Command, out.Exit, out.Warm = at.Number, at.Phase, at.Command, at.Exit, at.Warm
 	out.Reason, out.Message = cmp.Or(j.Reason, at.Reason), cmp.Or(j.Message, at.Message)
 	out.Phases, out.Paused = showPhases(at.Phases), at.Paused
 	out.Secondary = slices.Sorted(maps.Keys(at.Secondary))

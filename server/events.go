@@ -53,13 +53,32 @@ func (a *api) sendEvents(ctx context.Context, s *stream, b client.Build, changed
 		if err := sendEvent(s, n, b); err != nil || ended(b) {
 			return
 		}
-		if !wait(ctx, nil, pauseFor(len(b.Jobs))) || !a.untilChange(ctx, s, changed) {
+		seen, on := a.pauseEvents(ctx, b, changed)
+		if !on || !seen && !a.untilChange(ctx, s, changed) {
 			return
 		}
 		var err error
 		if b, err = a.wholeBuild(b.ID); err != nil {
 			a.Logger.Error("reading a build for its watchers", "build", b.ID, "error", err)
 			return
+		}
+	}
+}
+
+// pauseEvents lets the least time between two events of a build pass, unless the build ends: that is what most watchers
+// wait for. It tells whether there was a change, and whether to go on.
+func (a *api) pauseEvents(ctx context.Context, b client.Build, changed <-chan struct{}) (seen, on bool) {
+	timer := time.NewTimer(pauseFor(len(b.Jobs)))
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return seen, ctx.Err() == nil
+		case <-changed:
+			seen = true
+			if ctx.Err() != nil || a.Scheduler.HasEnded(b.ID) {
+				return true, ctx.Err() == nil
+			}
 		}
 	}
 }

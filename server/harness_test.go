@@ -204,6 +204,11 @@ func (s *staged) Build(id string) (scheduler.Build, error) {
 	return s.Scheduler.Build(id)
 }
 
+func (s *staged) HasEnded(id string) bool {
+	b, err := s.Build(id)
+	return err != nil || b.Status.Ended()
+}
+
 func (s *staged) Jobs(id string) ([]scheduler.Job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

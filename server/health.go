@@ -81,7 +81,9 @@ func (a *api) routeDaemon() {
 }
 
 func (a *api) daemon() client.Daemon {
+	warm, why := a.Scheduler.Warm()
 	return client.Daemon{
+		Warm: warm, NoWarm: why,
 		Version: a.Version, Instance: a.Instance, Slots: a.Slots(), Engines: a.Engines,
 		Draining: a.Scheduler.Draining(), Running: a.Scheduler.Running(), Queued: a.Scheduler.Queued(), Warnings: a.Warnings(),
 	}

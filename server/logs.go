@@ -144,9 +144,12 @@ func (a *api) readLog(ctx context.Context, in *logIn) (*huma.StreamResponse, err
 	}}, nil
 }
 
-// logPoll is how often the log of an attempt that has begun is looked for: it appears with the first frame, which is
-// no change of the build.
-const logPoll = 100 * time.Millisecond
+// logPoll is how often the log of an attempt that has begun is looked for, and logSoon how soon after a change of the
+// build: it appears with the first frame, which is no change of the build, but mostly follows one at once.
+const (
+	logPoll = 100 * time.Millisecond
+	logSoon = time.Millisecond
+)
 
 // follower sends a log while it grows.
 type follower struct {
@@ -226,6 +229,7 @@ func (f *follower) untilOver() (context.Context, context.CancelFunc) {
 // awaitLog waits until the log exists or the attempt is over.
 func (f *follower) awaitLog(over context.Context) (logPlace, error) {
 	changed := f.a.Scheduler.Watch(over, f.build)
+	soon := logSoon
 	for {
 		place, err := f.a.findLog(f.build, f.job, f.attempt)
 		if err != nil || place.over {
@@ -233,13 +237,17 @@ func (f *follower) awaitLog(over context.Context) (logPlace, error) {
 		}
 		pause := heartbeat
 		if place.log != "" {
-			pause = logPoll
+			pause = soon
 			if _, err := f.a.Artifacts.LogState(place.log); !errors.Is(err, fs.ErrNotExist) {
 				return place, err
 			}
 		}
+		began := time.Now()
 		if !wait(over, changed, pause) {
 			return logPlace{}, nil
+		}
+		if soon = min(2*soon, logPoll); time.Since(began) < pause { // a change
+			soon = logSoon
 		}
 	}
 }

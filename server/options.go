@@ -21,6 +21,7 @@ type Scheduler interface {
 	WatchTrigger(ctx context.Context, id string) <-chan struct{}
 
 	Build(id string) (scheduler.Build, error)
+	HasEnded(build string) bool
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
@@ -39,6 +40,7 @@ type Scheduler interface {
 	Draining() bool
 	Running() int
 	Queued() int
+	Warm() (waiting int, why string)
 }
 
 // Artifacts is what the server needs of package artifacts.

@@ -172,6 +172,9 @@ func (o *Output) phaseRow(name string, jobs []client.Job) []string {
 				continue
 			}
 			cell = Seconds(p.Seconds)
+			if name == "PROVISIONING" && job.Warm {
+				cell += " warm"
+			}
 			if p.Status != succeeded {
 				status = p.Status
 				cell = o.paint(second(mark(p.Status)), cell)

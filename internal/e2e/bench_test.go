@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/internal/figures"
 	"github.com/runner-ci/runner/internal/githost"
 )
 
@@ -48,21 +49,20 @@ func dockerRun(b *testing.B, commands ...string) (first, all time.Duration) {
 	return first, time.Since(began)
 }
 
-// BenchmarkWebhookToFirstOutput is from the moment the webhook is sent until the first line of the first command
+// BenchmarkFigureStartCold is from the moment the webhook is sent until the first line of the first command
 // can be read from the daemon; the snapshot is present, no sandbox is warm.
-func BenchmarkWebhookToFirstOutput(b *testing.B) {
+func BenchmarkFigureStartCold(b *testing.B) {
 	d, _, url, commit := benchDaemon(b, "echo first-output")
-	var ours, theirs time.Duration
-	for b.Loop() {
+	figures.Run(b, "start-cold", "ms", func(b *testing.B) (ours, theirs float64) {
 		began := time.Now()
 		id := d.push(url, commit)
 		waitForOutput(b, d, id, "first-output\n")
-		ours += time.Since(began)
-		first, _ := dockerRun(b, "echo first-output")
-		theirs += first
+		took := time.Since(began)
 		d.build(id)
-	}
-	report(b, ours, theirs)
+		d.waiting(0)
+		first, _ := dockerRun(b, "echo first-output")
+		return ms(took), ms(first)
+	})
 }
 
 func waitForOutput(b *testing.B, d *daemon, id, text string) {

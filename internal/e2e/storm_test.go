@@ -46,7 +46,8 @@ func TestKillsByTheHundred(t *testing.T) {
 	git := newGitServer(t)
 	_, good, goodCommit := git.repo("good", map[string]string{"buildspec.yml": stormSpec(0)})
 	_, bad, badCommit := git.repo("bad", map[string]string{"buildspec.yml": stormSpec(7)})
-	d := newDaemon(t, "slots: 3\n", project("good", good), project("bad", bad))
+	// Sandboxes wait for jobs, and are made, taken and removed while the daemon dies.
+	d := newDaemon(t, "slots: 3\nwarm: auto\n", project("good", good), project("bad", bad))
 	user := &stormUser{d: d, api: d.Client}
 
 	var calm atomic.Bool
@@ -84,7 +85,19 @@ func TestKillsByTheHundred(t *testing.T) {
 		builds = append(builds, tr.Builds[0])
 		assertWeathered(t, d, tr.Builds[0], tr.Projects[0] == "bad")
 	}
-	t.Logf("%d kills, %d builds", kills, len(builds))
+	warm := 0
+	for _, id := range builds {
+		for _, j := range d.build(id).Jobs {
+			if j.Warm {
+				warm++
+			}
+		}
+	}
+	t.Logf("%d kills, %d builds, %d of their jobs in sandboxes that waited", kills, len(builds), warm)
+	d.kill()
+	d.extra = "slots: 3\nwarm: off\n"
+	d.configure(project("good", good), project("bad", bad))
+	d.start()
 	assertNothingLeft(t, d)
 	d.check()
 }
@@ -153,4 +166,54 @@ func assertWeathered(t *testing.T, d *daemon, id string, bad bool) {
 			t.Errorf("%s %s: its artifact has %d bytes (%v), want 108894", id, j.Name, n, err)
 		}
 	}
+}
+
+// TestKillsWhileSandboxesWait kills the daemon in the milliseconds in which a sandbox that waited is given its job, filled
+// and told, and its job runs. Each push makes one build, whose one attempt succeeds with every line once.
+func TestKillsWhileSandboxesWait(t *testing.T) {
+	if os.Getenv("RUNNER_SLOW") == "" {
+		t.Skip("kills the daemon 30 times; set RUNNER_SLOW=1 to run it")
+	}
+	git := newGitServer(t)
+	_, url, commit := git.repo("api", counting(20, 0))
+	const rounds = 30
+	const settings = "slots: 2\nwarm: "
+	d := newDaemon(t, settings+"auto\n", project("api", url))
+	d.ended(d.push(url, commit), "SUCCEEDED")
+	user := &stormUser{d: d, api: d.Client}
+	warm := 0
+	for n := range rounds {
+		began := time.Now()
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			if info, err := d.Daemon(t.Context()); err == nil && info.Warm > 0 || time.Now().After(deadline) {
+				break
+			}
+		}
+		trigger := user.push(pushOf(url, "refs/heads/main", commit))
+		time.Sleep(time.Duration(n) * 60 / rounds * time.Millisecond) // the whole takes about 40
+		d.kill()
+		d.start()
+		tr, err := d.WaitTrigger(t.Context(), trigger)
+		if err != nil || len(tr.Builds) != 1 {
+			t.Fatalf("trigger %s made the builds %v (%v), want one", trigger, tr.Builds, err)
+		}
+		b := d.ended(tr.Builds[0], "SUCCEEDED")
+		if b.Jobs[0].Attempt != 1 {
+			t.Errorf("%s took %d attempts after a kill at %d ms", b.ID, b.Jobs[0].Attempt, n)
+		}
+		if b.Jobs[0].Warm {
+			warm++
+		}
+		assertWhole(t, d.logs(b), 20)
+		t.Logf("round %d took %s, warm %t", n, time.Since(began), b.Jobs[0].Warm)
+	}
+	if t.Logf("%d of %d jobs had a sandbox that waited", warm, rounds); warm < rounds/2 {
+		t.Error("too few to tell anything")
+	}
+	d.kill()
+	d.extra = settings + "off\n"
+	d.configure(project("api", url))
+	d.start()
+	assertNothingLeft(t, d)
+	d.check()
 }

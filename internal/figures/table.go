@@ -31,6 +31,10 @@ var (
 	sandbox          = Source{Package: "./runner", Benchmark: "BenchmarkFigureSandbox", Times: 5}
 	webhooks         = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWebhooks", Times: 5}
 	crowded          = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureCrowd", Times: 5}
+	warm             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarm", Times: 10}
+	cold             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
+	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
+	burst            = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
 )
 
 // Table is every figure, in the order in which they are printed.
@@ -56,6 +60,11 @@ var Table = []Figure{
 	{Name: "workspace", Goal: RatioAtMost(0.05), From: sandbox},
 	{Name: "hand-over", Goal: RatioAtMost(0.04), From: sandbox},
 	{Name: "sandboxes-100", Goal: RatioAtMost(1), From: sandbox},
+	{Name: "start-cold", Goal: RatioAtMost(1.15), From: cold},
+	{Name: "start-warm", Goal: RatioAtMost(0.10), From: warm},
+	{Name: "build-warm", Goal: RatioAtMost(0.40), From: warm},
+	{Name: "burst-4", Goal: RatioAtMost(0.15), From: burst},
+	{Name: "jobs-100", Goal: RatioAtMost(1), From: jobs},
 	{Name: "real-shards-timing", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},
