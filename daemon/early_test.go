@@ -45,7 +45,9 @@ func (f *fewBuilds) Trigger(string) (scheduler.Trigger, error) {
 }
 func (f *fewBuilds) TestsChanged(string) { f.changes++ }
 
-func (f *fewBuilds) ToldEarly(_ string, told scheduler.EarlyFailures) { f.told = append(f.told, told) }
+func (f *fewBuilds) ToldEarly(_ string, _ int, told scheduler.EarlyFailures) {
+	f.told = append(f.told, told)
+}
 
 var unit = []wire.ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 1}}
 
@@ -79,7 +81,7 @@ func failuresOf(t *testing.T, r *reportReader, n int) []history.Failure {
 func TestAFailedTestIsExplainedWhileTheJobRuns(t *testing.T) {
 	r := reading(t)
 	for range 2 { // a daemon that died over it is told again
-		if err := r.early(t.Context(), "api#1/build@1", unit, tarOf(t, "0/a.xml", "7/b.xml", "../c.xml")); err != nil {
+		if err := r.early(t.Context(), "api#1/build@1", 0, unit, tarOf(t, "0/a.xml", "7/b.xml", "../c.xml")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +112,7 @@ func TestTheReportsAtTheEndReplaceTheEarlyOnes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := reading(t)
-			if err := r.early(t.Context(), "api#1/build@1", unit, tarOf(t, "0/a.xml")); err != nil {
+			if err := r.early(t.Context(), "api#1/build@1", 0, unit, tarOf(t, "0/a.xml")); err != nil {
 				t.Fatal(err)
 			}
 			size, write := text(c.report)
@@ -140,7 +142,7 @@ func TestAFailureIsComparedWithWhatWas(t *testing.T) {
 // TestOnlyWhatFailedIsRememberedToPass: the names of a million tests that pass are nobody's business.
 func TestOnlyWhatFailedIsRememberedToPass(t *testing.T) {
 	r := reading(t)
-	if err := r.early(t.Context(), "api#1/build@1", unit, tarOf(t, "0/a.xml")); err != nil {
+	if err := r.early(t.Context(), "api#1/build@1", 0, unit, tarOf(t, "0/a.xml")); err != nil {
 		t.Fatal(err)
 	}
 	failed := failuresOf(t, r, 1)
@@ -177,7 +179,7 @@ func TestQuarantinedTestsDoNotMakeABuildFailing(t *testing.T) {
 			r := reading(t)
 			few := r.explain.builds.(*fewBuilds)
 			few.quarantine = quarantine.List{{Test: tt.test, Owner: "ann", Until: "2026-12-01"}}
-			if err := r.early(t.Context(), "api#1/build@1", tt.groups, tarOf(t, "0/a.xml")); err != nil {
+			if err := r.early(t.Context(), "api#1/build@1", 0, tt.groups, tarOf(t, "0/a.xml")); err != nil {
 				t.Fatal(err)
 			}
 			if got := failuresOf(t, r, 1); len(got) != tt.failing {

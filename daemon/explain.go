@@ -30,7 +30,7 @@ type failedBuilds interface {
 	Project(name string) (scheduler.Project, error)
 	Trigger(id string) (scheduler.Trigger, error)
 	TestsChanged(build string)
-	ToldEarly(attempt string, f scheduler.EarlyFailures)
+	ToldEarly(attempt string, number int, f scheduler.EarlyFailures)
 }
 
 // Bounds on an excerpt: lines before and after the one that is meant, bytes of each, bytes of the file, and the time to

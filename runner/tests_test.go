@@ -59,7 +59,7 @@ func TestTestsAreAskedOfTheQueue(t *testing.T) {
 	a.Tests = q
 	res, log := st.play(a, forgetful{})
 	st.want(res, log, wire.StatusSucceeded, "Strategy:queue", "could not decide about the tests: the disk is full", "Token:5 Items:[1]", "Refused:given up", "end")
-	want := []string{"join BUILD queue [a b]", "alive 5", "take 7", "take 7", "done 5 1 [{1 failed 0 []}]"}
+	want := []string{"join BUILD queue [a b]", "alive 5", "take 7", "take 7", "done 5 1 [{1 failed 0 [] []}]"}
 	if !slices.Equal(q.asked, want) {
 		t.Errorf("the queue was asked %q, want %q", q.asked, want)
 	}
