@@ -51,7 +51,7 @@ func (t *telling) see(c *tests.Case) {
 		}
 		return
 	}
-	if !c.Build && t.quarantine.Test(c.ID) != nil {
+	if !c.Build && t.quarantine.Case(c.ID, c.File) != nil {
 		if len(t.early.Quarantined) < maxHeld {
 			t.early.Quarantined = append(t.early.Quarantined, c.ID)
 		} else {

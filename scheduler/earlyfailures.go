@@ -87,7 +87,13 @@ func (a *attemptTests) excuseByReports(c *testCall, d *wire.TestsDone) string {
 	if len(failed) > 1 {
 		what = fmt.Sprintf("the batch of %d", len(failed))
 	}
-	return excuseOfTests(what, slices.Compact(early.Quarantined), a.quarantine)
+	return excuseOfTests(what, slices.Compact(early.Quarantined), func(id string) *quarantine.Entry {
+		e := a.quarantine.Test(id)
+		for i := 0; e == nil && i < len(failed); i++ {
+			e = a.quarantine.Whole(names[failed[i]]) // the report of the failure says in which file it is
+		}
+		return e
+	})
 }
 
 // failedOf are the items of a batch that failed, or of which nothing is told. There are none where something could not be

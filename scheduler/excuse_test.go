@@ -16,13 +16,17 @@ var held = quarantine.List{
 	{Test: "m/bad::TestBad", Owner: "ann", Until: "2099-01-01"},
 	{Test: "tests/test_a.py", Owner: "bob", Until: "2099-01-01"},
 	{Test: "m/worse::TestB*", Owner: "cy", Until: "2099-01-01"},
+	{Test: "tests.test_b::test_x", Owner: "dee", Until: "2099-01-01"},
 }
 
 // TestWhichFailuresDoNotCount answers one batch of a shard that has all of a suite, and asks whether the call fails.
 func TestWhichFailuresDoNotCount(t *testing.T) {
-	names := []string{"bad", "good", "tests/test_a.py", "worse"}
+	names := []string{"bad", "good", "tests/test_a.py", "tests/test_b.py", "tests/test_b.py#test_x", "worse"}
 	failed := func(item int, tests ...string) wire.TestResult {
 		return wire.TestResult{Item: item, Outcome: "failed", Millis: 1, Tests: tests}
+	}
+	within := func(item int, tests ...string) wire.TestResult {
+		return wire.TestResult{Item: item, Outcome: "failed", Millis: 1, Failed: tests}
 	}
 	for _, tt := range []struct {
 		name    string
@@ -37,13 +41,19 @@ func TestWhichFailuresDoNotCount(t *testing.T) {
 		{"one that is not beside it", 1, true, []wire.TestResult{failed(0, "m/bad::TestBad", "m/bad::TestWorse")}, 0, true, ""},
 		{"one that is not elsewhere", 1, true, []wire.TestResult{failed(0, "m/bad::TestBad"), failed(1, "m/good::Test")}, 0, true, "bad failed only"},
 		{"no test", 1, true, []wire.TestResult{failed(0)}, 0, true, ""},
-		{"by a pattern", 1, true, []wire.TestResult{failed(3, "m/worse::TestB1", "m/worse::TestB2")}, 0, false, "owned by cy"},
+		{"by a pattern", 1, true, []wire.TestResult{failed(5, "m/worse::TestB1", "m/worse::TestB2")}, 0, false, "owned by cy"},
 		{"a whole file", 1, false, []wire.TestResult{failed(2)}, 0, false, "tests/test_a.py failed, and does not count: it is in quarantine (owned by bob"},
 		{"a whole file that a signal ended", 139, false, []wire.TestResult{failed(2)}, 0, true, ""},
 		{"a whole file whose command stops early", 1, true, []wire.TestResult{failed(2)}, 0, true, ""},
 		{"a whole file that could not be tried", 127, false, []wire.TestResult{{Item: 2, Outcome: "broken"}}, 0, true, ""},
 		{"what did not compile", 1, true, []wire.TestResult{{Item: 0, Outcome: "broken", Tests: []string{"m/bad::TestBad"}}}, 0, true, ""},
 		{"beside an item of which nothing is known", 1, true, []wire.TestResult{failed(0, "m/bad::TestBad")}, 2, true, "bad failed only"},
+		{"a test by the name that its runner has for it", 1, false, []wire.TestResult{within(3, "test_x")}, 0, false, "tests/test_b.py failed only in quarantined tests (test_x, owned by dee"},
+		{"one that is not beside it there", 1, false, []wire.TestResult{within(3, "test_x", "test_y")}, 0, true, ""},
+		{"the same where the command stops early", 1, true, []wire.TestResult{within(3, "test_x")}, 0, true, ""},
+		{"the same where the command broke", 2, false, []wire.TestResult{within(3, "test_x")}, 0, true, ""},
+		{"a test that is an item by itself", 1, false, []wire.TestResult{failed(4)}, 0, false, "tests/test_b.py#test_x failed only in quarantined tests (test_x, owned by dee"},
+		{"the same where it did not run", 1, false, []wire.TestResult{{Item: 4, Outcome: "failed"}}, 0, true, ""},
 		{"what the agent calls so", 1, true, []wire.TestResult{{Item: 0, Outcome: "quarantined"}}, 0, true, ""},
 	} {
 		for _, strategy := range []string{wire.StrategyQueue, wire.StrategyTiming} {
