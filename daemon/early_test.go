@@ -3,7 +3,9 @@ package daemon
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +100,34 @@ func TestAFailedTestIsExplainedWhileTheJobRuns(t *testing.T) {
 	}
 	if _, err := r.history.Summary("api", 1); err == nil {
 		t.Error("early reports count as the build's")
+	}
+}
+
+// TestTheFileOfAGoTestIsFound: a failure says its name within the package, whose path ends as its directory does.
+func TestTheFileOfAGoTestIsFound(t *testing.T) {
+	for _, tt := range []struct{ class, file, want string }{
+		{"example.com/m/q", "q_test.go", "q/q_test.go"},
+		{"example.com/m", "q_test.go", "q_test.go"},
+		{"example.com/m/gone", "gone_test.go", ""},
+		{"../../q", "q_test.go", "q_test.go"},
+		{"", "q_test.go", "q_test.go"},
+		{"example.com/m/q", "q/q_test.go", "q/q_test.go"},
+		{"q", "q.py", ""},
+	} {
+		e := explainer{read: func(_ context.Context, _, _, name string, _ int64) ([]byte, error) {
+			if name != "q/q_test.go" && name != "q_test.go" {
+				return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+			}
+			return []byte(name + "\n"), nil
+		}}
+		c := tests.Case{Class: tt.class, File: tt.file, Line: 1}
+		got := ""
+		for _, line := range e.excerpt(t.Context(), "", "abc", &c) {
+			got += line.Text
+		}
+		if got != tt.want || got != "" && c.File != got {
+			t.Errorf("%s of %s is found at %q, and called %s; want %q", tt.file, tt.class, got, c.File, tt.want)
+		}
 	}
 }
 

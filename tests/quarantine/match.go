@@ -72,9 +72,10 @@ func (m *Matcher) Test(id string) *Entry {
 	return m.python.first(pythonNames(id))
 }
 
-// Case is the entry for a test of a report that says, or whose failure says, in which file it is; nil for none.
+// Case is the entry for a test of a report that says, or whose failure says, in which file it is; nil for none. Failures of
+// Go say the file within the package alone.
 func (m *Matcher) Case(id, file string) *Entry {
-	if e := m.Test(id); e != nil || file == "" {
+	if e := m.Test(id); e != nil || file == "" || strings.HasSuffix(file, ".go") {
 		return e
 	}
 	return m.Whole(file)

@@ -175,7 +175,7 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%q quarantines %q of %s: %t, want %t", tt.test, tt.name, tt.file, got, tt.want)
 		}
 	}
-	if m := entry("src/a.test.js"); m.Case("div::div", "src/a.test.js") == nil || m.Case("div::div", "b.test.js") != nil || m.Case("div::div", "") != nil {
+	if m := entry("src/a.test.js"); m.Case("div::div", "src/a.test.js") == nil || m.Case("div::div", "b.test.js") != nil || m.Case("div::div", "") != nil || entry("a_test.go").Case("m/a::TestA", "a_test.go") != nil {
 		t.Error("the file that a report names is not what counts")
 	}
 	if !In("tests.test_a.TestC::test_x", "./tests/test_a.py") || In("tests.test_a::test_x", "tests/test_b.py") {
