@@ -52,6 +52,8 @@ func (a *attemptTests) excuse(c *testCall, d *wire.TestsDone) string {
 		if text := a.excuseOf(names[r.Item], r, d); text != "" {
 			r.Outcome = string(testqueue.Quarantined)
 			why = append(why, text)
+		} else {
+			r.Failed = a.countingOf(names[r.Item], r)
 		}
 	}
 	if text := a.excuseByReports(c, d); text != "" {
@@ -77,6 +79,23 @@ func (a *attemptTests) excuseOf(item string, r *wire.TestResult, d *wire.TestsDo
 		return ""
 	}
 	return excuseOfTests(item, failed, func(test string) *quarantine.Entry { return a.quarantine.Named(file, test) })
+}
+
+// countingOf are the tests of a failed item that are tried again: those that are not quarantined.
+func (a *attemptTests) countingOf(item string, r *wire.TestResult) (counting []string) {
+	for i, test := range failedTests(*r) {
+		e := a.quarantine.Named(item, test)
+		if len(r.Tests) == len(r.Failed) {
+			e = a.quarantine.Test(r.Tests[i])
+		}
+		if e == nil {
+			counting = append(counting, test)
+		}
+	}
+	if len(counting) == 0 { // it failed for something else too, or for more than can be told
+		return r.Failed
+	}
+	return counting
 }
 
 // failedWithin are the tests that failed in a file, by the names that pytest or Jest has for them; none where that is not
