@@ -51,7 +51,7 @@ func (t *telling) see(c *tests.Case) {
 		}
 		return
 	}
-	if !c.Build && t.quarantine.Test(c.ID) != nil {
+	if !c.Build && t.quarantine.Case(c.ID, c.File) != nil {
 		if len(t.early.Quarantined) < maxHeld {
 			t.early.Quarantined = append(t.early.Quarantined, c.ID)
 		} else {
@@ -77,7 +77,7 @@ const maxExplained = 2 << 10
 
 // early reads reports of an attempt that still runs, for its failures alone: the reports at the end are what counts. A
 // file may be half written, so that its mistakes are nobody's business.
-func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.ReportGroup, content io.Reader) error {
+func (r *reportReader) early(ctx context.Context, attempt string, number int, groups []wire.ReportGroup, content io.Reader) error {
 	b, job, a, err := r.explain.find(attempt)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.
 	err = errors.Join(err, ctx.Err())
 	if len(b.Quarantine) > 0 {
 		told.early.Others = told.early.Others || err != nil
-		r.explain.builds.ToldEarly(attempt, told.early)
+		r.explain.builds.ToldEarly(attempt, number, told.early)
 	}
 	if err != nil || len(told.Failed) == 0 {
 		return err

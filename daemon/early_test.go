@@ -3,7 +3,9 @@ package daemon
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +47,9 @@ func (f *fewBuilds) Trigger(string) (scheduler.Trigger, error) {
 }
 func (f *fewBuilds) TestsChanged(string) { f.changes++ }
 
-func (f *fewBuilds) ToldEarly(_ string, told scheduler.EarlyFailures) { f.told = append(f.told, told) }
+func (f *fewBuilds) ToldEarly(_ string, _ int, told scheduler.EarlyFailures) {
+	f.told = append(f.told, told)
+}
 
 var unit = []wire.ReportGroup{{Name: "unit", Format: "JUNITXML", Files: 1}}
 
@@ -79,7 +83,7 @@ func failuresOf(t *testing.T, r *reportReader, n int) []history.Failure {
 func TestAFailedTestIsExplainedWhileTheJobRuns(t *testing.T) {
 	r := reading(t)
 	for range 2 { // a daemon that died over it is told again
-		if err := r.early(t.Context(), "api#1/build@1", unit, tarOf(t, "0/a.xml", "7/b.xml", "../c.xml")); err != nil {
+		if err := r.early(t.Context(), "api#1/build@1", 0, unit, tarOf(t, "0/a.xml", "7/b.xml", "../c.xml")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,6 +103,34 @@ func TestAFailedTestIsExplainedWhileTheJobRuns(t *testing.T) {
 	}
 }
 
+// TestTheFileOfAGoTestIsFound: a failure says its name within the package, whose path ends as its directory does.
+func TestTheFileOfAGoTestIsFound(t *testing.T) {
+	for _, tt := range []struct{ class, file, want string }{
+		{"example.com/m/q", "q_test.go", "q/q_test.go"},
+		{"example.com/m", "q_test.go", "q_test.go"},
+		{"example.com/m/gone", "gone_test.go", ""},
+		{"../../q", "q_test.go", "q_test.go"},
+		{"", "q_test.go", "q_test.go"},
+		{"example.com/m/q", "q/q_test.go", "q/q_test.go"},
+		{"q", "q.py", ""},
+	} {
+		e := explainer{read: func(_ context.Context, _, _, name string, _ int64) ([]byte, error) {
+			if name != "q/q_test.go" && name != "q_test.go" {
+				return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+			}
+			return []byte(name + "\n"), nil
+		}}
+		c := tests.Case{Class: tt.class, File: tt.file, Line: 1}
+		got := ""
+		for _, line := range e.excerpt(t.Context(), "", "abc", &c) {
+			got += line.Text
+		}
+		if got != tt.want || got != "" && c.File != got {
+			t.Errorf("%s of %s is found at %q, and called %s; want %q", tt.file, tt.class, got, c.File, tt.want)
+		}
+	}
+}
+
 func TestTheReportsAtTheEndReplaceTheEarlyOnes(t *testing.T) {
 	for name, c := range map[string]struct {
 		report string
@@ -110,7 +142,7 @@ func TestTheReportsAtTheEndReplaceTheEarlyOnes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := reading(t)
-			if err := r.early(t.Context(), "api#1/build@1", unit, tarOf(t, "0/a.xml")); err != nil {
+			if err := r.early(t.Context(), "api#1/build@1", 0, unit, tarOf(t, "0/a.xml")); err != nil {
 				t.Fatal(err)
 			}
 			size, write := text(c.report)
@@ -140,7 +172,7 @@ func TestAFailureIsComparedWithWhatWas(t *testing.T) {
 // TestOnlyWhatFailedIsRememberedToPass: the names of a million tests that pass are nobody's business.
 func TestOnlyWhatFailedIsRememberedToPass(t *testing.T) {
 	r := reading(t)
-	if err := r.early(t.Context(), "api#1/build@1", unit, tarOf(t, "0/a.xml")); err != nil {
+	if err := r.early(t.Context(), "api#1/build@1", 0, unit, tarOf(t, "0/a.xml")); err != nil {
 		t.Fatal(err)
 	}
 	failed := failuresOf(t, r, 1)
@@ -177,7 +209,7 @@ func TestQuarantinedTestsDoNotMakeABuildFailing(t *testing.T) {
 			r := reading(t)
 			few := r.explain.builds.(*fewBuilds)
 			few.quarantine = quarantine.List{{Test: tt.test, Owner: "ann", Until: "2026-12-01"}}
-			if err := r.early(t.Context(), "api#1/build@1", tt.groups, tarOf(t, "0/a.xml")); err != nil {
+			if err := r.early(t.Context(), "api#1/build@1", 0, tt.groups, tarOf(t, "0/a.xml")); err != nil {
 				t.Fatal(err)
 			}
 			if got := failuresOf(t, r, 1); len(got) != tt.failing {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +32,7 @@ type failedBuilds interface {
 	Project(name string) (scheduler.Project, error)
 	Trigger(id string) (scheduler.Trigger, error)
 	TestsChanged(build string)
-	ToldEarly(attempt string, f scheduler.EarlyFailures)
+	ToldEarly(attempt string, number int, f scheduler.EarlyFailures)
 }
 
 // Bounds on an excerpt: lines before and after the one that is meant, bytes of each, bytes of the file, and the time to
@@ -70,8 +72,8 @@ func (e *explainer) explain(ctx context.Context, b *scheduler.Build, f *history.
 	if err != nil {
 		return err
 	}
-	f.Excerpt = e.excerpt(ctx, p.URL, b.Commit, &f.Case)
 	f.Command = tests.Rerun(&f.Case, e.commands(b, f.Job))
+	f.Excerpt = e.excerpt(ctx, p.URL, b.Commit, &f.Case)
 	results, err := e.history.Test(b.Project, f.ID)
 	if err != nil && !errors.Is(err, history.ErrNotFound) {
 		return err
@@ -128,30 +130,60 @@ func (e *explainer) commands(b *scheduler.Build, job int) string {
 	return strings.Join(all, "\n")
 }
 
-// excerpt is the source around a failure, as it is in the build's commit.
-func (e *explainer) excerpt(ctx context.Context, url, commit string, c *tests.Case) (lines []history.Line) {
+// excerpt is the source around a failure, as it is in the build's commit. It says of a case where its file was found.
+func (e *explainer) excerpt(ctx context.Context, url, commit string, c *tests.Case) []history.Line {
 	name := path.Clean(c.File)
 	if c.Line < 1 || c.File == "" || name != c.File || path.IsAbs(name) || strings.HasPrefix(name, "../") || commit == "" {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, excerptTime)
 	defer cancel()
-	text, err := e.read(ctx, url, commit, name, excerptFile)
-	if err != nil {
-		return nil
+	for _, name := range places(c) {
+		text, err := e.read(ctx, url, commit, name, excerptFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		lines := around(string(text), c.Line)
+		if err != nil || lines == nil {
+			return nil
+		}
+		c.File = name
+		return lines
 	}
+	return nil
+}
+
+// maxPlaces bounds where a file is looked for.
+const maxPlaces = 12
+
+// places are where a file may be that a failure names. That of a Go test says its name within the package, whose path ends
+// as its directory does.
+func places(c *tests.Case) (names []string) {
+	if strings.HasSuffix(c.File, "_test.go") && !strings.Contains(c.File, "/") {
+		for dir := path.Clean(c.Class); dir != "." && filepath.IsLocal(dir) && len(names) < maxPlaces; {
+			if names = append(names, path.Join(dir, c.File)); !strings.Contains(dir, "/") {
+				break
+			}
+			_, dir, _ = strings.Cut(dir, "/")
+		}
+	}
+	return append(names, c.File)
+}
+
+// around are the lines of a text beside one of them; none where it does not reach there: the report means another version.
+func around(text string, at int) (lines []history.Line) {
 	number := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		number++
-		if number > c.Line+excerptLines {
+		if number > at+excerptLines {
 			break
 		}
-		if number >= c.Line-excerptLines {
+		if number >= at-excerptLines {
 			lines = append(lines, history.Line{Number: number, Text: sourceLine(line)})
 		}
 	}
-	if number < c.Line {
-		return nil // the report means another version of the file
+	if number < at {
+		return nil
 	}
 	return lines
 }

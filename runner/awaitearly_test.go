@@ -13,7 +13,7 @@ import (
 // TestAnAnswerWaitsForItsEarlyReports, which come by another way, but not for ever.
 func TestAnAnswerWaitsForItsEarlyReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &session{runner: &Runner{Early: func(context.Context, string, []wire.ReportGroup, io.Reader) error { return nil }}}
+		s := &session{runner: &Runner{Early: func(context.Context, string, int, []wire.ReportGroup, io.Reader) error { return nil }}}
 		waited := func(told int) time.Duration {
 			begun := time.Now()
 			s.awaitEarly(t.Context(), told)
@@ -32,8 +32,14 @@ func TestAnAnswerWaitsForItsEarlyReports(t *testing.T) {
 		if took := waited(3); took != earlyWait {
 			t.Errorf("it waited %s for what never came", took)
 		}
-		s.runner.Early = nil
 		if took := waited(3); took != 0 {
+			t.Errorf("it waited %s once more for what never came", took)
+		}
+		if took := waited(4); took != earlyWait {
+			t.Errorf("it waited %s for what came to be told since", took)
+		}
+		s.runner.Early = nil
+		if took := waited(5); took != 0 {
 			t.Errorf("a daemon that reads none waited %s", took)
 		}
 	})

@@ -27,7 +27,7 @@ func (s *session) early(ctx context.Context, f wire.Frame) {
 	defer cancel()
 	file, err := s.open(ctx, wire.EarlyFile(e.Number))
 	if err == nil {
-		err = s.runner.Early(ctx, s.attempt.ID, e.Groups, io.LimitReader(Cancellable(ctx, file), earlyTar))
+		err = s.runner.Early(ctx, s.attempt.ID, e.Number, e.Groups, io.LimitReader(Cancellable(ctx, file), earlyTar))
 		file.Close()
 	}
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *session) early(ctx context.Context, f wire.Frame) {
 }
 
 // earlyWait bounds how long the answer for a batch waits for early reports, which come by another way. Some that a former
-// daemon read do not come again.
+// daemon read do not come again, and are not waited for twice.
 const earlyWait = 5 * time.Second
 
 // awaitEarly waits until so many early reports were read.
@@ -45,10 +45,12 @@ func (s *session) awaitEarly(ctx context.Context, told int) {
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for s.runner.Early != nil && s.earlyTold.Load() < int64(min(told, wire.MaxEarly)) {
+	want := int64(min(told, wire.MaxEarly))
+	for s.runner.Early != nil && max(s.earlyTold.Load(), s.earlyMissed.Load()) < want {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			s.earlyMissed.Store(want)
 			return
 		}
 	}

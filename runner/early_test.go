@@ -16,7 +16,7 @@ import (
 func TestEarlyReportsAreReadWhileTheJobRuns(t *testing.T) {
 	st := newStage(t)
 	var read []string
-	st.Early = func(_ context.Context, attempt string, groups []wire.ReportGroup, tar io.Reader) error {
+	st.Early = func(_ context.Context, attempt string, _ int, groups []wire.ReportGroup, tar io.Reader) error {
 		text, err := io.ReadAll(tar)
 		read = append(read, fmt.Sprintf("%s %v %s", groups[0].Name, attempt != "", text))
 		return errors.Join(err, errors.New("what is wrong with a report fails no job"))
@@ -31,7 +31,7 @@ func TestEarlyReportsAreReadWhileTheJobRuns(t *testing.T) {
 func TestAJobTellsEarlyReportsOnlySoOften(t *testing.T) {
 	st := newStage(t)
 	n := 0
-	st.Early = func(context.Context, string, []wire.ReportGroup, io.Reader) error { n++; return nil }
+	st.Early = func(context.Context, string, int, []wire.ReportGroup, io.Reader) error { n++; return nil }
 	res, log := st.play(st.attempt(append(slices.Repeat([]string{"early 0 x"}, wire.MaxEarly+5), "say end")...), forgetful{})
 	if st.want(res, log, wire.StatusSucceeded, "end"); n != wire.MaxEarly {
 		t.Errorf("%d early reports were read, want %d", n, wire.MaxEarly)

@@ -55,7 +55,7 @@ type Runner struct {
 
 	// Early reads reports that the job of an attempt left while it runs, as a tar that is a stranger's word; nil: nobody
 	// wants to know. It may be called again with the same after a restart.
-	Early func(ctx context.Context, attempt string, groups []wire.ReportGroup, tar io.Reader) error
+	Early func(ctx context.Context, attempt string, number int, groups []wire.ReportGroup, tar io.Reader) error
 
 	// Runtimes selects runtimes from the table that an image carries (wire.RuntimesFile); nil: no table is read.
 	Runtimes func(file []byte, want []wire.Var) ([]wire.Runtime, error)

@@ -35,7 +35,8 @@ type session struct {
 	ours     bool            // the result is our judgement, which the agent did not know of
 	decided  bool            // the result stands, whatever becomes of the context
 
-	earlyTold atomic.Int64 // the number after that of the newest early reports that were read
+	earlyTold   atomic.Int64 // the number after that of the newest early reports that were read
+	earlyMissed atomic.Int64 // the same of those that were waited for in vain
 
 	provisioned bool // by this Run
 }

@@ -56,7 +56,7 @@ func (s *session) testStep(ctx context.Context, q wire.TestsRequest) (step func(
 		return func() (wire.TestsAnswer, error) { return queue.Take(ctx, call, q.Take.Request) }, "", nil
 	case q.Done != nil && q.Join == nil && q.Take == nil:
 		return func() (wire.TestsAnswer, error) {
-			if q.Done.Exit != 0 {
+			if q.Done.Exit != 0 && q.Done.From < q.Done.Early {
 				s.awaitEarly(ctx, q.Done.Early)
 			}
 			return queue.Done(ctx, call, *q.Done)

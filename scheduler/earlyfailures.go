@@ -15,40 +15,51 @@ type EarlyFailures struct {
 	Others      bool     // there are others, or may be: something could not be read
 }
 
+// earlyNote is what one look at the reports of an attempt came to.
+type earlyNote struct {
+	number int
+	EarlyFailures
+}
+
 // maxEarlyFailures bounds the ids that are remembered of a batch.
 const maxEarlyFailures = 1000
 
-// ToldEarly takes in what reports of an attempt say before its batch of tests is answered. A daemon that restarts in
-// between knows nothing of it, and then the failures count.
-func (s *Scheduler) ToldEarly(attempt string, f EarlyFailures) {
+// ToldEarly takes in what the early reports of a number say before the batch of tests that they belong to is answered. A
+// daemon that restarts in between knows nothing of it, and then the failures count.
+func (s *Scheduler) ToldEarly(attempt string, number int, f EarlyFailures) {
 	t := &s.tests
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.early == nil {
-		t.early = make(map[string]EarlyFailures)
+		t.early = make(map[string][]earlyNote)
 	}
-	known := t.early[attempt]
-	known.Others = known.Others || f.Others || len(known.Quarantined)+len(f.Quarantined) > maxEarlyFailures
-	if !known.Others {
-		known.Quarantined = append(known.Quarantined, f.Quarantined...)
-	}
-	t.early[attempt] = known
+	of := func(n earlyNote) bool { return n.number == number } // a daemon may be told again
+	t.early[attempt] = append(slices.DeleteFunc(t.early[attempt], of), earlyNote{number, f})
 }
 
-// takeEarly returns what was told of an attempt, and forgets it.
-func (t *testBooks) takeEarly(worker string) EarlyFailures {
+// takeEarly returns what was told of an attempt from a number on, and forgets all of it. What was told before is of an
+// earlier batch, or of another command.
+func (t *testBooks) takeEarly(worker string, from int) (of EarlyFailures) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f := t.early[worker]
+	for _, n := range t.early[worker] {
+		if n.number < from {
+			continue
+		}
+		of.Others = of.Others || n.Others || len(of.Quarantined)+len(n.Quarantined) > maxEarlyFailures
+		if !of.Others {
+			of.Quarantined = append(of.Quarantined, n.Quarantined...)
+		}
+	}
 	delete(t.early, worker)
-	return f
+	return of
 }
 
 // excuseByReports excuses what is left of the failures of a batch, if the reports that it wrote name failed tests, and all
 // of them are quarantined. The command must have ended as those do that ran all tests and found some failed. Where each
 // file ran alone, the reports must have a failed test of each file.
 func (a *attemptTests) excuseByReports(c *testCall, d *wire.TestsDone) string {
-	early := a.s.tests.takeEarly(a.worker)
+	early := a.s.tests.takeEarly(a.worker, d.From)
 	if d.Exit != 1 || d.Strict || early.Others || len(early.Quarantined) == 0 {
 		return ""
 	}
@@ -76,7 +87,13 @@ func (a *attemptTests) excuseByReports(c *testCall, d *wire.TestsDone) string {
 	if len(failed) > 1 {
 		what = fmt.Sprintf("the batch of %d", len(failed))
 	}
-	return excuseOfTests(what, slices.Compact(early.Quarantined), a.quarantine)
+	return excuseOfTests(what, slices.Compact(early.Quarantined), func(id string) *quarantine.Entry {
+		e := a.quarantine.Test(id)
+		for i := 0; e == nil && i < len(failed); i++ {
+			e = a.quarantine.Whole(names[failed[i]]) // the report of the failure says in which file it is
+		}
+		return e
+	})
 }
 
 // failedOf are the items of a batch that failed, or of which nothing is told. There are none where something could not be

@@ -48,7 +48,7 @@ func TestReportsExplainFailures(t *testing.T) {
 					c.head.Retry = &testRetry{} // so that files run one by one
 				}
 			}
-			s.ToldEarly(sh.tests.worker, EarlyFailures{Quarantined: []string{x, y}}) // before the batch: no part of it
+			s.ToldEarly(sh.tests.worker, 0, EarlyFailures{Quarantined: []string{x, y}}) // before the batch: no part of it
 			results := map[int]wire.TestResult{}
 			for _, r := range tt.results {
 				results[r.Item] = r
@@ -62,14 +62,14 @@ func TestReportsExplainFailures(t *testing.T) {
 					}
 					return
 				}
-				d := wire.TestsDone{Token: a.Token, Exit: tt.exit, Strict: tt.strict, Millis: 10}
+				d := wire.TestsDone{Token: a.Token, Exit: tt.exit, Strict: tt.strict, From: 1, Millis: 10}
 				for _, i := range a.Items {
 					if r, ok := results[i]; ok {
 						d.Results = append(d.Results, r)
 					}
 				}
-				for _, f := range tt.told {
-					s.ToldEarly(sh.tests.worker, f)
+				for i, f := range tt.told {
+					s.ToldEarly(sh.tests.worker, 1+i, f)
 				}
 				got, err := sh.tests.Done(t.Context(), firstCall, d)
 				if err != nil || got.Refused != "" {

@@ -49,9 +49,11 @@ func (a *attemptTests) excuse(c *testCall, d *wire.TestsDone) string {
 		if r.Outcome != string(testqueue.Failed) || r.Item < 0 || r.Item >= len(names) {
 			continue
 		}
-		if text := a.excuseOf(names[r.Item], r.Tests, d); text != "" {
+		if text := a.excuseOf(names[r.Item], r, d); text != "" {
 			r.Outcome = string(testqueue.Quarantined)
 			why = append(why, text)
+		} else {
+			r.Failed = a.countingOf(names[r.Item], r)
 		}
 	}
 	if text := a.excuseByReports(c, d); text != "" {
@@ -64,22 +66,53 @@ func (a *attemptTests) excuse(c *testCall, d *wire.TestsDone) string {
 }
 
 // excuseOf says why the failure of an item does not count; nothing where it does.
-func (a *attemptTests) excuseOf(item string, failed []string, d *wire.TestsDone) string {
-	if len(failed) > 0 {
-		return excuseOfTests(item, failed, a.quarantine)
+func (a *attemptTests) excuseOf(item string, r *wire.TestResult, d *wire.TestsDone) string {
+	if len(r.Tests) > 0 {
+		return excuseOfTests(item, r.Tests, a.quarantine.Test)
 	}
 	const signalled = 128
 	if e := a.quarantine.Whole(item); e != nil && !d.Strict && d.Exit < signalled {
 		return fmt.Sprintf("%s failed, and does not count: it is in quarantine (%s)", item, brief(e))
 	}
-	return ""
+	file, failed := failedWithin(item, r)
+	if d.Strict || d.Exit != 1 || len(failed) == 0 {
+		return ""
+	}
+	return excuseOfTests(item, failed, func(test string) *quarantine.Entry { return a.quarantine.Named(file, test) })
+}
+
+// countingOf are the tests of a failed item that are tried again: those that are not quarantined.
+func (a *attemptTests) countingOf(item string, r *wire.TestResult) (counting []string) {
+	for i, test := range failedTests(*r) {
+		e := a.quarantine.Named(item, test)
+		if len(r.Tests) == len(r.Failed) {
+			e = a.quarantine.Test(r.Tests[i])
+		}
+		if e == nil {
+			counting = append(counting, test)
+		}
+	}
+	if len(counting) == 0 { // it failed for something else too, or for more than can be told
+		return r.Failed
+	}
+	return counting
+}
+
+// failedWithin are the tests that failed in a file, by the names that pytest or Jest has for them; none where that is not
+// known. One that is an item by itself was measured if it ran.
+func failedWithin(item string, r *wire.TestResult) (file string, failed []string) {
+	file, test, split := strings.Cut(item, testqueue.PartMark)
+	if split && len(r.Failed) == 0 && r.Millis > 0 {
+		return file, []string{test}
+	}
+	return item, failedTests(*r)
 }
 
 // excuseOfTests says that all failed tests of an item are quarantined, if they are.
-func excuseOfTests(item string, failed []string, m *quarantine.Matcher) string {
+func excuseOfTests(item string, failed []string, entry func(test string) *quarantine.Entry) string {
 	var told []string
 	for _, id := range failed {
-		e := m.Test(id)
+		e := entry(id)
 		if e == nil {
 			return ""
 		}

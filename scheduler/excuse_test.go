@@ -16,13 +16,17 @@ var held = quarantine.List{
 	{Test: "m/bad::TestBad", Owner: "ann", Until: "2099-01-01"},
 	{Test: "tests/test_a.py", Owner: "bob", Until: "2099-01-01"},
 	{Test: "m/worse::TestB*", Owner: "cy", Until: "2099-01-01"},
+	{Test: "tests.test_b::test_x", Owner: "dee", Until: "2099-01-01"},
 }
 
 // TestWhichFailuresDoNotCount answers one batch of a shard that has all of a suite, and asks whether the call fails.
 func TestWhichFailuresDoNotCount(t *testing.T) {
-	names := []string{"bad", "good", "tests/test_a.py", "worse"}
+	names := []string{"bad", "good", "tests/test_a.py", "tests/test_b.py", "tests/test_b.py#test_x", "worse"}
 	failed := func(item int, tests ...string) wire.TestResult {
 		return wire.TestResult{Item: item, Outcome: "failed", Millis: 1, Tests: tests}
+	}
+	within := func(item int, tests ...string) wire.TestResult {
+		return wire.TestResult{Item: item, Outcome: "failed", Millis: 1, Failed: tests}
 	}
 	for _, tt := range []struct {
 		name    string
@@ -37,13 +41,19 @@ func TestWhichFailuresDoNotCount(t *testing.T) {
 		{"one that is not beside it", 1, true, []wire.TestResult{failed(0, "m/bad::TestBad", "m/bad::TestWorse")}, 0, true, ""},
 		{"one that is not elsewhere", 1, true, []wire.TestResult{failed(0, "m/bad::TestBad"), failed(1, "m/good::Test")}, 0, true, "bad failed only"},
 		{"no test", 1, true, []wire.TestResult{failed(0)}, 0, true, ""},
-		{"by a pattern", 1, true, []wire.TestResult{failed(3, "m/worse::TestB1", "m/worse::TestB2")}, 0, false, "owned by cy"},
+		{"by a pattern", 1, true, []wire.TestResult{failed(5, "m/worse::TestB1", "m/worse::TestB2")}, 0, false, "owned by cy"},
 		{"a whole file", 1, false, []wire.TestResult{failed(2)}, 0, false, "tests/test_a.py failed, and does not count: it is in quarantine (owned by bob"},
 		{"a whole file that a signal ended", 139, false, []wire.TestResult{failed(2)}, 0, true, ""},
 		{"a whole file whose command stops early", 1, true, []wire.TestResult{failed(2)}, 0, true, ""},
 		{"a whole file that could not be tried", 127, false, []wire.TestResult{{Item: 2, Outcome: "broken"}}, 0, true, ""},
 		{"what did not compile", 1, true, []wire.TestResult{{Item: 0, Outcome: "broken", Tests: []string{"m/bad::TestBad"}}}, 0, true, ""},
 		{"beside an item of which nothing is known", 1, true, []wire.TestResult{failed(0, "m/bad::TestBad")}, 2, true, "bad failed only"},
+		{"a test by the name that its runner has for it", 1, false, []wire.TestResult{within(3, "test_x")}, 0, false, "tests/test_b.py failed only in quarantined tests (test_x, owned by dee"},
+		{"one that is not beside it there", 1, false, []wire.TestResult{within(3, "test_x", "test_y")}, 0, true, ""},
+		{"the same where the command stops early", 1, true, []wire.TestResult{within(3, "test_x")}, 0, true, ""},
+		{"the same where the command broke", 2, false, []wire.TestResult{within(3, "test_x")}, 0, true, ""},
+		{"a test that is an item by itself", 1, false, []wire.TestResult{failed(4)}, 0, false, "tests/test_b.py#test_x failed only in quarantined tests (test_x, owned by dee"},
+		{"the same where it did not run", 1, false, []wire.TestResult{{Item: 4, Outcome: "failed"}}, 0, true, ""},
 		{"what the agent calls so", 1, true, []wire.TestResult{{Item: 0, Outcome: "quarantined"}}, 0, true, ""},
 	} {
 		for _, strategy := range []string{wire.StrategyQueue, wire.StrategyTiming} {
@@ -109,14 +119,15 @@ func (sh *shard) answers(names []string, change func(*wire.TestsDone)) (why stri
 	}
 }
 
-// TestQuarantinedFailuresAreNotTriedAgain, and a file in which something else failed before is flaky.
+// TestQuarantinedFailuresAreNotTriedAgain, neither alone nor with others, and a file in which something else failed before
+// is flaky.
 func TestQuarantinedFailuresAreNotTriedAgain(t *testing.T) {
 	s := open(t, statePath(t))
 	queued(t, s, fanout(1, false))
 	sh := startShards(t, s, 1)[0]
 	sh.tests.quarantine, sh.tests.retry = held.Matcher(), &testRetry{TestRetry: buildspec.TestRetry{Each: 1}}
-	sh.join(wire.StrategyQueue, []string{"bad", "worse"})
-	answers := map[int][]string{0: {"m/bad::TestBad"}, 1: {"m/worse::TestB1", "m/worse::TestOther"}}
+	sh.join(wire.StrategyQueue, []string{"bad", "tests/test_b.py", "worse"})
+	answers := map[int][]string{0: {"m/bad::TestBad"}, 1: {"test_x", "test_y"}, 2: {"m/worse::TestB1", "m/worse::TestOther"}}
 	var again, flaky []int
 	for {
 		a := sh.take()
@@ -127,7 +138,18 @@ func TestQuarantinedFailuresAreNotTriedAgain(t *testing.T) {
 			break
 		}
 		for _, i := range a.Items {
-			d := wire.TestsDone{Token: a.Token, Exit: 1, Strict: true, Results: []wire.TestResult{{Item: i, Outcome: "failed", Millis: 1, Tests: answers[i]}}}
+			if len(a.Only) > 0 && !slices.Equal(a.Only[i], map[int][]string{1: {"test_y"}, 2: {"TestOther"}}[i]) {
+				t.Errorf("of %d %v are tried again", i, a.Only[i])
+			}
+			r := wire.TestResult{Item: i, Outcome: "failed", Millis: 1, Failed: answers[i]}
+			if i != 1 {
+				r.Tests, r.Failed = answers[i], nil
+				for _, id := range answers[i] {
+					_, name, _ := strings.Cut(id, "::")
+					r.Failed = append(r.Failed, name)
+				}
+			}
+			d := wire.TestsDone{Token: a.Token, Exit: 1, Strict: i != 1, Results: []wire.TestResult{r}}
 			answers[i] = answers[i][:1]
 			got, err := sh.tests.Done(t.Context(), firstCall, d)
 			if err != nil || got.Refused != "" || len(a.Items) != 1 {
@@ -136,10 +158,12 @@ func TestQuarantinedFailuresAreNotTriedAgain(t *testing.T) {
 			again, flaky = append(again, got.Again...), append(flaky, got.Flaky...)
 		}
 	}
-	if !slices.Equal(again, []int{1}) || !slices.Equal(flaky, []int{1}) {
-		t.Errorf("%v are tried again and %v flaky, want the one with another failure", again, flaky)
+	slices.Sort(again)
+	slices.Sort(flaky)
+	if !slices.Equal(again, []int{1, 2}) || !slices.Equal(flaky, again) {
+		t.Errorf("%v are tried again and %v flaky, want those with another failure", again, flaky)
 	}
-	if sum := callOf(t, s).queue.Summary(); sum.Quarantined != 1 || sum.Flaky != 1 {
+	if sum := callOf(t, s).queue.Summary(); sum.Quarantined != 1 || sum.Flaky != 2 || sum.Retried != 2 {
 		t.Errorf("the queue came to %+v", sum)
 	}
 }

@@ -14,8 +14,8 @@ import (
 type testBooks struct {
 	hold   time.Duration // how long an answer is held back that says to wait
 	mu     sync.Mutex
-	builds map[string]*testBook     // by build id
-	early  map[string]EarlyFailures // by worker, of batches that are not answered
+	builds map[string]*testBook   // by build id
+	early  map[string][]earlyNote // by worker, of batches that are not answered
 }
 
 // testBook is the test queues of one build. Its lock is held while a transition is stored, so that no answer gets ahead
@@ -64,7 +64,7 @@ func (t *testBooks) drop(build string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.builds, build)
-	maps.DeleteFunc(t.early, func(worker string, _ EarlyFailures) bool { return strings.HasPrefix(worker, build+"/") })
+	maps.DeleteFunc(t.early, func(worker string, _ []earlyNote) bool { return strings.HasPrefix(worker, build+"/") })
 }
 
 // load reads a build's queues unless that was done. Attempts that ended while nobody looked are given up. The book's

@@ -128,7 +128,7 @@ func (c *testCall) tried() string {
 		return ""
 	}
 	sum := c.queue.Summary()
-	why := fmt.Sprintf("of the tests of all shards %d failed at first, and %d further tries were made", failed, sum.Retried)
+	why := fmt.Sprintf("of the %d test files of all shards %d failed at first, and further tries of them or of their tests: %d", sum.Total, failed, sum.Retried)
 	if len(flaky) == 0 {
 		return why
 	}

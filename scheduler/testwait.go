@@ -44,7 +44,6 @@ func (a *attemptTests) take(call wire.TestCall, request uint64) (answer wire.Tes
 		if c == nil {
 			return refuse(errNotJoined), nil
 		}
-		a.s.tests.takeEarly(a.worker) // of an earlier batch, or of another command
 		if c.shares != nil {
 			answer := c.shares.take(a.worker, a.shard)
 			answer.Alone = a.alone(c, answer.Items)

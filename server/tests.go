@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -123,10 +124,19 @@ func (a *api) listTests(_ context.Context, in *testsIn) (*jsonOut[client.TestRep
 	return answer(out)
 }
 
+// kept is how reports are called that an earlier run of the tests left, and a later one wrote over.
+var kept = regexp.MustCompile(`kept-[0-9]+/(run-[0-9]+(?:-retry-[0-9]+)?)/(.+?) as ([A-Z])`)
+
+// problems say why a build's report may lack tests.
 func problems(sum *history.Summary) (out []string) {
+	for i := range sum.Groups {
+		if g := &sum.Groups[i]; g.Files == 0 && sum.Final {
+			out = append(out, fmt.Sprintf("the report group %s is empty: no job left files of it", g.Name))
+		}
+	}
 	for _, p := range sum.Problems {
-		text := p.Text
-		if p.Report != "" && !strings.Contains(text, p.Report) {
+		text := kept.ReplaceAllString(p.Text, "$2 of $1 as $3")
+		if p.Report != "" && !strings.Contains(p.Text, p.Report) {
 			text = p.Report + ": " + text
 		}
 		out = append(out, text)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,5 +150,24 @@ func TestTheQuarantineOfTheDefaultBranch(t *testing.T) {
 	b.Warnings = []string{"no quarantine is in force, because"}
 	if q, err = c.Quarantine(t.Context(), "api"); err != nil || q.Problem != b.Warnings[0] {
 		t.Errorf("a broken file is %+v (%v)", q, err)
+	}
+}
+
+// TestProblemsSayWhatIsMissing, and of which run of the tests a report is.
+func TestProblemsSayWhatIsMissing(t *testing.T) {
+	sum := history.Summary{
+		Final: true, Groups: []history.Group{{Name: "unit", Files: 2}, {Name: "e2e"}},
+		Problems: []tests.Problem{
+			{Report: "a.xml", Text: "it ends too early"},
+			{Report: "kept-327268987/run-1-retry-9/r/b.tap", Text: "reading kept-327268987/run-1-retry-9/r/b.tap as TAP: it was cut off"},
+		},
+	}
+	want := []string{"the report group e2e is empty: no job left files of it", "a.xml: it ends too early", "reading r/b.tap of run-1-retry-9 as TAP: it was cut off"}
+	if got := problems(&sum); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	sum.Final = false
+	if got := problems(&sum); len(got) != 2 {
+		t.Errorf("while jobs run it told %q", got)
 	}
 }

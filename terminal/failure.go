@@ -78,9 +78,12 @@ func explanation(o *Output, f *client.TestFailure) (lines []string) {
 	}
 	since := "new in this build"
 	if f.Runs == 0 {
-		since = "never run before"
+		since = "no earlier results"
 	} else if !f.New {
 		since = "since " + f.FirstBuild + " " + short(f.FirstCommit)
+	}
+	if f.Runs > 0 && f.New && f.Flaky > 0 {
+		since = "passed in the build before"
 	}
 	facts := []string{since}
 	if b := f.Base; b != nil {

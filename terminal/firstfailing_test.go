@@ -122,3 +122,21 @@ func TestWhoLeavesAtTheFirstFailureIsToldOfItOnce(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
+
+// TestHowATestDidBefore is what is said of it in one line.
+func TestHowATestDidBefore(t *testing.T) {
+	main := &client.TestResult{Build: "api#9", Ref: "refs/heads/main", Status: succeeded}
+	for _, tt := range []struct {
+		f    client.TestFailure
+		want string
+	}{
+		{client.TestFailure{New: true}, "no earlier results"}, // also of runner run, which knows none
+		{client.TestFailure{New: true, Runs: 3}, "new in this build"},
+		{client.TestFailure{New: true, Runs: 3, Flaky: 1}, "passed in the build before, flaky in 1 of 3 builds"},
+		{client.TestFailure{FirstBuild: "api#7", FirstCommit: "03f1c9e0aa", Runs: 12, Flaky: 1, Base: main}, "since api#7 03f1c9e, passes on main (api#9), flaky in 1 of 12 builds"},
+	} {
+		if got := explanation(New(&bytes.Buffer{}), &tt.f); len(got) != 1 || strings.TrimSpace(got[0]) != tt.want {
+			t.Errorf("told %q, want %q", got, tt.want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,8 @@ func newValidate(a *app) *cobra.Command {
 		Long: "Checks buildspec.yml, or the FILEs given, without running anything: every mistake is named with line and column,\n" +
 			"what was found, what was expected, and the fix. Each file is judged alone; other files that a batch names are not\n" +
 			"read (runner plan reads them). FILE - is standard input. A file called runner.yml is checked as the daemon's\n" +
-			"configuration.",
+			"configuration, and .runner/quarantine.yml as the tests whose failures do not count. Where no FILE is given, that one is\n" +
+			"checked too, if it is here.",
 		Example: "  runner validate\n  runner validate buildspec.yml ci/*.yml\n  git show HEAD:buildspec.yml | runner validate -\n" +
 			"  runner validate --format sarif >buildspec.sarif    # for GitHub's code scanning\n" +
 			"  runner validate --config /etc/runner/ci.yml",
@@ -48,7 +50,7 @@ func newValidate(a *app) *cobra.Command {
 				return err
 			}
 			if len(files) == 0 {
-				files = []string{config.DefaultBuildspec}
+				files = unnamed(config.DefaultBuildspec)
 			}
 			if i := slices.Index(files, tree.Stdin); i >= 0 && slices.Contains(files[i+1:], tree.Stdin) {
 				return usage(cmd, errors.New("standard input is named twice, and can be read once"))
@@ -89,6 +91,9 @@ func (a *app) chooseFormat(cmd *cobra.Command, format *string, known []string) e
 func (a *app) judge(file string, settings bool) tree.Verdict {
 	if base := filepath.Base(file); settings || base == "runner.yml" || base == "runner.yaml" {
 		return judgeSettings(file)
+	}
+	if isQuarantine(file) {
+		return judgeQuarantine(file, time.Now())
 	}
 	return tree.Judge(file, a.in)
 }

@@ -64,7 +64,7 @@ func TestABuildFailsFromItsFirstFailedTestOn(t *testing.T) {
 	d.kill()
 	d.start()
 	out, errs, exit := d.runCLI(repo.Dir, "show", id)
-	for _, want := range []string{"failing", "expected 5, found 4", "> 3 |     assert x == 5", "never run before", "pytest test_calc.py::test_add"} {
+	for _, want := range []string{"failing", "expected 5, found 4", "> 3 |     assert x == 5", "no earlier results", "pytest test_calc.py::test_add"} {
 		if exit != 0 || !strings.Contains(out, want) {
 			t.Errorf("runner show exited %d and lacks %q after a restart:\n%s%s", exit, want, out, errs)
 		}

@@ -134,3 +134,52 @@ x-runner: {sharding: timing}
 	}
 	d.assertClean()
 }
+
+// TestPytestTellsWhichTestsFailed, without any report: by the name of a test as pytest prints it and by the pattern of a file.
+// A test beside them that is not quarantined counts.
+func TestPytestTellsWhichTestsFailed(t *testing.T) {
+	t.Parallel()
+	git := newGitServer(t)
+	buildspec := `version: 0.2
+env: {image: "runner-test/python:3"}
+phases:
+  build:
+    commands:
+      - codebuild-tests-run --files-search "ls tests/test_*.py" --test-command 'python3 -m pytest -q'
+  post_build:
+    commands:
+      - mkdir -p out; python3 -m pytest -q --junitxml=out/unit.xml || true
+reports: {unit: {files: ['out/*.xml']}}
+x-runner: {sharding: queue}
+`
+	repo, url, commit := git.repo("pytest", map[string]string{
+		"buildspec.yml":         buildspec,
+		"tests/test_a.py":       "class TestC:\n    def test_held(self): assert 0\n    def test_good(self): pass\n",
+		"tests/test_mail_in.py": "def test_in(): assert 0\n",
+		".runner/quarantine.yml": "- {test: 'tests/test_a.py::TestC::test_held', owner: ann, until: " + day(1) + "}\n" +
+			"- {test: 'tests/test_mail_*.py', owner: bob, until: " + day(1) + "}\n",
+	})
+	d := newDaemon(t, "slots: 1\n", project("pytest", url))
+	b := d.settled(d.ended(d.push(url, commit), "SUCCEEDED"))
+	if got := b.Tests; got.Quarantined != 2 || got.Passed != 1 || got.Failed != 0 || got.Failing {
+		t.Errorf("the tests came to %+v, want 1 passed and 2 quarantined", got)
+	}
+	log := d.jobLog(b.ID, b.Jobs[0].ID)
+	for _, want := range []string{"tests/test_a.py failed only in quarantined tests (TestC::test_held, owned by ann", "tests/test_mail_in.py failed, and does not count: it is in quarantine (owned by bob"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not say %q:\n%s", want, log)
+		}
+	}
+	if err := repo.Write("tests/test_a.py", "class TestC:\n    def test_held(self): assert 0\n    def test_good(self): assert 0\n"); err != nil {
+		t.Fatal(err)
+	}
+	commit, err := repo.Commit(t.Context(), "Break")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = d.settled(d.ended(d.push(url, commit), "FAILED"))
+	if got := b.Tests; got.Quarantined != 2 || got.Failed != 1 || !got.Failing {
+		t.Errorf("the tests came to %+v, want 1 failed and 2 quarantined", got)
+	}
+	d.assertClean()
+}

@@ -126,6 +126,13 @@ func (e *early) look() (told int) {
 	return e.sent
 }
 
+// told returns how often it was told of files by now.
+func (e *early) told() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sent
+}
+
 // changed returns the groups that have something to tell.
 func (e *early) changed(ctx context.Context) (groups []*reportGroup) {
 	quiet := func(string, ...any) {}

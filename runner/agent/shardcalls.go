@@ -32,11 +32,12 @@ type shardCalls struct {
 	end      context.CancelFunc
 	places   chan struct{} // one for each connection
 	reports  string        // where the tool leaves the events of go test
-	batch    func() int    // called when a batch has run: how often early reports were told of
+	early    *early        // of the job's reports
 
 	mu    sync.Mutex
 	at    wire.TestCall // of the next call
 	lists int           // that were ever written
+	busy  []*shardCall  // those whose batches run
 }
 
 // maxShardCalls bounds the calls that run at one time.
@@ -61,8 +62,8 @@ func openShardCalls(path string, c *shardCalls) (*shardCalls, error) {
 func (p *phases) serveShards(d dirs) string {
 	path := filepath.Join(d.temp, testsSocket)
 	var err error
-	calls := &shardCalls{log: p.log, spool: p.spool, requests: p.requests, reports: filepath.Join(d.temp, goReportsDir)}
-	p.early.found, p.early.kept, calls.batch = calls.goReports, func() map[string][]keptReport { return calls.kept(p.job.Dir) }, p.early.look
+	calls := &shardCalls{log: p.log, spool: p.spool, requests: p.requests, early: p.early, reports: filepath.Join(d.temp, goReportsDir)}
+	p.early.found, p.early.kept = calls.goReports, func() map[string][]keptReport { return calls.kept(p.job.Dir) }
 	if p.shards, err = openShardCalls(path, calls); err != nil {
 		p.log.say("codebuild-tests-run cannot take tests from the daemon: %v", err)
 		return ""
@@ -143,6 +144,8 @@ type shardCall struct {
 	takes   uint64
 	list    int // its number, once it is
 	counted bool
+	from    int    // of early reports: those that were told before the batch
+	beside  bool   // another call ran a batch at the same time
 	rest    func() // ends the signs of life
 }
 
@@ -153,6 +156,7 @@ func (c *shardCalls) serve(conn *os.File) {
 	defer func() {
 		cancel()
 		call.rest()
+		call.ends()
 		conn.Close()
 		<-c.places
 	}()
@@ -213,16 +217,19 @@ func (c *shardCall) answer(ctx context.Context, ask shardAsk, lists <-chan []byt
 		answer.TestsAnswer, err = c.join(ctx, *ask.Join, <-lists)
 	case ask.Take:
 		c.takes++
+		if c.takes == 1 {
+			c.early.look() // at what an earlier command left
+		}
 		answer.TestsAnswer, err = c.ask(ctx, "which tests come next", wire.TestsRequest{Take: &wire.TestsTake{Request: c.takes}})
 		if err == nil && len(answer.Items) > 0 {
 			c.keepAlive(answer.Token)
+			c.begins()
 		}
 	case ask.Done != nil:
-		if c.batch != nil {
-			ask.Done.Early = c.batch()
-		}
+		ask.Done.From, ask.Done.Early = c.told()
 		answer.TestsAnswer, err = c.ask(ctx, "the next step after its tests", wire.TestsRequest{Done: boundedDone(*ask.Done)})
 		c.rest()
+		c.ends()
 	default:
 		err = errors.New("the agent was asked nothing that it knows")
 	}

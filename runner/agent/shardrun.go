@@ -353,13 +353,21 @@ func (r *sharedRun) wait(offer wire.TestsAnswer) {
 	time.Sleep(min(max(time.Duration(offer.WaitMillis)*time.Millisecond, shortestWait), longestWait))
 }
 
+// howMany is a number with its noun.
+func howMany(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // over says what came of it and returns the exit status.
 func (r *sharedRun) over(offer wire.TestsAnswer) int {
 	if r.batches == 0 {
 		fmt.Println("codebuild-tests-run: other shards have taken all test files, nothing was left for this one")
 	} else {
-		fmt.Printf("codebuild-tests-run: shard %d of %d ran %d test files in %d batches: %s of tests in %s\n",
-			r.opts.index+1, r.opts.count, r.ran, r.batches, r.spent.Round(10*time.Millisecond), time.Since(r.begun).Round(10*time.Millisecond))
+		fmt.Printf("codebuild-tests-run: shard %d of %d ran %s in %s: %s of tests in %s\n",
+			r.opts.index+1, r.opts.count, howMany(r.ran, "test file", "test files"), howMany(r.batches, "batch", "batches"), r.spent.Round(10*time.Millisecond), time.Since(r.begun).Round(10*time.Millisecond))
 	}
 	if offer.Why != "" {
 		fmt.Println("codebuild-tests-run: " + offer.Why)

@@ -153,7 +153,7 @@ func TestAShardFailsInTheEnd(t *testing.T) {
 		status     int
 		says       string
 	}{
-		{"what ran here failed", "exit 4 #", 4, "in 1 batches"},
+		{"what ran here failed", "exit 4 #", 4, "in 1 batch:"},
 		{"what ran elsewhere failed", "true", 1, "others of the suite failed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

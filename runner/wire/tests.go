@@ -45,7 +45,8 @@ type TestsDone struct {
 	Exit    int          `json:"exit"` // of the test command
 	Millis  int64        `json:"millis"`
 	Results []TestResult `json:"results,omitempty"` // of items whose own result is known
-	Early   int          `json:"early,omitempty"`   // how often the job has told of early reports; they belong to the answer
+	Early   int          `json:"early,omitempty"`   // how often the job has told of early reports
+	From    int          `json:"from,omitempty"`    // number of the first of these that belong to the answer; Early where none do
 	Strict  bool         `json:"strict,omitempty"`  // nothing explains a failure but the tests that its result names
 }
 

@@ -232,12 +232,22 @@ func (m *merging) judge() error {
 	return nil
 }
 
+// entry is that by which a test is quarantined. Of some tests only a report of their failure says in which file they are.
+func (m *merging) entry(all []observed) *quarantine.Entry {
+	for i := range all {
+		if e := m.quarantine.Case(all[i].ID, all[i].File); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
 // outcome judges one test and writes what it came to.
 func (m *merging) outcome(nth int, all []observed) error {
 	seen := make([]tests.Observation, len(all))
 	byGroup := map[int][]tests.Observation{}
 	var groups []int
-	entry := m.quarantine.Test(all[0].ID)
+	entry := m.entry(all)
 	for i := range all {
 		o := &all[i]
 		if nth > 0 {

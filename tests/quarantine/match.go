@@ -11,6 +11,8 @@ import (
 type Matcher struct {
 	exact map[string]*Entry
 	globs []pattern
+
+	python *Matcher // of those entries that name Python files; nil for none
 }
 
 type pattern struct {
@@ -23,21 +25,31 @@ const between = "::"
 
 // Matcher prepares a list. Of several entries for one test that which names it counts, then the first pattern.
 func (l List) Matcher() *Matcher {
-	m := &Matcher{exact: make(map[string]*Entry, len(l))}
+	m, ofPython := &Matcher{}, &Matcher{}
 	for i := range l {
-		e := &l[i]
-		name := plain(e.Test)
-		if m.exact[name] == nil {
-			m.exact[name] = e
-		}
-		if !strings.ContainsAny(name, "*?") {
-			continue
-		}
-		if p, err := glob.Parse(name); err == nil {
-			m.globs = append(m.globs, pattern{p, e})
+		m.add(&l[i])
+		if strings.Contains(l[i].Test, python) {
+			ofPython.add(&l[i])
+			m.python = ofPython
 		}
 	}
 	return m
+}
+
+func (m *Matcher) add(e *Entry) {
+	name := plain(e.Test)
+	if m.exact == nil {
+		m.exact = make(map[string]*Entry)
+	}
+	if m.exact[name] == nil {
+		m.exact[name] = e
+	}
+	if !strings.ContainsAny(name, "*?") {
+		return
+	}
+	if p, err := glob.Parse(name); err == nil {
+		m.globs = append(m.globs, pattern{p, e})
+	}
 }
 
 // plain is a name as the daemon knows it.
@@ -49,12 +61,24 @@ func plain(name string) string {
 }
 
 // Test is the entry for a test's id, nil for none. An entry may name the test, the test around a subtest
-// ("pkg::TestOpen" of "pkg::TestOpen/empty"), its file, or its class or package.
+// ("pkg::TestOpen" of "pkg::TestOpen/empty"), its file, or its class or package; of pytest also as that calls it.
 func (m *Matcher) Test(id string) *Entry {
 	if m == nil || len(m.exact) == 0 {
 		return nil
 	}
-	return m.first(names(id))
+	if e := m.first(names(id)); e != nil || m.python == nil {
+		return e
+	}
+	return m.python.first(pythonNames(id))
+}
+
+// Case is the entry for a test of a report that says, or whose failure says, in which file it is; nil for none. Failures of
+// Go say the file within the package alone.
+func (m *Matcher) Case(id, file string) *Entry {
+	if e := m.Test(id); e != nil || file == "" || strings.HasSuffix(file, ".go") {
+		return e
+	}
+	return m.Whole(file)
 }
 
 // Whole is the entry that quarantines a file, or a package, with all that is in it; nil for none.
@@ -67,7 +91,8 @@ func (m *Matcher) Whole(file string) *Entry {
 
 // In tells whether a test, by its id, is one of a file, a class or a package.
 func In(id, file string) bool {
-	return slices.Contains(names(id), plain(file))
+	file = plain(file)
+	return slices.Contains(names(id), file) || strings.HasSuffix(file, python) && slices.Contains(pythonNames(id), file)
 }
 
 func (m *Matcher) first(names []string) *Entry {

@@ -136,6 +136,16 @@ func TestMatch(t *testing.T) {
 		{"a.py::test_x[", "a.py::test_x[", true},
 		{"**/*::TestFlaky*", "m/store::TestFlakyOne", true},
 		{"alone", "alone", true},
+		{"tests/test_a.py", "tests.test_a::test_x", true},
+		{"tests/test_*.py", "tests.test_a.TestC::test_x[1.5]", true},
+		{"tests/test_a.py::TestC::test_x", "tests.test_a.TestC::test_x", true},
+		{"tests/test_a.py::TestC", "tests.test_a.TestC::test_x", true},
+		{"tests/test_a.py::TestC::test_x", "tests/test_a.py::tests.test_a.TestC::test_x", true},
+		{"tests/test_a.py::test_x", "tests.test_a.TestC::test_x", false},
+		{"tests/test_a.py::test_x", "tests.test_a::test_xy", false},
+		{"tests/test_a.py", "tests.test_ab::test_x", false},
+		{"tests/**", "tests.test_a::test_x", false},
+		{"com/**", "com.x.FooTest::adds", false},
 	} {
 		if got := entry(tt.test).Test(tt.id) != nil; got != tt.want {
 			t.Errorf("%q quarantines %q: %t, want %t", tt.test, tt.id, got, tt.want)
@@ -147,6 +157,29 @@ func TestMatch(t *testing.T) {
 	}
 	if m.Whole("./tests/a.py").Owner != "one" || m.Whole("tests/b.py").Owner != "all" || m.Whole("b.py") != nil {
 		t.Error("whole files are not told from tests of them")
+	}
+	for _, tt := range []struct {
+		test, file, name string
+		want             bool
+	}{
+		{"tests.test_a.TestC::test_x[a::b]", "./tests/test_a.py", "TestC::test_x[a::b]", true},
+		{"tests/test_a.py::TestC::test_x", "tests/test_a.py", "TestC::test_x", true},
+		{"tests/test_a.py", "tests/test_a.py", "test_x", true},
+		{"test_a::test_y", "test_a.py", "test_x", false},
+		{"div divides::div divides", "calc.test.js", "div divides", true},
+		{"calc.test.js::div divides::div divides", "calc.test.js", "div divides", true},
+		{"calc.test.js", "calc.test.js", "div divides", true},
+		{"other.test.js", "calc.test.js", "div divides", false},
+	} {
+		if got := entry(tt.test).Named(tt.file, tt.name) != nil; got != tt.want {
+			t.Errorf("%q quarantines %q of %s: %t, want %t", tt.test, tt.name, tt.file, got, tt.want)
+		}
+	}
+	if m := entry("src/a.test.js"); m.Case("div::div", "src/a.test.js") == nil || m.Case("div::div", "b.test.js") != nil || m.Case("div::div", "") != nil || entry("a_test.go").Case("m/a::TestA", "a_test.go") != nil {
+		t.Error("the file that a report names is not what counts")
+	}
+	if !In("tests.test_a.TestC::test_x", "./tests/test_a.py") || In("tests.test_a::test_x", "tests/test_b.py") {
+		t.Error("tests of a Python file are not told from others")
 	}
 	var none *Matcher
 	if none.Test("a") != nil || none.Whole("a") != nil || (&Matcher{}).Test("a") != nil {
