@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,23 +27,28 @@ func cannotStart(err error) runner.Result {
 // any more: what cannot be had then is not worth its end, unless its agent turns out to have no job.
 func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Attempt, error) {
 	b, a := l.build, l.attempt
-	var lacks error
+	var lacks error // the first thing that the attempt has to do without
+	note := func(err error) {
+		if lacks == nil {
+			lacks = err
+		}
+	}
 	p, err := s.Project(b.Project)
-	lacks = cmp.Or(lacks, err)
+	note(err)
 	remote, err := s.remote(&p)
-	lacks = cmp.Or(lacks, err)
+	note(err)
 	pj, err := planJob(b, l.job.ID)
 	if err != nil {
 		return runner.Attempt{}, err
 	}
 	t, err := s.Trigger(b.Trigger)
-	lacks = cmp.Or(lacks, err)
+	note(err)
 	if lacks != nil && !a.Sent {
 		return runner.Attempt{}, lacks
 	}
 	lim := s.limitsOf(&p)
 	job, err := s.jobFor(ctx, &p, &t, l, pj, lim)
-	lacks = cmp.Or(lacks, err)
+	note(err)
 	if lacks != nil && !a.Sent {
 		return runner.Attempt{}, lacks
 	}
