@@ -50,11 +50,11 @@ test-all: ## as test, with the slow ones: kills by the hundred, gigabytes, our o
 lint: ## formatting, go vet, staticcheck, the rules of the house, shellcheck where it is installed
 	@scripts/lint
 
-bench: ## print the figures of tests in parallel (JSON=file writes them, too), then run the benchmarks
-	@$(GO) run ./internal/makespan
-	@packages=$$(git grep -l --untracked '^func Benchmark' -- '*_test.go' ':!examples' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
-	  if [ -z "$$packages" ]; then echo "bench: no package has a benchmark yet"; exit 0; fi; \
-	  $(GO) test -run '^$$' -bench . -benchmem $$packages
+bench: ## print the figures (FIGURE=regexp some alone, JSON=file writes them, too), then run the other benchmarks
+	@$(GO) run ./internal/bench
+	@[ -z "$(FIGURE)" ] || exit 0; \
+	  packages=$$(git grep -l --untracked '^func Benchmark' -- '*_test.go' ':!examples' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
+	  $(GO) test -run '^$$' -bench . -skip '^BenchmarkFigure' -benchmem $$packages
 
 clean: ## remove what the build wrote; images and caches stay (docs/development.md says where they are)
 	@rm -rf bin runner/agentbin/agent-linux-*

@@ -17,8 +17,8 @@ type BuildTests struct {
 	Flaky   int `json:"flaky"`
 	Total   int `json:"total"`
 
-	Shards        int       `json:"shards"`               // jobs that told of tests
-	Seconds       float64   `json:"seconds"`              // of the shard that took longest
+	Shards        int       `json:"shards"`               // that share a suite and told of tests; 1 where no jobs share one
+	Seconds       float64   `json:"seconds"`              // of the shard that took longest; where no jobs share a suite, of the job
 	SerialSeconds float64   `json:"serialSeconds"`        // of all shards together
 	Summary       string    `json:"summary,omitempty"`    // in one line; empty when there are no tests
 	Coverage      *Coverage `json:"coverage,omitempty"`   // none told of any

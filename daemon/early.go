@@ -20,21 +20,27 @@ import (
 // telling gathers what the reports of one attempt say of failures.
 type telling struct {
 	history.Told
-	failed map[string]bool
+	known, failed map[string]bool
 }
 
-func newTelling(job, attempt int) *telling {
-	return &telling{history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, map[string]bool{}}
+// telling begins with what is known to have failed in the build.
+func (e *explainer) telling(b *scheduler.Build, job, attempt int) (*telling, error) {
+	known, err := e.history.Failures(b.Project, b.Number)
+	t := &telling{history.Told{Job: job, Attempt: attempt, Passed: map[string]bool{}}, map[string]bool{}, map[string]bool{}}
+	for i := range known {
+		t.known[known[i].ID] = true
+	}
+	return t, err
 }
 
-// see takes a case in. Of what passed, only so much is remembered: a build of a million tests must not fill the memory.
+// see takes a case in. Of what passed, only what failed before is remembered: a build of a million tests must not fill
+// the memory.
 func (t *telling) see(c *tests.Case) {
-	const most = 100_000
 	if c.ID == "" {
 		c.ID = tests.Identify(c)
 	}
 	if !c.Status.Bad() {
-		if c.Status == tests.Succeeded && len(t.Passed) < most {
+		if c.Status == tests.Succeeded && t.known[c.ID] {
 			t.Passed[c.ID] = true
 		}
 		return
@@ -58,7 +64,10 @@ func (r *reportReader) early(ctx context.Context, attempt string, groups []wire.
 	if err != nil {
 		return err
 	}
-	told := newTelling(job, a.Number)
+	told, err := r.explain.telling(b, job, a.Number)
+	if err != nil {
+		return err
+	}
 	err = survive(func() error { return eachReport(content, groups, parse.Parser{Root: r.root(a)}, told) })
 	if err = errors.Join(err, ctx.Err()); err != nil || len(told.Failed) == 0 {
 		return err

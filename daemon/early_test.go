@@ -127,3 +127,26 @@ func TestAFailureIsComparedWithWhatWas(t *testing.T) {
 		t.Errorf("the failure is %+v, want it to fail since build 6, on main too, and flaky once in 4", f)
 	}
 }
+
+// TestOnlyWhatFailedIsRememberedToPass: the names of a million tests that pass are nobody's business.
+func TestOnlyWhatFailedIsRememberedToPass(t *testing.T) {
+	r := reading(t)
+	if err := r.early(t.Context(), "api#1/build@1", unit, tarOf(t, "0/a.xml")); err != nil {
+		t.Fatal(err)
+	}
+	failed := failuresOf(t, r, 1)
+	if len(failed) != 1 {
+		t.Fatalf("there are %d failures, want 1", len(failed))
+	}
+	told, err := r.explain.telling(&scheduler.Build{Project: "api", Number: 1}, 0, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1000 {
+		told.see(&tests.Case{ID: fmt.Sprint(i), Status: tests.Succeeded})
+	}
+	told.see(&tests.Case{ID: failed[0].ID, Status: tests.Succeeded})
+	if len(told.Passed) != 1 || !told.Passed[failed[0].ID] {
+		t.Errorf("it remembers %d tests that passed, want %s alone", len(told.Passed), failed[0].ID)
+	}
+}

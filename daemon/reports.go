@@ -108,12 +108,16 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 	}
 	in, err := r.history.Begin(
 		history.Build{Project: b.Project, Number: b.Number, Commit: b.Commit, Ref: b.Ref, Trusted: b.Trusted, Fork: b.Fork, At: b.Created},
-		history.Attempt{Job: d.Index, Run: tests.Run{Shard: d.Index, Attempt: a.Number}, Took: testTime(a)},
+		history.Attempt{Job: d.Index, Run: tests.Run{Shard: d.Index, Attempt: a.Number}, Took: testTime(a), Shard: d.Shard},
 	)
 	if err != nil || in == nil {
 		return err
 	}
-	told := newTelling(d.Index, a.Number)
+	told, err := r.explain.telling(b, d.Index, a.Number)
+	if err != nil {
+		in.Abandon()
+		return err
+	}
 	if err := r.take(ctx, in, a, told); err != nil {
 		in.Abandon()
 		return err
@@ -125,8 +129,8 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 	return err
 }
 
-// testTime is how long the phases of an attempt took that may run tests. Installing is left out: each shard does it,
-// and one shard would, too.
+// testTime is how long the phases of an attempt took that may run tests, without what it waited for those of other shards.
+// Installing is left out: each shard does it, and one shard would, too.
 func testTime(a *scheduler.Attempt) (took time.Duration) {
 	for _, p := range a.Phases {
 		switch p.Name {
@@ -134,7 +138,7 @@ func testTime(a *scheduler.Attempt) (took time.Duration) {
 			took += p.Took
 		}
 	}
-	return took
+	return max(0, took-a.Waited)
 }
 
 // take reads the files of all groups of an attempt.
@@ -186,6 +190,8 @@ func (r *reportReader) file(ctx context.Context, in *history.Intake, told *telli
 	}
 	err = survive(func() error { return parser.Parse(f.format, f.name, content, sink) })
 	switch {
+	case errors.Is(store, history.ErrFull): // told of with the whole report
+		in.Incomplete(group)
 	case store != nil:
 		return store
 	case ctx.Err() != nil:

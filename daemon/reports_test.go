@@ -203,3 +203,16 @@ func TestTheNameOfAReportSaysThatItsTestsWereTriedAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeOfTestsIsWithoutWaiting(t *testing.T) {
+	a := &scheduler.Attempt{Waited: 4 * time.Second}
+	for _, name := range []string{wire.PhaseInstall, wire.PhasePreBuild, wire.PhaseBuild, wire.PhasePostBuild} {
+		a.Phases = append(a.Phases, scheduler.Phase{Name: name, Took: 3 * time.Second})
+	}
+	if got := testTime(a); got != 5*time.Second {
+		t.Errorf("the tests took %s, want 5s of 9s besides installing", got)
+	}
+	if a.Waited = time.Minute; testTime(a) != 0 {
+		t.Errorf("the tests took %s", testTime(a))
+	}
+}

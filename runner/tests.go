@@ -12,8 +12,8 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// Bounds on what one attempt may ask about tests: an agent asks twice a batch, and some times a second while it waits,
-// perhaps for a day; a list is read once a call, and once more before it where files may be split.
+// Bounds on what one attempt may ask about tests: an agent asks twice a batch, and now and then while it waits, some times
+// a second at most, perhaps for a day; a list is read once a call, and once more before it where files may be split.
 const (
 	maxTestRequests = 1_000_000
 	maxTestJoins    = wire.MaxTestLists

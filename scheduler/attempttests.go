@@ -15,17 +15,15 @@ import (
 	"github.com/runner-ci/runner/scheduler/testqueue"
 )
 
-// Bounds on what the jobs of one build make of tests: calls, bytes of all their lists, and of one name, which is what a
-// path can have.
+// Bounds on what the jobs of one build make of tests: calls, bytes of memory that all their lists take, and bytes of one
+// name, which is what a path can have.
 const (
 	maxTestCalls = 2048 // one that may split its files counts twice
-	maxTestBytes = 4 * wire.MaxTestList
+	maxTestBytes = 128 << 20
+	perTest      = 200 // that it takes besides its name
 	maxTestName  = 4096
 	maxCallIndex = 100_000
 )
-
-// testWait is after how long a shard asks again that has nothing to do while tests run elsewhere.
-const testWait = 300 * time.Millisecond
 
 // attemptTests is the tests of a build as one attempt sees them.
 type attemptTests struct {
@@ -206,50 +204,25 @@ func checkCall(call wire.TestCall, strategy string, names []string) error {
 func room(b *testBook, names []string) error {
 	bytes := 0
 	for _, c := range b.calls {
-		for _, name := range c.names() {
-			bytes += len(name)
-		}
+		bytes += sizeOf(c.names())
 	}
-	for _, name := range names {
-		bytes += len(name)
-	}
+	bytes += sizeOf(names)
 	if len(b.calls) >= maxTestCalls || bytes > maxTestBytes {
-		return fmt.Errorf("the jobs of this build have begun %d divisions of tests, with %d bytes of names; a build may have %d, with %d", len(b.calls)+1, bytes, maxTestCalls, maxTestBytes)
+		return fmt.Errorf("the jobs of this build have begun %d divisions of tests, which take %d MiB; a build may have %d, with %d MiB: a test takes its name and %d bytes", len(b.calls)+1, bytes>>20, maxTestCalls, maxTestBytes>>20, perTest)
 	}
 	return nil
 }
 
+// sizeOf is what a list of tests takes in memory, about.
+func sizeOf(names []string) (bytes int) {
+	for _, name := range names {
+		bytes += len(name) + perTest
+	}
+	return bytes
+}
+
 // errNotJoined is of an attempt that asks before it has told its list.
 var errNotJoined = fmt.Errorf("no list of tests was told for this call: %w", testqueue.ErrUnknown)
-
-// Take implements runner.TestQueue.
-func (a *attemptTests) Take(_ context.Context, call wire.TestCall, request uint64) (wire.TestsAnswer, error) {
-	return a.with(func(b *testBook) (wire.TestsAnswer, error) {
-		c := a.find(b, call)
-		if c == nil {
-			return refuse(errNotJoined), nil
-		}
-		if c.shares != nil {
-			return c.shares.take(a.worker, a.shard), nil
-		}
-		offer, err := c.queue.Take(a.worker, request, time.Now())
-		if err != nil {
-			return refuse(err), a.s.storeCall(b, c, nil)
-		}
-		answer := wire.TestsAnswer{Why: offer.Why}
-		switch {
-		case offer.Batch != nil:
-			answer.Token, answer.Items = offer.Batch.Token, c.numbers(offer.Batch.Items)
-			answer.Each, answer.Round = c.head.Retry != nil, c.round(offer.Batch)
-		case offer.Done:
-			answer.Over, answer.Fails = true, c.shardFailed(a.shard)
-			answer.Why = c.tried()
-		default:
-			answer.WaitMillis = testWait.Milliseconds()
-		}
-		return answer, a.s.storeCall(b, c, nil)
-	})
-}
 
 // numbers are the numbers of names.
 func (c *testCall) numbers(of []string) (out []int) {

@@ -27,6 +27,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	}
 	var after *aftermath
 	again, pause := false, time.Duration(0)
+	waited := s.waitedForTests(e.build) // its lock comes before a transaction
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		b, err := s.load(tx, key)
 		if err != nil {
@@ -38,6 +39,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		}
 		now := time.Now()
 		endAttempt(a, res, now)
+		a.Waited = waited[workerID(e.build, e.job, a.Number)]
 		if err := dueOf(tx, e.build, e.index, a); err != nil {
 			return err
 		}

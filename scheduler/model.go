@@ -198,6 +198,7 @@ type Attempt struct {
 	Retry     bool              `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
 	Secondary map[string]string `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
 	Reports   *runner.Reports   `json:"reports,omitempty"`
+	Waited    time.Duration     `json:"waited,omitempty"` // for tests that other shards ran
 	Exported  []wire.Var        `json:"exported,omitempty"`
 }
 

@@ -22,6 +22,7 @@ type DueReports struct {
 	Seq     uint64
 	Build   Build // without its plan
 	Index   int   // of the job in the plan
+	Shard   bool  // the job is one of a fan-out
 	Attempt *Attempt
 	More    bool // what is due after it are reports of the same build
 }
@@ -104,6 +105,7 @@ func (s *Scheduler) NextReports() (next *DueReports, err error) {
 		if err != nil {
 			return fmt.Errorf("job %d of build %s: %w", due.Index, due.Build, err)
 		}
+		next.Shard = j.Shards > 1
 		for i := range j.Attempts {
 			if j.Attempts[i].Number == due.Attempt {
 				next.Attempt = &j.Attempts[i]

@@ -67,6 +67,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		queue: make(map[string]*entry), planning: make(map[string]*planning),
 		inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),
+		tests: testBooks{hold: testHold},
 	}
 	if err := s.Configure(cfg); err != nil {
 		return nil, errors.Join(err, db.Close())

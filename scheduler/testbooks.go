@@ -10,6 +10,7 @@ import (
 
 // testBooks holds the test queues of builds that run. Everything in it is stored, and can be read again.
 type testBooks struct {
+	hold   time.Duration // how long an answer is held back that says to wait
 	mu     sync.Mutex
 	builds map[string]*testBook // by build id
 }
@@ -25,6 +26,7 @@ type testBook struct {
 	mu      sync.Mutex
 	calls   map[string]*testCall // by callID; nil: to be read
 	learned bool                 // durations, in this process
+	news    chan struct{}        // closed at the next transition
 }
 
 // book returns the queues of a build. It makes an empty book when there is none and make says so.
@@ -38,7 +40,7 @@ func (t *testBooks) book(build string, create bool) (*testBook, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &testBook{build: build, key: buildKey(project, number), project: project, number: number}
+	b := &testBook{build: build, key: buildKey(project, number), project: project, number: number, news: make(chan struct{})}
 	if t.builds == nil {
 		t.builds = make(map[string]*testBook)
 	}
@@ -97,6 +99,8 @@ func (s *Scheduler) storeCall(b *testBook, c *testCall, samples []testSample) er
 		b.calls = nil
 		return err
 	}
+	close(b.news)
+	b.news = make(chan struct{})
 	c.stored += len(rows)
 	b.calls[c.id] = c
 	b.learned = b.learned || len(samples) > 0
@@ -175,6 +179,27 @@ func (s *Scheduler) attemptsEnded(build string) {
 	}
 }
 
+// waitedForTests is how long the attempts of a build waited for tests that others ran, by worker, as far as this process
+// knows the queues.
+func (s *Scheduler) waitedForTests(build string) map[string]time.Duration {
+	b, err := s.tests.book(build, false)
+	if b == nil || err != nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[string]time.Duration)
+	for _, c := range b.calls {
+		if c.queue == nil {
+			continue
+		}
+		for worker, waited := range c.queue.Waited() {
+			all[worker] += waited
+		}
+	}
+	return all
+}
+
 // sweepTests gives up shards that are silent, and forgets the queues of builds that have ended.
 func (s *Scheduler) sweepTests(now time.Time) {
 	books := s.tests.all()
@@ -205,7 +230,7 @@ func (s *Scheduler) sweepBook(b *testBook, now time.Time, open bool) error {
 		if !b.learned {
 			return nil
 		}
-		return s.db.Update(func(tx *bbolt.Tx) error { return trimTimes(tx, b.project, maxTestTimes) })
+		return s.db.Update(func(tx *bbolt.Tx) error { return trimTimes(tx, b.project, maxTestTimes, maxTestTimeBytes) })
 	}
 	for _, c := range b.calls {
 		if c.queue == nil || c.queue.Ended() {

@@ -360,3 +360,31 @@ func TestACommandThatFailsForNoTestFailsAll(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitingIsNoTimeOfTests: what a shard waited for another one stands with its attempt.
+func TestWaitingIsNoTimeOfTests(t *testing.T) {
+	s := open(t, statePath(t))
+	b := queued(t, s, fanout(2, false))
+	shards := startShards(t, s, 2)
+	for _, sh := range shards {
+		sh.join(wire.StrategyQueue, suite(2))
+	}
+	for _, sh := range shards {
+		sh.take()
+	}
+	shards[0].done()
+	time.Sleep(50 * time.Millisecond)
+	shards[1].done()
+	work(t, shards)
+	for _, sh := range shards {
+		sh.end(s, green)
+	}
+	jobs, err := s.Jobs(b.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last := jobs[0].Attempts[0].Waited, jobs[1].Attempts[0].Waited
+	if first < 50*time.Millisecond || last >= 50*time.Millisecond {
+		t.Errorf("the shard that waited did so for %s, and the one that it waited for %s; want 50ms of the first", first, last)
+	}
+}

@@ -14,8 +14,12 @@ import (
 	"github.com/runner-ci/runner/scheduler/testqueue"
 )
 
-// maxTestTimes bounds how many tests of a project have their durations kept. Those that were seen longest ago go.
-const maxTestTimes = 50_000
+// Bounds of what is kept of a project's durations: how many tests, and bytes of their names, which a buildspec makes up.
+// Those that were seen longest ago go.
+const (
+	maxTestTimes     = 50_000
+	maxTestTimeBytes = 8 << 20
+)
 
 // testTime is how long a test of a project takes, whatever the branch: a moving average.
 type testTime struct {
@@ -133,19 +137,19 @@ func eachTime(tx *bbolt.Tx, project string, visit func(name string, t testTime))
 	}
 }
 
-// trimTimes keeps the newest of a project's averages, so many.
-func trimTimes(tx *bbolt.Tx, project string, most int) error {
+// trimTimes keeps the newest of a project's averages: no more than most, with no more bytes of names.
+func trimTimes(tx *bbolt.Tx, project string, most, bytes int) error {
 	type one struct {
 		name string
 		seen uint64
 	}
 	var all []one
 	eachTime(tx, project, func(name string, t testTime) { all = append(all, one{name, t.seen}) })
-	if len(all) <= most {
-		return nil
-	}
-	slices.SortFunc(all, func(a, b one) int { return cmp.Or(cmp.Compare(a.seen, b.seen), cmp.Compare(a.name, b.name)) })
-	for _, o := range all[:len(all)-most] {
+	slices.SortFunc(all, func(a, b one) int { return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(b.name, a.name)) })
+	for i, o := range all {
+		if bytes -= len(o.name); i < most && bytes >= 0 {
+			continue
+		}
 		if err := tx.Bucket(bucketTestTimes).Delete(timesKey(project, o.name)); err != nil {
 			return err
 		}

@@ -60,32 +60,43 @@ func TestAStrangersBuildTeachesNothing(t *testing.T) {
 }
 
 func TestTimesAreBounded(t *testing.T) {
-	s := open(t, statePath(t))
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for build := 1; build <= 3; build++ {
-			name := fmt.Sprintf("of build %d", build)
-			if err := learnTimes(tx, "api", build, []testSample{{name, time.Second, 1}, {"always", time.Second, 1}}); err != nil {
+	for _, c := range []struct {
+		what        string
+		most, bytes int
+		want        []string
+	}{
+		{"by number", 2, 1000, []string{"always", "of build 3"}},
+		{"by bytes", 1000, len("always") + 2*len("of build 3"), []string{"always", "of build 2", "of build 3"}},
+		{"by fewer bytes", 1000, len("always") + 2*len("of build 3") - 1, []string{"always", "of build 3"}},
+		{"not at all", 4, 1000, []string{"always", "of build 1", "of build 2", "of build 3"}},
+	} {
+		s := open(t, statePath(t))
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			for build := 1; build <= 3; build++ {
+				name := fmt.Sprintf("of build %d", build)
+				if err := learnTimes(tx, "api", build, []testSample{{name, time.Second, 1}, {"always", time.Second, 1}}); err != nil {
+					return err
+				}
+			}
+			if err := learnTimes(tx, "apis", 1, []testSample{{"other", time.Second, 1}}); err != nil {
 				return err
 			}
+			return trimTimes(tx, "api", c.most, c.bytes)
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := learnTimes(tx, "apis", 1, []testSample{{"other", time.Second, 1}}); err != nil {
-			return err
-		}
-		return trimTimes(tx, "api", 2)
-	})
-	if err != nil {
-		t.Fatal(err)
+		_ = s.db.View(func(tx *bbolt.Tx) error {
+			known, _ := suiteOf(tx, "api")
+			if got := slices.Sorted(maps.Keys(known)); !slices.Equal(got, c.want) {
+				t.Errorf("%s: kept are %q, want %q", c.what, got, c.want)
+			}
+			if known, _ := suiteOf(tx, "apis"); len(known) != 1 {
+				t.Error("another project lost what it knew")
+			}
+			return nil
+		})
 	}
-	_ = s.db.View(func(tx *bbolt.Tx) error {
-		known, _ := suiteOf(tx, "api")
-		if got := slices.Sorted(maps.Keys(known)); !slices.Equal(got, []string{"always", "of build 3"}) {
-			t.Errorf("kept are %q", got)
-		}
-		if known, _ := suiteOf(tx, "apis"); len(known) != 1 {
-			t.Error("another project lost what it knew")
-		}
-		return nil
-	})
 }
 
 func TestAnAverageFollowsAChange(t *testing.T) {

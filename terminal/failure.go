@@ -42,6 +42,9 @@ func Failing(o *Output, f *client.TestFailure) []string {
 	return append(failure(o, &c), explanation(o, f)...)
 }
 
+// excerptLine keeps a line of source one, with its columns.
+var excerptLine = strings.NewReplacer("\t", "    ", "\n", "")
+
 // explanation is what is known of a failed test besides its name and its message.
 func explanation(o *Output, f *client.TestFailure) (lines []string) {
 	width := 0
@@ -53,7 +56,7 @@ func explanation(o *Output, f *client.TestFailure) (lines []string) {
 		if line.Number == f.Line {
 			mark = ">"
 		}
-		text := strings.ReplaceAll(strings.TrimRight(plainText(line.Text), " \t\r\n"), "\t", "    ")
+		text := excerptLine.Replace(strings.TrimRight(plainText(line.Text), " \t\n"))
 		lines = append(lines, strings.TrimRight(fmt.Sprintf("    %s %*d | %s", mark, width, line.Number, text), " "))
 	}
 	since := "new in this build"

@@ -55,11 +55,20 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(plainText(text)), " ")
 }
 
-// plainText removes every escape sequence and control character but line ends and tabs.
+// plainText removes every escape sequence and control character but line ends and tabs, and what turns the direction of
+// the text around it, by which a name could show as another one.
 func plainText(text string) string {
 	var b strings.Builder
 	w := NewFilter(&b)
 	w.colors = false
 	_, _ = w.Write([]byte(text))
-	return strings.ReplaceAll(b.String(), "\r", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n'
+		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, b.String())
 }

@@ -140,7 +140,7 @@ func TestResults(o *Output, results []client.TestResult, now time.Time) {
 // ReportProblems says why a build's report may lack tests.
 func ReportProblems(o *Output, r client.TestReport) {
 	for _, p := range r.Problems {
-		o.Lines(warning(p))
+		o.Lines(warning(oneLine(p)))
 	}
 	if r.Expired {
 		o.Lines("warning: the tests of this build are no longer kept one by one; retention.age in runner.yml says for how long they are")

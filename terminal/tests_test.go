@@ -8,6 +8,36 @@ import (
 	"github.com/runner-ci/runner/client"
 )
 
+// TestHostileTestsAreShownAsText: whatever a report says its tests are called, nothing of it moves the cursor, makes lines
+// that look like ours, or turns text around.
+func TestHostileTestsAreShownAsText(t *testing.T) {
+	const evil = "a\x1b[2J\x1b]0;x\x07\u202e\u2066\u009b31m\x00\x08\r\nFORGED line"
+	var out strings.Builder
+	o := New(&out)
+	c := client.TestCase{ID: evil, Name: evil, File: evil, Line: 3, Status: "FAILED", Message: evil, Details: evil, Output: evil, Tries: []client.TestTry{{Status: "FAILED", Message: evil}}}
+	f := client.TestFailure{ID: evil, Name: evil, File: evil, Line: 3, Message: evil, Excerpt: []client.SourceLine{{Number: 3, Text: evil}}, Command: evil, FirstBuild: "api#1", Runs: 2}
+	b := client.Build{ID: "api#1", Status: inProgress, Tests: &client.BuildTests{Failed: 1, Failing: true, Failures: []client.TestFailure{f}}}
+	Tests(o, b, nil)
+	Tests(o, b, []client.TestCase{c})
+	Failures(o, []client.TestCase{c})
+	Trends(o, []client.TestTrend{{ID: evil}}, time.Now())
+	TestResults(o, []client.TestResult{{Build: "api#1", Ref: evil}}, time.Now())
+	ReportProblems(o, client.TestReport{Problems: []string{evil}})
+	text := out.String()
+	if i := strings.IndexAny(text, "\x1b\x00\x07\x08\r\u009b\u202e\u2066"); i >= 0 {
+		t.Errorf("%q gets through", text[max(0, i-20):min(len(text), i+20)])
+	}
+	if strings.HasPrefix(text, "FORGED") || strings.Count(text, "FORGED") == 0 {
+		t.Errorf("the text is lost or begins a line:\n%s", text)
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "FORGED") {
+			t.Errorf("a report made a line of its own:\n%s", text)
+			break
+		}
+	}
+}
+
 func TestTestsAreTold(t *testing.T) {
 	b := client.Build{ID: "api#1", Tests: &client.BuildTests{
 		Passed: 1204, Failed: 12, Flaky: 1, Summary: "1,204 passed, 12 failed, 1 flaky, 6 shards, 2m11s (3.8× faster than one)",

@@ -12,7 +12,7 @@ import (
 //	1,204 passed, 2 failed, 1 flaky, 6 shards, 2m11s (3.8× faster than one)
 //
 // Failed counts failures and errors. What is zero is left out, except passed; shards and speed are left out for one
-// shard. The speed is Serial over Duration, an estimate: one shard would start up once.
+// shard. The speed is Serial over Duration, an estimate: what each shard did besides its tests one would do once.
 func (r *Report) Summary() string {
 	t := r.Totals
 	words := []string{grouped(t.Succeeded) + " passed"}

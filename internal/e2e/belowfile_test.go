@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -119,4 +120,50 @@ func TestASplitPackageThatBreaks(t *testing.T) {
 	if n := strings.Count(logs, "stays whole: it could not be built"); n != 4 {
 		t.Errorf("%d shards say why the package stays whole, want 4\n%s", n, logs)
 	}
+}
+
+// TestAKillWhileAPackageIsSplit: the daemon dies twice while tests of one package run on several
+// shards and one of them is tried again. Each is answered for, and the one that failed at first is flaky.
+func TestAKillWhileAPackageIsSplit(t *testing.T) {
+	if os.Getenv("RUNNER_SLOW") == "" {
+		t.Skip("builds a slow suite twice, with restarts; set RUNNER_SLOW=1 to run it")
+	}
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Skip("go is not installed")
+	}
+	files := goSuite(strings.TrimSpace(string(cache)))
+	files["buildspec.yml"] += "  tests: {retry: 1}\n"
+	files["slow/flaky_test.go"] = `package slow
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestFlaky(t *testing.T) {
+	if !strings.Contains(os.Getenv("RUNNER_TEST_RUN"), "retry-") {
+		t.Fatal("not yet")
+	}
+}
+`
+	git := newGitServer(t)
+	repo, url, commit := git.repo("killed", files)
+	d := newDaemon(t, "slots: 4\nengines:\n  - {id: host, type: process}\n", project("killed", url))
+	for i := range 2 {
+		id := d.push(url, commit)
+		if i > 0 {
+			d.awaitPhase(id, "BUILD")
+			d.storm(2, time.Second)
+		}
+		b := d.settled(d.ended(id, "SUCCEEDED"))
+		if got := b.Tests; got.Total != 22 || got.Flaky != 1 || got.Failed != 0 {
+			t.Errorf("build %d has %+v, want 21 tests that passed and 1 flaky\n%s", i+1, got, d.logs(b))
+		}
+		if commit, err = repo.Commit(t.Context(), "again"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.assertClean()
 }

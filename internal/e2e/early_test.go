@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,4 +98,32 @@ func TestSubmitLeavesAtTheFirstFailure(t *testing.T) {
 		t.Errorf("with --json it exited %d (%v):\n%s%s", exit, err, out, errs)
 	}
 	d.ended("api#1", "FAILED")
+}
+
+// TestAReportThatFlipsInALoop: a job rewrites its report with each command, more often than early reports are taken. What
+// it says in the end counts, though the daemon dies in between.
+func TestAReportThatFlipsInALoop(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"w.sh": `fail='<failure message="no"/>'; [ $(($1 % 2)) = 1 ] || fail=
+echo "<testsuite name='s'><testcase classname='c' name='flips'>$fail</testcase><testcase classname='c' name='t$1'>$fail</testcase></testsuite>" >out.xml
+`}
+	var commands strings.Builder
+	for i := range 81 {
+		fmt.Fprintf(&commands, "      - sh w.sh %d; sleep 0.05\n", i)
+	}
+	files["buildspec.yml"] = "version: 0.2\nenv:\n  image: " + image + "\nphases:\n  build:\n    commands:\n" + commands.String() + "reports:\n  unit:\n    files: [out.xml]\n"
+	git := newGitServer(t)
+	_, url, commit := git.repo("flips", files)
+	d := newDaemon(t, "slots: 3\n", project("flips", url))
+	id := d.push(url, commit)
+	if b := d.failing(id); len(b.Tests.Failures) == 0 || len(b.Tests.Failures) > 10 {
+		t.Errorf("%d failures are explained, want 1 to 10", len(b.Tests.Failures))
+	}
+	d.kill()
+	d.start()
+	b := d.settled(d.ended(id, "SUCCEEDED"))
+	if got := b.Tests; got.Failing || len(got.Failures) != 0 || got.Total != 2 || got.Passed != 2 {
+		t.Errorf("in the end the tests came to %+v, want 2 that passed and none that is known to fail", got)
+	}
+	d.assertClean()
 }

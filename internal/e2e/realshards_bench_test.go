@@ -4,54 +4,63 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/runner-ci/runner/internal/figures"
 )
 
-// unevenSuite is 40 tests of log-normal durations (a median of 0.5 s, σ = 1) on 4 shards, and what no division of them
-// can beat, in seconds.
-func unevenSuite(strategy string) (files map[string]string, bound float64) {
-	files = suiteFiles(40, strategy, 0, -1)
+// unevenTests is how many tests the suite has that real shards divide.
+const unevenTests = 400
+
+// unevenSuite is tests of log-normal durations (a median of 0.1 s, σ = 1) on 4 shards, and what no division of them can
+// beat, in seconds.
+func unevenSuite() (files map[string]string, bound float64) {
+	files = suiteFiles(unevenTests, "queue", 0, -1)
 	rnd := rand.New(rand.NewPCG(1, 0))
 	longest, sum := 0.0, 0.0
-	for i := range 40 {
-		seconds := math.Exp(rnd.NormFloat64()) / 2
-		files[fmt.Sprintf("tests/t%02d.sh", i)] = fmt.Sprintf("sleep %.2f\n", seconds)
+	for i := range unevenTests {
+		seconds := math.Exp(rnd.NormFloat64()) / 10
+		files[fmt.Sprintf("tests/t%02d.sh", i)] = fmt.Sprintf("sleep %.3f\n", seconds)
 		longest, sum = max(longest, seconds), sum+seconds
 	}
 	return files, max(longest, sum/4)
 }
 
-// BenchmarkRealShards runs one suite on four real sandboxes by equal-distribution, by a queue that knows nothing, and by
-// one that knows the durations: the longest BUILD phase, in seconds and over the lower bound.
-func BenchmarkRealShards(b *testing.B) {
-	for _, bench := range []struct {
-		name, strategy string
-		before         int // builds that teach durations
-	}{{"equal", "equal-distribution", 0}, {"queue-cold", "queue", 0}, {"queue-history", "queue", 1}} {
-		b.Run(bench.name, func(b *testing.B) {
-			git := newGitServer(b)
-			files, bound := unevenSuite(bench.strategy)
-			repo, url, commit := git.repo("uneven", files)
-			d := newDaemon(b, "slots: 4\n", project("uneven", url))
-			next := func() float64 {
-				build := d.ended(d.push(url, commit), "SUCCEEDED")
-				d.assertEachOnce(build, 40)
-				var err error
-				if commit, err = repo.Commit(b.Context(), "again"); err != nil {
-					b.Fatal(err)
-				}
-				return buildPhase(build).Seconds()
+// BenchmarkFigureRealShards runs one suite on four real sandboxes, by each strategy: the longest BUILD phase beside the
+// lower bound. A cold queue comes first, and what it has learned is known to those after it.
+func BenchmarkFigureRealShards(b *testing.B) {
+	git := newGitServer(b)
+	files, bound := unevenSuite()
+	repo, url, commit := git.repo("uneven", files)
+	build := func(d *daemon, strategy string) (seconds float64) {
+		err := repo.Write("buildspec.yml", strings.Replace(files["buildspec.yml"], "sharding: queue", "sharding: "+strategy, 1))
+		if err == nil {
+			commit, err = repo.Commit(b.Context(), strategy)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		ended := d.ended(d.push(url, commit), "SUCCEEDED")
+		d.assertEachOnce(ended, unevenTests)
+		return buildPhase(ended).Seconds()
+	}
+	var taught *daemon // by a build that knew nothing
+	cold := func() float64 {
+		taught = newDaemon(b, "slots: 4\n", project("uneven", url))
+		return build(taught, "queue")
+	}
+	figures.Run(b, "real-shards-queue-cold", "s", func(*testing.B) (ours, theirs float64) { return cold(), bound })
+	for _, f := range []struct{ name, strategy string }{
+		{"real-shards-queue", "queue"},
+		{"real-shards-timing", "timing"},
+		{"real-shards-equal", "equal-distribution"},
+	} {
+		figures.Run(b, f.name, "s", func(*testing.B) (ours, theirs float64) {
+			if taught == nil {
+				cold()
 			}
-			for range bench.before {
-				next()
-			}
-			total := 0.0
-			for range b.N {
-				total += next()
-			}
-			b.ReportMetric(total/float64(b.N), "makespan-s")
-			b.ReportMetric(bound, "bound-s")
-			b.ReportMetric(total/float64(b.N)/bound, "×bound")
+			return build(taught, f.strategy), bound
 		})
 	}
 }

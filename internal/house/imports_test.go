@@ -47,7 +47,7 @@ var arrows = map[string]arrow{
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal"}, "flags in, calls out"},
 
-	"internal/makespan": {[]string{"scheduler/testqueue", "tests", "tests/parse"}, "figures are of the real queue and the real parsers"},
+	"internal/makespan": {[]string{"internal/figures", "scheduler/testqueue", "tests", "tests/parse"}, "figures are of the real queue and the real parsers"},
 	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
 }
 

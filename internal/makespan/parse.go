@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/runner-ci/runner/internal/figures"
 	"github.com/runner-ci/runner/tests"
 	"github.com/runner-ci/runner/tests/parse"
 )
@@ -18,14 +19,17 @@ import (
 // The JUnit file that is parsed, and what it may take.
 const (
 	junitBytes   = 100_000_000
-	junitSpeed   = 50 // MB/s
+	parsings     = 5
 	junitMemory  = 64 // MiB of RssAnon
 	sampledCases = 5000
 )
 
 // parsing measures how fast a large JUnit file is read from a disk's cache, beside reading it and doing nothing, and
 // in how much memory.
-func parsing() ([]figure, error) {
+func parsing(asked []string) (samples []figures.Sample, err error) {
+	if !wants(asked, "parse-junit", "parse-junit-memory") {
+		return nil, nil
+	}
 	f, err := os.CreateTemp("", "makespan-*.xml")
 	if err != nil {
 		return nil, err
@@ -36,46 +40,43 @@ func parsing() ([]figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing a JUnit file: %w", err)
 	}
-	plain, err := timed(f, func() error { _, err := io.Copy(io.Discard, struct{ io.Reader }{f}); return err })
-	if err != nil {
-		return nil, err
-	}
 	debug.FreeOSMemory()
-	found, high := 0, int64(0) // found: over all three
-	sink := parse.Sink{Case: func(*tests.Case) error {
-		if found++; found%sampledCases == 0 {
-			high = max(high, rssAnon())
+	high := int64(0)
+	for range parsings {
+		plain, err := timed(f, func() error { _, err := io.Copy(io.Discard, struct{ io.Reader }{f}); return err })
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	}}
-	ours, err := timed(f, func() error { return parse.Parse(parse.JUnit, "big", f, sink) })
-	if err == nil && found != 3*cases {
-		err = fmt.Errorf("%d of %d test cases were found", found, 3*cases)
+		found := 0
+		sink := parse.Sink{Case: func(*tests.Case) error {
+			if found++; found%sampledCases == 0 {
+				high = max(high, rssAnon())
+			}
+			return nil
+		}}
+		ours, err := timed(f, func() error { return parse.Parse(parse.JUnit, "big", f, sink) })
+		if err == nil && found != cases {
+			err = fmt.Errorf("%d of %d test cases were found", found, cases)
+		}
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, figures.Sample{Name: "parse-junit", Ours: ours, Theirs: plain, Unit: "MB/s"})
 	}
-	if err != nil {
-		return nil, err
-	}
-	figures := []figure{{Name: "parse-junit", Ours: ours, Theirs: plain, Ratio: ours / plain, Goal: junitSpeed, Unit: "MB/s"}}
 	if high > 0 { // Linux tells
-		mib := float64(high) / (1 << 20)
-		figures = append(figures, figure{Name: "parse-junit-memory", Ours: mib, Theirs: junitMemory, Ratio: mib / junitMemory, Goal: 1, Unit: "MiB"})
+		samples = append(samples, figures.Sample{Name: "parse-junit-memory", Ours: float64(high) / (1 << 20), Theirs: junitMemory, Unit: "MiB"})
 	}
-	return figures, nil
+	return samples, nil
 }
 
-// timed tells at which speed, in MB/s, something reads a file from its beginning: the best of three.
+// timed tells at which speed, in MB/s, something reads a file from its beginning.
 func timed(f *os.File, read func() error) (speed float64, err error) {
-	for range 3 {
-		if _, err = f.Seek(0, io.SeekStart); err != nil {
-			return 0, err
-		}
-		began := time.Now()
-		if err = read(); err != nil {
-			return 0, err
-		}
-		speed = max(speed, junitBytes/1e6/time.Since(began).Seconds())
+	if _, err = f.Seek(0, io.SeekStart); err != nil {
+		return 0, err
 	}
-	return speed, nil
+	began := time.Now()
+	err = read()
+	return junitBytes / 1e6 / time.Since(began).Seconds(), err
 }
 
 // writeJUnit writes a JUnit file: most tests pass, some fail with a stack.

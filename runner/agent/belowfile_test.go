@@ -35,6 +35,7 @@ func goSandbox(t *testing.T) *sandbox {
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,7 +52,12 @@ func TestGood(t *testing.T)  { time.Sleep(200 * time.Millisecond) }
 func TestGoods(t *testing.T) { t.Error("asked for by nobody") }
 func TestBad(t *testing.T)   { t.Run("within", func(t *testing.T) { t.Error("no") }) }
 func TestDead(t *testing.T)  { panic("boom") }
-func TestLast(t *testing.T)  { t.Log("seen with -v") }
+func TestLast(t *testing.T) {
+	if !strings.HasPrefix(os.Getenv("RUNNER_TEST_RUN"), "run-") {
+		t.Error("the run has no name")
+	}
+	t.Log("seen with -v")
+}
 func FuzzSeeds(f *testing.F) {
 	f.Add(4)
 	f.Fuzz(func(t *testing.T, n int) { t.Log(n) })
@@ -108,7 +114,7 @@ func TestAPackageIsSplitIntoItsTests(t *testing.T) {
 	for _, want := range []string{
 		"codebuild-tests-run: ./many takes longer than the part of a shard, so it is split into its 7 tests\n",
 		"codebuild-tests-run: ./odd takes longer than the part of a shard, but stays whole: it could not be built",
-		"  ./many#TestBad\n", "        many_test.go:20: no\n", "FAIL\texample.com/m/many\t", "ok  \texample.com/m/many\t",
+		"  ./many#TestBad\n", "        many_test.go:21: no\n", "FAIL\texample.com/m/many\t", "ok  \texample.com/m/many\t",
 	} {
 		if !strings.Contains(res.log, want) {
 			t.Errorf("the log lacks %q\n%s", want, res.log)

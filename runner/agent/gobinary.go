@@ -123,6 +123,7 @@ func (g *goTests) once(b goBinary, tests []string, name string) (map[string]goEn
 	}
 	ends := &goTestEnds{to: events, path: b.path, tests: map[string]goEnd{}, fails: map[string]bool{}}
 	cmd := exec.Command(jobShell(), "-c", script)
+	cmd.Env = append(os.Environ(), testRunVar+"="+name)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Stdin, ends, os.Stderr, leftBehind
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -50,6 +51,20 @@ func watchGo(command, reports, name string) *goResults {
 	}
 	g.command = changed
 	g.events = &goEvents{out: g, errs: os.Stderr, kept: g.report, verbose: verbose, named: map[string]*goEventPackage{}}
+	return g
+}
+
+// watchEvents is watchGo for a command of which nothing but the report is wanted: nil where there is none to have, so that
+// the command prints by itself.
+func watchEvents(command string) *goResults {
+	at := os.Getenv(testsVar)
+	if at == "" {
+		return nil
+	}
+	g := watchGo(command, filepath.Join(filepath.Dir(at), goReportsDir), runName(wire.TestsAnswer{}, 1))
+	if g == nil || g.events == nil {
+		return nil
+	}
 	return g
 }
 

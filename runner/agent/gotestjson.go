@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Where a batch runs go test, it runs go test -json: the events are kept as a report, which knows every test, and what
+// Where a shard runs go test, it runs go test -json: the events are kept as a report, which knows every test, and what
 // go test would have printed is made of them again. That is exact but for what a test writes to standard output in the
 // form of a line of t.Log, or without an end of line before one.
 

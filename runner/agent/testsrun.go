@@ -31,6 +31,8 @@ mentions this variable nothing is appended.
 The variable RUNNER_SHARDING, or x-runner.sharding of the buildspec, names a strategy that is taken instead, so
 that the file stays valid for CodeBuild, which knows the first two.
 
+A test command that is go test reports every test by name, without flags.
+
 With timing and queue RUNNER_TEST_RUN has a name for each run of the test command, by which to name its report.
 
 Example:
@@ -96,7 +98,8 @@ func testsRun(args []string) int {
 		fmt.Println("codebuild-tests-run: there are fewer files than shards, nothing to do in this one")
 		return 0
 	}
-	return runTests(opts.test, mine, nil)
+	watch := watchEvents(opts.test)
+	return runTests(watch.commandOr(opts.test), mine, watch)
 }
 
 func parseTestsRun(args []string) (testsRunOptions, error) {

@@ -21,11 +21,12 @@ func (q *Queue) checkPlaces() error {
 	if len(q.byName) != len(q.items) {
 		return fmt.Errorf("invariant 1: %d names for %d items", len(q.byName), len(q.items))
 	}
-	waits := make(map[int]int)
+	waits := make([]int, len(q.items))
 	for _, i := range q.pending {
 		waits[i]++
 	}
-	for i, it := range q.items {
+	for i := range q.items {
+		it := &q.items[i]
 		b := q.batches[it.token]
 		isHeld := b != nil && b.open && slices.Contains(b.items, i)
 		switch {
@@ -67,15 +68,16 @@ func (q *Queue) checkBatches() error {
 // checkCounts is invariants 4 and 5.
 func (q *Queue) checkCounts() error {
 	done, failed := 0, 0
-	counted := make(map[string]int)
+	counted := make([]int, len(q.items))
 	again := 0
 	for _, b := range q.batches {
 		for _, name := range b.receipt.Counted {
-			counted[name]++
+			counted[q.byName[name]]++
 		}
 		again += len(b.receipt.Again)
 	}
-	for _, it := range q.items {
+	for i := range q.items {
+		it := &q.items[i]
 		if _, known := letter(it.outcome); known != (it.state == ended) {
 			return fmt.Errorf("invariant 4: %s is in state %d with outcome %q", it.name, it.state, it.outcome)
 		}
@@ -96,13 +98,14 @@ func (q *Queue) checkCounts() error {
 }
 
 // checkTries holds that an item was counted once, and once more for each failure that was tried again.
-func (q *Queue) checkTries(counted map[string]int) error {
-	for _, it := range q.items {
+func (q *Queue) checkTries(counted []int) error {
+	for i := range q.items {
+		it := &q.items[i]
 		tries := it.fails
 		if it.outcome == Passed || it.outcome == Flaky || it.outcome == Broken {
 			tries++
 		}
-		if n := counted[it.name]; n != tries && (n != 0 || it.token != 0) {
+		if n := counted[i]; n != tries && (n != 0 || it.token != 0) {
 			return fmt.Errorf("invariant 4: %s is counted %d times, with %d failures and outcome %q", it.name, n, it.fails, it.outcome)
 		}
 	}

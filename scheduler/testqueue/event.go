@@ -19,7 +19,7 @@ const (
 // release with other ideas about batches reads it to the same state. Events of a queue are numbered by their order.
 type Event struct {
 	Kind    string  `json:"k"`
-	At      int64   `json:"t"` // Unix time in milliseconds; for people, nothing depends on it
+	At      int64   `json:"t"` // Unix time in milliseconds; Waited tells from it, and nothing that is decided depends on it
 	Worker  string  `json:"w,omitempty"`
 	Shard   int     `json:"s,omitempty"`
 	Request uint64  `json:"r,omitempty"`

@@ -21,8 +21,10 @@ const runBytes = 4 << 20
 type Attempt struct {
 	Job int // its place in the plan
 	Run tests.Run
-	// Took is how long the phases of the job took that may run tests.
+	// Took is how long the phases of the job took that may run tests, without what it waited for other shards.
 	Took time.Duration
+	// Shard tells that the job is one of several that share a suite.
+	Shard bool
 }
 
 func (a Attempt) key() string { return fmt.Sprintf("%d@%d", a.Job, a.Run.Attempt) }
@@ -52,8 +54,9 @@ type Intake struct {
 	bytes   int
 	runs    []uint64
 	files   map[string]*tests.FileCoverage
-	covered int // estimated bytes of files
-	lost    struct{ cases, files int }
+	covered int  // estimated bytes of files
+	full    bool // cases are left out
+	lost    int  // files whose coverage is left out
 }
 
 // sized is a case, encoded at once, so that what is held in memory is known.
@@ -83,7 +86,7 @@ func (s *Store) Begin(b Build, of Attempt) (*Intake, error) {
 		r.Broken = map[string]bool{}
 	}
 	r.Taken[of.key()] = true
-	r.Clocks = append(r.Clocks, clock{of.Run, of.Took})
+	r.Clocks = append(r.Clocks, clock{of.Run, of.Took, of.Shard})
 	return &Intake{s: s, row: r, of: of, files: map[string]*tests.FileCoverage{}}, nil
 }
 
@@ -111,24 +114,29 @@ func (in *Intake) Problem(report string, err error) {
 // Round says that what follows is of a rerun of tests that failed, see tests.Run; 0 for the first pass.
 func (in *Intake) Round(round int) { in.of.Run.Round = round }
 
-// Case takes one case in.
+// ErrFull means that a build has all the cases that are kept of it. Reading on would only keep other builds waiting.
+var ErrFull = errors.New("the build has as many cases as are kept of one")
+
+// Case takes one case in, or tells by ErrFull that it and what follows is left out.
 func (in *Intake) Case(group int, report string, c *tests.Case) error {
-	if in.row.Cases >= in.s.maxCases {
-		in.lost.cases++
-		return nil
+	if in.full = in.full || in.row.Cases >= in.s.maxCases; in.full {
+		return ErrFull
 	}
 	if c.ID == "" {
 		c.ID = tests.Identify(c)
 	}
-	in.row.Cases++
-	in.seq++
-	o := observed{Case: *c, Run: in.of.Run, Report: report, Group: group, Seq: in.seq, Once: c.Unique}
-	if c.Build {
-		in.broken(c)
-	}
+	o := observed{Case: *c, Run: in.of.Run, Report: report, Group: group, Seq: in.seq + 1, Once: c.Unique}
 	line, err := json.Marshal(&o)
 	if err != nil {
 		return fmt.Errorf("encoding test %s: %w", c.ID, err)
+	}
+	if in.row.Bytes+int64(len(line)) > in.s.maxBytes {
+		in.full = true
+		return ErrFull
+	}
+	in.row.Cases, in.row.Bytes, in.seq = in.row.Cases+1, in.row.Bytes+int64(len(line)), in.seq+1
+	if c.Build {
+		in.broken(c)
 	}
 	key := observed{Case: tests.Case{ID: c.ID}, Run: o.Run, Report: report, Seq: o.Seq}
 	in.pending = append(in.pending, sized{key, line})
@@ -179,7 +187,7 @@ func (in *Intake) File(f *tests.FileCoverage) error {
 func (in *Intake) cover(f *tests.FileCoverage) {
 	size := 300 + 2*len(f.Path) + 8*(len(f.Known)+len(f.Hit)) + 64*(len(f.Arms)+len(f.Counts))
 	if in.covered+size > MaxCoverage {
-		in.lost.files++
+		in.lost++
 		return
 	}
 	in.covered += size
@@ -197,8 +205,8 @@ func (in *Intake) Commit(more bool) error {
 	if err := in.flush(); err != nil {
 		return err
 	}
-	if in.lost.cases > 0 {
-		in.Problem("", fmt.Errorf("%d cases are left out: the build has more than %d", in.lost.cases, in.s.maxCases))
+	if in.full {
+		in.Problem("", fmt.Errorf("cases are left out: the build has more than %d, or they take more than %d MiB", in.s.maxCases, in.s.maxBytes>>20))
 	}
 	old := []uint64{in.row.Merged, in.row.Bad, in.row.Coverage}
 	old = append(old, in.row.Runs...)
@@ -245,7 +253,7 @@ func (s *Store) publish(r *row, old []uint64) error {
 
 // joinCoverage joins the coverage of the attempt to the build's.
 func (in *Intake) joinCoverage() error {
-	if len(in.files) == 0 && in.lost.files == 0 {
+	if len(in.files) == 0 && in.lost == 0 {
 		return nil
 	}
 	r, err := in.s.readBlob(in.row.Coverage, place{})
@@ -266,8 +274,8 @@ func (in *Intake) joinCoverage() error {
 		}
 		in.cover(f)
 	}
-	if in.lost.files > 0 {
-		in.Problem("", fmt.Errorf("the coverage of %d source files is left out: that of the build takes more than %d bytes", in.lost.files, MaxCoverage))
+	if in.lost > 0 {
+		in.Problem("", fmt.Errorf("the coverage of %d source files is left out: that of the build takes more than %d bytes", in.lost, MaxCoverage))
 	}
 	w, err := in.s.newBlob()
 	if err != nil {

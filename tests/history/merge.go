@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"container/heap"
 	"encoding/json"
 	"fmt"
@@ -257,33 +258,47 @@ func (m *merging) outcome(nth int, all []observed) error {
 	return m.all.add(&out)
 }
 
-// times adds up the runs of each shard, as tests.Report does.
+// times adds up the runs of each shard, as tests.Report does. Where jobs share a suite, others have no say: they would
+// not have waited for each other in one job either.
 func (m *merging) times() {
 	r := m.row
 	clocks := map[tests.Run]time.Duration{}
+	shared := map[int]bool{}
 	for _, c := range r.Clocks {
 		clocks[c.Run] = max(clocks[c.Run], c.Took)
+		if c.Shard {
+			shared[c.Run.Shard] = true
+		}
 	}
 	attempts := map[tests.Run]time.Duration{} // with their reruns, which are within their time
 	for run, took := range m.cases {
 		run.Round = 0
 		attempts[run] += took
 	}
-	shards := map[int]time.Duration{}
+	jobs := map[int]time.Duration{}
 	for run, took := range attempts {
-		if clocks[run] > 0 {
-			took = clocks[run]
-		}
-		shards[run.Shard] += took
+		jobs[run.Shard] += cmp.Or(clocks[run], took)
 	}
-	r.Shards, r.Duration, r.Serial = len(shards), 0, 0
-	for _, took := range shards {
-		r.Duration = max(r.Duration, took)
-		r.Serial += took
-	}
+	m.sum(jobs, shared)
 	r.Line = ""
 	if r.Totals.Total > 0 {
 		report := tests.Report{Totals: r.Totals, Shards: r.Shards, Duration: r.Duration, Serial: r.Serial}
 		r.Line = report.Summary()
+	}
+}
+
+// sum brings the times of the jobs that had tests to those of the build.
+func (m *merging) sum(jobs map[int]time.Duration, shared map[int]bool) {
+	r := m.row
+	r.Shards, r.Duration, r.Serial = 0, 0, 0
+	longest := time.Duration(0)
+	for job, took := range jobs {
+		longest = max(longest, took)
+		if shared[job] {
+			r.Shards, r.Duration, r.Serial = r.Shards+1, max(r.Duration, took), r.Serial+took
+		}
+	}
+	if r.Shards == 0 {
+		r.Shards, r.Duration, r.Serial = min(1, len(jobs)), longest, longest
 	}
 }

@@ -49,7 +49,8 @@ type Summary struct {
 	Build  Build
 	Groups []Group
 	Totals tests.Totals
-	// Shards, Duration and Serial are those of tests.Report.
+	// Shards, Duration and Serial are those of tests.Report, for the jobs that share a suite. Without any Shards is 1, and
+	// both times are those of the job that took longest.
 	Shards           int
 	Duration, Serial time.Duration
 	Line             string // in one line, for a commit status; empty where there are no tests
@@ -66,7 +67,8 @@ type row struct {
 	Summary
 	Taken    map[string]bool
 	Clocks   []clock
-	Cases    int // that were taken in
+	Cases    int   // that were taken in
+	Bytes    int64 // that they took
 	Runs     []uint64
 	Merged   uint64 // outcomes by id
 	Bad      uint64 // those of Merged that failed or are flaky
@@ -78,8 +80,9 @@ type row struct {
 
 // clock is how long one run took.
 type clock struct {
-	Run  tests.Run
-	Took time.Duration
+	Run   tests.Run
+	Took  time.Duration
+	Shard bool // of a job that shares its suite with others
 }
 
 // group is the place of a group in the row, which it makes.

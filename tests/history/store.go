@@ -33,6 +33,9 @@ var ErrNotFound = errors.New("not found")
 const (
 	// MaxCases is how many cases one build keeps, over all jobs, attempts and report files.
 	MaxCases = 1_000_000
+	// MaxCaseBytes is how many bytes they take before they are compressed: each is written, sorted and read several times,
+	// and the reports of other builds wait meanwhile.
+	MaxCaseBytes = 1 << 30
 	// MaxCoverage is how much memory the coverage of one build may take, in bytes.
 	MaxCoverage = 16 << 20
 	// MaxGroups is how many report groups one build shows.
@@ -49,6 +52,7 @@ type Store struct {
 	writing  sync.Mutex   // held by whoever writes blobs
 	reading  sync.RWMutex // held while a page is read, so that no blob goes meanwhile
 	maxCases int
+	maxBytes int64
 	runBytes int
 }
 
@@ -66,7 +70,7 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	s := &Store{db: db, maxCases: MaxCases, runBytes: runBytes}
+	s := &Store{db: db, maxCases: MaxCases, maxBytes: MaxCaseBytes, runBytes: runBytes}
 	s.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<10), zstd.WithLowerEncoderMem(true))
 	if err == nil {
 		s.unpack, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderLowmem(true))

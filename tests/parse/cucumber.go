@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -12,17 +13,67 @@ import (
 type cucumberElement struct {
 	ID, Keyword, Type, Name string
 	Line                    int
-	Before, Steps, After    []cucumberStep
+	Before, Steps, After    summedUp[cucumberStep]
 }
 
 type cucumberStep struct {
+	cucumberHook
+	Before, After summedUp[cucumberHook] // cucumber-jvm's hooks of steps
+}
+
+type cucumberHook struct {
 	Keyword, Name string
-	Before, After []cucumberStep // cucumber-jvm's hooks of steps
 	Result        struct {
 		Status       string
 		Duration     float64 // nanoseconds
 		ErrorMessage string  `json:"error_message"`
 	}
+}
+
+func (h cucumberHook) sum() cucumberSum {
+	s := cucumberSum{status: cucumberStatus(h.Result.Status), took: span(h.Result.Duration * float64(time.Nanosecond))}
+	if s.status != tests.Succeeded {
+		s.message, s.details = strings.TrimSpace(h.Keyword+h.Name)+": "+h.Result.Status, h.Result.ErrorMessage
+	}
+	return s
+}
+
+func (s cucumberStep) sum() cucumberSum {
+	sum := s.Before.cucumberSum
+	sum.add(s.cucumberHook.sum())
+	sum.add(s.After.cucumberSum)
+	return sum
+}
+
+// cucumberSum is what some steps come to: the worst one decides, and the first of the worst explains.
+type cucumberSum struct {
+	status           tests.Status
+	took             time.Duration
+	message, details string
+}
+
+// add adds steps that come behind.
+func (s *cucumberSum) add(next cucumberSum) {
+	s.took += next.took
+	if cucumberWeight[next.status] > cucumberWeight[s.status] {
+		s.status, s.message, s.details = next.status, next.message, next.details
+	}
+}
+
+// summedUp is a list of steps that is summed up while it is read: a scenario may have millions, each of two letters.
+type summedUp[T interface{ sum() cucumberSum }] struct{ cucumberSum }
+
+func (s *summedUp[T]) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	v := newValues(bytes.NewReader(text))
+	return v.list(func() error {
+		var step T
+		err := v.decode(&step)
+		s.add(step.sum())
+		return err
+	})
 }
 
 // cucumber reads the legacy JSON that all of cucumber's implementations write
@@ -31,7 +82,7 @@ type cucumber struct {
 	in         *input
 	v          *values
 	uri, name  string
-	background []cucumberStep
+	background cucumberSum
 	early      []cucumberElement // elements that came before the feature's name
 	earlySize  int64             // bytes of the file that they took
 }
@@ -46,7 +97,7 @@ func parseCucumber(in *input) error {
 
 // feature reads one feature. Most write uri and name before the elements; where they come behind, elements wait.
 func (c *cucumber) feature() error {
-	c.uri, c.name, c.background, c.early = "", "", nil, nil
+	c.uri, c.name, c.background, c.early = "", "", cucumberSum{}, nil
 	err := c.v.object(func(key string) error {
 		switch key {
 		case "uri":
@@ -90,35 +141,24 @@ func (c *cucumber) element() error {
 
 func (c *cucumber) scenario(e *cucumberElement) error {
 	if e.Type == "background" || e.Type == "" && e.Keyword == "Background" {
-		c.background = append(e.Before, e.Steps...)
+		c.background = e.Before.cucumberSum
+		c.background.add(e.Steps.cucumberSum)
 		return nil
 	}
 	t := &tests.Case{Suite: c.name, Class: c.name, Name: e.Name, File: c.uri, Line: e.Line, Status: tests.Unknown}
 	if t.Name == "" {
 		t.Name = e.ID
 	}
-	for _, steps := range [][]cucumberStep{e.Before, c.background, e.Steps, e.After} {
-		addSteps(t, steps)
+	sum := e.Before.cucumberSum
+	for _, next := range []cucumberSum{c.background, e.Steps.cucumberSum, e.After.cucumberSum} {
+		sum.add(next)
 	}
-	c.background = nil
+	t.Duration, t.Message, t.Details = sum.took, sum.message, sum.details
+	if sum.status != "" {
+		t.Status = sum.status
+	}
+	c.background = cucumberSum{}
 	return c.in.emit(t)
-}
-
-// addSteps lets the worst step decide; the first of the worst explains.
-func addSteps(t *tests.Case, steps []cucumberStep) {
-	for _, s := range steps {
-		addSteps(t, s.Before)
-		t.Duration += span(s.Result.Duration * float64(time.Nanosecond))
-		status := cucumberStatus(s.Result.Status)
-		if cucumberWeight[status] > cucumberWeight[t.Status] {
-			t.Status = status
-			if status != tests.Succeeded {
-				t.Message = strings.TrimSpace(s.Keyword+s.Name) + ": " + s.Result.Status
-				t.Details = s.Result.ErrorMessage
-			}
-		}
-		addSteps(t, s.After)
-	}
 }
 
 // cucumberWeight orders what a step does to its scenario: one pending step makes it pending, though others passed.

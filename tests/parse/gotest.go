@@ -21,10 +21,13 @@ type goEvent struct {
 	FailedBuild           string // the import path whose build broke the package
 }
 
-// Bounds of goTest. The first two are bytes of output: of all tests that run at one time, and of one build.
+// Bounds of goTest. The first four are bytes: of the output of all tests that run at one time, of one build's, of all
+// builds' with their names, and of the names of tests and packages that have begun and not ended.
 const (
 	maxGoOutput = 16 << 20
 	maxGoBuild  = 64 << 10
+	maxGoBuilds = 4 << 20
+	maxGoNames  = 16 << 20
 	// maxGoRunning is how many tests, and how many packages, may have begun and not ended.
 	maxGoRunning = 50_000
 )
@@ -36,6 +39,8 @@ type goTest struct {
 	packages map[string]*goPackage
 	builds   map[string]*bounded // by import path
 	kept     int                 // bytes of output
+	built    int                 // bytes of builds
+	names    int                 // bytes of what has begun and not ended
 	running  int                 // tests
 }
 
@@ -71,6 +76,11 @@ func parseGoTest(in *input) error {
 			}
 			continue // what a compiler or a test wrote past test2json
 		}
+		for _, name := range []*string{&e.Package, &e.Test, &e.ImportPath} {
+			if len(*name) > tests.MaxName {
+				*name = strings.Clone(tests.Cut(*name, tests.MaxName)) // lets go of the rest
+			}
+		}
 		if err := g.event(&e); err != nil {
 			return fmt.Errorf("line %d: %w", lines.Number, err)
 		}
@@ -86,6 +96,9 @@ func (g *goTest) event(e *goEvent) error {
 	if p == nil {
 		if len(g.packages) >= maxGoRunning {
 			return fmt.Errorf("more than %d packages have begun and not ended", maxGoRunning)
+		}
+		if err := g.named(len(e.Package)); err != nil {
+			return err
 		}
 		p = &goPackage{name: e.Package, open: map[string]*goOpen{}}
 		p.output.reset(tests.MaxDetails)
@@ -107,16 +120,32 @@ func (g *goTest) event(e *goEvent) error {
 	return nil
 }
 
+// named counts the name of what has begun.
+func (g *goTest) named(size int) error {
+	if g.names += size; g.names > maxGoNames {
+		return fmt.Errorf("the names of tests and packages that have begun and not ended are longer than %d bytes", maxGoNames)
+	}
+	return nil
+}
+
 // build collects what a compiler says.
 func (g *goTest) build(e *goEvent) {
 	b := g.builds[e.ImportPath]
-	if b == nil && len(g.builds) < 1000 {
+	if b == nil && len(g.builds) < 1000 && g.built < maxGoBuilds {
 		b = &bounded{max: maxGoBuild}
 		g.builds[e.ImportPath] = b
+		g.built += len(e.ImportPath)
 	}
-	if b != nil && e.Action == "build-output" {
-		b.add([]byte(e.Output))
+	if b == nil || e.Action != "build-output" {
+		return
 	}
+	if g.built >= maxGoBuilds {
+		b.lost += len(e.Output)
+		return
+	}
+	before := len(b.raw)
+	b.add([]byte(e.Output))
+	g.built += len(b.raw) - before
 }
 
 // start begins a test. Of the names of tests that began in a package only those that still run are kept.
@@ -126,6 +155,9 @@ func (g *goTest) start(p *goPackage, test string) error {
 	}
 	if g.running++; g.running > maxGoRunning {
 		return fmt.Errorf("more than %d tests have begun and not ended", maxGoRunning)
+	}
+	if err := g.named(len(test)); err != nil {
+		return err
 	}
 	if len(p.order) > 2*len(p.open)+1000 {
 		p.order = slices.DeleteFunc(p.order, func(name string) bool { return p.open[name] == nil })
@@ -193,6 +225,7 @@ func (g *goTest) close(p *goPackage, test string, o *goOpen) {
 	if p.open[test] != nil {
 		delete(p.open, test)
 		g.running--
+		g.names -= len(test)
 	}
 }
 
@@ -212,6 +245,7 @@ func goMessage(text string) string {
 // and a binary that failed for another reason.
 func (g *goTest) endPackage(p *goPackage, e *goEvent) error {
 	delete(g.packages, p.name)
+	g.names -= len(p.name)
 	output := strings.Trim(p.output.string(), "\n")
 	g.kept -= len(p.output.raw)
 	if e.Action != "fail" {

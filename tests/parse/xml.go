@@ -13,6 +13,10 @@ const (
 	MaxDepth = 512
 	// MaxTag bounds one tag with its attributes, in bytes: jest and ctest write whole stacks into attributes.
 	MaxTag = 8 << 20
+	// maxElement bounds the name of an element, in bytes: those of all that are open are held.
+	maxElement = 1 << 10
+	// maxAttributes is how many attributes of one tag are looked at.
+	maxAttributes = 1000
 	// firstBuffer is the size of the buffer before a tag needs more.
 	firstBuffer = 64 << 10
 )
@@ -192,8 +196,13 @@ func (x *xmlReader) markup() error {
 	return nil
 }
 
-// declaration passes "<!DOCTYPE …>" with all it declares, minding quotes, comments and brackets.
+// declaration passes "<!DOCTYPE …>" with all it declares, minding quotes, comments and brackets. What follows the "!" is
+// its name, whatever it is.
 func (x *xmlReader) declaration() error {
+	if !x.need(2) {
+		return errCut
+	}
+	x.at += 2
 	depth, quote := 1, byte(0)
 	for depth > 0 {
 		if !x.need(1) {
@@ -277,6 +286,9 @@ func (x *xmlReader) startTag() (node, error) {
 	size := nameSize(text)
 	if size == 0 {
 		return nodeNone, fmt.Errorf("found the tag <%s>, expected a name after '<'", shorten(text))
+	}
+	if size > maxElement {
+		return nodeNone, fmt.Errorf("the name of the element <%s> is longer than %d bytes", shorten(text), maxElement)
 	}
 	if len(x.open) == 0 && x.rootSeen {
 		return nodeNone, fmt.Errorf("found a second root element, <%s>", shorten(text[:size]))

@@ -99,7 +99,7 @@ func FuzzXML(f *testing.F) {
 	}
 	for _, s := range []string{
 		"<a/>", "<a b='c' d=\"e>f\">&lt;&#65;&#x42;<![CDATA[<x>&amp;]]]]><!-- c --></a>", "<!DOCTYPE a [<!ENTITY x \"y>\"><!-- > -->]><a>t</a>",
-		"<a>\r\n\r<b\r\n c='1'\n/></a >", "<x:a xmlns:x='u' x:b='1'/>", "<?xml version='1.0'?><a><?pi a > b?></a>", "<a>]]></a>", "<a><b></a></b>", "<a",
+		"<a>\r\n\r<b\r\n c='1'\n/></a >", "<x:a xmlns:x='u' x:b='1'/>", "<?xml version='1.0'?><a><?pi a > b?></a>", "<a>]]></a>", "<a><b></a></b>", "<a", "<!<\"\"><a></a>", "<!>><a/>", "<!",
 	} {
 		f.Add([]byte(s))
 	}

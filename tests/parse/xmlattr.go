@@ -37,14 +37,14 @@ func (x *xmlReader) attribute(name string, max int) string {
 }
 
 // attributes are those of the element that just started, with local names, not decoded. What is no attribute is
-// passed over: a report that quotes badly still has its other values.
+// passed over: a report that quotes badly still has its other values. So are those behind the first maxAttributes.
 func (x *xmlReader) attributes() []attr {
 	if x.parsed {
 		return x.attrs
 	}
 	x.parsed, x.attrs = true, x.attrs[:0]
 	rest := x.raw
-	for {
+	for len(x.attrs) < maxAttributes {
 		rest = bytes.TrimLeft(rest, " \t\r\n/")
 		size := nameSize(rest)
 		if size == 0 {
@@ -70,6 +70,7 @@ func (x *xmlReader) attributes() []attr {
 		x.attrs = append(x.attrs, attr{local(name), rest[1 : 1+end]})
 		rest = rest[end+2:]
 	}
+	return x.attrs
 }
 
 // has tells whether the element that just started has an attribute.

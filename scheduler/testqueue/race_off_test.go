@@ -1,0 +1,6 @@
+//go:build !race
+
+package testqueue
+
+// raceDetector multiplies time.
+const raceDetector = false
