@@ -32,6 +32,9 @@ type EvictedCaches struct {
 // half of MaxBytes, so that the builds of one cannot take the caches of all others away: what it has beyond that goes
 // before anything else.
 func (s *Store) EvictCaches(ctx context.Context, p CachePolicy) (EvictedCaches, error) {
+	if err := s.settleLayers(ctx); err != nil {
+		return EvictedCaches{}, err
+	}
 	rows, err := s.cachesByUse(ctx)
 	if err != nil {
 		return EvictedCaches{}, err
@@ -55,12 +58,7 @@ func (s *Store) cachesByUse(ctx context.Context) (rows []*cacheRow, err error) {
 
 // choose returns the rows that are to go, of rows that are sorted by their last use.
 func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going []*cacheRow) {
-	var all int64
-	scopes := map[string]int64{}
-	for _, row := range rows {
-		all += row.Bytes
-		scopes[row.meta().Scope] += row.Bytes
-	}
+	disk := newCacheUse(rows)
 	gone := map[*cacheRow]bool{}
 	pass := func(must func(row *cacheRow) bool) {
 		for _, row := range rows {
@@ -69,9 +67,7 @@ func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going 
 			}
 			gone[row] = true
 			going = append(going, row)
-			all -= row.Bytes
-			scopes[row.meta().Scope] -= row.Bytes
-			free += row.Bytes
+			free += disk.drop(row)
 		}
 	}
 	if p.MaxAge > 0 {
@@ -79,8 +75,8 @@ func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going 
 		pass(func(row *cacheRow) bool { return row.Used < oldest })
 	}
 	if p.MaxBytes > 0 {
-		pass(func(row *cacheRow) bool { return scopes[row.meta().Scope] > p.MaxBytes/2 })
-		pass(func(*cacheRow) bool { return all > p.MaxBytes })
+		pass(func(row *cacheRow) bool { return disk.scopes[row.meta().Scope] > p.MaxBytes/2 })
+		pass(func(*cacheRow) bool { return disk.all > p.MaxBytes })
 	}
 	pass(func(*cacheRow) bool { return free < CacheFloor })
 	return going

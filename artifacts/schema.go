@@ -12,7 +12,7 @@ import (
 )
 
 // formatVersion is the layout this program writes; raise it with each change and add the step to migrations.
-const formatVersion = 2
+const formatVersion = 3
 
 // maxIDBytes bounds the ids of callers.
 const maxIDBytes = 512
@@ -23,6 +23,7 @@ type migration func(tx *bolt.Tx) error
 // migrations holds, by the version it starts from, each step to the next.
 var migrations = map[uint64]migration{
 	1: func(tx *bolt.Tx) error { return makeBuckets(tx, cachesBucket, cacheNamesBucket, doomedCachesBucket) },
+	2: func(tx *bolt.Tx) error { return makeBuckets(tx, layersBucket, layerRefsBucket, layerHoldsBucket) },
 }
 
 var (
@@ -41,8 +42,13 @@ var (
 	cacheNamesBucket   = []byte("cachenames")
 	doomedCachesBucket = []byte("doomedcaches")
 
+	layersBucket     = []byte("layers")
+	layerRefsBucket  = []byte("layerrefs")
+	layerHoldsBucket = []byte("layerholds")
+
 	allBuckets = [][]byte{metaBucket, gensBucket, setsBucket, manifestsBucket, chunksBucket, hashesBucket, dataBucket,
-		logsBucket, blocksBucket, ageBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket}
+		logsBucket, blocksBucket, ageBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket,
+		layersBucket, layerRefsBucket, layerHoldsBucket}
 
 	filesKey   = []byte("files")
 	usesKey    = []byte("uses")

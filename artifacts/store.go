@@ -62,6 +62,7 @@ type Store struct {
 	writing  sync.Map              // ids of the caches that are being written
 	free     func() (int64, error) // bytes that the disk of cacheDir has left
 
+	background sync.WaitGroup // what nobody waits for but Close
 	collecting sync.Mutex
 	closeOnce  sync.Once
 	closed     chan struct{}
@@ -159,6 +160,7 @@ func (s *Store) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
 		close(s.closed)
+		s.background.Wait()
 		s.lane.stop()
 		err = s.db.Close()
 		s.dec.Close()
