@@ -27,7 +27,7 @@ type Executor interface {
 	Resolve(ctx context.Context, req ImageRequest) (Image, error)
 
 	// Create makes the sandbox and starts it with its agent waiting for a job. It returns when Attach can be
-	// called. Everything the sandbox will ever see of the host is mounted here.
+	// called. Everything the sandbox will ever see of the host is mounted by then, or by the Fill of a Warmer.
 	Create(ctx context.Context, spec SandboxSpec) error
 
 	// Attach connects to the agent's standard input and output. The bytes are the lines of package wire.

@@ -46,7 +46,7 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 		if ctx.Err() != nil {
 			return Result{}, false
 		}
-		return s.provisionFault(err), false
+		return provisionFault(err), false
 	}
 	ended := wire.PhaseEnded{
 		Phase: PhaseProvisioning, Status: wire.StatusSucceeded,
@@ -76,19 +76,24 @@ func (s *session) phase(ctx context.Context, p wire.PhaseEnded) error {
 	return s.events.Progress(ctx, Progress{Phases: []wire.PhaseEnded{p}})
 }
 
+func (s *session) make(ctx context.Context) error {
+	return s.runner.insist(ctx, s.attempt.Sandbox, s.makeOnce)
+}
+
 // remakes is how often a sandbox that a daemon died making is tried again: the engine may still be at work on what
 // that daemon asked for, and answer us with a conflict.
 const remakes = 3
 
-func (s *session) make(ctx context.Context) error {
-	_, err := os.Lstat(s.runner.dir(s.attempt.Sandbox))
+// insist makes a sandbox, and tries again what a former daemon began.
+func (r *Runner) insist(ctx context.Context, sandbox string, once func(context.Context) error) error {
+	_, err := os.Lstat(r.dir(sandbox))
 	left := err == nil
 	for n := 1; ; n++ {
-		err := s.makeOnce(ctx)
-		if err == nil || !left || n > remakes || !s.provisionFault(err).Transient {
+		err := once(ctx)
+		if err == nil || !left || n > remakes || !provisionFault(err).Transient {
 			return err
 		}
-		s.log.Warn("making a sandbox that a former daemon began failed; trying again", "error", err)
+		r.Logger.Warn("making a sandbox that a former daemon began failed; trying again", "sandbox", sandbox, "error", err)
 		select {
 		case <-time.After(time.Duration(n) * 200 * time.Millisecond):
 		case <-ctx.Done():
@@ -199,7 +204,7 @@ func (s *session) snapshot(ctx context.Context) (*source.Snapshot, error) {
 }
 
 // provisionFault says whose fault it is that no sandbox could be made, and whether trying again can help.
-func (s *session) provisionFault(err error) Result {
+func provisionFault(err error) Result {
 	var image *ImageError
 	var gone *UnavailableError
 	var service *ServiceError

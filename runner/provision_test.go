@@ -28,12 +28,7 @@ const (
 // host is a runner whose sandboxes are processes of this host, with the real agent.
 func host(t *testing.T) (*runner.Runner, *process.Executor) {
 	t.Helper()
-	agent := filepath.Join(t.TempDir(), "agent")
-	build := exec.Command("go", "build", "-o", agent, "github.com/runner-ci/runner/cmd/agent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the agent: %v\n%s", err, out)
-	}
+	agent := buildAgent(t)
 	store, err := artifacts.Open(filepath.Join(t.TempDir(), "artifacts.db"), artifacts.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +49,17 @@ func host(t *testing.T) (*runner.Runner, *process.Executor) {
 		}
 	})
 	return r, ex
+}
+
+func buildAgent(t testing.TB) string {
+	t.Helper()
+	agent := filepath.Join(t.TempDir(), "agent")
+	build := exec.Command("go", "build", "-o", agent, "github.com/runner-ci/runner/cmd/agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the agent: %v\n%s", err, out)
+	}
+	return agent
 }
 
 // forgetful is a caller that keeps nothing.

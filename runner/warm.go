@@ -49,10 +49,13 @@ func (r *Runner) Warm(ctx context.Context, engine string, w WarmSandbox) error {
 	if err != nil {
 		return err
 	}
-	if err := r.makeDirs(w.ID); err != nil {
-		return err
-	}
-	if err := warmer.Warm(ctx, r.warmSpec(engine, w)); err != nil {
+	err = r.insist(ctx, w.ID, func(ctx context.Context) error {
+		if err := r.makeDirs(w.ID); err != nil {
+			return err
+		}
+		return warmer.Warm(ctx, r.warmSpec(engine, w))
+	})
+	if err != nil {
 		return fmt.Errorf("making sandbox %s ahead of its job: %w", w.ID, err)
 	}
 	return nil

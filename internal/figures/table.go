@@ -22,6 +22,7 @@ type Source struct {
 
 var (
 	makespan   = Source{Package: "./internal/makespan"}
+	sandbox    = Source{Package: "./runner", Benchmark: "BenchmarkFigureSandbox", Times: 5}
 	realShards = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 )
 
@@ -43,6 +44,9 @@ var Table = []Figure{
 	{Name: "makespan-equal-p95", From: makespan},
 	{Name: "makespan-pull", From: makespan},
 	{Name: "makespan-pull-p95", From: makespan},
+	{Name: "workspace", Goal: RatioAtMost(0.05), From: sandbox},
+	{Name: "hand-over", Goal: RatioAtMost(0.04), From: sandbox},
+	{Name: "sandboxes-100", Goal: RatioAtMost(1), From: sandbox},
 	{Name: "real-shards-timing", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},

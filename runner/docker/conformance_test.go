@@ -84,3 +84,11 @@ func (w *warmed) Create(ctx context.Context, spec runner.SandboxSpec) error {
 	}
 	return w.Fill(ctx, spec)
 }
+
+// TestIsolationOfWarmSandboxes compares them with cold ones.
+func TestIsolationOfWarmSandboxes(t *testing.T) {
+	t.Parallel()
+	conformance.Warm(t, func(t *testing.T) (runner.Executor, string) {
+		return newEngine(t, mountMode, realAgentOption), enginetest.BusyboxRef
+	})
+}

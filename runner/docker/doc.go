@@ -4,24 +4,32 @@
 //
 //  1. It checks the specification and, once per process, asks the engine what it can do, and makes the network. For
 //     a sandbox with services it makes the network runner-<id>.
-//  2. It creates the container runner-<id>, with every mount it will ever have, in one call: the engine makes the
-//     workspace's volume on the way.
+//  2. It creates the container runner-<id>, with every mount that is the engine's to make, in one call: the engine makes
+//     volumes on the way.
 //  3. Once per process, it looks whether the agent's volume holds the agent, and fills it if not.
 //  4. Meanwhile it sets the firewall's rules, once per process, then creates and starts the services, the containers
 //     runner-<id>-svc-<name>, and waits until they are ready.
-//  5. It listens to the agent's standard error, then starts the container. That is the last step: a container that
-//     was started tells that all the others were done.
+//  5. It connects to the agent, then starts the container. The first Attach gets that connection. A container that was
+//     started tells that all the others were done.
+//  6. It mounts the workspace in the container, where that is the daemon's to do.
 //
-// Every step may be repeated; a step that finds its work done goes on. Create of a sandbox that runs, or that has
-// ended, changes nothing.
+// Every step may be repeated; a step that finds its work done goes on. Create of a sandbox that runs does no more than
+// the last step, if that was not done; of one that has ended, nothing.
 //
-// # Two ways to show files
+// Warm does the same without the last step, which it tries out, and Fill does that one when the job is known.
 //
-// With the overlay workspace the engine sees the daemon's files: the snapshot is the lower layer of an overlay
-// mount, and the spool is a directory of the host, bound into the sandbox. With the copy workspace, for engines
-// elsewhere, everything goes in as one tar stream before the container starts, and comes out the same way. Asked
-// for "auto", the first sandbox tries the overlay. The engine refuses to bind a directory that it does not have, and
-// the sandbox's directory is named by an id that was never used before, so the attempt itself is the probe.
+// # Three ways to show files
+//
+// With the workspaces mount and overlay the engine sees the daemon's files: the snapshot is the lower layer of an overlay
+// mount, and the spool is a directory of the host, bound into the sandbox. The overlay is mounted by the daemon, inside
+// the running container, or by the engine, as a volume. The daemon makes it in a mount namespace that lives no longer
+// than the call, and moves it into the container's: no other process ever sees the mount, so that none is left
+// behind, and none has to be shared with the host to get there.
+//
+// With the workspace copy, for engines elsewhere, everything goes in as one tar stream before the container starts, and
+// comes out the same way. Asked for "auto", the first sandbox tries them in this order. The engine refuses to bind a
+// directory that it does not have, and the sandbox's directory is named by an id that was never used before, so the
+// attempt itself is the probe.
 //
 // # Names and labels
 //

@@ -36,7 +36,7 @@ func (l *launch) furnish(ctx context.Context) error {
 		return err
 	}
 	if l.ahead {
-		err = p.rehearse(sources(l.spec))
+		err = p.rehearse()
 	} else {
 		err = p.attachOnce(sources(l.spec), sourceDir)
 	}

@@ -25,8 +25,15 @@ func (p place) attach(l layers, target string) error {
 	return p.bring(target, func() error { return p.overlay(l) })
 }
 
-// rehearse sees whether attach will succeed, and changes nothing inside.
-func (p place) rehearse(l layers) error {
+// rehearse sees whether attach will succeed, with layers that are made for that, and changes nothing inside.
+func (p place) rehearse() error {
+	l := layers{lower: []string{filepath.Join(p.dir, "spool")}, upper: filepath.Join(p.dir, "trial", "upper"), work: filepath.Join(p.dir, "trial", "work")}
+	for _, dir := range []string{l.upper, l.work} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	defer os.RemoveAll(filepath.Join(p.dir, "trial"))
 	return p.enter(func(join func() error) error {
 		if err := alone(); err != nil {
 			return err
