@@ -191,3 +191,15 @@ func (s *Store) stack(ctx context.Context, row *cacheRow, ids []string, limit in
 func tooLarge(limit int64) error {
 	return fmt.Errorf("it has more than the %d bytes that a cache may have: %w", limit, ErrLimit)
 }
+
+// CanTakeFrom tells why TakeLayer cannot take upper layers that lie below a directory.
+func (s *Store) CanTakeFrom(dir string) error {
+	if err := os.MkdirAll(s.cacheDir, 0o700); err != nil {
+		return err
+	}
+	here, there := mountOf(s.cacheDir), mountOf(dir)
+	if here == "" || here != there {
+		return fmt.Errorf("%s and %s are not on one mounted file system", s.cacheDir, dir)
+	}
+	return nil
+}

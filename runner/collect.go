@@ -42,13 +42,16 @@ func (s *session) left(ctx context.Context, d wire.Done, res Result) Result {
 	if d.Reports != nil {
 		res.Reports = s.takeReports(ctx, *d.Reports)
 	}
-	if d.Cache != nil {
+	if d.Cache != nil && d.Cache.File != "" {
 		s.takeCache(ctx, *d.Cache)
 	}
 	reports, exported := res.Reports, res.Exported
 	if err := s.takeArtifacts(ctx, d, &res); err != nil {
 		res = s.withoutArtifacts(res, err)
 		res.Reports, res.Exported = reports, exported
+	}
+	if d.Cache != nil && d.Cache.File == "" && d.Status == wire.StatusSucceeded { // by now the sandbox may have ended, which this waits for
+		s.takeCache(ctx, *d.Cache)
 	}
 	return res
 }

@@ -9,23 +9,28 @@ import (
 	"github.com/runner-ci/runner/runner/wire"
 )
 
-// restore finds a cache that the job may read, and puts it into the sandbox.
+// restore finds a cache that the job may read, and mounts it in the sandbox or puts it there.
 func (s *session) restore(ctx context.Context, q wire.CacheRequest) (*wire.CacheAnswer, error) {
 	if s.restores >= maxRestores {
 		return nil, fmt.Errorf("this job was given %d caches, and gets no more", maxRestores)
 	}
 	store := s.runner.Artifacts
 	s.rec.mask.cacheKeys(&q)
-	info, err := store.FindCache(s.attempt.Cache.Read, q.Key, q.Fallback, q.Paths)
+	if a, err := s.restoreLayers(ctx, q); a != nil || err != nil {
+		s.restores++
+		return a, err
+	}
+	info, err := store.FindCache(s.readable(q), q.Key, q.Fallback, q.Paths)
+	_, held := store.HeldLayers(s.attempt.Sandbox)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &wire.CacheAnswer{}, nil
+		return &wire.CacheAnswer{Mounted: held == nil}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for the cache: %w", err)
 	}
 	f, info, err := store.OpenCache(ctx, info.ID)
 	if errors.Is(err, fs.ErrNotExist) { // evicted since
-		return &wire.CacheAnswer{}, nil
+		return &wire.CacheAnswer{Mounted: held == nil}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the cache: %w", err)
@@ -38,5 +43,5 @@ func (s *session) restore(ctx context.Context, q wire.CacheRequest) (*wire.Cache
 		return nil, fmt.Errorf("handing the cache over: %w", err)
 	}
 	s.log.Info("restored a cache", "key", info.Key, "scope", info.Scope, "bytes", info.Bytes)
-	return &wire.CacheAnswer{Hit: true, Key: info.Key, File: wire.RestoreFile, Bytes: info.Bytes}, nil
+	return &wire.CacheAnswer{Hit: true, Key: info.Key, File: wire.RestoreFile, Bytes: info.Bytes, Mounted: held == nil}, nil
 }

@@ -93,12 +93,15 @@ func (r *Runner) Run(ctx context.Context, engine string, a Attempt, ev Events) (
 	return res, nil
 }
 
-// Destroy removes a sandbox and its directory. It succeeds when both are gone already.
+// Destroy removes a sandbox and its directory, which goes last: as long as it is there, Leftovers tells of the sandbox. It succeeds when both are gone already.
 func (r *Runner) Destroy(ctx context.Context, engine, sandbox string) error {
 	if ex, ok := r.Executors[engine]; ok {
 		if err := ex.Remove(ctx, sandbox); err != nil {
 			return fmt.Errorf("removing sandbox %s: %w", sandbox, err)
 		}
+	}
+	if err := r.Artifacts.ReleaseLayers(ctx, sandbox); err != nil {
+		return err
 	}
 	dir := r.dir(sandbox)
 	if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

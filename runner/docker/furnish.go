@@ -90,6 +90,23 @@ func (e *Engine) inside(ctx context.Context, id string) (place, error) {
 	return p, err
 }
 
+// CanLayer tells why Remount and MountExtra cannot be called for a sandbox.
+func (e *Engine) CanLayer(ctx context.Context, id string) error {
+	in, err := e.inspect(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch mode := workspace(in.Config.Labels[LabelWorkspace]); {
+	case in.HostConfig != nil && in.HostConfig.Privileged:
+		return errors.New("the sandbox is privileged")
+	case mode != workspaceMount:
+		return fmt.Errorf("the daemon does not mount the workspace of this sandbox (workspace is %s)", mode)
+	case !in.State.Running:
+		return fmt.Errorf("sandbox %s does not run", id)
+	}
+	return nil
+}
+
 // Remount mounts the workspace of a sandbox again, with further layers between the snapshot and what lies over it, the
 // first on top: directories of the daemon's host that are not written to while the sandbox is there. What was mounted
 // is taken away, so it comes before the first command of the job. Doing it twice is doing it once. An error leaves a
@@ -109,7 +126,7 @@ func (e *Engine) Remount(ctx context.Context, spec runner.SandboxSpec, layers []
 }
 
 // MountExtra shows directories of the daemon's host to a sandbox, as one directory whose path inside it returns: an
-// overlay of them, the first on top, under a layer of the sandbox's own, <dir>/extra-upper/<name>, which takes what
+// overlay of them, the first on top, of nothing if there are none, under a layer of the sandbox's own, <dir>/extra-upper/<name>, which takes what
 // the job writes. Setuid programs and devices have no effect there. It comes before the first command of the job. Doing
 // it twice is doing it once. It fails where workspaces are not mounted by the daemon.
 func (e *Engine) MountExtra(ctx context.Context, id, name string, lower []string) (string, error) {
@@ -130,7 +147,10 @@ func (e *Engine) MountExtra(ctx context.Context, id, name string, lower []string
 func (p place) mountExtra(name, target string, lower []string) error {
 	points := filepath.Join(p.dir, "extra")
 	l := layers{lower: lower, upper: filepath.Join(p.dir, "extra-upper", name), work: filepath.Join(p.dir, "extra-work", name), tame: true}
-	for _, dir := range []string{filepath.Join(points, name), l.upper, l.work} {
+	if len(lower) == 0 {
+		l.lower = []string{filepath.Join(p.dir, "extra-empty")}
+	}
+	for _, dir := range []string{filepath.Join(points, name), l.lower[0], l.upper, l.work} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}

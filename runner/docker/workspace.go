@@ -121,7 +121,7 @@ func (e *Engine) prepare(spec runner.SandboxSpec) error {
 // unprepare removes what prepare and MountExtra made, and what the kernel and a job made in it.
 func (e *Engine) unprepare(id string) error {
 	var errs []error
-	for _, name := range []string{"work", "empty", "trial", "extra", "extra-upper", "extra-work"} {
+	for _, name := range []string{"work", "empty", "trial", "extra", "extra-upper", "extra-work", "extra-empty"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(e.SandboxDir(id), name)))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -6,3 +6,5 @@ package artifacts
 func syncDisk(string) error { return nil }
 
 func bootID() string { return "" }
+
+func mountOf(string) string { return "" }

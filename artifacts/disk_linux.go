@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -26,3 +27,13 @@ var bootID = sync.OnceValue(func() string {
 	}
 	return strings.TrimSpace(string(id))
 })
+
+// mountOf names the mount that a directory is in; "" is unknown. What is in the same can be renamed.
+func mountOf(dir string) string {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, dir, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_MNT_ID, &st)
+	if err != nil || st.Mask&unix.STATX_MNT_ID == 0 {
+		return ""
+	}
+	return fmt.Sprint(st.Mnt_id)
+}
