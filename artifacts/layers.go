@@ -23,9 +23,10 @@ import (
 // sandbox: a whiteout is a character device 0:0, and marks are extended attributes that no job can set.
 
 const (
-	// squashDepth is how many layers a stack has at most, if they can be made one.
+	// squashDepth is how many layers a stack has before they are made one, if they can be.
 	squashDepth = 8
-	// maxDepth is how many it has at most otherwise: one that is as deep counts as no cache.
+	// maxDepth is how many are too many. They are made one at once or, where that cannot be, because directories in them
+	// were renamed, count as no cache, so that the next job makes it anew.
 	maxDepth = 16
 
 	// Who refers to a layer, by the first letter of a reference.

@@ -279,8 +279,14 @@ func TestJobsChangeACacheAtRandom(t *testing.T) {
 				})
 				info := b.take("")
 				cache, depth = info.ID, info.Layers
-				if depth > squashDepth && !renames || depth > maxDepth {
+				if depth > squashDepth+1 && !renames || depth > maxDepth {
 					t.Fatalf("%d layers", depth)
+				}
+				if n == 20 && !renames { // of which it has had enough
+					info, stored, err := s.TakeLayer(t.Context(), b.id, CacheMeta{"api", "small", "p"}, b.parts(), info.Bytes-1)
+					if depth > 1 && (err != nil || !stored || info.Layers != 1) {
+						t.Errorf("within a limit: %+v, %v, %v", info, stored, err)
+					}
 				}
 				release(t, s, b.id)
 				clean(t, s)

@@ -11,7 +11,7 @@ import (
 )
 
 // squash makes one layer of a stack, the newest first, by hard links: whoever has a layer of the stack mounted is not
-// disturbed. No directory in them was renamed. The layer is referred to until endSquash.
+// disturbed. The stack stays for as long as somebody refers to it, and what is gone meanwhile is an error. No directory in them was renamed. The layer is referred to until endSquash.
 func (s *Store) squash(ctx context.Context, ids []string) (*layerRow, error) {
 	row := &layerRow{ID: newCacheID(), Created: s.now().UnixNano(), Boot: bootID()}
 	if err := s.commitLayer(ctx, row, bySquash); err != nil {
@@ -32,6 +32,64 @@ func (s *Store) squash(ctx context.Context, ids []string) (*layerRow, error) {
 		return nil, s.diskError(err)
 	}
 	return row, s.lane.write(ctx, func(tx *bolt.Tx) error { return putLayer(tx, row) })
+}
+
+// squashCache makes the layers of a stored cache one, beside everything else. Who has the former ones goes on with them.
+func (s *Store) squashCache(cache string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := s.squashRow(ctx, cache)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
+		s.log.Warn("the layers of a cache could not be made one; it is tried again when it is saved", "cache", cache, "error", err)
+	}
+	s.removeDoomedCaches(ctx)
+}
+
+func (s *Store) squashRow(ctx context.Context, cache string) error {
+	var ids []string
+	moved := false
+	err := s.view(func(tx *bolt.Tx) error {
+		row, err := readCache(tx, cache)
+		if err != nil {
+			return err
+		}
+		for _, l := range row.Layers {
+			layer, err := readLayer(tx, l.ID)
+			if err != nil {
+				return err
+			}
+			ids, moved = append(ids, l.ID), moved || layer.Moved
+		}
+		return nil
+	})
+	if err != nil || moved {
+		return err
+	}
+	one, err := s.squash(ctx, ids)
+	if err != nil {
+		return err
+	}
+	defer s.endSquash(ctx, []cacheLayer{{ID: one.ID}})
+	return s.lane.write(ctx, func(tx *bolt.Tx) error {
+		row, err := readCache(tx, cache)
+		if err != nil {
+			return err
+		}
+		former := row.Layers
+		row.Layers, row.Bytes = []cacheLayer{{one.ID, one.Bytes}}, one.Bytes
+		err = errors.Join(tx.Bucket(layerRefsBucket).Put(layerRef(one.ID, byCache+cache), nil), putCacheRow(tx, row))
+		for _, l := range former {
+			err = errors.Join(err, unrefLayer(tx, l.ID, byCache+cache))
+		}
+		return err
+	})
 }
 
 // endSquash ends the reference that squash made to a layer. Others stay.

@@ -47,7 +47,12 @@ func (s *Store) TakeLayer(ctx context.Context, sandbox string, meta CacheMeta, p
 	if err != nil {
 		return CacheInfo{}, false, fmt.Errorf("storing a cache: %w", err)
 	}
-	s.background.Go(func() { s.removeDoomedCaches(ctx) }) // of the cache that it replaced
+	s.background.Go(func() {
+		s.removeDoomedCaches(ctx) // of the cache that it replaced
+		if stored && info.Layers > squashDepth {
+			s.squashCache(info.ID)
+		}
+	})
 	return info, stored, nil
 }
 
@@ -152,8 +157,8 @@ func (row *layerRow) alone(parts int) bool {
 	return !row.Moved && len(row.Moves) == parts
 }
 
-// stack gives a cache its layers, the newest first, and makes one of them where they are many or hold what the upper ones
-// have anew.
+// stack gives a cache its layers, the newest first. It makes one of them where they come to too much, because upper ones
+// have anew what others hold, or are too many: caches can follow each other faster than squashCache does its work.
 func (s *Store) stack(ctx context.Context, row *cacheRow, ids []string, limit int64) error {
 	if len(ids) == 0 {
 		return ErrNothing
@@ -172,10 +177,10 @@ func (s *Store) stack(ctx context.Context, row *cacheRow, ids []string, limit in
 		}
 		return nil
 	})
-	if err != nil || len(ids) <= squashDepth && row.Bytes <= limit {
+	if err != nil || row.Bytes <= limit && len(ids) < maxDepth {
 		return err
 	}
-	if !moved {
+	if !moved && len(ids) > 1 {
 		one, err := s.squash(ctx, ids)
 		if err != nil {
 			return err

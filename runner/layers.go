@@ -29,6 +29,9 @@ type Layerer interface {
 	// MountExtra mounts an overlay of layers, the first on top, and returns where. What the job changes is in
 	// <spec.Dir>/extra-upper/<name>. Setuid programs and devices have no effect in there.
 	MountExtra(ctx context.Context, sandbox, name string, layers []string) (path string, err error)
+
+	// Ended tells whether all processes of the sandbox have ended. It may be late in that.
+	Ended(ctx context.Context, sandbox string) (bool, error)
 }
 
 // layeredPaths is the digest of paths under which their cache is kept as layers: tars have their own.

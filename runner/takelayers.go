@@ -40,16 +40,21 @@ func (s *session) layerParts(hold artifacts.LayerHold) (parts []artifacts.LayerP
 const (
 	// endPatience is how long an agent that has said its last word may take to end.
 	endPatience = 5 * time.Second
-	// endLook is how often it is looked at.
-	endLook = 10 * time.Millisecond
+	// endLook is how often it is looked at first, and engineLook how often the engine is asked.
+	endLook    = time.Millisecond
+	engineLook = 100 * time.Millisecond
 )
 
 // awaitEnd returns when nothing runs in the sandbox any more, and nothing is mounted there.
 func (s *session) awaitEnd(ctx context.Context) error {
-	for began, killed := time.Now(), false; ; {
-		st, err := s.ex.Inspect(ctx, s.attempt.Sandbox)
-		if err == nil && !st.Running || errors.Is(err, ErrNoSandbox) {
+	began, asked, killed := time.Now(), time.Now(), false
+	for look := endLook; ; look = min(look*5/4, engineLook) {
+		ended, err := s.ended(ctx, time.Since(asked) > engineLook)
+		if ended {
 			return nil
+		}
+		if time.Since(asked) > engineLook {
+			asked = time.Now()
 		}
 		if time.Since(began) > endPatience && !killed {
 			killed = true
@@ -59,9 +64,19 @@ func (s *session) awaitEnd(ctx context.Context) error {
 			return fmt.Errorf("the sandbox does not end: %w", errors.Join(err, context.DeadlineExceeded))
 		}
 		select {
-		case <-time.After(endLook):
+		case <-time.After(look):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// ended tells whether the sandbox has ended, by the word of the engine or by that of the machine.
+func (s *session) ended(ctx context.Context, engine bool) (bool, error) {
+	if ex, ok := s.ex.(Layerer); ok && !engine {
+		ended, err := ex.Ended(ctx, s.attempt.Sandbox)
+		return ended || errors.Is(err, ErrNoSandbox), err
+	}
+	st, err := s.ex.Inspect(ctx, s.attempt.Sandbox)
+	return err == nil && !st.Running || errors.Is(err, ErrNoSandbox), err
 }

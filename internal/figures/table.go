@@ -23,6 +23,7 @@ type Source struct {
 var (
 	makespan   = Source{Package: "./internal/makespan"}
 	sandbox    = Source{Package: "./runner", Benchmark: "BenchmarkFigureSandbox", Times: 5}
+	caches     = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 	realShards = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureRealShards", Times: 1}
 )
 
@@ -47,6 +48,8 @@ var Table = []Figure{
 	{Name: "workspace", Goal: RatioAtMost(0.05), From: sandbox},
 	{Name: "hand-over", Goal: RatioAtMost(0.04), From: sandbox},
 	{Name: "sandboxes-100", Goal: RatioAtMost(1), From: sandbox},
+	{Name: "cache-restore", Goal: RatioAtMost(0.03), From: caches},
+	{Name: "cache-save", Goal: RatioAtMost(0.10), From: caches},
 	{Name: "real-shards-timing", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},
