@@ -95,6 +95,7 @@ func kill(t *testing.T, dir, url, instance string, n int) {
 
 	t.Run(fmt.Sprintf("%d after %s", n, wait), func(t *testing.T) {
 		y := openYard(t, dir, instance, 2)
+		defer y.Destroy(context.WithoutCancel(t.Context()), yardEngine, id)
 		y.checkout(t, url)
 		if !leased {
 			must(t, y.Warm(t.Context(), yardEngine, runner.WarmSandbox{ID: id, Image: y.image}))

@@ -204,13 +204,20 @@ func (l *launch) create(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	config, making := l.e.containerConfig(l.spec, l.mode), ""
+	if l.ahead {
+		if making, err = l.e.making(l.spec, l.facts, l.agent); err != nil {
+			return err
+		}
+		config.Labels[LabelMaking] = making
+	}
 	settled, cancel := settle(ctx)
 	defer cancel()
-	res, err := l.e.api.ContainerCreate(settled, l.e.containerConfig(l.spec, l.mode), host, jobEndpoint(l.spec), nil, name)
+	res, err := l.e.api.ContainerCreate(settled, config, host, jobEndpoint(l.spec), nil, name)
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
 	}
-	l.e.made.put(l.spec.ID, madeBox{container: res.ID, alone: l.alone(), limits: host.Resources})
+	l.e.made.put(l.spec.ID, madeBox{container: res.ID, alone: l.alone(), limits: host.Resources, making: making})
 	for _, w := range res.Warnings {
 		l.e.log.Debug("the engine warns", "sandbox", l.spec.ID, "warning", w)
 	}

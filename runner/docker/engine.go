@@ -26,6 +26,7 @@ const (
 	LabelSandbox   = "runner.sandbox"   // the sandbox's id
 	LabelWorkspace = "runner.workspace" // "mount", "overlay" or "copy"
 	LabelAgent     = "runner.agent"     // SHA-256 of what an agent's shared volume holds
+	LabelMaking    = "runner.making"    // digest of how a sandbox was made ahead of its job
 	LabelNetwork   = "runner.network"   // on the network that we made
 )
 

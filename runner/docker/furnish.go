@@ -66,7 +66,7 @@ func (e *Engine) enter(ctx context.Context, id string) (p place, running bool, e
 	}
 	p.pid = in.State.Pid
 	if !ok && in.HostConfig != nil {
-		b.container, b.limits = in.ID, in.HostConfig.Resources
+		b = madeBox{container: in.ID, limits: in.HostConfig.Resources, making: in.Config.Labels[LabelMaking]}
 	}
 	b.pid = p.pid
 	e.made.put(id, b)
@@ -136,7 +136,7 @@ func (e *Engine) Remount(ctx context.Context, spec runner.SandboxSpec, layers []
 }
 
 // MountExtra shows directories of the daemon's host to a sandbox, as one directory whose path inside it returns: an
-// overlay of them, the first on top, of nothing if there are none, under a layer of the sandbox's own, <dir>/extra-upper/<name>, which takes what
+// overlay of them, none at all or the first on top, under a layer of the sandbox's own, <dir>/extra-upper/<name>, which takes what
 // the job writes. Setuid programs and devices have no effect there. It comes before the first command of the job. Doing
 // it twice is doing it once. It fails where workspaces are not mounted by the daemon.
 func (e *Engine) MountExtra(ctx context.Context, id, name string, lower []string) (string, error) {
@@ -156,11 +156,11 @@ func (e *Engine) MountExtra(ctx context.Context, id, name string, lower []string
 
 func (p place) mountExtra(name, target string, lower []string) error {
 	points := filepath.Join(p.dir, "extra")
-	l := layers{lower: lower, upper: filepath.Join(p.dir, "extra-upper", name), work: filepath.Join(p.dir, "extra-work", name), tame: true}
 	if len(lower) == 0 {
-		l.lower = []string{filepath.Join(p.dir, "extra-empty")}
+		lower = []string{filepath.Join(points, name)}
 	}
-	for _, dir := range []string{filepath.Join(points, name), l.lower[0], l.upper, l.work} {
+	l := layers{lower: lower, upper: filepath.Join(p.dir, "extra-upper", name), work: filepath.Join(p.dir, "extra-work", name), tame: true}
+	for _, dir := range []string{filepath.Join(points, name), l.upper, l.work} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}

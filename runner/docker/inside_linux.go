@@ -44,6 +44,11 @@ func (p place) rehearse() error {
 
 // overlay mounts one on the sandbox's directory. It is called where nobody else sees that.
 func (p place) overlay(l layers) error {
+	for _, layer := range l.lower {
+		if err := layerable(layer); err != nil {
+			return fmt.Errorf("an overlay cannot be made: %w", err)
+		}
+	}
 	opts := l.options()
 	if len(opts) >= os.Getpagesize() {
 		return fmt.Errorf("an overlay of %d layers: its paths take %d bytes, the kernel takes less than %d", len(l.lower), len(opts), os.Getpagesize())

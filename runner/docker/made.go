@@ -12,6 +12,7 @@ type madeBox struct {
 	alone     bool                // the engine has nothing of the sandbox's but its container
 	pid       int                 // of its first process; 0: not known
 	limits    container.Resources // as it was made
+	making    string              // LabelMaking
 }
 
 type madeBoxes struct {

@@ -2,6 +2,9 @@ package docker
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -72,6 +75,9 @@ func (e *Engine) Fill(ctx context.Context, spec runner.SandboxSpec) error {
 	}
 	p, err := e.inside(ctx, spec.ID)
 	if err == nil {
+		err = e.madeAlike(spec, f)
+	}
+	if err == nil {
 		err = e.prepare(spec)
 	}
 	if err == nil {
@@ -87,6 +93,35 @@ func (e *Engine) Fill(ctx context.Context, spec runner.SandboxSpec) error {
 		return gone
 	}
 	return e.fail(ctx, doing, err)
+}
+
+// making is a digest of how a sandbox would be made now: of all that its container is given but names and limits.
+func (e *Engine) making(spec runner.SandboxSpec, f facts, a *agentBinary) (string, error) {
+	spec.ID, spec.Dir, spec.Limits = "", "", runner.Limits{}
+	host, err := e.hostConfig(spec, workspaceMount, f, a)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal([]any{e.containerConfig(spec, workspaceMount), host})
+	if err != nil {
+		return "", fmt.Errorf("describing a sandbox: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// madeAlike refuses a sandbox that is not as it would be made now: a daemon of another version or with other settings
+// made it, or it was made for another image.
+func (e *Engine) madeAlike(spec runner.SandboxSpec, f facts) error {
+	agent, err := e.binary(f)
+	if err != nil {
+		return err
+	}
+	now, err := e.making(spec, f, agent)
+	if b, _ := e.made.get(spec.ID); err == nil && b.making != now {
+		err = errors.New("it was made by a daemon of another version or with other settings, or for another image")
+	}
+	return err
 }
 
 // limit sets the limits of a sandbox that was made with others.

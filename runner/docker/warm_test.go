@@ -106,6 +106,34 @@ func TestFillOfWhatIsGone(t *testing.T) {
 	}
 }
 
+// TestFillOfWhatIsMadeInAnotherWay tells of a daemon that comes back with other settings, or another agent, and of a
+// sandbox that was made for another image.
+func TestFillOfWhatIsMadeInAnotherWay(t *testing.T) {
+	t.Parallel()
+	first := newEngine(t, mountMode)
+	spec := newSpec(t, first, nil)
+	warm(t, first, spec)
+	for name, change := range map[string]func(*Options, *runner.SandboxSpec){
+		"proxy":   func(o *Options, _ *runner.SandboxSpec) { o.Proxy.HTTP = "http://proxy:3128" },
+		"network": func(o *Options, _ *runner.SandboxSpec) { o.Network = "none" },
+		"agent": func(o *Options, _ *runner.SandboxSpec) {
+			o.Agent = func(string) ([]byte, error) { return []byte("x"), nil }
+		},
+		"image":    func(_ *Options, s *runner.SandboxSpec) { s.Image.ID = "sha256:" + strings.Repeat("0", 64) },
+		"variable": func(_ *Options, s *runner.SandboxSpec) { s.Env = []string{"A=b"} },
+		"mount":    func(_ *Options, s *runner.SandboxSpec) { s.Mounts = []runner.Mount{{Source: "/opt", Target: "/opt"}} },
+	} {
+		e, other := sameDaemon(t, first), spec
+		change(&e.opts, &other)
+		if err := e.Fill(t.Context(), other); err == nil || !strings.Contains(err.Error(), "other settings") {
+			t.Errorf("%s: filled: %v", name, err)
+		}
+	}
+	if err := sameDaemon(t, first).Fill(t.Context(), spec); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFillOfWhatEnded(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, mountMode)
@@ -208,7 +236,19 @@ func TestFurtherLayers(t *testing.T) {
 			t.Fatal(path, err)
 		}
 	}
+	if _, err := e.MountExtra(t.Context(), spec.ID, "new", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"../up", "", "a/b"} {
+		if path, err := e.MountExtra(t.Context(), spec.ID, bad, nil); err == nil {
+			t.Errorf("%q was mounted on %s", bad, path)
+		}
+	}
+	if _, err := e.MountExtra(t.Context(), spec.ID, "odd", []string{one + ":" + two}); err == nil {
+		t.Error("a colon in a layer's path made two of it")
+	}
 	b := attach(t, e, spec)
+	b.want("cd /codebuild/extra/new && ls -A && echo mine >x && cat x", "mine")
 	b.want("cat a b c mods/x", "upperonetreetwo")
 	b.want("cat /codebuild/extra/mods/b /codebuild/extra/mods/mods/x", "twotwo")
 	b.want("echo mine >/codebuild/extra/mods/b && echo mine >b && cat b /codebuild/extra/mods/b", "mine\nmine")
@@ -271,6 +311,9 @@ func TestDaemonThatDoesNotSeeContainers(t *testing.T) {
 		return
 	}
 	e := newEngine(t)
+	if err := e.Warm(t.Context(), newSpec(t, e, nil)); err == nil || !strings.Contains(err.Error(), "container's process") {
+		t.Errorf("made ahead: %v", err)
+	}
 	for range 2 {
 		start(t, e, newSpec(t, e, map[string]string{"a": "mounted"})).want("cat a", "mounted")
 	}

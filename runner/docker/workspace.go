@@ -69,10 +69,8 @@ func (e *Engine) choose(spec runner.SandboxSpec, f facts) (mode workspace, try b
 // noOverlay tells what is known beforehand to stand against an overlay.
 func (e *Engine) noOverlay(spec runner.SandboxSpec, f facts) error {
 	for _, p := range []string{spec.Dir, spec.Tree} {
-		// The engine splits mount options at commas, the kernel splits layers at colons, and how either is escaped
-		// depends on the kernel's version.
-		if strings.ContainsAny(p, ",:\\") {
-			return fmt.Errorf("%s holds a comma, a colon or a backslash", p)
+		if err := layerable(p); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -82,6 +80,15 @@ func (e *Engine) noOverlay(spec runner.SandboxSpec, f facts) error {
 		return errors.New("files that a job makes as root need a daemon that is root to read and remove them")
 	case f.remapped:
 		return errors.New("the engine maps root to another user")
+	}
+	return nil
+}
+
+// layerable refuses paths that a mount's options cannot hold: engines split them at commas, the kernel splits layers at
+// colons, and how either is escaped depends on the kernel's version.
+func layerable(path string) error {
+	if strings.ContainsAny(path, ",:\\") {
+		return fmt.Errorf("%s holds a comma, a colon or a backslash", path)
 	}
 	return nil
 }
@@ -121,7 +128,7 @@ func (e *Engine) prepare(spec runner.SandboxSpec) error {
 // unprepare removes what prepare and MountExtra made, and what the kernel and a job made in it.
 func (e *Engine) unprepare(id string) error {
 	var errs []error
-	for _, name := range []string{"work", "empty", "trial", "extra", "extra-upper", "extra-work", "extra-empty"} {
+	for _, name := range []string{"work", "empty", "trial", "extra", "extra-upper", "extra-work"} {
 		errs = append(errs, os.RemoveAll(filepath.Join(e.SandboxDir(id), name)))
 	}
 	if err := errors.Join(errs...); err != nil {
