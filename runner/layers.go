@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,8 +39,8 @@ func layeredPaths(paths string) string { return paths + "+layers" }
 // maxLayerPaths bounds the paths of an overlay's layers together: the kernel takes them, and others, within one page.
 const maxLayerPaths = 3000
 
-// restoreLayers mounts a cache of whole directories. It returns no answer where that is impossible, and a cache has to
-// be unpacked.
+// restoreLayers mounts a cache of whole directories, or empty ones where there is none. It returns no answer where that is
+// impossible.
 func (s *session) restoreLayers(ctx context.Context, q wire.CacheRequest) (*wire.CacheAnswer, error) {
 	ex, ok := s.ex.(Layerer)
 	if !ok || len(q.Dirs) == 0 {
@@ -59,9 +58,6 @@ func (s *session) restoreLayers(ctx context.Context, q wire.CacheRequest) (*wire
 	hold, err := s.holdLayers(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the cache: %w", err)
-	}
-	if hold.Cache == "" && onlySource(q.Dirs) && s.hasTar(q) {
-		return nil, nil // from before, or of a sandbox in which nothing can be mounted. What it becomes is taken as a layer
 	}
 	a := &wire.CacheAnswer{Hit: hold.Cache != "", Key: string(hold.Key), Bytes: hold.Bytes, Mounted: true}
 	if a.Links, err = s.mountLayers(ctx, ex, tree, hold); err != nil {
@@ -126,10 +122,6 @@ func checkDirs(dirs []string) error {
 // inSource tells whether a directory of a cache lies in the source directory, and where.
 func inSource(dir string) (rel string, ok bool) { return strings.CutPrefix(dir, "source/") }
 
-func onlySource(dirs []string) bool {
-	return !slices.ContainsFunc(dirs, func(dir string) bool { _, ok := inSource(dir); return !ok })
-}
-
 // clearOf sees that a layer with a directory hides nothing of a snapshot.
 func clearOf(tree, rel string) error {
 	names := strings.Split(rel, "/")
@@ -177,11 +169,6 @@ func (s *session) readable(q wire.CacheRequest) []string {
 		return nil
 	}
 	return s.attempt.Cache.Read
-}
-
-func (s *session) hasTar(q wire.CacheRequest) bool {
-	_, err := s.runner.Artifacts.FindCache(s.readable(q), q.Key, q.Fallback, q.Paths)
-	return err == nil
 }
 
 // mountLayers mounts what the sandbox has of a cache.

@@ -83,20 +83,20 @@ func (y *yard) check(t testing.TB) {
 func TestCachesAreMounted(t *testing.T) {
 	t.Parallel()
 	y := newCacheYard(t)
-	spec := wire.CacheSpec{Paths: []string{"web/modules/**/*", "vendor", "~/.npm/**/*", "/opt/tool/cache/**"}}
+	spec := wire.CacheSpec{Paths: []string{"web/modules/**/*", "vendor", "~/.npm/**/*", "/opt/tool/cache/**", "/root/plain"}}
 	log := y.play(t, y.cached(spec,
 		"mkdir -p web/modules/a; echo one >web/modules/a/f; ln web/modules/a/f web/modules/a/hard; mkdir vendor; echo v >vendor/v",
-		"test -L ~/.npm; mkdir -p ~/.npm/r; echo npm >~/.npm/r/x; echo tool >/opt/tool/cache/t; chmod 4755 vendor/v; chown 12:34 /opt/tool/cache /opt/tool/cache/t",
+		"test -L ~/.npm; mkdir -p ~/.npm/r; echo npm >~/.npm/r/x; echo tool >/opt/tool/cache/t; mkdir -m 750 /root/plain; echo plain >/root/plain/p; ln -s p /root/plain/l; chown 5:6 /root/plain /root/plain/p; chmod 4755 vendor/v; chown 12:34 /opt/tool/cache /opt/tool/cache/t",
 		"echo not in the cache >other; echo changed >main.go"))
 	says(t, log, "No cache found", "Leaving cache where it is mounted", "Stored the cache, ")
 	log = y.play(t, y.cached(spec,
-		"cat web/modules/a/f web/modules/a/hard vendor/v ~/.npm/r/x /opt/tool/cache/t web/index.html main.go; test ! -e other",
-		"stat -c '%n %u %g %a' vendor/v /opt/tool/cache/ /opt/tool/cache/t",
+		"cat web/modules/a/f web/modules/a/hard vendor/v ~/.npm/r/x /opt/tool/cache/t /root/plain/l web/index.html main.go; test ! -e other",
+		"test -L /root/plain; stat -c '%n %u %g %a' vendor/v /opt/tool/cache/ /opt/tool/cache/t /root/plain/ /root/plain/p",
 		// What is mounted is no obstacle.
-		"pwd; rm -rf web/modules; mkdir web/modules; mv lib/a web/modules/a; cd vendor; mv v w; echo 2 >two; rm -rf ~/.npm/r"))
-	says(t, log, "Restored cache: mounted ", "one\none\nv\nnpm\ntool\n<p>package main", "vendor/v 0 0 755\n/opt/tool/cache/ 12 34 755\n/opt/tool/cache/t 12 34 644", "Stored the cache, ")
-	log = y.play(t, y.cached(spec, "find web/modules vendor ~/.npm/ /opt/tool/cache/ -type f | sort; cat web/modules/a vendor/w vendor/two; cat lib/a"))
-	says(t, log, "/opt/tool/cache/t\nvendor/two\nvendor/w\nweb/modules/a\n", "av\n2\na")
+		"pwd; rm -rf web/modules; mkdir web/modules; mv lib/a web/modules/a; cd vendor; mv v w; echo 2 >two; rm -rf ~/.npm/r; rm -rf /root/plain; mkdir /root/plain; echo anew >/root/plain/q"))
+	says(t, log, "Restored cache: mounted ", "one\none\nv\nnpm\ntool\nplain\n<p>package main", "vendor/v 0 0 755\n/opt/tool/cache/ 12 34 755\n/opt/tool/cache/t 12 34 644\n/root/plain/ 5 6 750\n/root/plain/p 5 6 644", "Stored the cache, ")
+	log = y.play(t, y.cached(spec, "find web/modules vendor ~/.npm/ /opt/tool/cache/ /root/plain/ -type f | sort; cat web/modules/a vendor/w vendor/two; cat lib/a"))
+	says(t, log, "/opt/tool/cache/t\n/root/plain/q\nvendor/two\nvendor/w\nweb/modules/a\n", "av\n2\na")
 	if all, _, err := y.Artifacts.Caches("", 0); err != nil || len(all) != 1 || all[0].Layers != 2 {
 		t.Errorf("there are %+v, %v", all, err)
 	}
@@ -164,6 +164,23 @@ func TestKeysAndScopesOfMountedCaches(t *testing.T) {
 	says(t, y.play(t, tarred), "Packed cache")
 	says(t, y.play(t, y.cached(wire.CacheSpec{Paths: []string{"old/**/*"}}, "cat old/f; echo layer >old/f")), "Restored cache: 1 file(s)", "tar", "Leaving cache")
 	says(t, y.play(t, y.cached(wire.CacheSpec{Paths: []string{"old/**/*"}}, "cat old/f")), "Restored cache: mounted", "layer")
+
+	tarred = y.cached(wire.CacheSpec{Paths: []string{"~/.old/**/*"}}, "mkdir ~/.old; echo tar >~/.old/f")
+	tarred.Privileged = true
+	says(t, y.play(t, tarred), "Packed cache")
+	says(t, y.play(t, y.cached(wire.CacheSpec{Paths: []string{"~/.old/**/*"}}, "cat ~/.old/f; echo layer >~/.old/f")), "Restored cache: 1 file(s)", "tar", "Leaving cache")
+	says(t, y.play(t, y.cached(wire.CacheSpec{Paths: []string{"~/.old/**/*"}}, "cat ~/.old/f")), "Restored cache: mounted", "layer")
+
+	mixed := wire.CacheSpec{Paths: []string{"~/.dir/**/*", "~/file"}}
+	says(t, y.play(t, y.cached(mixed, "echo d >~/.dir/d; echo f >~/file")), "Packed cache: 2 file(s)")
+	says(t, y.play(t, y.cached(mixed, "cat ~/.dir/d ~/file")), "Restored cache: 2 file(s)", "d\nf\n")
+
+	users := wire.CacheSpec{Paths: []string{"/tmp/of/user/**/*"}}
+	for _, found := range []string{"No cache found", "Restored cache: mounted"} {
+		user := y.cached(users, "id -u; echo x >>/tmp/of/user/f; cat /tmp/of/user/f")
+		user.Job.Phases[0].RunAs = "1234:77"
+		says(t, y.play(t, user), found, "1234\nx\n", "Stored the cache")
+	}
 
 	onlySaved := y.cached(wire.CacheSpec{Paths: []string{"~/.m2/**/*"}}, "echo jar >~/.m2/j")
 	onlySaved.Job.Cache.Restore = false

@@ -16,21 +16,27 @@ func (s *session) restore(ctx context.Context, q wire.CacheRequest) (*wire.Cache
 	}
 	store := s.runner.Artifacts
 	s.rec.mask.cacheKeys(&q)
-	if a, err := s.restoreLayers(ctx, q); a != nil || err != nil {
+	a, err := s.restoreLayers(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		a = &wire.CacheAnswer{}
+	}
+	if a.Hit {
 		s.restores++
-		return a, err
+		return a, nil
 	}
 	info, err := store.FindCache(s.readable(q), q.Key, q.Fallback, q.Paths)
-	_, held := store.HeldLayers(s.attempt.Sandbox)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &wire.CacheAnswer{Mounted: held == nil}, nil
+		return a, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for the cache: %w", err)
 	}
 	f, info, err := store.OpenCache(ctx, info.ID)
 	if errors.Is(err, fs.ErrNotExist) { // evicted since
-		return &wire.CacheAnswer{Mounted: held == nil}, nil
+		return a, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the cache: %w", err)
@@ -43,5 +49,6 @@ func (s *session) restore(ctx context.Context, q wire.CacheRequest) (*wire.Cache
 		return nil, fmt.Errorf("handing the cache over: %w", err)
 	}
 	s.log.Info("restored a cache", "key", info.Key, "scope", info.Scope, "bytes", info.Bytes)
-	return &wire.CacheAnswer{Hit: true, Key: info.Key, File: wire.RestoreFile, Bytes: info.Bytes, Mounted: held == nil}, nil
+	a.Hit, a.Key, a.File, a.Bytes = true, info.Key, wire.RestoreFile, info.Bytes
+	return a, nil
 }

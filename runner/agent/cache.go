@@ -110,9 +110,15 @@ func (p *phases) saveCache(ctx context.Context) error {
 		return nil
 	}
 	if plan.mounted {
-		left, err := p.leaveCache(plan)
+		left, err := p.leaveCache(ctx, plan)
+		if why := context.Cause(ctx); why != nil {
+			return why
+		}
+		if err != nil {
+			p.log.say("The cache is not saved: %v", err)
+		}
 		if left || err != nil {
-			return err
+			return nil
 		}
 	}
 	start := time.Now()

@@ -22,7 +22,9 @@ type cacheDir struct {
 	root *cacheRoot
 	rel  string // below the root
 	full string
-	link string // where it is mounted; "" in the source directory
+	sure bool   // it can be nothing but a directory
+	at   string // where it is mounted; "" in the source directory
+	link bool   // a symbolic link leads there
 }
 
 // cacheDirs returns the directories of a cache that consists of nothing else, and that the daemon could mount, sorted by
@@ -33,9 +35,9 @@ func (p *phases) cacheDirs(plan *cachePlan) (dirs []*cacheDir) {
 	}
 	for _, root := range plan.roots {
 		for _, pattern := range root.patterns {
-			rel, spelled := wholeDirectory(pattern.String())
-			d := &cacheDir{name: root.name + "/" + rel, root: root, rel: rel, full: filepath.Join(root.dir, rel)}
-			if rel == "" || !p.mountable(d, spelled) {
+			rel, sure := wholeDirectory(pattern.String())
+			d := &cacheDir{name: root.name + "/" + rel, root: root, rel: rel, full: filepath.Join(root.dir, rel), sure: sure}
+			if rel == "" || !p.mountable(d) {
 				return nil
 			}
 			dirs = append(dirs, d)
@@ -55,23 +57,23 @@ func (p *phases) cacheDirs(plan *cachePlan) (dirs []*cacheDir) {
 	return dirs
 }
 
-// wholeDirectory returns the directory that a pattern is all of. spelled tells that it can be nothing but a directory.
-func wholeDirectory(pattern string) (rel string, spelled bool) {
+// wholeDirectory returns the directory that a pattern is all of. sure tells that it can be nothing but a directory.
+func wholeDirectory(pattern string) (rel string, sure bool) {
 	rel = pattern
 	for _, suffix := range []string{"/**/*", "/**"} {
 		if cut, ok := strings.CutSuffix(pattern, suffix); ok {
-			rel, spelled = cut, true
+			rel, sure = cut, true
 			break
 		}
 	}
 	if strings.ContainsAny(rel, `*?[\`) || rel == "." {
 		return "", false
 	}
-	return rel, spelled
+	return rel, sure
 }
 
 // mountable tells whether a directory can be mounted, or have a link in its place: nothing of the image lies there.
-func (p *phases) mountable(d *cacheDir, spelled bool) bool {
+func (p *phases) mountable(d *cacheDir) bool {
 	if d.root.name == "source" {
 		return true
 	}
@@ -90,11 +92,12 @@ func (p *phases) mountable(d *cacheDir, spelled bool) bool {
 		info, err := os.Lstat(at)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return spelled
+			return true
 		case err != nil || !info.IsDir():
 			return false
 		case i == len(names)-1:
 			entries, err := os.ReadDir(at)
+			d.sure = true
 			return err == nil && len(entries) == 0 && deviceOf(at) == device
 		}
 	}
@@ -127,9 +130,13 @@ func (p *phases) useMounts(ctx context.Context, plan *cachePlan, a wire.CacheAns
 		if i < 0 {
 			return fmt.Errorf("the daemon mounted %s, which was not asked for", l.Dir)
 		}
-		if err := plan.dirs[i].linkTo(l.To, a.Hit); err != nil {
+		d := plan.dirs[i]
+		if d.at = l.To; a.File != "" || !a.Hit && !d.sure {
+			continue // what is to be unpacked there, or may become a file, is taken over there in the end
+		}
+		if err := d.linkTo(l.To, a.Hit); err != nil {
 			plan.unlink()
-			return fmt.Errorf("putting a link to the cache at %s: %w", plan.dirs[i].full, err)
+			return fmt.Errorf("putting a link to the cache at %s: %w", d.full, err)
 		}
 	}
 	plan.mounted = true
@@ -139,7 +146,7 @@ func (p *phases) useMounts(ctx context.Context, plan *cachePlan, a wire.CacheAns
 // unlink takes away the links that were put before one could not be.
 func (c *cachePlan) unlink() {
 	for _, d := range c.dirs {
-		if d.link != "" {
+		if d.link {
 			_ = os.Remove(d.full)
 		}
 	}
@@ -149,7 +156,7 @@ func (c *cachePlan) unlink() {
 // cache had it, has the owner and the mode of what was there.
 func (d *cacheDir) linkTo(to string, hit bool) error {
 	if now, err := os.Readlink(d.full); err == nil && now == to {
-		d.link = to
+		d.link = true
 		return nil // by an agent that asked before
 	}
 	like, err := os.Lstat(d.full)
@@ -166,8 +173,9 @@ func (d *cacheDir) linkTo(to string, hit bool) error {
 			return err
 		}
 	}
-	d.link = to
-	return os.Symlink(to, d.full)
+	err = os.Symlink(to, d.full)
+	d.link = err == nil
+	return err
 }
 
 // makeAbove makes the directories that lead to a path, each like the one above it, which it returns the last of.
@@ -212,36 +220,65 @@ func liken(path string, like fs.FileInfo) error {
 
 // leaveCache tells the daemon to take the cache from where it is mounted. It returns false where that cannot be done and the
 // paths have to be packed.
-func (p *phases) leaveCache(plan *cachePlan) (left bool, err error) {
-	some, plain := false, true
+func (p *phases) leaveCache(ctx context.Context, plan *cachePlan) (left bool, err error) {
+	some := false
 	for _, d := range plan.dirs {
-		info, err := os.Lstat(d.full)
-		if d.link != "" {
-			info, err = os.Stat(d.full)
-			if now, _ := os.Readlink(d.full); now != d.link {
-				p.log.say("The cache is not saved: the build put something else in the place of %s, which was a symbolic link to %s", d.full, d.link)
-				return true, nil
-			}
-		}
+		there, fits, err := d.bringOver(ctx)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case context.Cause(ctx) != nil:
+			return false, context.Cause(ctx)
+		case err != nil || !fits:
+			return false, plan.bringBack(ctx)
+		case !there:
 			p.log.say("Nothing to cache at %s", d.full)
-		case err != nil:
-			return false, nil
-		case !info.IsDir():
-			plain = false
-		default:
-			some = true
 		}
+		some = some || there
 	}
-	switch {
-	case !plain:
-		return false, nil // a file, which is packed
-	case !some:
+	if !some {
 		p.log.say("The cache is not saved: none of its paths is there")
 		return true, nil
 	}
 	p.keeps.cache = &wire.Cache{Key: plan.key, Paths: plan.version}
 	p.log.say("Leaving %s where it is mounted", plan)
 	return true, nil
+}
+
+// bringBack puts what lies on mounts where it is to be packed.
+func (c *cachePlan) bringBack(ctx context.Context) error {
+	for _, d := range c.dirs {
+		now, err := os.Readlink(d.full)
+		if err != nil || d.at == "" || now != d.at {
+			continue
+		}
+		err = os.Remove(d.full)
+		if err == nil {
+			err = os.Mkdir(d.full, 0o700)
+		}
+		if err == nil {
+			err = refill(ctx, d.at, d.full)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bringOver sees that what a directory holds is where it is mounted. fits tells that it is a directory, or nothing.
+func (d *cacheDir) bringOver(ctx context.Context) (there, fits bool, err error) {
+	if now, err := os.Readlink(d.full); err == nil && d.at != "" && now == d.at {
+		return true, true, nil
+	}
+	info, err := os.Lstat(d.full)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && d.at == "":
+		return false, true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, true, refill(ctx, d.full, d.at) // with nothing
+	case err != nil || !info.IsDir():
+		return false, false, err
+	case d.at == "":
+		return true, true, nil
+	}
+	return true, true, refill(ctx, d.full, d.at)
 }

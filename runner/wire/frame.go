@@ -192,9 +192,9 @@ type CacheAnswer struct {
 	File  string `json:"file,omitempty"`
 	Bytes int64  `json:"bytes,omitempty"`
 
-	// Mounted tells that the directories lie on mounts of which the daemon takes what the job leaves there, without the
+	// Mounted tells that the directories have mounts, of which the daemon takes what the job leaves there, without the
 	// agent. Without a File they have what was found: those of the source directory are in place, the others are to be
-	// reached by symbolic links.
+	// reached by symbolic links. With a File they are empty, and what is unpacked can be brought there in the end.
 	Mounted bool        `json:"mounted,omitempty"`
 	Links   []CacheLink `json:"links,omitempty"`
 }
