@@ -29,6 +29,7 @@ type CacheInfo struct {
 	Used    time.Time // when it was last opened or, until then, made
 	Hits    int64     // how often it was opened, or its layers were mounted
 	Layers  int       // how many layers it has; 0 is a tar
+	Earned  Earnings  // of caches like this, as Caches tells it
 }
 
 // DefaultCacheBytes bounds a cache for which no limit is named.
@@ -171,7 +172,7 @@ func (s *Store) OpenCache(ctx context.Context, id string) (io.ReadCloser, CacheI
 	f, err := s.openCacheFile(row)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.log.Warn("a cache is gone or cut from outside; it counts as none", "file", s.cachePath(id))
-		return nil, CacheInfo{}, errors.Join(err, s.RemoveCache(ctx, id))
+		return nil, CacheInfo{}, errors.Join(err, s.dropCaches(ctx, id))
 	}
 	if err != nil {
 		return nil, CacheInfo{}, fmt.Errorf("opening cache %s: %w", id, err)

@@ -102,15 +102,6 @@ func TestACacheOfLayers(t *testing.T) {
 	clean(t, s)
 }
 
-func cachesOf(t testing.TB, s *Store) []CacheInfo {
-	t.Helper()
-	page, _, err := s.Caches("", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return page
-}
-
 // TestLayersAreKeptForWhoHasThemMounted removes a cache under a sandbox.
 func TestLayersAreKeptForWhoHasThemMounted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "artifacts.db")

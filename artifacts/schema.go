@@ -23,7 +23,9 @@ type migration func(tx *bolt.Tx) error
 // migrations holds, by the version it starts from, each step to the next.
 var migrations = map[uint64]migration{
 	1: func(tx *bolt.Tx) error { return makeBuckets(tx, cachesBucket, cacheNamesBucket, doomedCachesBucket) },
-	2: func(tx *bolt.Tx) error { return makeBuckets(tx, layersBucket, layerRefsBucket, layerHoldsBucket) },
+	2: func(tx *bolt.Tx) error {
+		return makeBuckets(tx, layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket)
+	},
 }
 
 var (
@@ -45,10 +47,11 @@ var (
 	layersBucket     = []byte("layers")
 	layerRefsBucket  = []byte("layerrefs")
 	layerHoldsBucket = []byte("layerholds")
+	earningsBucket   = []byte("earnings")
 
 	allBuckets = [][]byte{metaBucket, gensBucket, setsBucket, manifestsBucket, chunksBucket, hashesBucket, dataBucket,
 		logsBucket, blocksBucket, ageBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket,
-		layersBucket, layerRefsBucket, layerHoldsBucket}
+		layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket}
 
 	filesKey   = []byte("files")
 	usesKey    = []byte("uses")

@@ -33,9 +33,6 @@ type Layerer interface {
 	Ended(ctx context.Context, sandbox string) (bool, error)
 }
 
-// layeredPaths is the digest of paths under which their cache is kept as layers: tars have their own.
-func layeredPaths(paths string) string { return paths + "+layers" }
-
 // maxLayerPaths bounds the paths of an overlay's layers together: the kernel takes them, and others, within one page.
 const maxLayerPaths = 3000
 
@@ -151,7 +148,7 @@ func clearOf(tree, rel string) error {
 // holdLayers finds the cache, and keeps its layers for the sandbox.
 func (s *session) holdLayers(ctx context.Context, q wire.CacheRequest) (artifacts.LayerHold, error) {
 	store := s.runner.Artifacts
-	info, err := store.FindCache(s.readable(q), q.Key, q.Fallback, layeredPaths(q.Paths))
+	info, err := store.FindCache(s.readable(q), q.Key, q.Fallback, artifacts.LayeredPaths(q.Paths))
 	if err == nil && info.Layers*(len(store.LayerDir(info.ID))+len("/source:")) < maxLayerPaths {
 		hold, err := store.HoldLayers(ctx, s.attempt.Sandbox, info.ID, q.Dirs)
 		if !errors.Is(err, fs.ErrNotExist) {

@@ -10,7 +10,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/internal/githost"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
@@ -187,4 +189,35 @@ func TestKeysAndScopesOfMountedCaches(t *testing.T) {
 	says(t, y.play(t, onlySaved), "Leaving cache")
 	says(t, y.play(t, y.cached(wire.CacheSpec{Paths: []string{"~/.m2/**/*"}}, "cat ~/.m2/j")), "Restored cache: mounted", "jar")
 	y.check(t)
+}
+
+// TestACacheIsAccountedFor has jobs say what they had of it, and one that costs too much is done without.
+func TestACacheIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	y := newCacheYard(t)
+	spec := wire.CacheSpec{Paths: []string{"vendor/**/*"}}
+	commands := []string{"test -e vendor/v || sleep 1; mkdir -p vendor; echo v >>vendor/v"}
+	y.play(t, y.cached(spec, commands...))
+	y.play(t, y.cached(spec, commands...))
+	failing := y.cached(spec, "false")
+	if _, err := y.Run(t.Context(), yardEngine, failing, forgetful{}); err != nil {
+		t.Error(err)
+	}
+	must(t, y.Destroy(t.Context(), yardEngine, failing.Sandbox))
+	all, _, err := y.Artifacts.Caches("", 0)
+	must(t, err)
+	if e := all[0].Earned; e.Hits != 1 || e.Misses != 1 || !e.Known || e.PerHit < 100*time.Millisecond || e.PerHit > time.Minute {
+		t.Errorf("it earned %+v", e)
+	}
+	paths := strings.TrimSuffix(all[0].Paths, "+layers")
+	for n := range 10 {
+		_, err := y.Artifacts.NoteCacheRun(t.Context(), artifacts.CacheRun{
+			Attempt: fmt.Sprint(n), Scope: "api/protected", Paths: paths, Hit: n%2 == 0, Work: time.Hour, Save: time.Minute,
+		})
+		must(t, err)
+	}
+	log := y.play(t, y.cached(spec, "test ! -e vendor; mkdir vendor"))
+	says(t, log, "The cache is neither restored nor saved: builds that had it took ", "runner caches rm --scope api/protected turns it on again")
+	must(t, y.Artifacts.RemoveCache(t.Context(), all[0].ID))
+	says(t, y.play(t, y.cached(spec, commands...)), "No cache found", "Stored the cache")
 }

@@ -16,6 +16,9 @@ func (s *session) restore(ctx context.Context, q wire.CacheRequest) (*wire.Cache
 	}
 	store := s.runner.Artifacts
 	s.rec.mask.cacheKeys(&q)
+	if off, err := s.cacheOff(q.Paths); off != "" || err != nil {
+		return &wire.CacheAnswer{Off: off}, err
+	}
 	a, err := s.restoreLayers(ctx, q)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func (s *session) takeLayers(ctx context.Context, c wire.Cache) (artifacts.Cache
 	if err := s.awaitEnd(ctx); err != nil {
 		return artifacts.CacheInfo{}, false, err
 	}
-	meta := artifacts.CacheMeta{Scope: s.attempt.Cache.Write, Key: c.Key, Paths: layeredPaths(c.Paths)}
+	meta := artifacts.CacheMeta{Scope: s.attempt.Cache.Write, Key: c.Key, Paths: artifacts.LayeredPaths(c.Paths)}
 	return s.runner.Artifacts.TakeLayer(ctx, s.attempt.Sandbox, meta, s.layerParts(hold), s.attempt.Job.Limits.CacheBytes)
 }
 

@@ -56,6 +56,10 @@ func (p *phases) download(ctx context.Context, plan *cachePlan, empty bool) erro
 		return errors.New(answer.Error)
 	case answer.Cache == nil:
 		answer.Cache = &wire.CacheAnswer{}
+	case answer.Cache.Off != "":
+		p.log.say("The cache is neither restored nor saved: %s", answer.Cache.Off)
+		p.cache = nil
+		return nil
 	}
 	if answer.Cache.Mounted {
 		if err := p.useMounts(ctx, plan, *answer.Cache); err != nil {
@@ -65,7 +69,7 @@ func (p *phases) download(ctx context.Context, plan *cachePlan, empty bool) erro
 	if empty {
 		return nil
 	}
-	if !answer.Cache.Hit {
+	if plan.use = (&wire.CacheUse{Paths: plan.version}); !answer.Cache.Hit {
 		p.log.say("No %s found", plan)
 		return nil
 	}
@@ -74,6 +78,8 @@ func (p *phases) download(ctx context.Context, plan *cachePlan, empty bool) erro
 		found += " " + wire.Cut(answer.Cache.Key)
 	}
 	plan.hit = plan.key != "" && answer.Cache.Key == plan.key
+	plan.use.Hit = true
+	defer func() { plan.use.RestoreMillis = time.Since(start).Milliseconds() }()
 	if answer.Cache.File == "" && plan.mounted {
 		p.log.say("Restored %s: mounted %d bytes, in %s", found, answer.Cache.Bytes, time.Since(start).Round(time.Millisecond))
 		return nil
@@ -99,6 +105,11 @@ func (p *phases) spooledSize(name string) int64 {
 // be half made, and a cache with a key is never changed again. An error means that the job cannot go on.
 func (p *phases) saveCache(ctx context.Context) error {
 	plan := p.cache
+	if plan != nil && plan.use != nil && !p.failed {
+		plan.use.WorkMillis = p.work.Milliseconds()
+		p.keeps.cacheUse = plan.use
+		defer func(start time.Time) { plan.use.SaveMillis = time.Since(start).Milliseconds() }(time.Now())
+	}
 	switch {
 	case plan == nil || !p.job.Cache.Save:
 		return nil

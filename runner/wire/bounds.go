@@ -80,6 +80,11 @@ func (d Done) bounded() Done {
 		c := d.Cache.bounded()
 		d.Cache = &c
 	}
+	if d.CacheUse != nil {
+		u := *d.CacheUse
+		u.Paths = fit(u.Paths, 2*maxWord)
+		d.CacheUse = &u
+	}
 	d.Exported = boundedExports(d.Exported)
 	return d
 }

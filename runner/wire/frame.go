@@ -192,6 +192,9 @@ type CacheAnswer struct {
 	File  string `json:"file,omitempty"`
 	Bytes int64  `json:"bytes,omitempty"`
 
+	// Off tells, in a sentence, that the cache is not used any more: neither restored nor saved.
+	Off string `json:"off,omitempty"`
+
 	// Mounted tells that the directories have mounts, of which the daemon takes what the job leaves there, without the
 	// agent. Without a File they have what was found: those of the source directory are in place, the others are to be
 	// reached by symbolic links. With a File they are empty, and what is unpacked can be brought there in the end.
@@ -241,6 +244,15 @@ type Cache struct {
 	Paths string `json:"paths"` // digest, as in CacheRequest
 	Files int    `json:"files"`
 	Bytes int64  `json:"bytes"`
+}
+
+// CacheUse tells what a job that asked for a cache, and succeeded, had of it.
+type CacheUse struct {
+	Paths         string `json:"paths"` // digest, as in CacheRequest
+	Hit           bool   `json:"hit"`   // of any key
+	WorkMillis    int64  `json:"workMillis"`
+	RestoreMillis int64  `json:"restoreMillis"`
+	SaveMillis    int64  `json:"saveMillis"` // of packing it
 }
 
 // Reports tells that the files of all report groups were packed as one uncompressed tar named File in the spool's
@@ -329,6 +341,7 @@ type Done struct {
 	Secondary []Artifacts `json:"secondary,omitempty"`
 	Reports   *Reports    `json:"reports,omitempty"`
 	Cache     *Cache      `json:"cache,omitempty"`
+	CacheUse  *CacheUse   `json:"cacheUse,omitempty"`
 	Exported  []Var       `json:"exported,omitempty"` // last values of exported-variables, MaxExported bytes in all
 	// Retry asks for another attempt, as on-failure: RETRY of the phase that failed has it.
 	Retry bool `json:"retry,omitempty"`
