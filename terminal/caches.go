@@ -14,7 +14,7 @@ func Caches(o *Output, caches []client.Cache, now time.Time) {
 		Right: map[int]bool{3: true, 6: true, 7: true, 8: true, 9: true, 10: true}}
 	for _, c := range caches {
 		t.Row(c.ID, oneLine(c.Scope), title(c.Key), Size(c.Bytes), Ago(c.Created, now), Ago(c.Used, now), strconv.FormatInt(c.Hits, 10),
-			seconds(c.Earned.RestoreSeconds), seconds(c.Earned.SaveSeconds), saved(c.Earned, c.Earned.SavedSeconds), saved(c.Earned, c.Earned.SecondsPerGiB))
+			seconds(c.Earned.RestoreSeconds), seconds(c.Earned.SaveSeconds), saved(c, c.Earned.SavedSeconds), perGiB(c))
 	}
 	t.Print(o)
 }
@@ -28,12 +28,20 @@ func seconds(s float64) string {
 }
 
 // saved tells what is not known yet apart from nothing, and that a cache is off.
-func saved(e client.Earnings, s float64) string {
+func saved(c client.Cache, s float64) string {
 	switch {
-	case e.Off:
+	case c.Earned.Off:
 		return "off"
-	case e.Hits == 0 || e.Misses == 0:
+	case c.Earned.Hits == 0 || c.Earned.Misses == 0:
 		return "?"
 	}
-	return strconv.FormatFloat(s, 'f', 0, 64) + "s"
+	return strconv.FormatFloat(s, 'f', 1, 64) + "s"
+}
+
+// perGiB says nothing of a cache that is next to nothing.
+func perGiB(c client.Cache) string {
+	if c.Bytes < 1<<20 {
+		return "-"
+	}
+	return saved(c, c.Earned.SecondsPerGiB)
 }
