@@ -135,6 +135,11 @@ func (s *Store) publishCache(ctx context.Context, row *cacheRow) (info CacheInfo
 				return nil
 			}
 		}
+		if row.made != nil && row.made.Whole {
+			if err := putLayer(tx, row.made); err != nil {
+				return err
+			}
+		}
 		for _, l := range row.Layers {
 			if err := tx.Bucket(layerRefsBucket).Put(layerRef(l.ID, byCache+row.ID), nil); err != nil {
 				return err

@@ -26,6 +26,7 @@ type cacheRow struct {
 
 	Layers []cacheLayer `json:"layers,omitempty"` // the newest first; a cache without is a tar
 	Dirs   []string     `json:"dirs,omitempty"`   // whose content is in the layers
+	made   *layerRow    // the newest one, until it is committed with the cache
 }
 
 // newCacheID is the id of a cache, or of a layer that no sandbox made.

@@ -74,7 +74,7 @@ func (s *Store) takeLayer(ctx context.Context, sandbox string, parts []LayerPart
 	}
 	stack := hold.Layers
 	if len(layer.Moves) > 0 {
-		if layer, err = s.fillLayer(ctx, layer, parts, limit); err != nil {
+		if err := s.fillLayer(layer, parts, limit); err != nil {
 			return nil, err
 		}
 		if layer.alone(len(parts)) {
@@ -82,7 +82,7 @@ func (s *Store) takeLayer(ctx context.Context, sandbox string, parts []LayerPart
 		}
 		stack = append([]string{layer.ID}, stack...)
 	}
-	row := &cacheRow{ID: newCacheID(), Dirs: hold.Dirs}
+	row := &cacheRow{ID: newCacheID(), Dirs: hold.Dirs, made: layer}
 	return row, s.stack(ctx, row, stack, limit)
 }
 
@@ -123,28 +123,28 @@ func (s *Store) commitLayer(ctx context.Context, row *layerRow, by string) error
 	})
 }
 
-// fillLayer carries out the moves, unless that was done, and measures what came of it.
-func (s *Store) fillLayer(ctx context.Context, row *layerRow, parts []LayerPart, limit int64) (*layerRow, error) {
+// fillLayer carries out the moves, unless that was done, and measures what came of it. That is committed with the cache.
+func (s *Store) fillLayer(row *layerRow, parts []LayerPart, limit int64) error {
 	if row.Whole {
-		return row, nil
+		return nil
 	}
 	if err := os.MkdirAll(s.LayerDir(row.ID), 0o700); err != nil {
-		return nil, s.diskError(err)
+		return s.diskError(err)
 	}
 	for _, m := range row.Moves {
 		if err := m.carryOut(s.LayerDir(row.ID), parts[m.Part]); err != nil {
-			return nil, s.diskError(err)
+			return s.diskError(err)
 		}
 	}
 	found, err := measureLayer(s.LayerDir(row.ID), parts)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if found.bytes > limit {
-		return nil, tooLarge(limit)
+		return tooLarge(limit)
 	}
 	row.Bytes, row.Files, row.Moved, row.Whole = found.bytes, found.files, found.moved, true
-	return row, s.lane.write(ctx, func(tx *bolt.Tx) error { return putLayer(tx, row) })
+	return nil
 }
 
 // alone tells whether no layer below shows through one of so many directories.
@@ -164,12 +164,14 @@ func (s *Store) stack(ctx context.Context, row *cacheRow, ids []string, limit in
 		return ErrNothing
 	}
 	moved := false
-	err := s.view(func(tx *bolt.Tx) error {
+	err := s.view(func(tx *bolt.Tx) (err error) {
 		row.Layers, row.Bytes, moved = nil, 0, false
 		for _, id := range ids {
-			l, err := readLayer(tx, id)
-			if err != nil {
-				return err
+			l := row.made
+			if l == nil || l.ID != id {
+				if l, err = readLayer(tx, id); err != nil {
+					return err
+				}
 			}
 			row.Layers = append(row.Layers, cacheLayer{id, l.Bytes})
 			row.Bytes += l.Bytes

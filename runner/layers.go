@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/runner/wire"
@@ -36,6 +37,9 @@ type Layerer interface {
 // maxLayerPaths bounds the paths of an overlay's layers together: the kernel takes them, and others, within one page.
 const maxLayerPaths = 3000
 
+// mountPatience is shorter than that of an agent, which goes on without an answer: nothing is mounted under its commands.
+const mountPatience = time.Minute
+
 // restoreLayers mounts a cache of whole directories, or empty ones where there is none. It returns no answer where that is
 // impossible.
 func (s *session) restoreLayers(ctx context.Context, q wire.CacheRequest) (*wire.CacheAnswer, error) {
@@ -43,6 +47,7 @@ func (s *session) restoreLayers(ctx context.Context, q wire.CacheRequest) (*wire
 	if !ok || len(q.Dirs) == 0 {
 		return nil, nil
 	}
+	began := time.Now()
 	tree, release, err := s.tree(ctx)
 	if err != nil {
 		return nil, err
@@ -55,6 +60,9 @@ func (s *session) restoreLayers(ctx context.Context, q wire.CacheRequest) (*wire
 	hold, err := s.holdLayers(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the cache: %w", err)
+	}
+	if time.Since(began) > mountPatience {
+		return nil, fmt.Errorf("finding the cache took longer than %s, and by now commands of the job may run", mountPatience)
 	}
 	a := &wire.CacheAnswer{Hit: hold.Cache != "", Key: string(hold.Key), Bytes: hold.Bytes, Mounted: true}
 	if a.Links, err = s.mountLayers(ctx, ex, tree, hold); err != nil {
