@@ -144,6 +144,15 @@ func readHold(tx *bolt.Tx, sandbox string) (hold LayerHold, err error) {
 	return hold, nil
 }
 
+// LayerHolders lists the sandboxes for which ReleaseLayers was not called yet.
+func (s *Store) LayerHolders(ctx context.Context) (sandboxes []string, err error) {
+	err = s.pages(ctx, top(layerHoldsBucket), func(k, _ []byte) error {
+		sandboxes = append(sandboxes, string(k))
+		return nil
+	})
+	return sandboxes, err
+}
+
 // ReleaseLayers is called when a sandbox is gone, with all that it had mounted. What nobody else refers to goes.
 func (s *Store) ReleaseLayers(ctx context.Context, sandbox string) error {
 	if _, err := s.HeldLayers(sandbox); errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,4 +221,18 @@ func TestACacheIsAccountedFor(t *testing.T) {
 	says(t, log, "The cache is neither restored nor saved: builds that had it took ", "runner caches rm --scope api/protected turns it on again")
 	must(t, y.Artifacts.RemoveCache(t.Context(), all[0].ID))
 	says(t, y.play(t, y.cached(spec, commands...)), "No cache found", "Stored the cache")
+}
+
+// TestASandboxThatHoldsLayersIsLeftOver finds one of which nothing else is there any more.
+func TestASandboxThatHoldsLayersIsLeftOver(t *testing.T) {
+	st := newStage(t)
+	_, err := st.Artifacts.HoldLayers(t.Context(), "ghost", "", []string{"source/vendor"})
+	must(t, err)
+	for _, want := range []bool{true, false} {
+		left, err := st.Leftovers(t.Context())
+		if err != nil || slices.Contains(left[""], "ghost") != want {
+			t.Errorf("left over are %q, %v, the sandbox among them: %v", left, err, want)
+		}
+		must(t, st.Destroy(t.Context(), "", "ghost"))
+	}
 }
