@@ -24,10 +24,12 @@ type CacheInfo struct {
 	CacheMeta
 	ID      string
 	Bytes   int64
-	SHA256  string // of the tar, in hex
+	SHA256  string // of the tar, in hex; a cache of layers has none
 	Created time.Time
 	Used    time.Time // when it was last opened or, until then, made
-	Hits    int64     // how often it was opened
+	Hits    int64     // how often it was opened, or its layers were mounted
+	Layers  int       // how many layers it has; 0 is a tar
+	Earned  Earnings  // of caches like this, as Caches tells it
 }
 
 // DefaultCacheBytes bounds a cache for which no limit is named.
@@ -99,13 +101,27 @@ func (s *Store) cacheNamed(meta CacheMeta) (row *cacheRow, err error) {
 	if err != nil || row == nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(s.cachePath(row.ID)); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // someone cleared the directory; the new one takes its place
+	if s.isCleared(row) {
+		return nil, nil // the new one takes its place
 	}
 	return row, nil
 }
 
-// publishCache commits the row of a written file. Another one of its name, which was there first, is returned instead.
+// isCleared tells whether someone cleared the directory of caches.
+func (s *Store) isCleared(row *cacheRow) bool {
+	for _, l := range row.Layers {
+		if !s.isLayer(l.ID) {
+			return true
+		}
+	}
+	if len(row.Layers) > 0 {
+		return false
+	}
+	_, err := os.Lstat(s.cachePath(row.ID))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// publishCache commits the row of a cache whose file is written, or whose layers are there. Another one of its name, which was there first, is returned instead.
 func (s *Store) publishCache(ctx context.Context, row *cacheRow) (info CacheInfo, stored bool, err error) {
 	// The file is written: to give it up now would save nothing.
 	err = s.lane.write(context.WithoutCancel(ctx), func(tx *bolt.Tx) error {
@@ -114,11 +130,22 @@ func (s *Store) publishCache(ctx context.Context, row *cacheRow) (info CacheInfo
 			return err
 		}
 		if former != nil {
-			_, gone := os.Lstat(s.cachePath(former.ID))
-			if former.meta().Key != "" && gone == nil {
+			if former.meta().Key != "" && !s.isCleared(former) {
 				info, stored = former.public(), false
 				return nil
 			}
+		}
+		if row.made != nil && row.made.Whole {
+			if err := putLayer(tx, row.made); err != nil {
+				return err
+			}
+		}
+		for _, l := range row.Layers {
+			if err := tx.Bucket(layerRefsBucket).Put(layerRef(l.ID, byCache+row.ID), nil); err != nil {
+				return err
+			}
+		}
+		if former != nil {
 			if err := dropCache(tx, former); err != nil {
 				return err
 			}
@@ -150,7 +177,7 @@ func (s *Store) OpenCache(ctx context.Context, id string) (io.ReadCloser, CacheI
 	f, err := s.openCacheFile(row)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.log.Warn("a cache is gone or cut from outside; it counts as none", "file", s.cachePath(id))
-		return nil, CacheInfo{}, errors.Join(err, s.RemoveCache(ctx, id))
+		return nil, CacheInfo{}, errors.Join(err, s.dropCaches(ctx, id))
 	}
 	if err != nil {
 		return nil, CacheInfo{}, fmt.Errorf("opening cache %s: %w", id, err)
@@ -182,11 +209,16 @@ func (s *Store) useCache(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if row.Turn, err = tx.Bucket(cachesBucket).NextSequence(); err != nil {
-			return err
-		}
-		row.Used = s.now().UnixNano()
-		row.Hits++
-		return putCacheRow(tx, row)
+		return s.markUsed(tx, row)
 	})
+}
+
+// markUsed notes that a job was given a cache.
+func (s *Store) markUsed(tx *bolt.Tx, row *cacheRow) (err error) {
+	if row.Turn, err = tx.Bucket(cachesBucket).NextSequence(); err != nil {
+		return err
+	}
+	row.Used = s.now().UnixNano()
+	row.Hits++
+	return putCacheRow(tx, row)
 }

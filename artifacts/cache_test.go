@@ -43,6 +43,15 @@ func files(t testing.TB, s *Store) int {
 	return len(entries)
 }
 
+func cachesOf(t testing.TB, s *Store) []CacheInfo {
+	t.Helper()
+	page, _, err := s.Caches("", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
 func TestWithAKeyTheFirstCacheStays(t *testing.T) {
 	s := newStore(t)
 	meta := CacheMeta{Scope: "api@protected", Key: "go-\xff\n1", Paths: "p"}

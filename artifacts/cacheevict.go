@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,12 +28,20 @@ type EvictedCaches struct {
 	Bytes  int64
 }
 
-// EvictCaches removes the caches that were not used for MaxAge, and then, the least recently used first, as many as
+// EvictCaches removes the caches that were not used for MaxAge, and then, those first that are worth the least, as many as
 // it takes to have no more than MaxBytes, and CacheFloor bytes of the disk free. A scope alone may have no more than
 // half of MaxBytes, so that the builds of one cannot take the caches of all others away: what it has beyond that goes
 // before anything else.
 func (s *Store) EvictCaches(ctx context.Context, p CachePolicy) (EvictedCaches, error) {
-	rows, err := s.cachesByUse(ctx)
+	if err := s.settleLayers(ctx); err != nil {
+		return EvictedCaches{}, err
+	}
+	if p.MaxAge > 0 {
+		if err := s.expireEarnings(ctx, p.MaxAge); err != nil {
+			return EvictedCaches{}, err
+		}
+	}
+	rows, err := s.cachesByWorth(ctx)
 	if err != nil {
 		return EvictedCaches{}, err
 	}
@@ -44,23 +53,42 @@ func (s *Store) EvictCaches(ctx context.Context, p CachePolicy) (EvictedCaches, 
 	return s.evict(ctx, going)
 }
 
-func (s *Store) cachesByUse(ctx context.Context) (rows []*cacheRow, err error) {
+// cachesByWorth sorts caches by the time that each may be expected to save soon for each byte that it takes. Those of
+// which nothing is known are equal but for their use.
+func (s *Store) cachesByWorth(ctx context.Context) (rows []*cacheRow, err error) {
+	worth, now := map[*cacheRow]float64{}, s.now()
 	err = s.eachCache(ctx, func(row *cacheRow) error {
 		rows = append(rows, row)
-		return nil
+		return s.view(func(tx *bolt.Tx) error {
+			e, err := earned(tx, row.meta())
+			worth[row] = row.worth(e, now)
+			return err
+		})
 	})
-	slices.SortFunc(rows, func(a, b *cacheRow) int { return cmp.Compare(a.Turn, b.Turn) })
+	slices.SortFunc(rows, func(a, b *cacheRow) int {
+		return cmp.Or(cmp.Compare(worth[a], worth[b]), cmp.Compare(a.Turn, b.Turn))
+	})
 	return rows, err
 }
 
-// choose returns the rows that are to go, of rows that are sorted by their last use.
-func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going []*cacheRow) {
-	var all int64
-	scopes := map[string]int64{}
-	for _, row := range rows {
-		all += row.Bytes
-		scopes[row.meta().Scope] += row.Bytes
+// guessedSpeed is how fast, in bytes a second, a job is taken to come by what a cache holds without it, until there is
+// something to tell that from.
+const guessedSpeed = 50 << 20
+
+// worth is how many seconds a cache saves an hour for each byte, if it is used on as it was: often, and lately.
+func (row *cacheRow) worth(e Earnings, now time.Time) float64 {
+	size := float64(max(row.Bytes, 1))
+	perHit := size / guessedSpeed
+	if e.Known {
+		perHit = e.PerHit.Seconds()
 	}
+	idle := max(now.Sub(time.Unix(0, row.Used)), 0)
+	return perHit / size * float64(row.Hits+1) / (idle + time.Hour).Hours()
+}
+
+// choose returns the rows that are to go, of rows that are sorted by their worth.
+func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going []*cacheRow) {
+	disk := newCacheUse(rows)
 	gone := map[*cacheRow]bool{}
 	pass := func(must func(row *cacheRow) bool) {
 		for _, row := range rows {
@@ -69,9 +97,7 @@ func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going 
 			}
 			gone[row] = true
 			going = append(going, row)
-			all -= row.Bytes
-			scopes[row.meta().Scope] -= row.Bytes
-			free += row.Bytes
+			free += disk.drop(row)
 		}
 	}
 	if p.MaxAge > 0 {
@@ -79,8 +105,8 @@ func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going 
 		pass(func(row *cacheRow) bool { return row.Used < oldest })
 	}
 	if p.MaxBytes > 0 {
-		pass(func(row *cacheRow) bool { return scopes[row.meta().Scope] > p.MaxBytes/2 })
-		pass(func(*cacheRow) bool { return all > p.MaxBytes })
+		pass(func(row *cacheRow) bool { return disk.scopes[row.meta().Scope] > p.MaxBytes/2 })
+		pass(func(*cacheRow) bool { return disk.all > p.MaxBytes })
 	}
 	pass(func(*cacheRow) bool { return free < CacheFloor })
 	return going

@@ -2,7 +2,6 @@ package artifacts
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -38,7 +36,7 @@ func (s *Store) newCacheFile(ctx context.Context) (*cacheFile, error) {
 	if err := os.MkdirAll(s.cacheDir, 0o700); err != nil {
 		return nil, err
 	}
-	w := &cacheFile{s: s, id: strings.ToLower(rand.Text())}
+	w := &cacheFile{s: s, id: newCacheID()}
 	s.writing.Store(w.id, true)
 	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
 		return tx.Bucket(doomedCachesBucket).Put([]byte(w.id), []byte{})
@@ -110,7 +108,7 @@ func (w *cacheFile) release() {
 	w.s.removeDoomedCaches(context.Background())
 }
 
-// removeDoomedCaches removes the files that no cache stands for, but those that are being written.
+// removeDoomedCaches removes the files that no cache stands for, and the layers that nobody refers to, but those that are being written.
 func (s *Store) removeDoomedCaches(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	rows, err := s.page(top(doomedCachesBucket), nil, pageRows)
@@ -120,7 +118,11 @@ func (s *Store) removeDoomedCaches(ctx context.Context) {
 		if _, busy := s.writing.Load(string(r.k)); busy || !s.has(doomedCachesBucket, r.k) {
 			continue
 		}
-		if rerr := os.Remove(s.cachePath(string(r.k))); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+		rerr := os.Remove(s.cachePath(string(r.k)))
+		if errors.Is(rerr, fs.ErrNotExist) {
+			rerr = os.RemoveAll(s.LayerDir(string(r.k)))
+		}
+		if rerr != nil {
 			err = errors.Join(err, rerr)
 			continue
 		}

@@ -89,12 +89,35 @@ func (s *Store) Caches(cursor string, limit int) (page []CacheInfo, next string,
 		page = append(page, row.public())
 		return nil
 	})
-	return page, next, err
+	if err != nil {
+		return page, next, err
+	}
+	return page, next, s.view(func(tx *bolt.Tx) (err error) {
+		for i := range page {
+			if page[i].Earned, err = earned(tx, page[i].CacheMeta); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// RemoveCache removes a cache; who has it open, reads it to its end. Removing what is not there is no error.
+// RemoveCache removes a cache; who has it open, reads it to its end. What caches like it earned is forgotten, and if that
+// had turned them off, they are on again. Removing what is not there is no error.
 func (s *Store) RemoveCache(ctx context.Context, id string) error {
-	err := s.dropCaches(ctx, id)
+	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
+		row, err := readCache(tx, id)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return forgetEarnings(tx, row.meta())
+	})
+	if err == nil {
+		err = s.dropCaches(ctx, id)
+	}
 	if err != nil {
 		return fmt.Errorf("removing cache %q: %w", id, err)
 	}

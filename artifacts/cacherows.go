@@ -2,10 +2,12 @@ package artifacts
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -21,7 +23,14 @@ type cacheRow struct {
 	Used    int64  `json:"used"`
 	Turn    uint64 `json:"turn"` // grows with each use: the least recently used has the smallest
 	Hits    int64  `json:"hits,omitempty"`
+
+	Layers []cacheLayer `json:"layers,omitempty"` // the newest first; a cache without is a tar
+	Dirs   []string     `json:"dirs,omitempty"`   // whose content is in the layers
+	made   *layerRow    // the newest one, until it is committed with the cache
 }
+
+// newCacheID is the id of a cache, or of a layer that no sandbox made.
+func newCacheID() string { return strings.ToLower(rand.Text()) }
 
 // cacheName is the key of cacheNames: the parts hold no NUL, and those of one scope and paths lie side by side.
 func cacheName(m CacheMeta) []byte {
@@ -40,6 +49,7 @@ func (row *cacheRow) public() CacheInfo {
 	}
 	return CacheInfo{
 		CacheMeta: row.meta(), ID: row.ID, Bytes: row.Bytes, SHA256: hex.EncodeToString(row.SHA), Hits: row.Hits,
+		Layers:  len(row.Layers),
 		Created: time.Unix(0, row.Created).UTC(), Used: time.Unix(0, row.Used).UTC(),
 	}
 }
@@ -93,7 +103,7 @@ func parseCacheName(v []byte) (made uint64, id string, err error) {
 	return made, string(v[8:]), nil
 }
 
-// dropCache takes a cache's row and name away, and leaves its file to removeDoomedCaches.
+// dropCache takes a cache's row and name away, and leaves its file or its layers to removeDoomedCaches.
 func dropCache(tx *bolt.Tx, row *cacheRow) error {
 	names := tx.Bucket(cacheNamesBucket)
 	if _, id, err := parseCacheName(names.Get(row.Name)); err == nil && id == row.ID {
@@ -101,8 +111,15 @@ func dropCache(tx *bolt.Tx, row *cacheRow) error {
 			return err
 		}
 	}
-	if err := tx.Bucket(doomedCachesBucket).Put([]byte(row.ID), []byte{}); err != nil {
-		return err
+	for _, l := range row.Layers {
+		if err := unrefLayer(tx, l.ID, byCache+row.ID); err != nil {
+			return err
+		}
+	}
+	if len(row.Layers) == 0 {
+		if err := tx.Bucket(doomedCachesBucket).Put([]byte(row.ID), []byte{}); err != nil {
+			return err
+		}
 	}
 	return tx.Bucket(cachesBucket).Delete([]byte(row.ID))
 }

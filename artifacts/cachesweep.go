@@ -18,7 +18,12 @@ func (s *Store) sweepCaches() {
 	if s.db.IsReadOnly() {
 		return
 	}
-	lost, orphans, err := s.compareCaches()
+	torn, err := s.sweepLayers()
+	if err != nil {
+		s.log.Error("the layers of caches cannot be looked through; see runner check", "directory", s.cacheDir, "error", err)
+		return
+	}
+	lost, orphans, err := s.compareCaches(torn)
 	if err != nil {
 		s.log.Error("caches cannot be looked through; see runner check", "directory", s.cacheDir, "error", err)
 		return
@@ -38,14 +43,19 @@ func (s *Store) sweepCaches() {
 	}
 }
 
-// compareCaches returns the caches whose file is not what was stored, and the files that belong to no cache.
-func (s *Store) compareCaches() (lost, orphans []string, err error) {
+// compareCaches returns the caches whose file is not what was stored or that have a torn layer, and the files that belong
+// to no cache.
+func (s *Store) compareCaches(torn map[string]bool) (lost, orphans []string, err error) {
 	files, err := s.cacheFiles()
 	if err != nil {
 		return nil, nil, err
 	}
 	err = s.eachCache(context.Background(), func(row *cacheRow) error {
-		if size, ok := files[row.ID]; !ok || size != row.Bytes {
+		size, ok := files[row.ID]
+		if len(row.Layers) > 0 {
+			size, ok = row.Bytes, !slices.ContainsFunc(row.Layers, func(l cacheLayer) bool { return torn[l.ID] })
+		}
+		if !ok || size != row.Bytes {
 			lost = append(lost, row.ID)
 		}
 		delete(files, row.ID)

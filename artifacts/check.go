@@ -23,7 +23,7 @@ const checkRows = 64
 func (s *Store) Check(ctx context.Context, report func(problem string)) error {
 	c := &checker{s: s, ctx: ctx, report: report}
 	return errors.Join(
-		c.generations(), c.headers(), c.logs(), c.chunks(), c.content(), c.accounts(), c.segments(), c.caches())
+		c.generations(), c.headers(), c.logs(), c.chunks(), c.content(), c.accounts(), c.segments(), c.caches(), c.layers())
 }
 
 type checker struct {

@@ -53,12 +53,12 @@ func (c *checker) cache(row *cacheRow) error {
 	err := c.s.view(func(tx *bolt.Tx) error {
 		_, id, err := parseCacheName(tx.Bucket(cacheNamesBucket).Get(row.Name))
 		named = err == nil && id == row.ID
-		return nil
+		return c.cacheLayers(tx, row)
 	})
 	if err == nil && !named {
 		err = errors.New("its name does not lead to it")
 	}
-	if err != nil {
+	if err != nil || len(row.Layers) > 0 {
 		return err
 	}
 	f, err := c.s.openCacheFile(row)

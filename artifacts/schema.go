@@ -12,7 +12,7 @@ import (
 )
 
 // formatVersion is the layout this program writes; raise it with each change and add the step to migrations.
-const formatVersion = 3
+const formatVersion = 4
 
 // maxIDBytes bounds the ids of callers.
 const maxIDBytes = 512
@@ -24,6 +24,9 @@ type migration func(tx *bolt.Tx) error
 var migrations = map[uint64]migration{
 	1: func(tx *bolt.Tx) error { return makeBuckets(tx, cachesBucket, cacheNamesBucket, doomedCachesBucket) },
 	2: func(tx *bolt.Tx) error { return makeBuckets(tx, segmentsBucket) },
+	3: func(tx *bolt.Tx) error {
+		return makeBuckets(tx, layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket)
+	},
 }
 
 var (
@@ -43,8 +46,14 @@ var (
 	cacheNamesBucket   = []byte("cachenames")
 	doomedCachesBucket = []byte("doomedcaches")
 
+	layersBucket     = []byte("layers")
+	layerRefsBucket  = []byte("layerrefs")
+	layerHoldsBucket = []byte("layerholds")
+	earningsBucket   = []byte("earnings")
+
 	allBuckets = [][]byte{metaBucket, gensBucket, setsBucket, manifestsBucket, chunksBucket, hashesBucket, dataBucket,
-		logsBucket, blocksBucket, ageBucket, segmentsBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket}
+		logsBucket, blocksBucket, ageBucket, segmentsBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket,
+		layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket}
 
 	filesKey   = []byte("files")
 	usesKey    = []byte("uses")

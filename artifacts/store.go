@@ -65,6 +65,7 @@ type Store struct {
 	segments   sync.Mutex      // held while a row of a segment is made or removed
 	filling    map[uint64]bool // segments that are being written
 
+	background sync.WaitGroup // what nobody waits for but Close
 	collecting sync.Mutex
 	closeOnce  sync.Once
 	closed     chan struct{}
@@ -158,6 +159,7 @@ func (s *Store) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
 		close(s.closed)
+		s.background.Wait()
 		s.lane.stop()
 		err = s.db.Close()
 		s.dec.Close()

@@ -40,13 +40,23 @@ func (s *session) left(ctx context.Context, d wire.Done, res Result) Result {
 	if d.Reports != nil {
 		res.Reports = s.takeReports(ctx, *d.Reports)
 	}
-	if d.Cache != nil {
+	began := time.Now()
+	if d.Cache != nil && d.Cache.File != "" {
 		s.takeCache(ctx, *d.Cache)
 	}
+	taken := time.Since(began)
 	reports, exported := res.Reports, res.Exported
 	if err := s.takeArtifacts(ctx, d, &res); err != nil {
 		res = s.withoutArtifacts(res, err)
 		res.Reports, res.Exported = reports, exported
+	}
+	if d.Cache != nil && d.Cache.File == "" && d.Status == wire.StatusSucceeded { // by now the sandbox may have ended, which this waits for
+		began = time.Now()
+		s.takeCache(ctx, *d.Cache)
+		taken = time.Since(began)
+	}
+	if d.CacheUse != nil && d.Status == wire.StatusSucceeded {
+		s.noteCacheUse(ctx, *d.CacheUse, taken)
 	}
 	return res
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
@@ -97,11 +98,17 @@ func (r *Runner) Run(ctx context.Context, engine string, a Attempt, ev Events) (
 	return res, nil
 }
 
-// Destroy removes a sandbox and its directory. It succeeds when both are gone already.
+// Destroy removes a sandbox and its directory, which goes last: as long as it is there, Leftovers tells of the sandbox. It
+// succeeds when both are gone already.
 func (r *Runner) Destroy(ctx context.Context, engine, sandbox string) error {
 	if ex, ok := r.Executors[engine]; ok {
 		if err := ex.Remove(ctx, sandbox); err != nil {
 			return fmt.Errorf("removing sandbox %s: %w", sandbox, err)
+		}
+	}
+	if r.Artifacts != nil {
+		if err := r.Artifacts.ReleaseLayers(ctx, sandbox); err != nil {
+			return err
 		}
 	}
 	dir := r.dir(sandbox)
@@ -111,7 +118,7 @@ func (r *Runner) Destroy(ctx context.Context, engine, sandbox string) error {
 	return nil
 }
 
-// Leftovers lists the sandboxes that an engine or the disk still holds, by engine id ("" for directories alone).
+// Leftovers lists the sandboxes that an engine or the disk still holds, by engine id ("" for directories and caches alone).
 // Engines that do not answer are reported in the error; the others' lists are still complete.
 func (r *Runner) Leftovers(ctx context.Context) (map[string][]string, error) {
 	out := make(map[string][]string)
@@ -131,7 +138,24 @@ func (r *Runner) Leftovers(ctx context.Context) (map[string][]string, error) {
 	for _, e := range entries {
 		out[""] = append(out[""], e.Name())
 	}
+	holders, err := r.layerHolders(ctx)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	for _, id := range holders {
+		if !slices.Contains(out[""], id) {
+			out[""] = append(out[""], id)
+		}
+	}
 	return out, errors.Join(errs...)
+}
+
+// layerHolders are the sandboxes for which layers of caches are kept.
+func (r *Runner) layerHolders(ctx context.Context) ([]string, error) {
+	if r.Artifacts == nil {
+		return nil, nil
+	}
+	return r.Artifacts.LayerHolders(ctx)
 }
 
 func (r *Runner) dir(sandbox string) string { return filepath.Join(r.Sandboxes, sandbox) }

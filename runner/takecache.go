@@ -18,7 +18,11 @@ func (s *session) takeCache(ctx context.Context, c wire.Cache) {
 	meta := artifacts.CacheMeta{Scope: s.attempt.Cache.Write, Key: c.Key, Paths: c.Paths}
 	var info artifacts.CacheInfo
 	var stored bool
-	err := s.patiently(ctx, "the cache", func() error {
+	err := s.patiently(ctx, "the cache", func() (err error) {
+		if c.File == "" {
+			info, stored, err = s.takeLayers(ctx, c)
+			return err
+		}
 		f, err := s.openLeft(ctx, wire.CacheFile, c.Files)
 		if err != nil {
 			return err
@@ -28,6 +32,8 @@ func (s *session) takeCache(ctx context.Context, c wire.Cache) {
 		return err
 	})
 	switch {
+	case errors.Is(err, artifacts.ErrNothing):
+		s.say("The cache was not stored: %v", artifacts.ErrNothing)
 	case errors.Is(err, artifacts.ErrLimit):
 		s.say("The cache was not stored: %v; raise limits.cache of the project, or name fewer paths under cache", err)
 	case err != nil:

@@ -50,5 +50,15 @@ func showCache(c artifacts.CacheInfo) client.Cache {
 	return client.Cache{
 		ID: c.ID, Scope: c.Scope, Key: strings.ToValidUTF8(c.Key, "�"), Paths: c.Paths, Bytes: c.Bytes,
 		SHA256: c.SHA256, Created: c.Created, Used: c.Used, Hits: c.Hits,
+		Layers: c.Layers, Earned: showEarnings(c),
+	}
+}
+
+func showEarnings(c artifacts.CacheInfo) client.Earnings {
+	saved := c.Earned.PerHit.Seconds() * float64(c.Hits)
+	return client.Earnings{
+		Hits: c.Earned.Hits, Misses: c.Earned.Misses, Off: c.Earned.Off,
+		RestoreSeconds: c.Earned.Restore.Seconds(), SaveSeconds: c.Earned.Save.Seconds(),
+		SavedSeconds: saved, SecondsPerGiB: saved / (float64(max(c.Bytes, 1)) / (1 << 30)),
 	}
 }

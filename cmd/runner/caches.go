@@ -73,7 +73,7 @@ func newCachesRm(a *app) *cobra.Command {
 	var scope string
 	cmd := &cobra.Command{
 		Use:     "rm [ID…]",
-		Short:   "Remove caches; a job that is being given one still gets it whole",
+		Short:   "Remove caches, and turn those on that were off; a job that has one keeps it whole",
 		Example: "  runner caches rm s5kq3bpxw6w4xjyo2u7hbnqk4m\n  runner caches rm --scope api/",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if (len(ids) == 0) == (scope == "") {

@@ -35,6 +35,7 @@ var (
 	cold             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
 	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
 	burst            = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
+	caches           = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 )
 
 // Table is every figure, in the order in which they are printed.
@@ -65,6 +66,8 @@ var Table = []Figure{
 	{Name: "build-warm", Goal: RatioAtMost(0.40), From: warm},
 	{Name: "burst-4", Goal: RatioAtMost(0.15), From: burst},
 	{Name: "jobs-100", Goal: RatioAtMost(1), From: jobs},
+	{Name: "cache-restore", Goal: RatioAtMost(0.03), From: caches},
+	{Name: "cache-save", Goal: RatioAtMost(0.10), From: caches},
 	{Name: "real-shards-timing", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue-cold", Goal: RatioAtMost(1.10), From: realShards},
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},

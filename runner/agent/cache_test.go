@@ -115,7 +115,7 @@ func TestWhenACacheIsSaved(t *testing.T) {
 		{"a failed build", func(*wire.Job) {}, &wire.CacheAnswer{}, false, "not saved, because the build failed", "false"},
 		{"no key", func(j *wire.Job) { j.Cache.Key = ""; j.Cache.Fallback = []string{"x"} }, &wire.CacheAnswer{Hit: true}, true, "fallback-keys are ignored", ""},
 		{"only restored", func(j *wire.Job) { j.Cache.Save = false }, &wire.CacheAnswer{}, false, "No cache", ""},
-		{"only saved", func(j *wire.Job) { j.Cache.Restore = false }, nil, true, "Packed cache k: 1 file(s), 2 bytes", ""},
+		{"only saved", func(j *wire.Job) { j.Cache.Restore = false; j.Cache.Paths = []string{"deps/*"} }, nil, true, "Packed cache k: 1 file(s), 2 bytes", ""},
 		{"no paths", func(j *wire.Job) { j.Cache.Paths = nil }, nil, false, "Unable to initialize cache download: no paths specified to be cached\n", ""},
 		{"no such paths", func(j *wire.Job) { j.Cache.Paths = []string{"nowhere/*"} }, &wire.CacheAnswer{}, false, "none of its paths is there", ""},
 		{"too large", func(j *wire.Job) { j.Limits.CacheBytes = 1 }, &wire.CacheAnswer{}, false, "larger than the limit of 1 bytes", ""},

@@ -28,7 +28,10 @@ type cachePlan struct {
 	fallback []string
 	version  string // digest of the paths
 	roots    []*cacheRoot
-	hit      bool // the cache of this very key was found
+	hit      bool           // the cache of this very key was found
+	dirs     []*cacheDir    // what the paths are, if they are whole directories
+	use      *wire.CacheUse // nil: none was asked for, or it could not be had
+	mounted  bool           // the daemon takes what is in them without us
 }
 
 // cacheRoot is a directory that paths of the cache lie below. In the archive it has a name of its own, so that a cache

@@ -17,6 +17,7 @@ type keeps struct {
 	secondary []wire.Artifacts
 	reports   *wire.Reports
 	cache     *wire.Cache
+	cacheUse  *wire.CacheUse
 	exported  []wire.Var
 }
 
@@ -40,6 +41,7 @@ func (p *phases) collect(ctx context.Context, upload bool) wire.Done {
 	}
 	done.Artifacts, done.Secondary = p.keeps.artifacts, p.keeps.secondary
 	done.Reports, done.Cache, done.Exported = p.keeps.reports, p.keeps.cache, p.keeps.exported
+	done.CacheUse = p.keeps.cacheUse
 	return done
 }
 

@@ -20,8 +20,9 @@ type phases struct {
 	shell *shell
 
 	requests *requests
-	cache    *cachePlan // nil without one
-	keeps    keeps      // what the job leaves
+	cache    *cachePlan    // nil without one
+	keeps    keeps         // what the job leaves
+	work     time.Duration // of the phases that have ended
 
 	failed bool      // a phase failed: CODEBUILD_BUILD_SUCCEEDING is 0 from then on
 	result wire.Done // of the first failure
@@ -145,6 +146,7 @@ func (p *phases) begin(name string) (end endPhase) {
 	p.spool.add(wire.PhaseBegan{Phase: name, At: start.UnixNano()})
 	p.log.say("Entering phase %s", name)
 	return func(status wire.Status, code, message string) {
+		p.work += time.Since(start)
 		p.log.say("Phase complete: %s State: %s", name, status)
 		p.log.say("Phase context status code: %s Message: %s", code, message)
 		p.spool.add(wire.PhaseEnded{

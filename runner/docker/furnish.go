@@ -90,6 +90,33 @@ func (e *Engine) inside(ctx context.Context, id string) (place, error) {
 	return p, err
 }
 
+// CanLayer tells why Remount and MountExtra cannot be called for a sandbox.
+func (e *Engine) CanLayer(ctx context.Context, id string) error {
+	in, err := e.inspect(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch mode := workspace(in.Config.Labels[LabelWorkspace]); {
+	case in.HostConfig != nil && in.HostConfig.Privileged:
+		return errors.New("the sandbox is privileged")
+	case mode != workspaceMount:
+		return fmt.Errorf("the daemon does not mount the workspace of this sandbox (workspace is %s)", mode)
+	case !in.State.Running:
+		return fmt.Errorf("sandbox %s does not run", id)
+	}
+	return nil
+}
+
+// Ended tells whether every process in a sandbox that was mounted in has ended. The engine says so only later, when it has
+// cleared up.
+func (e *Engine) Ended(ctx context.Context, id string) (bool, error) {
+	p, running, err := e.enter(ctx, id)
+	if err != nil {
+		return errors.Is(err, runner.ErrNoSandbox), err
+	}
+	return !running || p.ended(), nil
+}
+
 // Remount mounts the workspace of a sandbox again, with further layers between the snapshot and what lies over it, the
 // first on top: directories of the daemon's host that are not written to while the sandbox is there. What was mounted
 // is taken away, so it comes before the first command of the job. Doing it twice is doing it once. An error leaves a

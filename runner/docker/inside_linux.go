@@ -243,3 +243,15 @@ func pathError(doing, path string, err error) error {
 	}
 	return fmt.Errorf("%s %s: %w", doing, path, err)
 }
+
+// ended tells whether the container's first process has ended, and with it every other: the kernel ends them before its
+// last thread is gone.
+func (p place) ended() bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)
+	}
+	_, state, _ := strings.Cut(string(stat[max(0, strings.LastIndexByte(string(stat), ')')):]), " ")
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.pid))
+	return err == nil && len(threads) <= 1 && strings.HasPrefix(state, "Z")
+}

@@ -24,3 +24,5 @@ func (place) shown(string, string) (bool, error)    { return false, errNotLinux(
 func errNotLinux() error {
 	return fmt.Errorf("this is %s, and only Linux mounts in containers", runtime.GOOS)
 }
+
+func (place) ended() bool { return false }

@@ -14,7 +14,10 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
-var _ runner.Warmer = (*Engine)(nil)
+var (
+	_ runner.Warmer  = (*Engine)(nil)
+	_ runner.Layerer = (*Engine)(nil)
+)
 
 // CanWarm tells why no sandbox like spec can be made ahead of its job.
 func (e *Engine) CanWarm(ctx context.Context, spec runner.SandboxSpec) error {

@@ -96,6 +96,11 @@ func (d Done) bounded() Done {
 		c := d.Cache.bounded()
 		d.Cache = &c
 	}
+	if d.CacheUse != nil {
+		u := *d.CacheUse
+		u.Paths = fit(u.Paths, 2*maxWord)
+		d.CacheUse = &u
+	}
 	d.Exported = boundedExports(d.Exported)
 	return d
 }
@@ -148,7 +153,8 @@ func (c Cache) bounded() Cache {
 // bounded leaves a table that is too long by one byte too long, so that it is refused with words.
 func (r Request) bounded() Request {
 	if r.Cache != nil {
-		c := CacheRequest{Key: fit(r.Cache.Key, maxKey), Paths: fit(r.Cache.Paths, 2*maxWord)}
+		c := CacheRequest{Key: fit(r.Cache.Key, maxKey), Paths: fit(r.Cache.Paths, 2*maxWord), Empty: r.Cache.Empty}
+		c.Dirs = boundedDirs(r.Cache.Dirs)
 		for _, key := range most(r.Cache.Fallback, MaxFallback) {
 			c.Fallback = append(c.Fallback, fit(key, maxKey))
 		}
@@ -166,6 +172,19 @@ func (r Request) bounded() Request {
 		r.Tests = &t
 	}
 	return r
+}
+
+// boundedDirs are all of them or none: of a part nothing can be mounted.
+func boundedDirs(dirs []string) []string {
+	if len(dirs) > MaxCacheDirs {
+		return nil
+	}
+	for _, dir := range dirs {
+		if fit(dir, maxKey) != dir {
+			return nil
+		}
+	}
+	return dirs
 }
 
 func (t TestsRequest) bounded() TestsRequest {

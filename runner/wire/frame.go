@@ -174,15 +174,38 @@ type CacheRequest struct {
 	Key      string   `json:"key,omitempty"`
 	Fallback []string `json:"fallback,omitempty"`
 	Paths    string   `json:"paths"`
+	// Dirs tells that the paths are whole directories, which may be mounted: their names, sorted, each below the name of
+	// what it is in: "source/node_modules", "home/.npm".
+	Dirs []string `json:"dirs,omitempty"`
+	// Empty tells that no cache is wanted, and only a place for Dirs to save one from.
+	Empty bool `json:"empty,omitempty"`
 }
 
-// CacheAnswer tells which cache was found: it lies as an uncompressed tar named File in the spool's directory. Hit is
+// MaxCacheDirs bounds the directories of a cache that is mounted.
+const MaxCacheDirs = 16
+
+// CacheAnswer tells which cache was found. Unless it is mounted, it lies as an uncompressed tar named File in the spool's directory. Hit is
 // false when there is none.
 type CacheAnswer struct {
 	Hit   bool   `json:"hit"`
 	Key   string `json:"key,omitempty"` // of the cache that was found
 	File  string `json:"file,omitempty"`
 	Bytes int64  `json:"bytes,omitempty"`
+
+	// Off tells, in a sentence, that the cache is not used any more: neither restored nor saved.
+	Off string `json:"off,omitempty"`
+
+	// Mounted tells that the directories have mounts, of which the daemon takes what the job leaves there, without the
+	// agent. Without a File they have what was found: those of the source directory are in place, the others are to be
+	// reached by symbolic links. With a File they are empty, and what is unpacked can be brought there in the end.
+	Mounted bool        `json:"mounted,omitempty"`
+	Links   []CacheLink `json:"links,omitempty"`
+}
+
+// CacheLink is a directory of a cache that lies elsewhere.
+type CacheLink struct {
+	Dir string `json:"dir"` // as in Dirs
+	To  string `json:"to"`  // where it is mounted
 }
 
 // RuntimesRequest asks which commands install the wanted runtimes, according to the image's own table
@@ -213,13 +236,23 @@ const RuntimesFile = "/codebuild/image/config/runtimes.yml"
 // MaxRuntimesFile bounds the table in bytes; in base64 it fits a line of an agent's.
 const MaxRuntimesFile = 64 << 10
 
-// Cache tells that the paths of the cache were packed as an uncompressed tar named File in the spool's directory.
+// Cache tells that the paths of the cache were packed as an uncompressed tar named File in the spool's directory or, when
+// they were mounted, that they lie where they are.
 type Cache struct {
-	File  string `json:"file"` // always CacheFile
+	File  string `json:"file,omitempty"` // CacheFile; "" when mounted
 	Key   string `json:"key,omitempty"`
 	Paths string `json:"paths"` // digest, as in CacheRequest
 	Files int    `json:"files"`
 	Bytes int64  `json:"bytes"`
+}
+
+// CacheUse tells what a job that asked for a cache, and succeeded, had of it.
+type CacheUse struct {
+	Paths         string `json:"paths"` // digest, as in CacheRequest
+	Hit           bool   `json:"hit"`   // of any key
+	WorkMillis    int64  `json:"workMillis"`
+	RestoreMillis int64  `json:"restoreMillis"`
+	SaveMillis    int64  `json:"saveMillis"` // of packing it
 }
 
 // Reports tells that the files of all report groups were packed as one uncompressed tar named File in the spool's
@@ -308,6 +341,7 @@ type Done struct {
 	Secondary []Artifacts `json:"secondary,omitempty"`
 	Reports   *Reports    `json:"reports,omitempty"`
 	Cache     *Cache      `json:"cache,omitempty"`
+	CacheUse  *CacheUse   `json:"cacheUse,omitempty"`
 	Exported  []Var       `json:"exported,omitempty"` // last values of exported-variables, MaxExported bytes in all
 	// Retry asks for another attempt, as on-failure: RETRY of the phase that failed has it.
 	Retry bool `json:"retry,omitempty"`
