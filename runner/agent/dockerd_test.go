@@ -46,6 +46,7 @@ func actAsEngine(how string) int {
 		if n < 2 {
 			answer = "HTTP/1.0 503 Service Unavailable\r\n\r\n"
 		}
+		_, _ = conn.Read(make([]byte, 4096)) // who closes before the question came breaks the asker's pipe
 		if how != "mute" {
 			_, _ = conn.WriteString(answer)
 		}
