@@ -75,6 +75,7 @@ func TestSamplesBecomeATable(t *testing.T) {
 		{Name: "parse-junit", Ours: 100, Theirs: 4000, Unit: "MB/s"},
 		{Name: "makespan-queue-cold-p95", Ours: 12, Theirs: 10, Unit: "s"},
 		{Name: "makespan-equal", Ours: 14, Theirs: 10, Unit: "s"},
+		{Name: "build-warm-act", Unit: "-", LeftOut: "no proxy answers"},
 	} {
 		if err := figures.Give(s); err != nil {
 			t.Fatal(err)
@@ -87,7 +88,7 @@ func TestSamplesBecomeATable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted, _ := choose("^(parse-junit|makespan-queue-cold-p95|makespan-equal|makespan-pull)$")
+	wanted, _ := choose("^(parse-junit|makespan-queue-cold-p95|makespan-equal|makespan-pull|build-warm-act)$")
 	lines, err := summarise(wanted, samples)
 	if err == nil || err.Error() != "not measured: makespan-pull" {
 		t.Errorf("of a figure without a sample: %v", err)
@@ -100,7 +101,9 @@ func TestSamplesBecomeATable(t *testing.T) {
 		"parse-junit 90.0 3000 0.03 ours>=50 met MB/s 3",
 		"makespan-queue-cold-p95 12.0 10.0 1.200 <=1.10 missed s 1",
 		"makespan-equal 14.0 10.0 1.400 as-found - s 1",
+		"build-warm-act - - - <=0.08 left-out - 0",
 		"# makespan-queue-cold-p95: " + wanted[1].Note,
+		"# build-warm-act: left out, because no proxy answers",
 		"# a box, 2 CPUs, go1, commit abc",
 		"# 0001-01-01T00:00:00Z, load 0.1 0.2 0.3 before and 2.0 1.0 0.5 after",
 	}
@@ -116,7 +119,7 @@ func TestSamplesBecomeATable(t *testing.T) {
 	if err := r.write(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(text(file)), &back); err != nil || len(back.Figures) != 3 || back.Figures[0].Lowest != 30 || back.Figures[1].Verdict != "missed" || back.Figures[1].GoalIs != "ratio at most" {
+	if err := json.Unmarshal([]byte(text(file)), &back); err != nil || len(back.Figures) != 4 || back.Figures[0].Lowest != 30 || back.Figures[1].Verdict != "missed" || back.Figures[1].GoalIs != "ratio at most" || back.Figures[3].Verdict != "left-out" {
 		t.Errorf("written is %+v, %v", back, err)
 	}
 }

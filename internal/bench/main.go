@@ -5,7 +5,7 @@
 // Where a figure is measured several times, ours and theirs are the medians, and the ratio is that of the medians. Lines
 // with # say on which machine, when and under which load. FIGURE in the environment is a regular expression: only figures
 // whose names it matches are measured. With JSON=file the same is written there. A goal that is missed is said and is no
-// failure; a figure that could not be measured is one.
+// failure, nor is a figure that is left out as its peer cannot be had; one that could not be measured is one.
 package main
 
 import (

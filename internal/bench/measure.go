@@ -71,12 +71,12 @@ type line struct {
 	Ratio   float64 `json:"ratio,omitempty"`
 	Goal    float64 `json:"goal,omitempty"`
 	GoalIs  string  `json:"goalIs,omitempty"` // such as "ratio at most"
-	Verdict string  `json:"verdict"`          // met, missed, or - where there is no goal
+	Verdict string  `json:"verdict"`          // met, missed, left-out, or - where there is no goal
 	Unit    string  `json:"unit"`
 	Runs    int     `json:"runs"`
 	Lowest  float64 `json:"lowest"` // of ours
 	Highest float64 `json:"highest"`
-	Note    string  `json:"note,omitempty"` // of a goal that is missed
+	Note    string  `json:"note,omitempty"` // of a goal that is missed, or why the figure is left out
 	goal    figures.Goal
 }
 
@@ -101,6 +101,9 @@ func summarise(wanted []figures.Figure, samples []figures.Sample) (lines []line,
 }
 
 func lineOf(f figures.Figure, all []figures.Sample) line {
+	if why := all[0].LeftOut; why != "" {
+		return line{Name: f.Name, Unit: all[0].Unit, goal: f.Goal, Goal: f.Goal.Value, GoalIs: f.Goal.Is, Verdict: "left-out", Note: "left out, because " + why}
+	}
 	var ours, theirs []float64
 	for _, s := range all {
 		ours, theirs = append(ours, s.Ours), append(theirs, s.Theirs)

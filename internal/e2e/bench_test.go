@@ -95,8 +95,7 @@ func waitForOutput(b *testing.B, d *daemon, id, text string) {
 
 // BenchmarkTrivialBuild is three echoes, from the webhook to the stored result.
 func BenchmarkTrivialBuild(b *testing.B) {
-	commands := []string{"echo one", "echo two", "echo three"}
-	d, _, url, commit := benchDaemon(b, commands...)
+	d, _, url, commit := benchDaemon(b, echoes...)
 	var ours, theirs time.Duration
 	for b.Loop() {
 		began := time.Now()
@@ -105,7 +104,7 @@ func BenchmarkTrivialBuild(b *testing.B) {
 			b.Fatalf("the build ended %s: %s", got.Status, got.Message)
 		}
 		ours += time.Since(began)
-		_, all := dockerRun(b, commands...)
+		_, all := dockerRun(b, echoes...)
 		theirs += all
 	}
 	report(b, ours, theirs)

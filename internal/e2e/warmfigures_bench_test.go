@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,15 +17,16 @@ type warmBench struct {
 	*daemon
 	b           testing.TB
 	url, commit string
-	full        int // sandboxes that wait when nothing is to do
+	tree        string // a working tree of it
+	full        int    // sandboxes that wait when nothing is to do
 }
 
 func newWarmBench(b *testing.B, slots string, full int, commands ...string) *warmBench {
 	b.Helper()
 	git := newGitServer(b)
-	_, url, commit := git.repo("bench", map[string]string{"buildspec.yml": spec(commands...)})
+	repo, url, commit := git.repo("bench", map[string]string{"buildspec.yml": spec(commands...)})
 	d := newDaemon(b, "slots: "+slots+"\nwarm: auto\n", project("bench", url))
-	w := &warmBench{daemon: d, b: b, url: url, commit: commit, full: full}
+	w := &warmBench{daemon: d, b: b, url: url, commit: commit, tree: repo.Dir, full: full}
 	w.burst(max(full, 1)) // mirror, snapshot, agent volume, network and demand are there from now on
 	return w
 }
@@ -57,9 +60,32 @@ func (w *warmBench) mustWarm(id string) {
 	}
 }
 
+// submit is what a person waits for who edits a file and runs `runner submit` onto a full pool: the process from its start
+// to its end, the working tree read and sent, the log followed and the result told.
+func (w *warmBench) submit() time.Duration {
+	w.b.Helper()
+	w.rest()
+	if err := os.WriteFile(filepath.Join(w.tree, "edited"), []byte(time.Now().String()), 0o644); err != nil {
+		w.b.Fatal(err)
+	}
+	began := time.Now()
+	out, errs, exit := w.runCLI(w.tree, "submit")
+	took := time.Since(began)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	id, _, _ := strings.Cut(lines[len(lines)-1], " ") // bench#1 SUCCEEDED in …
+	if exit != 0 {
+		w.b.Fatalf("runner submit exited %d:\n%s%s", exit, out, errs)
+	}
+	w.mustWarm(id)
+	w.rest()
+	return took
+}
+
+// echoes are the build that the peers run, too.
+var echoes = []string{"echo one", "echo two", "echo three"}
+
 // BenchmarkFigureWarm is what builds take whose sandboxes wait for them.
 func BenchmarkFigureWarm(b *testing.B) {
-	echoes := []string{"echo one", "echo two", "echo three"}
 	one := newWarmBench(b, "4", 1, echoes...)
 	figures.Run(b, "start-warm", "ms", func(b *testing.B) (ours, theirs float64) {
 		one.rest()
@@ -73,6 +99,11 @@ func BenchmarkFigureWarm(b *testing.B) {
 		return ms(took), ms(first)
 	})
 	figures.Run(b, "build-warm", "ms", func(b *testing.B) (ours, theirs float64) {
+		took := one.submit()
+		_, all := dockerRun(b, echoes...)
+		return ms(took), ms(all)
+	})
+	figures.Run(b, "build-warm-webhook", "ms", func(b *testing.B) (ours, theirs float64) {
 		one.rest()
 		began := time.Now()
 		id := one.push(one.url, one.commit)
@@ -83,6 +114,18 @@ func BenchmarkFigureWarm(b *testing.B) {
 		_, all := dockerRun(b, echoes...)
 		return ms(took), ms(all)
 	})
+}
+
+// BenchmarkFigureWarmAct is the same build on a warm sandbox against act.
+func BenchmarkFigureWarmAct(b *testing.B) {
+	const name = "build-warm-act"
+	peer, why := newAct(b, echoes...)
+	if why != nil {
+		figures.LeaveOut(b, name, why)
+		return
+	}
+	one := newWarmBench(b, "4", 1, echoes...)
+	figures.Run(b, name, "ms", func(b *testing.B) (ours, theirs float64) { return ms(one.submit()), ms(peer.run()) })
 }
 
 func ms(d time.Duration) float64 { return d.Seconds() * 1000 }

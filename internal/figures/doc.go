@@ -14,5 +14,6 @@
 //  2. Add its line to Table: name, goal, where it is measured, how often.
 //
 // make bench then runs it, prints it and writes it as JSON; FIGURE=regexp runs some alone. A figure that is not measured is
-// an error, and so is one that no line of the table names. A test that wants to hold a goal asks Find.
+// an error, and so is one that no line of the table names; one whose peer cannot be had on the machine is left out with
+// LeaveOut, which tells why. A test that wants to hold a goal asks Find.
 package figures

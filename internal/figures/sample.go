@@ -18,6 +18,8 @@ type Sample struct {
 	Ours   float64 `json:"ours"`
 	Theirs float64 `json:"theirs"`
 	Unit   string  `json:"unit"` // of both, without spaces
+
+	LeftOut string `json:"leftOut,omitempty"` // why there is nothing to compare with here; then ours and theirs are 0
 }
 
 // Ratio is ours over theirs, 0 without theirs.
@@ -65,6 +67,17 @@ func Read(path string) (samples []Sample, err error) {
 		samples = append(samples, s)
 	}
 	return samples, lines.Err()
+}
+
+// LeaveOut says of a figure that it cannot be measured here, as its peer cannot be had, in a sub-benchmark of its name. That
+// is told with the reason, and is no failure.
+func LeaveOut(b *testing.B, name string, why error) {
+	b.Run(name, func(b *testing.B) {
+		if err := Give(Sample{Name: name, Unit: "-", LeftOut: why.Error()}); err != nil {
+			b.Fatal(err)
+		}
+		b.Skip("left out, because", why)
+	})
 }
 
 // Run measures a figure in a sub-benchmark of its name: once measures ours and theirs, one right after the other, and is
