@@ -19,6 +19,10 @@ func worst(text string) []Body {
 		groups = append(groups, ReportGroup{Name: text, Format: text, Files: 1 << 62, Discovered: true})
 		vars = append(vars, Var{fmt.Sprint("N", i), text[:70*i]})
 	}
+	result := TestResult{Item: -1 << 63, Outcome: text[:min(len(text), 90)], Millis: -1 << 63}
+	named := result
+	named.Outcome, named.Tests, named.Failed = text, []string{text, text[:min(len(text), 90)]}, []string{text[:min(len(text), 300)]}
+	results := slices.Concat(slices.Repeat([]TestResult{named}, 60), slices.Repeat([]TestResult{result}, 5000))
 	request := Request{ID: 1 << 63, Cache: &CacheRequest{Key: text, Fallback: slices.Repeat([]string{text}, 20), Paths: text}}
 	return []Body{
 		Done{
@@ -31,7 +35,7 @@ func worst(text string) []Body {
 		Request{Runtimes: &RuntimesRequest{File: []byte(strings.Repeat(text, 20)), Want: vars}},
 		Request{ID: 1 << 63, Tests: &TestsRequest{
 			Call: TestCall{Phase: text, Command: -1 << 63, Call: -1 << 63}, Join: &TestsJoin{Strategy: text, List: -1 << 63, Names: -1 << 63}, Take: &TestsTake{Request: 1 << 63},
-			Done: &TestsDone{Token: 1 << 63, Exit: -1 << 63, Millis: -1 << 63, Results: slices.Repeat([]TestResult{{Item: -1 << 63, Outcome: text, Millis: -1 << 63, Tests: []string{text, text[:min(len(text), 90)]}, Failed: []string{text[:min(len(text), 300)]}}}, 5000)},
+			Done: &TestsDone{Token: 1 << 63, Exit: -1 << 63, Millis: -1 << 63, Results: results},
 		}},
 		Alive{Call: TestCall{Phase: text}},
 		Paused{Phase: text}, Resumed{Phase: text},
