@@ -313,7 +313,7 @@ func halfMade(t *testing.T, e *Engine, spec runner.SandboxSpec, mode workspace) 
 
 func TestCreateGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, map[string]string{"a": "whole"})
 		halfMade(t, e, spec, workspace(e.opts.Workspace))
 		start(t, e, spec).want("cat a", "whole")

@@ -19,7 +19,7 @@ import (
 
 func TestLife(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		ctx := t.Context()
 		spec := newSpec(t, e, map[string]string{"a": "a"})
 		b := start(t, e, spec)

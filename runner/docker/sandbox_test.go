@@ -11,7 +11,7 @@ import (
 
 func TestWorkspace(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, map[string]string{
 			"hello.txt": "hello\n", "dir/deep.txt": "deep\n", "run.sh": "echo ran\n", "odd\nname, with: things": "odd\n",
 			"link@": "hello.txt", "out@": "../../../../../../etc/passwd", "abs@": "/etc/passwd", "below.txt": "from the tree\n",
@@ -45,7 +45,7 @@ func TestWorkspace(t *testing.T) {
 
 func TestEmptyWorkspace(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		b := start(t, e, newSpec(t, e, nil))
 		b.want("ls -A; echo x >y; cat y", "x")
 	})
@@ -53,7 +53,7 @@ func TestEmptyWorkspace(t *testing.T) {
 
 func TestJobCannotMoveWhatIsMounted(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		b := start(t, e, newSpec(t, e, map[string]string{"a": "a"}))
 		b.refused("touch /codebuild/x")
 		b.refused("mv /codebuild/spool /codebuild/away")
@@ -139,7 +139,7 @@ func TestLimitsThatCannotBe(t *testing.T) {
 
 func TestAdminsMountsAreReadOnly(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		dir := t.TempDir()
 		write(t, dir, map[string]string{"tool": "a tool\n"})
 		spec := newSpec(t, e, nil)

@@ -23,7 +23,7 @@ func web(spec runner.SandboxSpec, name, word, after string) runner.Service {
 
 func TestServices(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		ctx := t.Context()
 		spec := newSpec(t, e, map[string]string{"a": "a"})
 		spec.Services = []runner.Service{web(spec, "db", "data", "0.5"), web(spec, "Cache_1", "cached", "0")}

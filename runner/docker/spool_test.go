@@ -17,7 +17,7 @@ import (
 
 func TestSpoolIsRead(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, nil)
 		b := start(t, e, spec)
 		b.want("cd /codebuild/spool && echo one >frames && dd if=/dev/zero of=artifacts.tar bs=1M count=3 2>/dev/null", "")
@@ -53,7 +53,7 @@ func wantFile(t *testing.T, e *Engine, id, name string, want []byte) {
 
 func TestHostileSpool(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, e *Engine) {
+	inEachMode(t, func(t *testing.T, e *Engine) {
 		spec := newSpec(t, e, nil)
 		b := start(t, e, spec)
 		b.want("cd /codebuild/spool; echo x >frames; ln -s /etc/shadow link; ln -s frames inner; ln -s / up; ln -s loop loop; "+
