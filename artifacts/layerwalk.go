@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,6 +40,9 @@ func measureLayer(dir string, parts []LayerPart, limit int64) (m measured, err e
 		root, below, _ := strings.Cut(rel, "/")
 		return m.add(full, root, below, e, parts)
 	})
+	if errors.Is(err, unix.ENAMETOOLONG) { // the error would repeat all of the path, and that of the host
+		err = fmt.Errorf("its directories lie too deep in each other: a path has more than %d bytes", unix.PathMax)
+	}
 	return m, err
 }
 
