@@ -107,8 +107,11 @@ func (s *Store) cacheNamed(meta CacheMeta) (row *cacheRow, err error) {
 	return row, nil
 }
 
-// isCleared tells whether someone cleared the directory of caches.
+// isCleared tells whether a cache can be given to nobody: someone cleared the directory of caches, or it has too many layers.
 func (s *Store) isCleared(row *cacheRow) bool {
+	if len(row.Layers) >= maxDepth {
+		return true
+	}
 	for _, l := range row.Layers {
 		if !s.isLayer(l.ID) {
 			return true

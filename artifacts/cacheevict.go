@@ -143,7 +143,7 @@ func (s *Store) makeRoom(ctx context.Context) error {
 		return err
 	}
 	if free, err = s.free(); err == nil && free < CacheFloor {
-		err = fmt.Errorf("%d MiB are free below %s, and caches leave %d MiB: %w", free>>20, s.cacheDir, CacheFloor>>20, syscall.ENOSPC)
+		err = fmt.Errorf("%d MiB are free below %s (none where few more files can be made, see df -i), and caches leave %d MiB: %w", free>>20, s.cacheDir, CacheFloor>>20, syscall.ENOSPC)
 	}
 	return err
 }
@@ -154,5 +154,16 @@ func (s *Store) freeBytes() (int64, error) {
 	if errors.Is(err, unix.ENOENT) {
 		return CacheFloor, nil // nothing was stored yet
 	}
-	return int64(st.Bavail) * int64(st.Bsize), err
+	return usable(st), err
 }
+
+// usable is the free space in bytes. There is none where few files can be made, for a million empty ones take no space.
+func usable(st unix.Statfs_t) int64 {
+	if st.Files > 0 && st.Ffree < st.Files/filesFloor { // file systems that make room for files as they come have none in total
+		return 0
+	}
+	return int64(st.Bavail) * int64(st.Bsize)
+}
+
+// filesFloor is the part of all files that a disk can have which caches leave free: one in so many.
+const filesFloor = 64

@@ -120,7 +120,7 @@ func (s *Store) removeDoomedCaches(ctx context.Context) {
 		}
 		rerr := os.Remove(s.cachePath(string(r.k)))
 		if errors.Is(rerr, fs.ErrNotExist) {
-			rerr = os.RemoveAll(s.LayerDir(string(r.k)))
+			rerr = RemoveTree(s.LayerDir(string(r.k)))
 		}
 		if rerr != nil {
 			err = errors.Join(err, rerr)

@@ -121,25 +121,21 @@ func (m layerMove) carryOut(layer string, p LayerPart) error {
 }
 
 // mirrorParents makes the directories that lead to a part in a layer, with the modes and owners they have in the upper
-// layer: they show through.
+// layer: they show through. No symbolic link in there is followed.
 func mirrorParents(p LayerPart, root string) error {
-	dirs := []string{"."}
+	dirs, there := []string{"."}, true
 	for i, c := range p.Path {
 		if c == '/' {
 			dirs = append(dirs, p.Path[:i])
 		}
 	}
 	for _, dir := range dirs {
-		err := os.Mkdir(filepath.Join(root, dir), 0o755)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err != nil {
+		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		info, err := os.Lstat(filepath.Join(p.Upper, dir))
-		if err != nil || !info.IsDir() {
-			continue // a removed one
+		if there = there && err == nil && info.IsDir(); !there {
+			continue // it was removed, or replaced, and with it what was below
 		}
 		if err := likeInfo(filepath.Join(root, dir), info); err != nil {
 			return err

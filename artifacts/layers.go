@@ -60,6 +60,7 @@ type LayerHold struct {
 	Key    []byte   `json:"key,omitempty"`    // its key
 	Bytes  int64    `json:"bytes,omitempty"`  // of all layers
 	Layers []string `json:"layers,omitempty"` // ids, the newest first
+	Boot   string   `json:"boot,omitempty"`   // the machine's start in which it was given
 }
 
 // layerID is the id of the one layer that a sandbox makes.
@@ -80,7 +81,7 @@ func (s *Store) HoldLayers(ctx context.Context, sandbox, cache string, dirs []st
 		if hold, err = readHold(tx, sandbox); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		hold = LayerHold{Dirs: dirs}
+		hold = LayerHold{Dirs: dirs, Boot: bootID()}
 		if cache != "" {
 			if hold, err = s.holdCache(tx, cache, dirs); err != nil {
 				return err
@@ -105,7 +106,7 @@ func (s *Store) holdCache(tx *bolt.Tx, cache string, dirs []string) (LayerHold, 
 	if err != nil {
 		return LayerHold{}, err
 	}
-	hold := LayerHold{Dirs: dirs, Cache: cache, Key: []byte(row.meta().Key), Bytes: row.Bytes}
+	hold := LayerHold{Dirs: dirs, Cache: cache, Key: []byte(row.meta().Key), Bytes: row.Bytes, Boot: bootID()}
 	if len(row.Layers) == 0 || len(row.Layers) >= maxDepth || !slices.Equal(row.Dirs, dirs) {
 		return LayerHold{}, unknown("cache of these layers", cache)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -24,14 +25,17 @@ func (s *Store) squash(ctx context.Context, ids []string) (*layerRow, error) {
 	}
 	if err == nil {
 		var found measured
-		found, err = measureLayer(s.LayerDir(row.ID), nil)
+		found, err = measureLayer(s.LayerDir(row.ID), nil, math.MaxInt64)
 		row.Bytes, row.Files, row.Whole = found.bytes, found.files, true
+	}
+	if err == nil {
+		err = s.lane.write(ctx, func(tx *bolt.Tx) error { return putLayer(tx, row) })
 	}
 	if err != nil {
 		s.endSquash(ctx, []cacheLayer{{ID: row.ID}})
 		return nil, s.diskError(err)
 	}
-	return row, s.lane.write(ctx, func(tx *bolt.Tx) error { return putLayer(tx, row) })
+	return row, nil
 }
 
 // squashCache makes the layers of a stored cache one, beside everything else. Who has the former ones goes on with them.

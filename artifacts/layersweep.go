@@ -37,7 +37,7 @@ func (s *Store) sweepLayers() (lost map[string]bool, err error) {
 		if s.has(doomedCachesBucket, []byte(id)) {
 			continue
 		}
-		if err := os.RemoveAll(s.LayerDir(id)); err != nil {
+		if err := RemoveTree(s.LayerDir(id)); err != nil {
 			s.log.Warn("a directory that is no layer of a cache stays", "error", err)
 		}
 	}

@@ -38,8 +38,10 @@ func (s *Store) TakeLayer(ctx context.Context, sandbox string, meta CacheMeta, p
 		return row.public(), false, err
 	}
 	row, err := s.takeLayer(ctx, sandbox, parts, limit)
-	if err == nil {
+	if row != nil {
 		defer s.endSquash(ctx, row.Layers)
+	}
+	if err == nil {
 		now := s.now().UnixNano()
 		row.Name, row.Created, row.Used = cacheName(meta), now, now
 		info, stored, err = s.publishCache(ctx, row)
@@ -64,6 +66,9 @@ func (s *Store) takeLayer(ctx context.Context, sandbox string, parts []LayerPart
 	}
 	if err := checkParts(parts, len(hold.Dirs)); err != nil {
 		return nil, err
+	}
+	if hold.Boot != bootID() {
+		return nil, errors.New("the machine was started anew since the job had it, and not all of it may have reached the disk")
 	}
 	if err := s.makeRoom(ctx); err != nil {
 		return nil, err
@@ -136,12 +141,9 @@ func (s *Store) fillLayer(row *layerRow, parts []LayerPart, limit int64) error {
 			return s.diskError(err)
 		}
 	}
-	found, err := measureLayer(s.LayerDir(row.ID), parts)
+	found, err := measureLayer(s.LayerDir(row.ID), parts, limit)
 	if err != nil {
 		return err
-	}
-	if found.bytes > limit {
-		return tooLarge(limit)
 	}
 	row.Bytes, row.Files, row.Moved, row.Whole = found.bytes, found.files, found.moved, true
 	return nil

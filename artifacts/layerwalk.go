@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,12 +20,15 @@ const maxLayerFiles = 1 << 20
 // measured is what a layer holds.
 type measured struct {
 	bytes, files int64 // a file that has several names counts once for each
+	limit        int64 // of bytes
 	moved        bool
 }
 
 // measureLayer looks at all that is in a layer which a sandbox filled. What a tar would not have brought, goes: devices,
-// sockets, pipes, the right to become another user. What only the sandbox's own overlay can make sense of is an error.
-func measureLayer(dir string, parts []LayerPart) (m measured, err error) {
+// sockets, pipes, the right to become another user. What only the sandbox's own overlay can make sense of is an error, and so
+// are more than limit bytes.
+func measureLayer(dir string, parts []LayerPart, limit int64) (m measured, err error) {
+	m.limit = limit
 	err = filepath.WalkDir(dir, func(full string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -36,6 +40,9 @@ func measureLayer(dir string, parts []LayerPart) (m measured, err error) {
 		root, below, _ := strings.Cut(rel, "/")
 		return m.add(full, root, below, e, parts)
 	})
+	if errors.Is(err, unix.ENAMETOOLONG) { // the error would repeat all of the path, and that of the host
+		err = fmt.Errorf("its directories lie too deep in each other: a path has more than %d bytes", unix.PathMax)
+	}
 	return m, err
 }
 
@@ -55,6 +62,9 @@ func (m *measured) add(full, root, below string, e fs.DirEntry, parts []LayerPar
 		return os.Remove(full)
 	}
 	if info.Mode().IsRegular() {
+		if info.Size() > m.limit-m.bytes { // sparse files can have more bytes together than a number holds
+			return tooLarge(m.limit)
+		}
 		m.bytes += info.Size()
 	}
 	if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {

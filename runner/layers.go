@@ -89,6 +89,9 @@ func (s *session) cannotLayer(ctx context.Context, ex Layerer, dirs []string, tr
 	if s.attempt.Privileged {
 		return errors.New("the job is privileged")
 	}
+	if s.commanded.Load() {
+		return errors.New("commands of the job have begun, and nothing is mounted under them")
+	}
 	if err := checkDirs(dirs); err != nil {
 		return err
 	}

@@ -236,3 +236,14 @@ func TestASandboxThatHoldsLayersIsLeftOver(t *testing.T) {
 		must(t, st.Destroy(t.Context(), "", "ghost"))
 	}
 }
+
+// TestADeepCacheLeavesNothing has a job make more levels of directories than the daemon may have files open.
+func TestADeepCacheLeavesNothing(t *testing.T) {
+	if os.Getenv("RUNNER_SLOW") == "" {
+		t.Skip("makes 25,000 levels: set RUNNER_SLOW=1")
+	}
+	y := newCacheYard(t)
+	a := y.cached(wire.CacheSpec{Paths: []string{"vendor/**/*"}}, "p=$(yes x | head -n 1500 | tr '\\n' /); mkdir -p vendor/deep; cd vendor; for i in $(seq 17); do mkdir -p n/$p && mv deep n/$p && mv n deep || exit 1; done")
+	says(t, y.play(t, a), "The cache was not stored: storing a cache: its directories lie too deep")
+	y.check(t)
+}

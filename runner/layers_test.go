@@ -59,3 +59,19 @@ func TestNothingOfACommitIsHidden(t *testing.T) {
 		t.Error(".git of no commit is the cache's")
 	}
 }
+
+// TestNothingIsMountedUnderCommands has a job ask for a cache, in its agent's name, when its commands have begun.
+func TestNothingIsMountedUnderCommands(t *testing.T) {
+	s := &session{rec: newTestRecorder(t, newStore(t), 0, &told{})}
+	for _, f := range []wire.Frame{frame(t, 1, wire.PhaseBegan{Phase: wire.PhaseInstall}), frame(t, 2, wire.CommandBegan{Phase: wire.PhaseInstall})} {
+		if s.commanded.Load() {
+			t.Error("commands are said to have begun before one did")
+		}
+		if _, err := s.take(t.Context(), &pump{welcomed: true}, f, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.cannotLayer(t.Context(), nil, []string{"source/x"}, ""); err == nil || !strings.Contains(err.Error(), "have begun") {
+		t.Errorf("asked afterwards: %v", err)
+	}
+}

@@ -139,7 +139,7 @@ func (s *session) clear(ctx context.Context, known bool) error {
 	if err := s.ex.Remove(ctx, s.attempt.Sandbox); err != nil {
 		return fmt.Errorf("removing the sandbox that a former daemon left half-made: %w", err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := RemoveTree(dir); err != nil {
 		return fmt.Errorf("clearing the sandbox's directory: %w", err)
 	}
 	return nil

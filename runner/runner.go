@@ -112,11 +112,14 @@ func (r *Runner) Destroy(ctx context.Context, engine, sandbox string) error {
 		}
 	}
 	dir := r.dir(sandbox)
-	if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := RemoveTree(dir); err != nil {
 		return fmt.Errorf("removing the directory of sandbox %s: %w", sandbox, err)
 	}
 	return nil
 }
+
+// RemoveTree removes what a job wrote, however deep, for executors too.
+func RemoveTree(dir string) error { return artifacts.RemoveTree(dir) }
 
 // Leftovers lists the sandboxes that an engine or the disk still holds, by engine id ("" for directories and caches alone).
 // Engines that do not answer are reported in the error; the others' lists are still complete.

@@ -37,6 +37,7 @@ type session struct {
 
 	earlyTold   atomic.Int64 // the number after that of the newest early reports that were read
 	earlyMissed atomic.Int64 // the same of those that were waited for in vain
+	commanded   atomic.Bool  // a command of the job began
 
 	provisioned bool // by this Run
 }
@@ -256,6 +257,9 @@ func (s *session) take(ctx context.Context, p *pump, f wire.Frame, welcome *time
 		return nil, s.asks.take(q)
 	}
 	fresh := f.Seq > s.rec.last()
+	if f.Kind == wire.KindCommandBegan {
+		s.commanded.Store(true)
+	}
 	done, err := s.rec.take(f)
 	if err != nil {
 		return nil, err

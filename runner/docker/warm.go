@@ -135,15 +135,15 @@ func (e *Engine) limit(ctx context.Context, p place, spec runner.SandboxSpec, f 
 	if change == nil {
 		return nil
 	}
+	if was, now := shmSize(b.limits.Memory), shmSize(want.Memory); was != now { // first: what the engine has is what the next daemon knows
+		if err := p.resizeShm(now); err != nil {
+			return err
+		}
+	}
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if _, err := e.api.ContainerUpdate(short, containerName(spec.ID), container.UpdateConfig{Resources: *change}); err != nil {
 		return fmt.Errorf("changing its limits: %w", err)
-	}
-	if was, now := shmSize(b.limits.Memory), shmSize(want.Memory); was != now {
-		if err := p.resizeShm(now); err != nil {
-			return err
-		}
 	}
 	b.limits = want
 	e.made.put(spec.ID, b)

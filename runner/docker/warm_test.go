@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"golang.org/x/sys/unix"
 
 	"github.com/runner-ci/runner/internal/enginetest"
 	"github.com/runner-ci/runner/runner"
@@ -322,5 +323,24 @@ func TestDaemonThatDoesNotSeeContainers(t *testing.T) {
 	}
 	if err := e.CanWarm(context.Background(), newSpec(t, e, nil)); err == nil {
 		t.Error("it says that it can make sandboxes ahead")
+	}
+}
+
+// TestSharedMemoryIsSizedBeforeTheEngineKnowsOfLimits has the engine refuse limits: what a daemon that died between the two
+// left undone, the next one could not tell from what the engine has.
+func TestSharedMemoryIsSizedBeforeTheEngineKnowsOfLimits(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, mountMode)
+	spec := newSpec(t, e, nil)
+	spec.Limits = runner.Limits{MemoryBytes: 512 << 20}
+	warm(t, e, spec)
+	spec.Limits.MemoryBytes = 1 << 20 // less than any engine takes
+	if err := e.Fill(t.Context(), spec); err == nil {
+		t.Fatal("an engine takes 1 MiB: the test needs another way to have it refuse")
+	}
+	b, _ := e.made.get(spec.ID)
+	var st unix.Statfs_t
+	if err := unix.Statfs(fmt.Sprintf("/proc/%d/root/dev/shm", b.pid), &st); err != nil || int64(st.Blocks)*int64(st.Bsize) != shmSize(1<<20) {
+		t.Errorf("shared memory has %d blocks of %d, %v", st.Blocks, st.Bsize, err)
 	}
 }

@@ -129,7 +129,7 @@ func (e *Engine) prepare(spec runner.SandboxSpec) error {
 func (e *Engine) unprepare(id string) error {
 	var errs []error
 	for _, name := range []string{"work", "empty", "trial", "extra", "extra-upper", "extra-work"} {
-		errs = append(errs, os.RemoveAll(filepath.Join(e.SandboxDir(id), name)))
+		errs = append(errs, runner.RemoveTree(filepath.Join(e.SandboxDir(id), name)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("removing what sandbox %s left: %w", id, err)

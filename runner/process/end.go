@@ -169,7 +169,7 @@ func (e *Executor) Remove(_ context.Context, id string) error {
 	}
 	// The state goes last: while it is there, a Remove that was interrupted can be repeated.
 	for _, name := range []string{srcDir, workDir, homeDir, tmpDir, agentDir, inFIFO, outFIFO, agentLog, stateFile} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+		if err := runner.RemoveTree(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("removing sandbox %s: %w", id, err)
 		}
 	}
