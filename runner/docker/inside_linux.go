@@ -49,7 +49,7 @@ func (p place) overlay(l layers) error {
 			return fmt.Errorf("an overlay cannot be made: %w", err)
 		}
 	}
-	opts := l.options()
+	opts := l.options() + ",metacopy=off" // a layer that is taken from the upper directory must hold what it names
 	if len(opts) >= os.Getpagesize() {
 		return fmt.Errorf("an overlay of %d layers: its paths take %d bytes, the kernel takes less than %d", len(l.lower), len(opts), os.Getpagesize())
 	}
