@@ -121,7 +121,8 @@ func (s *Store) isCleared(row *cacheRow) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// publishCache commits the row of a cache whose file is written, or whose layers are there. Another one of its name, which was there first, is returned instead.
+// publishCache commits the row of a cache whose file is written, or whose layers are there. Another one of its name, which
+// was there first, is returned instead. One without a key takes over how often the one that it replaces was used.
 func (s *Store) publishCache(ctx context.Context, row *cacheRow) (info CacheInfo, stored bool, err error) {
 	// The file is written: to give it up now would save nothing.
 	err = s.lane.write(context.WithoutCancel(ctx), func(tx *bolt.Tx) error {
@@ -146,6 +147,9 @@ func (s *Store) publishCache(ctx context.Context, row *cacheRow) (info CacheInfo
 			}
 		}
 		if former != nil {
+			if former.meta().Key == "" {
+				row.Hits = former.Hits
+			}
 			if err := dropCache(tx, former); err != nil {
 				return err
 			}
