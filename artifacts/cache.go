@@ -44,7 +44,7 @@ const (
 // PutCache stores r, an uncompressed tar that only a sandbox will unpack, as it is. With a key, the first cache of a
 // name stays for ever: when there is one, r is not read, stored is false and the former is returned. Without a key it
 // replaces the former. More than limit bytes (0 is DefaultCacheBytes) are an error that wraps ErrLimit. While the disk
-// is short of space, caches go that were not used for long, and r is refused when that does not help.
+// is short of space, caches go that are worth the least, and r is refused when that does not help.
 //
 // A reader who has the former cache open reads it to its end. A crash leaves the whole cache or none.
 func (s *Store) PutCache(ctx context.Context, meta CacheMeta, r io.Reader, limit int64) (info CacheInfo, stored bool, err error) {
@@ -124,7 +124,8 @@ func (s *Store) isCleared(row *cacheRow) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// publishCache commits the row of a cache whose file is written, or whose layers are there. Another one of its name, which was there first, is returned instead.
+// publishCache commits the row of a cache whose file is written, or whose layers are there. Another one of its name, which
+// was there first, is returned instead. One without a key takes over how often the one that it replaces was used.
 func (s *Store) publishCache(ctx context.Context, row *cacheRow) (info CacheInfo, stored bool, err error) {
 	// The file is written: to give it up now would save nothing.
 	err = s.lane.write(context.WithoutCancel(ctx), func(tx *bolt.Tx) error {
@@ -149,6 +150,9 @@ func (s *Store) publishCache(ctx context.Context, row *cacheRow) (info CacheInfo
 			}
 		}
 		if former != nil {
+			if former.meta().Key == "" {
+				row.Hits = former.Hits
+			}
 			if err := dropCache(tx, former); err != nil {
 				return err
 			}

@@ -85,8 +85,8 @@ func TestWithoutAKeyTheLastCacheStays(t *testing.T) {
 		t.Errorf("who read the former one, got %q", got)
 	}
 	info, err := s.FindCache([]string{"api"}, "", nil, "p")
-	if err != nil || readCacheFile(t, s, info.ID) != "two, which is longer" {
-		t.Errorf("found %+v, %v", info, err)
+	if err != nil || info.Hits != 1 || readCacheFile(t, s, info.ID) != "two, which is longer" {
+		t.Errorf("found %+v, %v; it was used once so far, as the former one", info, err)
 	}
 	if _, _, err := s.OpenCache(t.Context(), former.ID); !gone(err) || files(t, s) != 1 {
 		t.Errorf("the former: %v, and %d files lie there, want one", err, files(t, s))

@@ -1,5 +1,6 @@
 // Package artifacts keeps what builds leave, bytes in and bytes out, in bbolt files: logs, and the sets of files
-// that jobs produce; and, in plain files beside them, caches. It knows nothing of builds and projects; its callers name things by ids of their own.
+// that jobs produce; and, in plain files and directories beside them, caches. It knows nothing of builds and projects; its
+// callers name things by ids of their own.
 //
 // # Logs
 //
@@ -24,9 +25,12 @@
 //
 // # Caches
 //
-// A cache is a tar that a sandbox packed and another one unpacks, so it is stored as it is, as one file: it is read as
-// a whole, soon or never, and a copy within the kernel is the fastest way to hand it out. Its name is a scope, a
-// digest of paths and a key. With a key the first stays; without, the last. The least recently used go first.
+// A cache of whole directories is a stack of layers: directories that sandboxes have mounted below what they write, and
+// that are made by renaming what a sandbox wrote, so that neither costs more for a larger cache. Any other is a tar that a
+// sandbox packed and another one unpacks, and is stored as it is, as one file: it is read as a whole, soon or never, and a
+// copy within the kernel is the fastest way to hand it out. A cache's name is a scope, a digest of paths and a key. With
+// a key the first stays; without, the last. What jobs took that had one, and what those took that had none, says what it
+// is worth: those go first that save the least time for each byte.
 //
 // # Layout
 //
@@ -43,9 +47,13 @@
 //	logs       id → header with the generation
 //	blocks     generation → offset → block
 //	age        time created, kind, id
-//	caches     id → row of a cache, whose bytes are <CacheDir>/<id>.tar
+//	caches     id → row of a cache: its layers, or else its bytes are <CacheDir>/<id>.tar
 //	cachenames scope, paths, key → when it was made, in numbers that grow; id
 //	doomedcaches  id of a file that may lie there and is no cache: being written, or to be removed
+//	layers     id → row of a layer, whose content is <CacheDir>/<id>/
+//	layerrefs  layer, who refers to it (a cache, a sandbox, or the making of it)
+//	layerholds sandbox → what it has of a cache of layers
+//	earnings   scope, digest of paths, job → what its last runs with and without the cache took
 //
 // Chunks of one transaction lie in a bucket of their own, their group. bbolt keeps at least two values in a leaf and
 // rewrites a leaf as a whole, so chunks under random keys, or at the growing end of one bucket, would be written

@@ -12,7 +12,8 @@ import (
 )
 
 // squash makes one layer of a stack, the newest first, by hard links: whoever has a layer of the stack mounted is not
-// disturbed. The stack stays for as long as somebody refers to it, and what is gone meanwhile is an error. No directory in them was renamed. The layer is referred to until endSquash.
+// disturbed. The stack stays for as long as somebody refers to it, and what is gone meanwhile is an error. No directory in
+// them was renamed. The layer is referred to until endSquash.
 func (s *Store) squash(ctx context.Context, ids []string) (*layerRow, error) {
 	row := &layerRow{ID: newCacheID(), Created: s.now().UnixNano(), Boot: bootID()}
 	if err := s.commitLayer(ctx, row, bySquash); err != nil {

@@ -135,10 +135,16 @@ func inAnyCase(words ...string) shape {
 	}
 }
 
-// shardsValue is a number, the word auto, or a mapping.
+// shardsValue is a number, the word auto, or a mapping, in which a target goes with auto alone.
 func shardsValue() map[string]any {
 	all := append(wholeNumber(1, MaxParallelism)()["anyOf"].([]any), map[string]any{"type": "string", "pattern": anyCase("auto")})
-	return map[string]any{"anyOf": append(all, block(&shardsSection)())}
+	chosen, untimed := object(shardsSection), object(shardsSection)
+	chosen["properties"].(map[string]any)["auto"] = map[string]any{"description": "The number is chosen from what is known of the tests.", "anyOf": []any{
+		map[string]any{"enum": []any{true, nil}},
+		map[string]any{"type": "string", "pattern": anyCase("yes", "true")},
+	}}
+	untimed["properties"].(map[string]any)["target"] = map[string]any{"type": "null", "description": "Goes with auto alone."}
+	return map[string]any{"anyOf": append(all, chosen, untimed)}
 }
 
 // testRetryValue is a number or a mapping.

@@ -70,6 +70,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"no parallelism":         "version: 0.2\nphases: {build: {commands: [a]}}\nbatch: {build-fanout: {}}",
 		"a wrong action":         "version: 0.2\nphases: {build: {commands: [a]}}\ncache: {paths: [a], action: both}",
 		"a service without name": "version: 0.2\nphases: {build: {commands: [a]}}\nx-runner: {services: {A_B: {image: a}}}",
+		"a target of nothing":    "version: 0.2\nphases: {build: {commands: [a]}}\nbatch: {build-fanout: {parallelism: 2}}\nx-runner: {shards: {auto: false, target: 5m}}",
 		"a refused key":          "version: 0.2\nphases: {build: {commands: [a]}}\nx-runner: {images: []}",
 	} {
 		if len(root.check(root.tree, valueOf(tree(t, []byte(text))), "")) == 0 {

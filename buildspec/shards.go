@@ -39,15 +39,7 @@ func (c *checker) shards(e entry, what string) *Shards {
 	case n.kind == null:
 		return nil
 	case n.kind == mapping:
-		auto := true
-		c.section(shardsSection, n, map[string]func(entry){
-			"auto":   func(e entry) { auto = c.flag(e, shardsSection.path("auto")) },
-			"target": func(e entry) { to.Target = c.target(e, shardsSection.path("target")) },
-		})
-		if !auto {
-			return nil
-		}
-		return to
+		return c.chosenShards(n)
 	case n.kind == scalar && strings.EqualFold(n.text, "auto"):
 		return to
 	case n.kind == scalar:
@@ -60,6 +52,28 @@ func (c *checker) shards(e entry, what string) *Shards {
 		message: fmt.Sprintf("%s must be auto, or a whole number from 1 to %d, but this is %s", what, MaxParallelism, e.value.found()),
 		hint:    "write shards: auto, or shards: {auto: true, target: 5m}",
 	})
+	return nil
+}
+
+// chosenShards is a mapping that says how the number is chosen; nil where it is not.
+func (c *checker) chosenShards(n *node) *Shards {
+	to, auto := &Shards{at: n.at}, true
+	var target entry
+	c.section(shardsSection, n, map[string]func(entry){
+		"auto": func(e entry) { auto = e.value.kind == null || c.flag(e, shardsSection.path("auto")) },
+		"target": func(e entry) {
+			target, to.Target = e, c.target(e, shardsSection.path("target"))
+		},
+	})
+	switch {
+	case auto:
+		return to
+	case to.Target > 0:
+		c.fail(target.at, complaint{
+			message: shardsSection.path("target") + " would do nothing beside auto: false, with which parallelism says how many shards there are",
+			hint:    "write auto: true, or leave target out",
+		})
+	}
 	return nil
 }
 

@@ -18,7 +18,8 @@ func TestShardsAreChosenByWhoKnows(t *testing.T) {
 		{"{auto: yes, target: 2m}", 5, 0, 5, 120, "5 shards: so it is"},
 		{"{target: 90}", 5, 4, 4, 90, "4 shards: so it is"},
 		{"auto", 0, 0, 3, 0, "3 shards, as parallelism says: so it is"},
-		{"{auto: no, target: 2m}", 5, 0, 3, -1, ""},
+		{"{auto: no}", 5, 0, 3, -1, ""},
+		{"{auto: , target: 2m}", 5, 0, 5, 120, "5 shards: so it is"},
 		{"7", 5, 0, 7, -1, ""},
 	} {
 		spec, err := Parse(DefaultFile, []byte(strings.ReplaceAll(text, "%", c.shards)))

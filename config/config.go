@@ -67,7 +67,7 @@ type Limits struct {
 type Retention struct {
 	Age   time.Duration `yaml:"age"`                // of logs and artifacts
 	Bytes int64         `yaml:"bytes" unit:"bytes"` // of logs and artifacts together; the oldest go first
-	// CacheBytes bounds the caches of all projects together; those that were used longest ago go first.
+	// CacheBytes bounds the caches of all projects together; those that are worth the least go first.
 	CacheBytes int64 `yaml:"caches" unit:"bytes"`
 }
 

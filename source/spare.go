@@ -116,8 +116,9 @@ func (w *writer) remove(name string, flags int) error {
 	return nil
 }
 
-// Prepare makes a spare for each repository, from its newest snapshot, so that the next commit costs what changed in it. Call it when the machine has little else to do: it makes a link for every file. Evict removes spares of which the
-// snapshot is gone.
+// Prepare makes a spare for each repository, from its newest snapshot, so that the next commit costs what changed in it. Call
+// it when the machine has little else to do: it makes a link for every file. Evict removes spares of which the snapshot is
+// gone.
 func (s *Store) Prepare(ctx context.Context) error {
 	dir := filepath.Join(s.opts.Dir, "snapshots")
 	newest, when := make(map[string]string), make(map[string]time.Time)

@@ -13,10 +13,10 @@ import (
 func Annotations(o *Output, verdicts []tree.Verdict) {
 	for _, v := range verdicts {
 		for _, p := range v.Problems {
-			o.Lines(annotation(problemPath(v, p), p))
+			o.Lines(annotation(v.Kind, problemPath(v, p), p))
 		}
 		if v.Trouble != "" {
-			o.Lines(annotation(v.Path, buildspec.Problem{Severity: buildspec.SeverityError, Message: v.Trouble}))
+			o.Lines(annotation(v.Kind, v.Path, buildspec.Problem{Severity: buildspec.SeverityError, Message: v.Trouble}))
 		}
 	}
 }
@@ -30,13 +30,13 @@ func problemPath(v tree.Verdict, p buildspec.Problem) string {
 	return p.File
 }
 
-func annotation(path string, p buildspec.Problem) string {
+func annotation(kind tree.Kind, path string, p buildspec.Problem) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "::%s file=%s", p.Severity, escapeProperty(path))
 	if p.Line > 0 {
 		fmt.Fprintf(&b, ",line=%d,col=%d", p.Line, max(p.Column, 1))
 	}
-	fmt.Fprintf(&b, ",title=%s::%s", escapeProperty("buildspec "+string(p.Severity)), escapeData(problemText(p)))
+	fmt.Fprintf(&b, ",title=%s::%s", escapeProperty(string(kind)+" "+string(p.Severity)), escapeData(problemText(p)))
 	return b.String()
 }
 

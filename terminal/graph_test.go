@@ -99,12 +99,15 @@ func TestMermaidTakesNoNameForItsOwnLanguage(t *testing.T) {
 // verdicts are a wrong file, one with a warning in another file, and one that could not be read.
 func verdicts() []tree.Verdict {
 	return []tree.Verdict{
-		{File: "../b.yml", Path: "ci/b, 1:2%.yml", Problems: []buildspec.Problem{
+		{File: "../b.yml", Path: "ci/b, 1:2%.yml", Kind: tree.KindBuildspec, Problems: []buildspec.Problem{
 			{File: "../b.yml", Line: 5, Column: 9, Severity: buildspec.SeverityError, Message: "100% wrong\r\n::stop", Hint: "mend: it, now"},
 			{File: "ci/other.yml", Line: 1, Column: 1, Severity: buildspec.SeverityWarning, Message: "doubtful"},
 		}},
-		{File: "c.yml", Path: "c.yml", Trouble: "there is no file c.yml", Err: errors.New("x")},
-		{File: "d.yml", Path: "d.yml", Valid: true, Problems: []buildspec.Problem{}},
+		{File: "c.yml", Path: "c.yml", Kind: tree.KindConfiguration, Trouble: "there is no file c.yml", Err: errors.New("x")},
+		{File: "d.yml", Path: "d.yml", Kind: tree.KindBuildspec, Valid: true, Problems: []buildspec.Problem{}},
+		{File: "q.yml", Path: "q.yml", Kind: tree.KindQuarantine, Valid: true, Problems: []buildspec.Problem{
+			{File: "q.yml", Line: 3, Column: 1, Severity: buildspec.SeverityWarning, Message: "it ended"},
+		}},
 	}
 }
 
@@ -113,7 +116,8 @@ func TestAnnotationsAreOneCommandEach(t *testing.T) {
 	Annotations(New(&b), verdicts())
 	want := "::error file=ci/b%2C 1%3A2%25.yml,line=5,col=9,title=buildspec error::100%25 wrong%0A%0A::stop%0Ahint: mend: it, now\n" +
 		"::warning file=ci/other.yml,line=1,col=1,title=buildspec warning::doubtful\n" +
-		"::error file=c.yml,title=buildspec error::there is no file c.yml\n"
+		"::error file=c.yml,title=configuration error::there is no file c.yml\n" +
+		"::warning file=q.yml,line=3,col=1,title=quarantine warning::it ended\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
@@ -132,14 +136,16 @@ func TestSARIFHasWhatCodeScanningNeeds(t *testing.T) {
 	if err := d.Decode(&log); err != nil {
 		t.Fatal(err)
 	}
-	if log.Version != "2.1.0" || len(log.Runs) != 1 || len(log.Runs[0].Results) != 2 {
+	if log.Version != "2.1.0" || len(log.Runs) != 1 || len(log.Runs[0].Results) != 3 {
 		t.Fatalf("got %+v", log)
 	}
 	run := log.Runs[0]
-	for i, want := range []struct{ level, uri string }{{"error", "ci/b,%201:2%25.yml"}, {"warning", "ci/other.yml"}} {
+	for i, want := range []struct{ rule, level, uri string }{
+		{"buildspec/error", "error", "ci/b,%201:2%25.yml"}, {"buildspec/warning", "warning", "ci/other.yml"}, {"quarantine/warning", "warning", "q.yml"},
+	} {
 		r := run.Results[i]
 		at := r.Locations[0].Physical
-		if run.Tool.Driver.Rules[r.Index].ID != r.Rule || r.Level != want.level || at.Artifact.URI != want.uri || at.Artifact.Base != sarifRoot || at.Region.Line < 1 || at.Region.Column < 1 {
+		if r.Rule != want.rule || run.Tool.Driver.Rules[r.Index].ID != r.Rule || r.Level != want.level || at.Artifact.URI != want.uri || at.Artifact.Base != sarifRoot || at.Region.Line < 1 || at.Region.Column < 1 {
 			t.Errorf("result %d: %+v, want %+v", i, r, want)
 		}
 	}

@@ -4,25 +4,32 @@ import (
 	"io"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/buildspec/tree"
 )
 
-// The rules that results refer to. A buildspec's problems have no codes of their own: what is wrong and what is
-// doubtful are told apart.
-var sarifRules = []sarifRule{
-	{
-		ID: "buildspec/error", Name: "BuildspecError", Short: sarifText{"The buildspec cannot be built"},
-		Full:     sarifText{"CodeBuild and Runner refuse the file, or would do something else than it says."},
-		Defaults: sarifLevel{"error"}, Help: sarifText{"See docs/buildspec.md for the keys of the language and what each may hold."},
-	},
-	{
-		ID: "buildspec/warning", Name: "BuildspecWarning", Short: sarifText{"Something in the buildspec is doubtful"},
-		Full:     sarifText{"The file can be built, but a part of it has no effect or probably not the one that was meant."},
-		Defaults: sarifLevel{"warning"}, Help: sarifText{"See docs/buildspec.md for the keys of the language and what each may hold."},
-	},
+// The rules that results refer to, two for each kind of file: problems have no codes of their own, but what is wrong and
+// what is doubtful are told apart.
+var sarifRules = slices.Concat(
+	rulesOf(tree.KindBuildspec, "Buildspec", "The buildspec cannot be built", "CodeBuild and Runner refuse the file, or would do something else than it says.",
+		"Something in the buildspec is doubtful", "The file can be built, but a part of it has no effect or probably not the one that was meant.",
+		"See docs/buildspec.md for the keys of the language and what each may hold."),
+	rulesOf(tree.KindConfiguration, "Configuration", "The daemon refuses its configuration", "A daemon does not start with this file, and one that runs keeps the former one.",
+		"Something in the configuration is doubtful", "The daemon takes the file, but a part of it has probably not the effect that was meant.",
+		"See docs/configuration.md for the keys and what each may hold."),
+	rulesOf(tree.KindQuarantine, "Quarantine", "The quarantine of tests cannot be read", "Builds leave the file out: every test that fails counts.",
+		"An entry of the quarantine is not in force", "The tests that it names count as all others do.",
+		"See docs/tests.md for what an entry holds."),
+)
+
+func rulesOf(kind tree.Kind, name, wrong, why, doubtful, whyDoubtful, help string) []sarifRule {
+	return []sarifRule{
+		{ID: string(kind) + "/error", Name: name + "Error", Short: sarifText{wrong}, Full: sarifText{why}, Help: sarifText{help}, Defaults: sarifLevel{"error"}},
+		{ID: string(kind) + "/warning", Name: name + "Warning", Short: sarifText{doubtful}, Full: sarifText{whyDoubtful}, Help: sarifText{help}, Defaults: sarifLevel{"warning"}},
+	}
 }
 
 const (
@@ -123,10 +130,8 @@ func SARIF(w io.Writer, version string, verdicts []tree.Verdict) error {
 }
 
 func sarifOf(v tree.Verdict, p buildspec.Problem) sarifResult {
-	rule := 0
-	if p.Severity == buildspec.SeverityWarning {
-		rule = 1
-	}
+	id := string(v.Kind) + "/" + string(p.Severity)
+	rule := slices.IndexFunc(sarifRules, func(r sarifRule) bool { return r.ID == id })
 	return sarifResult{
 		Rule: sarifRules[rule].ID, Index: rule, Level: sarifRules[rule].Defaults.Level,
 		Message:   sarifText{plainText(problemText(p))},

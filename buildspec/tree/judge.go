@@ -12,6 +12,7 @@ import (
 type Verdict struct {
 	File     string              `json:"file"` // as it was named
 	Path     string              `json:"-"`    // in the repository, with slashes, for the forge's annotations
+	Kind     Kind                `json:"-"`    // what was judged
 	Valid    bool                `json:"valid"`
 	Jobs     []string            `json:"jobs,omitempty"`    // names of the jobs, of a valid buildspec
 	Problems []buildspec.Problem `json:"problems"`          // never nil, in the order of the text
@@ -19,9 +20,19 @@ type Verdict struct {
 	Err      error               `json:"-"`                 // the same, for programs; nil when it was judged
 }
 
+// Kind is what a file was judged as.
+type Kind string
+
+// The kinds of files.
+const (
+	KindBuildspec     Kind = "buildspec"
+	KindConfiguration Kind = "configuration"
+	KindQuarantine    Kind = "quarantine"
+)
+
 // Place begins the verdict on a file.
-func Place(file string) Verdict {
-	v := Verdict{File: file, Path: pathInRepository(file), Problems: []buildspec.Problem{}}
+func Place(file string, kind Kind) Verdict {
+	v := Verdict{File: file, Path: pathInRepository(file), Kind: kind, Problems: []buildspec.Problem{}}
 	if file == Stdin {
 		v.File = StdinName
 	}
@@ -36,7 +47,7 @@ func (v Verdict) Fail(err error) Verdict {
 
 // Judge judges one buildspec alone: files that its batch names are not looked at. stdin is read for "-".
 func Judge(file string, stdin io.Reader) Verdict {
-	v := Place(file)
+	v := Place(file, KindBuildspec)
 	text, err := Read(file, stdin)
 	if err != nil {
 		return v.Fail(err)
@@ -49,7 +60,7 @@ func Judge(file string, stdin io.Reader) Verdict {
 // files that name none. The plan is nil when the verdict is not that the file is valid; its warnings are the verdict's
 // problems. stdin is read for "-".
 func Expand(file, image string, stdin io.Reader) (*buildspec.Plan, Verdict) {
-	v := Place(file)
+	v := Place(file, KindBuildspec)
 	text, err := Read(file, stdin)
 	if err != nil {
 		return nil, v.Fail(err)

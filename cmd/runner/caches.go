@@ -18,7 +18,7 @@ func newCaches(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "caches",
 		Short:   "List and remove the caches that jobs left to later ones",
-		Long:    "A cache is what a job packed of the paths under cache in its buildspec. Its scope says whose jobs are given it:\nPROJECT/protected all jobs of the project, any other scope those of one ref. docs/caches.md tells the rest.",
+		Long:    "A cache is what a job left at the paths under cache in its buildspec. Its scope says whose jobs are given it:\nPROJECT/protected all jobs of the project, any other scope those of one ref. docs/caches.md tells the rest.",
 		Example: "  runner caches ls\n  runner caches rm --scope api/",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -100,7 +100,7 @@ func (a *app) judge(file string, settings bool) tree.Verdict {
 
 // judgeSettings judges a configuration of the daemon.
 func judgeSettings(file string) tree.Verdict {
-	v := tree.Place(file)
+	v := tree.Place(file, tree.KindConfiguration)
 	if file == tree.Stdin {
 		return v.Fail(hinted(errors.New("a configuration is not read from standard input"), "name its file: runner validate --config FILE"))
 	}

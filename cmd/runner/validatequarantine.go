@@ -34,7 +34,7 @@ func isQuarantine(file string) bool {
 
 // judgeQuarantine judges a quarantine as a build of today would read it.
 func judgeQuarantine(file string, now time.Time) tree.Verdict {
-	v := tree.Place(file)
+	v := tree.Place(file, tree.KindQuarantine)
 	text, err := tree.Read(file, nil)
 	if err != nil {
 		return v.Fail(err)

@@ -29,6 +29,7 @@ func (w workspace) onDisk() bool { return w == workspaceMount || w == workspaceO
 type modeMemory struct {
 	found   atomic.Pointer[workspace]
 	refused atomic.Bool // mounting in its containers
+	told    atomic.Bool // the log has why everything is copied
 }
 
 func (m *modeMemory) get() workspace {
@@ -54,7 +55,9 @@ func (e *Engine) choose(spec runner.SandboxSpec, f facts) (mode workspace, try b
 		return workspace(e.opts.Workspace), false, nil
 	}
 	if why != nil {
-		e.log.Debug("copying the workspace", "sandbox", spec.ID, "because", why)
+		if e.mode.told.CompareAndSwap(false, true) {
+			e.log.Info("workspaces and caches are copied into the containers, which takes longer the larger they are; and no sandbox is made ahead of its job", "because", why)
+		}
 		return workspaceCopy, false, nil
 	}
 	if known := e.mode.get(); known != "" {
