@@ -17,7 +17,7 @@ type group struct {
 	mu      sync.Mutex
 	waiting []*write
 	busy    bool // somebody commits, or is about to
-	crowded bool // the last transaction was shared
+	shared  int  // writes of the last transaction
 }
 
 // write is what one caller wants committed.
@@ -67,10 +67,20 @@ func (o outcome) result() error {
 	return o.err
 }
 
+// rush is how many writes of one transaction are a rush.
+const rush = 8
+
+// rushed tells whether so many write at once that each should write little, and leave for later what can wait.
+func (g *group) rushed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return max(g.shared, len(g.waiting)) > rush
+}
+
 // lead commits what waits, and lets another lead if more has come meanwhile.
 func (g *group) lead() {
 	g.mu.Lock()
-	crowded := g.crowded
+	crowded := g.shared > 1
 	g.mu.Unlock()
 	if crowded {
 		time.Sleep(company)
@@ -79,7 +89,7 @@ func (g *group) lead() {
 	n := min(len(g.waiting), maxGroup)
 	some := g.waiting[:n:n]
 	g.waiting = g.waiting[n:]
-	g.crowded = n > 1
+	g.shared = n
 	g.mu.Unlock()
 	g.commit(some)
 	g.mu.Lock()

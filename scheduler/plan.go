@@ -116,12 +116,12 @@ func makeBuilds(tx *bbolt.Tx, t *Trigger, projects []Project) (builds []Build, e
 }
 
 // atOnce returns the projects of a trigger whose builds can be made by the commit that accepts it: nothing keeps them
-// from being made, and somebody is there to plan them.
+// from being made, and somebody is there to plan them. In a rush triggers are only accepted, which is what is waited for.
 func (s *Scheduler) atOnce(t *Trigger) (projects []Project) {
 	s.mu.Lock()
 	started := s.started
 	s.mu.Unlock()
-	if !started || t.Skip != "" {
+	if !started || t.Skip != "" || s.group.rushed() {
 		return nil
 	}
 	for _, name := range t.Projects {
