@@ -94,6 +94,7 @@ func TestASlowPackageIsSplit(t *testing.T) {
 
 // TestASplitPackageThatBreaks does not compile any more once it is known to be slow: one shard says so.
 func TestASplitPackageThatBreaks(t *testing.T) {
+	t.Parallel()
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		t.Skip("go is not installed")

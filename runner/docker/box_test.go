@@ -95,9 +95,9 @@ func copyMode(o *Options)    { o.Workspace = workspaceCopy }
 func mountMode(o *Options)   { o.Workspace = workspaceMount }
 func overlayMode(o *Options) { o.Workspace = workspaceOverlay }
 
-// inEachMode runs a story with each kind of workspace. Of the overlay that the engine mounts, which few engines still
-// need, the conformance suite tells enough for every day.
-func inEachMode(t *testing.T, story func(t *testing.T, e *Engine)) {
+// eachMode runs a story with each kind of workspace. The overlay that the engine mounts, which few engines still need,
+// is left to the slow tests.
+func eachMode(t *testing.T, story func(t *testing.T, mode func(*Options))) {
 	t.Helper()
 	modes := map[string]func(*Options){"mount": mountMode, "copy": copyMode}
 	if os.Getenv("RUNNER_SLOW") != "" {
@@ -106,9 +106,15 @@ func inEachMode(t *testing.T, story func(t *testing.T, e *Engine)) {
 	for name, mode := range modes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			story(t, newEngine(t, mode))
+			story(t, mode)
 		})
 	}
+}
+
+// inEachMode is eachMode with an engine.
+func inEachMode(t *testing.T, story func(t *testing.T, e *Engine)) {
+	t.Helper()
+	eachMode(t, func(t *testing.T, mode func(*Options)) { story(t, newEngine(t, mode)) })
 }
 
 // files are written below a directory; a name that ends with "@" is a symbolic link.

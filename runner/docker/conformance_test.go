@@ -49,14 +49,11 @@ func (b *buildError) Error() string {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]func(*Options){"mount": mountMode, "overlay": overlayMode, "copy": copyMode} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
-				return newEngine(t, mode, realAgentOption), enginetest.BusyboxRef
-			}, conformance.Services, conformance.Privileged)
-		})
-	}
+	eachMode(t, func(t *testing.T, mode func(*Options)) {
+		conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
+			return newEngine(t, mode, realAgentOption), enginetest.BusyboxRef
+		}, conformance.Services, conformance.Privileged)
+	})
 }
 
 func realAgentOption(o *Options) { o.Agent = func(string) ([]byte, error) { return realAgent() } }
