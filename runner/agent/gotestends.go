@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,34 +14,21 @@ type goTestEnds struct {
 	path  string
 	tests map[string]goEnd
 	fails map[string]bool
-	line  []byte
+	lines goLines
 	over  bool
 }
 
 func (g *goTestEnds) Write(text []byte) (int, error) {
-	for rest := text; len(rest) > 0; {
-		i := bytes.IndexByte(rest, '\n') + 1
-		if i == 0 {
-			i = len(rest)
-		}
-		g.line = append(g.line, rest[:i]...)
-		rest = rest[i:]
-		if g.line[len(g.line)-1] == '\n' || len(g.line) > maxGoEvent {
-			if err := g.pass(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return len(text), nil
+	return g.lines.write(text, g.pass)
 }
 
 // pass reads a line and passes it on.
-func (g *goTestEnds) pass() error {
+func (g *goTestEnds) pass(line []byte) error {
 	var e struct {
 		Action, Test string
 		Elapsed      float64
 	}
-	if g.line[0] == '{' && json.Unmarshal(g.line, &e) == nil {
+	if line[0] == '{' && json.Unmarshal(line, &e) == nil {
 		took := time.Duration(e.Elapsed * float64(time.Second))
 		switch {
 		case e.Test == "" && (e.Action == "pass" || e.Action == "fail"):
@@ -54,8 +40,7 @@ func (g *goTestEnds) pass() error {
 			g.note(e.Test, e.Action, took)
 		}
 	}
-	_, err := g.to.Write(g.line)
-	g.line = g.line[:0]
+	_, err := g.to.Write(line)
 	return err
 }
 
@@ -95,9 +80,7 @@ func (g *goTestEnds) say(action string, took time.Duration) error {
 
 // finish is called when the binary has ended. A failure that no test explains, of TestMain say, is that of all.
 func (g *goTestEnds) finish(status int) {
-	if len(g.line) > 0 {
-		_ = g.pass()
-	}
+	g.lines.rest(g.pass)
 	if status != 0 && !g.over {
 		_ = g.say("fail", 0)
 		line, _ := json.Marshal(goEvent{Action: "fail", Package: g.path})

@@ -62,7 +62,7 @@ type goEvents struct {
 	kept      io.Writer // gets the events as they are
 	verbose   bool
 
-	line   []byte
+	lines  goLines
 	queue  []*goEventPackage // in the order in which go test prints them
 	named  map[string]*goEventPackage
 	failed bool
@@ -78,21 +78,7 @@ const maxGoEvent = 1 << 20
 
 // Write reads events. What is none goes on as it is: a message of the shell, say.
 func (g *goEvents) Write(text []byte) (int, error) {
-	for rest := text; len(rest) > 0; {
-		i := bytes.IndexByte(rest, '\n') + 1
-		if i == 0 {
-			i = len(rest)
-		}
-		g.line = append(g.line, rest[:i]...)
-		rest = rest[i:]
-		if g.line[len(g.line)-1] == '\n' || len(g.line) > maxGoEvent {
-			if err := g.take(g.line); err != nil {
-				return 0, err
-			}
-			g.line = g.line[:0]
-		}
-	}
-	return len(text), nil
+	return g.lines.write(text, g.take)
 }
 
 func (g *goEvents) take(line []byte) error {
@@ -140,9 +126,7 @@ func (g *goEvents) print() error {
 
 // finish prints what is left when go test has ended, and the line that go test ends with when something failed.
 func (g *goEvents) finish() {
-	if len(g.line) > 0 {
-		_ = g.take(g.line)
-	}
+	g.lines.rest(g.take)
 	for _, p := range g.queue {
 		_, _ = g.out.Write(p.text)
 	}

@@ -28,7 +28,7 @@ var jestAlone = regexp.MustCompile(`(?:^|\s)(?:--json|--outputFile|-t|--testName
 // openJest returns what knows the tests of a test command, nil if that is not Jest, or not so that each test that it is
 // given runs.
 func openJest(command string) *jestSuite {
-	plain := strings.NewReplacer("$"+shardFilesVar, "", "${"+shardFilesVar+"}", "", "$"+testRunVar, "", "${"+testRunVar+"}", "").Replace(command)
+	plain := withoutOurVars(command)
 	at := jestCommand.FindStringIndex(command)
 	if at == nil || strings.ContainsAny(plain, shellSyntax) || jestAlone.MatchString(plain) {
 		return nil

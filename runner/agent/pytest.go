@@ -43,7 +43,7 @@ var pytestAlone = regexp.MustCompile(`(?:^|\s)(?:-x|--exitfirst|--maxfail|--sw|-
 // openPytest returns what knows the tests of a test command, nil if that is not pytest, or not so that each test that it
 // is given runs.
 func openPytest(command string) *pytestSuite {
-	plain := strings.NewReplacer("$"+shardFilesVar, "", "${"+shardFilesVar+"}", "", "$"+testRunVar, "", "${"+testRunVar+"}", "").Replace(command)
+	plain := withoutOurVars(command)
 	if !pytestCommand.MatchString(command) || strings.ContainsAny(plain, shellSyntax) || pytestAlone.MatchString(plain) ||
 		strings.Contains(command, pytestOptionsVar+"=") || strings.Contains(command, pythonPathVar+"=") {
 		return nil

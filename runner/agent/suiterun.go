@@ -32,6 +32,11 @@ func openSuite(command string) testSuite {
 	return nil
 }
 
+// withoutOurVars is a test command without the variables that we set for it, which the shell expands to plain names.
+func withoutOurVars(command string) string {
+	return strings.NewReplacer("$"+shardFilesVar, "", "${"+shardFilesVar+"}", "", "$"+testRunVar, "", "${"+testRunVar+"}", "").Replace(command)
+}
+
 // suiteTold is what was told of one run.
 type suiteTold struct {
 	began    bool                          // anything was told
