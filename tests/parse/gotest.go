@@ -139,13 +139,7 @@ func (g *goTest) build(e *goEvent) {
 	if b == nil || e.Action != "build-output" {
 		return
 	}
-	if g.built >= maxGoBuilds {
-		b.lost += len(e.Output)
-		return
-	}
-	before := len(b.raw)
-	b.add([]byte(e.Output))
-	g.built += len(b.raw) - before
+	b.addWithin(e.Output, &g.built, maxGoBuilds)
 }
 
 // start begins a test. Of the names of tests that began in a package only those that still run are kept.
@@ -175,13 +169,7 @@ func (g *goTest) output(p *goPackage, e *goEvent) {
 			return
 		}
 	}
-	if g.kept >= maxGoOutput {
-		into.lost += len(e.Output)
-		return
-	}
-	before := len(into.raw)
-	into.add([]byte(e.Output))
-	g.kept += len(into.raw) - before
+	into.addWithin(e.Output, &g.kept, maxGoOutput)
 }
 
 // chatter tells whether a line of output only repeats an event.

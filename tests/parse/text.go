@@ -34,6 +34,17 @@ func (b *bounded) add(text []byte) {
 	b.raw = append(b.raw, text...)
 }
 
+// addWithin adds nothing once several texts have taken most bytes together, and counts in taken what it adds.
+func (b *bounded) addWithin(text string, taken *int, most int) {
+	if *taken >= most {
+		b.lost += len(text)
+		return
+	}
+	before := len(b.raw)
+	b.add([]byte(text))
+	*taken += len(b.raw) - before
+}
+
 // string is the text with a last line that says what is missing.
 func (b *bounded) string() string {
 	text := strings.ToValidUTF8(string(dropHalf(b.raw, b.lost > 0)), "\uFFFD")
