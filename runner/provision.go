@@ -117,13 +117,9 @@ func (s *session) makeOnce(ctx context.Context) error {
 // complete has the executor finish a sandbox that a former daemon started, and died before it could say so. Its
 // directory was laid out before.
 func (s *session) complete(ctx context.Context) error {
-	tree, release := "", func() {}
-	if s.attempt.Source.Commit != "" {
-		snap, err := s.snapshot(ctx)
-		if err != nil {
-			return err
-		}
-		tree, release = snap.Dir, snap.Release
+	tree, release, err := s.tree(ctx)
+	if err != nil {
+		return err
 	}
 	defer release()
 	return s.ex.Create(ctx, s.runner.spec(s.ex.Engine(), s.attempt, tree))

@@ -130,5 +130,5 @@ func TestASkippedTriggerIsDecidedAsItComes(t *testing.T) {
 	if page, _, err := s.Triggers(OutcomePending, "", 5); err != nil || len(page) != 0 {
 		t.Errorf("%d triggers are pending, %v", len(page), err)
 	}
-	checkState(t, s, path)
+	checkClean(t, s, path)
 }

@@ -103,7 +103,7 @@ func TestListsAreReadAlongTheirIndexes(t *testing.T) {
 	s := open(t, path)
 	builds, triggers := mixed(t, s, 60)
 	assertLists(t, s, builds, triggers)
-	checkState(t, s, path)
+	checkClean(t, s, path)
 }
 
 func TestAnOlderStateGetsItsIndexes(t *testing.T) {
@@ -119,7 +119,7 @@ func TestAnOlderStateGetsItsIndexes(t *testing.T) {
 	}
 	s = open(t, path)
 	assertLists(t, s, builds, triggers)
-	checkState(t, s, path)
+	checkClean(t, s, path)
 	if _, err := os.Stat(path + ".v1.bak"); err != nil {
 		t.Errorf("no copy was made before the upgrade: %v", err)
 	}

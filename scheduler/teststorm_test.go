@@ -61,7 +61,7 @@ func TestTestsWeatherAStorm(t *testing.T) {
 		for _, sh := range shards {
 			sh.end(s, green)
 		}
-		checkState(t, s, path)
+		checkClean(t, s, path)
 	}
 }
 
