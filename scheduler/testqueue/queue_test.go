@@ -214,6 +214,17 @@ func TestFailuresAreTriedAgainOnAnotherWorker(t *testing.T) {
 	}
 }
 
+// TestFirstAndFurtherTriesAreRunsOfTheirOwn: the run is named after what it tries, and so are its reports.
+func TestFirstAndFurtherTriesAreRunsOfTheirOwn(t *testing.T) {
+	d := newDesk(t, Options{Workers: 1, Retry: Retry{Each: 1}}, "a b c d e f g h i", "w1")
+	failed := d.take("w1", noon)
+	d.complete("w1", failed, Failed, noon)
+	again := d.take("w1", noon)
+	if !slices.Equal(again.Items, failed.Items) {
+		t.Errorf("%q failed, and the next run is of %q", failed.Items, again.Items)
+	}
+}
+
 func TestBudgetOfRetries(t *testing.T) {
 	for _, c := range []struct {
 		name    string

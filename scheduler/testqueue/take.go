@@ -125,6 +125,7 @@ func (q *Queue) choose(id string, w *worker) []int {
 		it := &q.items[i]
 		switch {
 		case !fits(i):
+		case len(chosen) > 0 && (it.fails > 0) != (q.items[chosen[0]].fails > 0): // a run is of first tries or of further ones
 		case it.losses > 1: // perhaps the one that ends its worker: others should not go with it
 			if len(chosen) == 0 {
 				return []int{i}
