@@ -42,6 +42,7 @@ type recorder struct {
 	pause   time.Duration // between flushes, as it is now
 	timer   *time.Timer
 	armed   bool
+	since   int // frames of output since a command began: the first is the agent's line that names it
 }
 
 // mark is a phase's beginning or its end.
@@ -53,7 +54,7 @@ type mark struct {
 const (
 	// flushEvery is how long output may wait for company after the last commit, once it has come for a while.
 	flushEvery = 100 * time.Millisecond
-	// flushSoon is how long the first output waits: an agent's own lines come just before a command's. The waits after it
+	// flushSoon is how long the first output waits at most: an agent's own lines come just before a command's. The waits after it
 	// double up to flushEvery, so that who looks at a job that begins, or says something after a while, sees it at once.
 	flushSoon = 3 * time.Millisecond
 	// flushQuiet is how long nothing must have come for the waits to begin anew.
@@ -99,6 +100,9 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 			return nil, err
 		}
 		r.print(r.mask.output(r.log.Data))
+		if r.since++; r.since == 2 && r.pause == flushSoon {
+			r.timer.Reset(0) // what the wait was for is here
+		}
 	case wire.KindPhaseBegan:
 		var b wire.PhaseBegan
 		if err := wire.Decode(f, &b); err != nil {
@@ -120,7 +124,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 			return nil, err
 		}
 		r.mask.command(&c)
-		r.progress.Command = &c
+		r.progress.Command, r.since = &c, 0
 	case wire.KindPaused:
 		var p wire.Paused
 		if err := wire.Decode(f, &p); err != nil {

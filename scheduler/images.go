@@ -11,9 +11,29 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
+// lookAhead asks the engine for the project's image while the source is fetched and read, since few builds want another.
+// What it returns waits for the answer: false where the engine does not have the image, or could not be asked.
+func (s *Scheduler) lookAhead(ctx context.Context, p *Project) (answer func() (runner.Image, bool)) {
+	ex, f := s.executor(p)
+	if f != nil || p.Image == "" || p.Pull == "always" {
+		return func() (runner.Image, bool) { return runner.Image{}, false }
+	}
+	var img runner.Image
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		img, err = ex.Resolve(ctx, runner.ImageRequest{Ref: p.Image, Pull: "never"})
+	}()
+	return func() (runner.Image, bool) {
+		<-done
+		return img, err == nil
+	}
+}
+
 // resolveImages pins the images of all jobs that will run, and of their services. Those of jobs that were refused are
-// noted without a pin, so that a retry knows that they are wanted.
-func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, jobs []Job) *planFailure {
+// noted without a pin, so that a retry knows that they are wanted. The project's own is there already if ahead found it.
+func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, jobs []Job, ahead func() (runner.Image, bool)) *planFailure {
 	ex, f := s.executor(p)
 	if f != nil {
 		return f
@@ -27,9 +47,14 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 			case jobs[i].State == JobEnded:
 				b.Images[ref] = runner.Image{Ref: ref}
 			default:
-				img, f := s.takeImage(ctx, ex, p, ref, lends(p, b, ref))
-				if f != nil {
-					return f
+				img, found := runner.Image{}, false
+				if ref == p.Image {
+					img, found = ahead()
+				}
+				if !found {
+					if img, f = s.takeImage(ctx, ex, p, ref, lends(p, b, ref)); f != nil {
+						return f
+					}
 				}
 				b.Images[ref] = img
 			}

@@ -36,10 +36,13 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if err != nil {
 		return nil, &planFailure{Fault, "settings", err.Error()}
 	}
+	ahead := s.lookAhead(ctx, &p)
 	if f := s.resolveCommit(ctx, &p, &t, remote, b); f != nil {
 		return nil, f
 	}
-	images := s.resolveImages
+	images := func(ctx context.Context, p *Project, b *Build, jobs []Job) *planFailure {
+		return s.resolveImages(ctx, p, b, jobs, ahead)
+	}
 	jobs, taken := s.takeOver(&t, b)
 	if taken {
 		images = s.renewImages
