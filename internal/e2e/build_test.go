@@ -58,7 +58,7 @@ artifacts:
     - '**/*'
 `,
 	})
-	d := newDaemon(t, "", project("api", url))
+	d := newDaemon(t, online, project("api", url))
 	id := d.push(url, commit)
 	if id != "api#1" {
 		t.Errorf("the first build is called %s, want api#1", id)
@@ -135,7 +135,7 @@ artifacts:
 	files["tests/t07_test.sh"] = "echo broken here; exit 3\n"
 	git := newGitServer(t)
 	_, url, commit := git.repo("shards", files)
-	d := newDaemon(t, "slots: 4\n", project("shards", url))
+	d := newDaemon(t, online+"slots: 4\n", project("shards", url))
 	b := d.ended(d.push(url, commit), "FAILED")
 	if len(b.Jobs) != 4 {
 		t.Fatalf("the build has %d jobs, want 4", len(b.Jobs))
@@ -211,7 +211,7 @@ func TestStopEndsABuildAndEverythingItStarted(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
 	_, url, commit := git.repo("long", map[string]string{"buildspec.yml": spec("trap '' TERM; sleep 300 & sleep 300")})
-	d := newDaemon(t, "", project("long", url))
+	d := newDaemon(t, online, project("long", url))
 	id := d.push(url, commit)
 	d.awaitPhase(id, "BUILD")
 	out, errs, exit := d.runCLI(t.TempDir(), "stop", id)

@@ -33,7 +33,7 @@ func (d *daemon) awaitRan(id string) {
 // what was reported by then is kept, and nothing is left.
 func TestASuiteIsCutOffInTheMiddle(t *testing.T) {
 	t.Parallel()
-	first := "    commands:\n      - if [ $CODEBUILD_BATCH_BUILD_IDENTIFIER = BuildFanoutShard1 ]; then sleep 4; exit 7; fi\n"
+	first := "    commands:\n      - if [ $CODEBUILD_BATCH_BUILD_IDENTIFIER = BuildFanoutShard1 ]; then sleep 6; exit 7; fi\n"
 	for _, tt := range []struct {
 		name, settings string
 		change         func(spec string) string

@@ -70,6 +70,7 @@ func shards(n int) (ids []string) {
 
 // TestTheExamplesBuild runs each example as its users would, pushed, and looks at what it leaves.
 func TestTheExamplesBuild(t *testing.T) {
+	t.Parallel()
 	for name, want := range examples {
 		t.Run(name, func(t *testing.T) {
 			images(t, want.images...)
@@ -82,7 +83,7 @@ func TestTheExamplesBuild(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := newDaemon(t, "slots: 2\n", project(name, url))
+			d := newDaemon(t, online+"slots: 2\n", project(name, url))
 			b := d.settled(d.ended(d.push(url, commit), "SUCCEEDED"))
 			want.compare(t, d, b)
 			if name == "handbook" {

@@ -21,7 +21,7 @@ func TestImagesOfCodeBuildAreTakenFromWhereTheAliasSays(t *testing.T) {
 	files := inImage("aws/codebuild/standard:7.0", "echo inside $MADE, told $CODEBUILD_BUILD_IMAGE")
 	files["buildspec.yml"] += "x-runner:\n  services:\n    db: {image: 'aws/codebuild/database:1', command: sleep 1000}\n"
 	_, url, commit := git.repo("curated", files)
-	d := newDaemon(t, "image-aliases:\n  aws/codebuild/*: "+mirror+"*\n", project("curated", url))
+	d := newDaemon(t, online+"image-aliases:\n  aws/codebuild/*: "+mirror+"*\n", project("curated", url))
 	d.ended(d.push(url, commit), "SUCCEEDED")
 	loseImage(t, mirror+"standard:7.0")
 	d.ended(d.retried("curated#1", false), "SUCCEEDED")

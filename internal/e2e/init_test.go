@@ -11,6 +11,7 @@ import (
 // TestWhatInitWritesBuilds takes the buildspec away from each example, lets runner init write one, and builds with it:
 // only the image is another, one that has at hand what the real one would fetch.
 func TestWhatInitWritesBuilds(t *testing.T) {
+	t.Parallel()
 	for name, example := range map[string]struct {
 		image string
 		tools string // commands of a Dockerfile's RUN that add what the test's image lacks
@@ -52,7 +53,7 @@ func program(name, line string) string {
 func derived(t *testing.T, from, run string) string {
 	t.Helper()
 	name := "runner-test/init-" + strings.NewReplacer("/", "-", ":", "-").Replace(from) + ":test"
-	build := exec.Command("docker", "build", "--quiet", "--tag", name, "-")
+	build := exec.Command("docker", "build", "--quiet", "--network", "none", "--tag", name, "-")
 	build.Stdin = strings.NewReader("FROM " + from + "\nRUN " + run + "\n")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("making %s: %v\n%s", name, err, out)
@@ -63,6 +64,7 @@ func derived(t *testing.T, from, run string) string {
 
 // TestWhatInitWritesForADockerfileBuilds builds an image in an engine of the job's own.
 func TestWhatInitWritesForADockerfileBuilds(t *testing.T) {
+	t.Parallel()
 	images(t, "dind:latest")
 	git := newGitServer(t)
 	repo, _, _ := git.repo("image", map[string]string{"Dockerfile": "FROM scratch\nCOPY file /\n", "file": "content\n"})

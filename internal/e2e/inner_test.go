@@ -38,7 +38,7 @@ phases:
 		"Dockerfile": "FROM scratch\nCOPY busybox /bin/busybox\nCMD [\"/bin/busybox\", \"echo\", \"hello from the inner engine\"]\n",
 	}
 	_, url, commit := git.repo("images", files)
-	d := newDaemon(t, "", project("images", url, "privileged: true"))
+	d := newDaemon(t, online, project("images", url, "privileged: true"))
 	b := d.ended(d.push(url, commit), "SUCCEEDED")
 	if log := d.logs(b); !strings.Contains(log, "\nhello from the inner engine\n") {
 		t.Errorf("the inner container said nothing:\n%s", log)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -16,7 +17,12 @@ var binary string
 // image is the smallest image with a shell; scripts/images makes it.
 const image = "runner-test/busybox:latest"
 
+// storiesAtOnce is how many parallel stories run, unless -parallel says otherwise. Each waits more for processes that
+// are not its own, for clocks and for disks than it computes, so two on two cores would leave much of them idle.
+const storiesAtOnce = "4"
+
 func TestMain(m *testing.M) {
+	atOnce()
 	if reason := prepare(); reason != "" {
 		if os.Getenv("CI") == "true" {
 			fmt.Fprintln(os.Stderr, "e2e:", reason)
@@ -26,6 +32,16 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// atOnce sees to storiesAtOnce.
+func atOnce() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", storiesAtOnce) // it exists, and this is a number
+	}
 }
 
 // prepare finds an engine, its images and the binary, and says what is missing.

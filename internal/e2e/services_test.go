@@ -44,7 +44,7 @@ func TestServicesWeatherKills(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
 	_, url, commit := git.repo("api", servicesSpec(40))
-	d := newDaemon(t, "slots: 2\n", project("api", url))
+	d := newDaemon(t, online+"slots: 2\n", project("api", url))
 	ids := []string{d.push(url, commit)}
 	d.storm(2, 700*time.Millisecond)
 	ids = append(ids, d.push(url, commit))

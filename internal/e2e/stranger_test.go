@@ -43,7 +43,7 @@ phases:
     commands: ['echo "token has ${#TOKEN} letters"']
 `
 	repo, url, commit := git.repo("api", map[string]string{"buildspec.yml": wants})
-	d := newDaemon(t, keyFile(t), project("api", url))
+	d := newDaemon(t, online+keyFile(t), project("api", url))
 	// The widest scope that can be given: still not for strangers.
 	d.setSecret("/deploy/token", "sesame-open", "--project", "api", "--ref", "**")
 	d.ended(d.push(url, commit), "SUCCEEDED")

@@ -29,7 +29,7 @@ func TestSubmitSendsTheDirtyTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDaemon(t, "", project("api", url))
+	d := newDaemon(t, online, project("api", url))
 	dir := t.TempDir()
 	out, errs, exit := d.runCLI(repo.Dir, "submit", "--artifacts", dir)
 	if exit != 0 {

@@ -40,7 +40,7 @@ func TestSandboxesWaitForJobs(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
 	_, url, commit := git.repo("api", map[string]string{"buildspec.yml": spec("ls; cat left 2>/dev/null; echo mine > left; echo mine > /tmp/left; ls /tmp; pwd")})
-	d := newDaemon(t, "slots: 2\nwarm: auto\n", project("api", url))
+	d := newDaemon(t, online+"slots: 2\nwarm: auto\n", project("api", url))
 	first := d.ended(d.push(url, commit), "SUCCEEDED")
 	if first.Jobs[0].Warm {
 		t.Error("the first job found a sandbox that waited")

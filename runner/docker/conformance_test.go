@@ -50,10 +50,24 @@ func (b *buildError) Error() string {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, mode func(*Options)) {
-		conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
-			return newEngine(t, mode, realAgentOption), enginetest.BusyboxRef
-		}, conformance.Services, conformance.Privileged)
+		var o Options
+		mode(&o)
+		conform(t, o.Workspace == workspaceCopy, func(t *testing.T, network func(*Options)) runner.Executor {
+			return newEngine(t, mode, network, realAgentOption)
+		})
 	})
+}
+
+// conform tells every story. Sandboxes without a network are half the engine's work, and have no services, which
+// TestServices has in each mode; in slow runs none is without.
+func conform(t *testing.T, offline bool, newExecutor func(t *testing.T, network func(*Options)) runner.Executor) {
+	abilities, network := []conformance.Ability{conformance.Privileged}, networkNone
+	if !offline || os.Getenv("RUNNER_SLOW") != "" {
+		abilities, network = append(abilities, conformance.Services), ""
+	}
+	conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
+		return newExecutor(t, func(o *Options) { o.Network = network }), enginetest.BusyboxRef
+	}, abilities...)
 }
 
 func realAgentOption(o *Options) { o.Agent = func(string) ([]byte, error) { return realAgent() } }
@@ -61,9 +75,9 @@ func realAgentOption(o *Options) { o.Agent = func(string) ([]byte, error) { retu
 // TestConformanceOfWarmSandboxes tells every story in sandboxes that were made ahead of their jobs.
 func TestConformanceOfWarmSandboxes(t *testing.T) {
 	t.Parallel()
-	conformance.Run(t, func(t *testing.T) (runner.Executor, string) {
-		return &warmed{newEngine(t, mountMode, realAgentOption)}, enginetest.BusyboxRef
-	}, conformance.Services, conformance.Privileged)
+	conform(t, true, func(t *testing.T, network func(*Options)) runner.Executor {
+		return &warmed{newEngine(t, mountMode, network, realAgentOption)}
+	})
 }
 
 // warmed makes sandboxes ahead wherever it can.
