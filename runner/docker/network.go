@@ -29,10 +29,13 @@ func (e *Engine) networkName() string {
 	return e.opts.Network
 }
 
-// networkOf is the network of one sandbox.
-func (e *Engine) networkOf(spec runner.SandboxSpec) string {
-	if len(spec.Services) > 0 {
+// networkOf is the network of one sandbox, as the engine is told.
+func (e *Engine) networkOf(spec runner.SandboxSpec, mode workspace) string {
+	switch {
+	case len(spec.Services) > 0:
 		return ownNetwork(spec.ID)
+	case e.wires(spec, mode):
+		return networkNone
 	}
 	return e.networkName()
 }
@@ -47,7 +50,11 @@ func (e *Engine) ensureNetwork(ctx context.Context) error {
 		short, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		if e.opts.Network == "" {
-			return struct{}{}, e.fail(ctx, "making network "+name, e.makeNetwork(short, name))
+			if err := e.makeNetwork(short, name); err != nil {
+				return struct{}{}, e.fail(ctx, "making network "+name, err)
+			}
+			e.findWiring(short)
+			return struct{}{}, nil
 		}
 		_, err := e.api.NetworkInspect(short, name, network.InspectOptions{})
 		if cerrdefs.IsNotFound(err) {
@@ -66,14 +73,7 @@ func (e *Engine) makeNetwork(ctx context.Context, name string) error {
 		if found, err := e.checkNetwork(ctx, name); found || err != nil {
 			return err
 		}
-		_, err := e.api.NetworkCreate(ctx, name, network.CreateOptions{
-			Driver: "bridge",
-			Options: map[string]string{
-				enableICC:                        "false",
-				"com.docker.network.bridge.name": bridgeName(name),
-			},
-			Labels: map[string]string{LabelNetwork: name},
-		})
+		_, err := e.api.NetworkCreate(ctx, name, networkOptions(name))
 		if err == nil || wait > networkPatience || !says(err, "already exists", "same bridge name") {
 			return err
 		}
@@ -82,6 +82,17 @@ func (e *Engine) makeNetwork(ctx context.Context, name string) error {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
 		}
+	}
+}
+
+func networkOptions(name string) network.CreateOptions {
+	return network.CreateOptions{
+		Driver: "bridge",
+		Options: map[string]string{
+			enableICC:                        "false",
+			"com.docker.network.bridge.name": bridgeName(name),
+		},
+		Labels: map[string]string{LabelNetwork: name},
 	}
 }
 
