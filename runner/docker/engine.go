@@ -80,6 +80,7 @@ type Engine struct {
 	mode    modeMemory
 	wiring  atomic.Pointer[wiring] // nil: the engine joins sandboxes to the default network
 	unwired atomic.Bool            // the daemon tried to, and could not
+	watched atomic.Bool            // watchBridge runs
 	images  imageFiles
 
 	life context.Context // ends with Close; background work hangs on it

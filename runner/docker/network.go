@@ -69,13 +69,18 @@ func (e *Engine) ensureNetwork(ctx context.Context) error {
 // names unique, but they do hold bridges unique, so one of two creations fails, and waits for the other's network to
 // be seen, or tries again if that one came to nothing.
 func (e *Engine) makeNetwork(ctx context.Context, name string) error {
+	options := networkOptions(name)
+	options.IPAM = e.sameAgain(name)
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
 		if found, err := e.checkNetwork(ctx, name); found || err != nil {
 			return err
 		}
-		_, err := e.api.NetworkCreate(ctx, name, networkOptions(name))
-		if err == nil || wait > networkPatience || !says(err, "already exists", "same bridge name") {
+		_, err := e.api.NetworkCreate(ctx, name, options)
+		if err == nil || wait > networkPatience || !says(err, "already exists", "same bridge name", "pool overlaps") {
 			return err
+		}
+		if says(err, "pool overlaps") {
+			options.IPAM = nil // somebody else has its addresses now
 		}
 		select {
 		case <-time.After(wait):

@@ -120,7 +120,7 @@ func (c *cable) plugged() (bool, error) {
 }
 
 func (c *cable) plug(id string) error {
-	bridge, err := c.bridge()
+	bridge, err := c.w.find(c.host)
 	if err != nil {
 		return err
 	}
@@ -148,25 +148,25 @@ func (c *cable) plug(id string) error {
 	return nil
 }
 
-// bridge finds the network's bridge as it was when it was looked at: somebody may have pruned the network since, and
+// find finds the network's bridge as it was when it was looked at: somebody may have pruned the network since, and
 // another daemon may have made it anew.
-func (c *cable) bridge() (netlink.Link, error) {
+func (w *wiring) find(h *netlink.Handle) (netlink.Link, error) {
 	gone := func(why string) error {
-		return fmt.Errorf("network %s not found: interface %s %s", c.w.network, c.w.bridge, why)
+		return fmt.Errorf("network %s not found: interface %s %s", w.network, w.bridge, why)
 	}
-	bridge, err := c.host.LinkByName(c.w.bridge)
+	bridge, err := h.LinkByName(w.bridge)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return nil, gone("is not there")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("looking for the bridge %s: %w", c.w.bridge, err)
+		return nil, fmt.Errorf("looking for the bridge %s: %w", w.bridge, err)
 	}
-	addrs, err := c.host.AddrList(bridge, netlink.FAMILY_V4)
+	addrs, err := h.AddrList(bridge, netlink.FAMILY_V4)
 	if err != nil {
-		return nil, fmt.Errorf("asking for the addresses of %s: %w", c.w.bridge, err)
+		return nil, fmt.Errorf("asking for the addresses of %s: %w", w.bridge, err)
 	}
-	if !slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.IPNet.String() == c.w.gateway.String() }) {
-		return nil, gone("has not the address " + c.w.gateway.String())
+	if !slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.IPNet.String() == w.gateway.String() }) {
+		return nil, gone("has not the address " + w.gateway.String())
 	}
 	return bridge, nil
 }
@@ -193,20 +193,27 @@ func (c *cable) lay(id string, bridge netlink.Link) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("all addresses of %s are in use", c.w.pool)
 }
 
-// attach puts the host's end on the bridge, as a port from which no other such port can be reached, by whatever
-// protocol. It is up only after that.
+// attach puts the host's end on the bridge. It is up only after that.
 func (c *cable) attach(addr netip.Addr, bridge netlink.Link) error {
 	link, err := c.host.LinkByName(hostLink(addr))
+	if err == nil {
+		err = hang(c.host, link, bridge)
+	}
 	if err != nil {
 		return err
 	}
-	if err := c.host.LinkSetMaster(link, bridge); err != nil {
+	return c.host.LinkSetUp(link)
+}
+
+// hang makes an interface a port of the bridge, from which no other such port can be reached, by whatever protocol.
+func hang(h *netlink.Handle, link, bridge netlink.Link) error {
+	if err := h.LinkSetMaster(link, bridge); err != nil {
 		return err
 	}
-	if err := c.host.LinkSetIsolated(link, true); err != nil {
+	if err := h.LinkSetIsolated(link, true); err != nil {
 		return fmt.Errorf("isolating its port: %w", err)
 	}
-	return c.host.LinkSetUp(link)
+	return nil
 }
 
 // address gives the container's end its address and none of IPv6, which the network has not.

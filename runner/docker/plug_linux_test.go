@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -57,8 +58,7 @@ func hostLinks(t testing.TB, w *wiring) (found []string) {
 		t.Fatal(err)
 	}
 	for _, nic := range all {
-		var a [4]byte
-		if _, err := fmt.Sscanf(nic.Name, "vethrun%02x%02x%02x%02x", &a[0], &a[1], &a[2], &a[3]); err == nil && w.pool.Contains(netip.AddrFrom4(a)) {
+		if addr, ok := linkAddress(nic.Name); ok && w.pool.Contains(addr) {
 			found = append(found, nic.Name)
 		}
 	}
@@ -151,7 +151,7 @@ func TestPluggingIsTakenUp(t *testing.T) {
 			if there, err := c.plugged(); err != nil || there {
 				return fmt.Errorf("plugged: %v, %w", there, err)
 			}
-			bridge, err := c.bridge()
+			bridge, err := w.find(c.host)
 			if err != nil {
 				return err
 			}
@@ -207,4 +207,38 @@ func TestSandboxThatCannotBePlugged(t *testing.T) {
 	if !e.unwired.Load() || len(hostLinks(t, &w)) > 0 {
 		t.Errorf("tried again: %v; left: %q", !e.unwired.Load(), hostLinks(t, &w))
 	}
+}
+
+// TestNetworkIsPrunedUnderJobs tells of an admin who does not see that jobs are on it, because the engine does not. The
+// second of two daemons shares the network.
+func TestNetworkIsPrunedUnderJobs(t *testing.T) {
+	t.Parallel()
+	e := wiredEngine(t)
+	w := e.wiring.Load()
+	other := newEngine(t, mountMode)
+	other.bridge = e.bridge
+	one, two, server := start(t, e, newSpec(t, e, nil)), start(t, other, newSpec(t, other, nil)), hostServer(t)
+	get := "wget -q -O - http://" + w.gateway.Addr().String() + ":" + portOf(server) + "/"
+	patient := "for i in 1 2 3 4 5 6; do timeout 5 " + get + " && break; sleep 1; done"
+	for range 2 {
+		if err := e.api.NetworkRemove(t.Context(), e.bridge); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range []*box{one, two} {
+			b.want(patient, "reached")
+		}
+	}
+	if links := hostLinks(t, w); len(links) != 2 {
+		t.Errorf("interfaces %q", links)
+	}
+	for _, link := range hostLinks(t, w) {
+		if isolated, err := os.ReadFile("/sys/class/net/" + link + "/brport/isolated"); err != nil || string(isolated) != "1\n" {
+			t.Errorf("port %s is isolated: %q, %v", link, isolated, err)
+		}
+	}
+	ip, _ := one.sh("hostname -i")
+	one.want("echo hello >/tmp/index.html; httpd -p 8080 -h /tmp; wget -q -O - http://"+ip+":8080/", "hello")
+	two.refused("timeout 2 wget -q -O - http://" + ip + ":8080/")
+	three := start(t, e, newSpec(t, e, nil))
+	three.want(get, "reached")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"iter"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -25,10 +26,11 @@ import (
 // network's bridge, the engine's rules of the firewall and ours, holds for whatever is on it.
 type wiring struct {
 	network string
-	bridge  string       // its interface on this machine
-	gateway netip.Prefix // the bridge's address, with the length of the subnet's prefix
-	pool    netip.Prefix // addresses that the engine gives to nobody
-	mtu     int          // 0: the bridge's own
+	bridge  string           // its interface on this machine
+	gateway netip.Prefix     // the bridge's address, with the length of the subnet's prefix
+	pool    netip.Prefix     // addresses that the engine gives to nobody
+	mtu     int              // 0: the bridge's own
+	mac     net.HardwareAddr // the bridge's
 }
 
 // wireError tells that the daemon could not join a container that runs to the default network.
@@ -43,8 +45,7 @@ func (e *Engine) wires(spec runner.SandboxSpec, mode workspace) bool {
 
 // findWiring sees whether the daemon can join sandboxes to the default network, and says why not.
 func (e *Engine) findWiring(ctx context.Context) {
-	e.wiring.Store(nil)
-	if runtime.GOOS != "linux" || os.Geteuid() != 0 || e.opts.Workspace != "" && e.opts.Workspace != workspaceAuto && e.opts.Workspace != workspaceMount {
+	if e.opts.Network != "" || runtime.GOOS != "linux" || os.Geteuid() != 0 || e.opts.Workspace != "" && e.opts.Workspace != workspaceAuto && e.opts.Workspace != workspaceMount {
 		return // workspaces are not mounted by the daemon either
 	}
 	if e.unwired.Load() {
@@ -52,10 +53,14 @@ func (e *Engine) findWiring(ctx context.Context) {
 	}
 	w, err := e.wiringOf(ctx, e.bridge)
 	if err != nil {
+		e.wiring.Store(nil)
 		e.log.Info("the engine joins containers to their network, which takes longer than if the daemon did", "because", err)
 		return
 	}
 	e.wiring.Store(&w)
+	if e.watched.CompareAndSwap(false, true) {
+		e.jobs.Go(e.watchBridge)
+	}
 }
 
 func (e *Engine) wiringOf(ctx context.Context, name string) (wiring, error) {
@@ -79,8 +84,14 @@ func (e *Engine) wiringOf(ctx context.Context, name string) (wiring, error) {
 		return none, fmt.Errorf("network %s: its gateway: %w", name, err)
 	}
 	_, ours := halves(subnet)
+	nic, err := net.InterfaceByName(bridgeName(name))
+	if err != nil {
+		return none, fmt.Errorf("network %s: its bridge: %w", name, err)
+	}
 	mtu, _ := strconv.Atoi(n.Options[networkMTU])
-	return wiring{network: name, bridge: bridgeName(name), gateway: netip.PrefixFrom(gateway, subnet.Bits()), pool: ours, mtu: mtu}, nil
+	return wiring{
+		network: name, bridge: nic.Name, gateway: netip.PrefixFrom(gateway, subnet.Bits()), pool: ours, mtu: mtu, mac: nic.HardwareAddr,
+	}, nil
 }
 
 // networkMTU is the bridge driver's option for the size of packets.
@@ -146,9 +157,23 @@ func (e *Engine) remakeNetwork(ctx context.Context, n network.Inspect, lower str
 		return err
 	}
 	options := networkOptions(n.Name)
-	options.IPAM = &network.IPAM{Config: []network.IPAMConfig{{Subnet: n.IPAM.Config[0].Subnet, Gateway: n.IPAM.Config[0].Gateway, IPRange: lower}}}
+	options.IPAM = shared(n.IPAM.Config[0].Subnet, n.IPAM.Config[0].Gateway, lower)
 	_, err := e.api.NetworkCreate(ctx, n.Name, options)
 	return err
+}
+
+func shared(subnet, gateway, lower string) *network.IPAM {
+	return &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway, IPRange: lower}}}
+}
+
+// sameAgain is how a network that is gone is made again for the sandboxes that were on it; nil is in any way.
+func (e *Engine) sameAgain(name string) *network.IPAM {
+	w := e.wiring.Load()
+	if w == nil || w.network != name {
+		return nil
+	}
+	lower, _ := halves(w.gateway)
+	return shared(w.gateway.Masked().String(), w.gateway.Addr().String(), lower.String())
 }
 
 // halves are a subnet's lower half, which is the engine's, and its upper one.
