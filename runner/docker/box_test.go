@@ -256,6 +256,9 @@ func ownBridge(t testing.TB, e *Engine) {
 	e.bridge = "runner-test-" + randomID()
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
+		if w := e.wiring.Load(); w != nil {
+			noLinks(t, w) // or the network is made again for them
+		}
 		if err := patiently(ctx, func(ctx context.Context) error { return e.api.NetworkRemove(ctx, e.bridge) }); err != nil {
 			t.Errorf("removing network %s: %v", e.bridge, err)
 		}

@@ -62,6 +62,9 @@ func TestNetworkIsMadeOnce(t *testing.T) {
 	if err := mine.Remove(ctx, spec.ID); err != nil {
 		t.Fatal(err)
 	}
+	if w := mine.wiring.Load(); w != nil {
+		noLinks(t, w) // or the network is made again for them
+	}
 	if err := e.api.NetworkRemove(ctx, name); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +72,9 @@ func TestNetworkIsMadeOnce(t *testing.T) {
 	start(t, mine, after).want("true", "")
 	if err := mine.Remove(ctx, after.ID); err != nil {
 		t.Fatal(err)
+	}
+	if w := mine.wiring.Load(); w != nil {
+		noLinks(t, w)
 	}
 }
 

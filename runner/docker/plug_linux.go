@@ -19,11 +19,6 @@ import (
 // jobLink is the name of a sandbox's interface, as the engine would call it.
 const jobLink = "eth0"
 
-// hostLink is the host's end of a sandbox's cable. It bears the sandbox's address, so that the kernel, which holds names
-// unique, is who gives an address to one sandbox only, whichever daemon asks; and it is free again when the
-// sandbox's interface is gone. What manages a machine's network leaves names alone that begin like this.
-func hostLink(addr netip.Addr) string { return fmt.Sprintf("vethrun%x", addr.AsSlice()) }
-
 // hardware is the address that the engine would give: the same for the same IP address, so that neighbours need not
 // learn a new one.
 func hardware(addr netip.Addr) net.HardwareAddr {

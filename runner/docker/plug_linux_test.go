@@ -2,7 +2,6 @@ package docker
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -10,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -48,33 +46,6 @@ func knowNeighbour(t *testing.T, e *Engine, b *box, ip string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// hostLinks are the host's ends of the cables of one network.
-func hostLinks(t testing.TB, w *wiring) (found []string) {
-	t.Helper()
-	all, err := net.Interfaces()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, nic := range all {
-		if addr, ok := linkAddress(nic.Name); ok && w.pool.Contains(addr) {
-			found = append(found, nic.Name)
-		}
-	}
-	return found
-}
-
-// noLinks waits until the kernel has taken away what went with the namespaces.
-func noLinks(t testing.TB, w *wiring) {
-	t.Helper()
-	for range 500 {
-		if len(hostLinks(t, w)) == 0 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("left on the host: %q", hostLinks(t, w))
 }
 
 // TestAddressesOfManyAtOnce gives one to each of many networks at the same time, from two daemons.

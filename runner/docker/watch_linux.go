@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -31,17 +30,22 @@ func (e *Engine) watchBridge() {
 		updates, done := make(chan netlink.LinkUpdate), make(chan struct{})
 		if err := netlink.LinkSubscribe(updates, done); err != nil {
 			e.log.Debug("watching interfaces", "error", err)
-			updates = nil
+			e.watchLinks(nil, tick.C)
+			return
 		}
 		e.watchLinks(updates, tick.C)
 		close(done)
 		for range updates { // until the subscription sees that it is over
 			continue
 		}
+		select {
+		case <-time.After(time.Second): // before it is asked for again
+		case <-e.life.Done():
+		}
 	}
 }
 
-// watchLinks returns when the kernel's words end, or the engine's life does.
+// watchLinks returns when the kernel's words end, or the engine's life does. Without any (nil) it looks by the clock.
 func (e *Engine) watchLinks(updates <-chan netlink.LinkUpdate, tick <-chan time.Time) {
 	for {
 		select {
@@ -55,9 +59,6 @@ func (e *Engine) watchLinks(updates <-chan netlink.LinkUpdate, tick <-chan time.
 				continue
 			}
 		case <-tick:
-			if updates == nil {
-				return
-			}
 		}
 		if err := e.mendBridge(e.life); err != nil && e.life.Err() == nil {
 			e.log.Warn("jobs that run have lost their network", "network", e.bridge, "because", err)
@@ -82,6 +83,9 @@ func (e *Engine) mendBridge(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, mendPatience)
 	defer cancel()
 	if err := e.awaitRemoval(ctx, w); err != nil {
+		return err
+	}
+	if loose, err = w.cables(); len(loose) == 0 || err != nil { // they ended
 		return err
 	}
 	e.network.forget()
@@ -123,13 +127,6 @@ func (w *wiring) cables() (loose []netlink.Link, err error) {
 		}
 	}
 	return loose, err
-}
-
-// linkAddress is the reverse of hostLink.
-func linkAddress(name string) (netip.Addr, bool) {
-	var a [4]byte
-	_, err := fmt.Sscanf(name, "vethrun%02x%02x%02x%02x", &a[0], &a[1], &a[2], &a[3])
-	return netip.AddrFrom4(a), err == nil
 }
 
 // rehang puts cables that hang on no bridge onto the network's. Those that are not up are somebody's who is at it.

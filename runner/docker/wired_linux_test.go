@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -47,15 +48,7 @@ func TestWiredSandbox(t *testing.T) {
 			t.Errorf("%s: %q, and %q where the engine joins it", line, got, want)
 		}
 	}
-	plain, err := e.api.ContainerInspect(t.Context(), bareOn(t, e, "bridge"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile(plain.ResolvConfPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	one.want("cat /etc/resolv.conf", strings.TrimSuffix(string(want), "\n"))
+	asksLikeAnyContainer(t, e, one)
 
 	serve := "echo hello >/tmp/index.html; httpd -p 8080 -h /tmp; hostname -i"
 	first, _ := one.sh(serve)
@@ -73,4 +66,22 @@ func TestWiredSandbox(t *testing.T) {
 	knowNeighbour(t, e, two, first)
 	two.refused(strings.ReplaceAll(get, "%", first))
 	one.want("wget -q -O - http://"+first+":8080/", "hello")
+}
+
+// asksLikeAnyContainer compares the name servers of a sandbox to those of a container on the engine's default network.
+func asksLikeAnyContainer(t *testing.T, e *Engine, b *box) {
+	t.Helper()
+	if _, err := net.InterfaceByName("docker0"); err != nil {
+		t.Logf("not compared: %v", err)
+		return
+	}
+	plain, err := e.api.ContainerInspect(t.Context(), bareOn(t, e, "bridge"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(plain.ResolvConfPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.want("cat /etc/resolv.conf", strings.TrimSuffix(string(want), "\n"))
 }

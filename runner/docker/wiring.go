@@ -203,6 +203,18 @@ func (w wiring) addresses(id string) iter.Seq[netip.Addr] {
 	}
 }
 
+// hostLink is the host's end of a sandbox's cable. It bears the sandbox's address, so that the kernel, which holds names
+// unique, is who gives an address to one sandbox only, whichever daemon asks; and it is free again when the
+// sandbox's interface is gone. What manages a machine's network leaves names alone that begin like this.
+func hostLink(addr netip.Addr) string { return fmt.Sprintf("vethrun%x", addr.AsSlice()) }
+
+// linkAddress is the reverse of hostLink.
+func linkAddress(name string) (netip.Addr, bool) {
+	var a [4]byte
+	_, err := fmt.Sscanf(name, "vethrun%02x%02x%02x%02x", &a[0], &a[1], &a[2], &a[3])
+	return netip.AddrFrom4(a), err == nil
+}
+
 // wantResolvers wants name servers that a container can ask itself. What listens on the host's loopback interface only
 // the engine's own name server can ask, which it does not start for a container that is without a network to it. Like
 // the engine, it looks at the second file where the first only names systemd's stub.

@@ -1,10 +1,12 @@
 package docker
 
 import (
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
@@ -22,6 +24,33 @@ func wiredEngine(t testing.TB, change ...func(*Options)) *Engine {
 		t.Skip("this daemon does not join sandboxes to their network; the log says why")
 	}
 	return e
+}
+
+// hostLinks are the host's ends of the cables of one network.
+func hostLinks(t testing.TB, w *wiring) (found []string) {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, nic := range all {
+		if addr, ok := linkAddress(nic.Name); ok && w.pool.Contains(addr) {
+			found = append(found, nic.Name)
+		}
+	}
+	return found
+}
+
+// noLinks waits until the kernel has taken away what went with the namespaces.
+func noLinks(t testing.TB, w *wiring) {
+	t.Helper()
+	for range 500 {
+		if len(hostLinks(t, w)) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("left on the host: %q", hostLinks(t, w))
 }
 
 func TestHalves(t *testing.T) {
