@@ -43,6 +43,27 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
+// BenchmarkNetwork sets Create where the daemon joins the sandbox to its network beside Create where the engine does,
+// and both beside the barest container on the engine's default network.
+func BenchmarkNetwork(b *testing.B) {
+	wired, joined := wiredEngine(b), wiredEngine(b)
+	joined.wiring.Store(nil)
+	img := started(b, wired).Image
+	started(b, joined)
+	create := func(e *Engine) func() time.Duration {
+		return func() time.Duration {
+			spec := newSpec(b, e, nil)
+			took := timed(func() error { return e.Create(b.Context(), spec) }, b)
+			remove(b, e, spec)
+			return took
+		}
+	}
+	bare := func() time.Duration { return bareContainer(b, wired, img) }
+	b.Run("wired-joined", func(b *testing.B) { turns(b, create(wired), create(joined)) })
+	b.Run("wired-default", func(b *testing.B) { turns(b, create(wired), bare) })
+	b.Run("joined-default", func(b *testing.B) { turns(b, create(joined), bare) })
+}
+
 // BenchmarkFill sets what a warm sandbox needs to become its job's, connection included, beside the barest container.
 func BenchmarkFill(b *testing.B) {
 	e := newEngine(b, mountMode)

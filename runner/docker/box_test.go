@@ -249,3 +249,18 @@ func (b *box) ended() runner.SandboxState {
 	b.t.Fatalf("sandbox %s still runs", b.spec.ID)
 	return runner.SandboxState{}
 }
+
+// ownBridge gives an engine a default network of its own, and removes that after its sandboxes.
+func ownBridge(t testing.TB, e *Engine) {
+	t.Helper()
+	e.bridge = "runner-test-" + randomID()
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		if w := e.wiring.Load(); w != nil {
+			noLinks(t, w) // or the network is made again for them
+		}
+		if err := patiently(ctx, func(ctx context.Context) error { return e.api.NetworkRemove(ctx, e.bridge) }); err != nil {
+			t.Errorf("removing network %s: %v", e.bridge, err)
+		}
+	})
+}

@@ -25,6 +25,10 @@ const (
 
 // containerConfig is the container of a sandbox: the agent as process 1, as root, whatever the image would run.
 func (e *Engine) containerConfig(spec runner.SandboxSpec, mode workspace) *container.Config {
+	labels := e.labels(spec.ID, mode)
+	if e.wires(spec, mode) {
+		labels[LabelWired] = e.networkName()
+	}
 	return &container.Config{
 		Image:       spec.Image.ID,
 		Entrypoint:  []string{agentPath},
@@ -32,7 +36,7 @@ func (e *Engine) containerConfig(spec runner.SandboxSpec, mode workspace) *conta
 		WorkingDir:  sourceDir,
 		Env:         e.environment(spec.Env),
 		OpenStdin:   true, // and StdinOnce false: the agent outlives who speaks to it
-		Labels:      e.labels(spec.ID, mode),
+		Labels:      labels,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, // the image's would run beside the job
 	}
 }
@@ -47,7 +51,7 @@ func (e *Engine) hostConfig(spec runner.SandboxSpec, mode workspace, f facts, a 
 	host := &container.HostConfig{
 		Mounts:      mounts,
 		Tmpfs:       map[string]string{toolsDir: agentTmpfs, tempDir: agentTmpfs},
-		NetworkMode: container.NetworkMode(e.networkOf(spec)),
+		NetworkMode: container.NetworkMode(e.networkOf(spec, mode)),
 		IpcMode:     container.IPCModePrivate,
 		LogConfig:   container.LogConfig{Type: "none"},
 		CapDrop:     []string{"NET_RAW"},

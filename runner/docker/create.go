@@ -73,6 +73,8 @@ type launch struct {
 	mode  workspace
 	try   bool // the workspace's kind is not known to work here
 	ahead bool // of its job: the workspace comes later
+
+	joined bool // to its network by the engine, since the daemon cannot in this image
 }
 
 // launchTries is one try, and one more for each thing that may have been swept away behind our back: the container
@@ -108,6 +110,11 @@ func (l *launch) mend(err error) (string, func(context.Context) error) {
 	case l.mode == workspaceMount && e.opts.Workspace != workspaceMount && !l.ahead && errors.As(err, new(insideError)):
 		return "the daemon cannot mount in its container", func(ctx context.Context) error {
 			l.mode, l.try = workspaceOverlay, e.mode.refused.Load()
+			return e.Remove(ctx, l.spec.ID)
+		}
+	case errors.As(err, new(wireError)):
+		return "the daemon cannot join its container to the network", func(ctx context.Context) error {
+			l.joined = true
 			return e.Remove(ctx, l.spec.ID)
 		}
 	case l.try && unseen(err, l.spec):
@@ -205,6 +212,10 @@ func (l *launch) create(ctx context.Context, name string) error {
 		return err
 	}
 	config, making := l.e.containerConfig(l.spec, l.mode), ""
+	if l.joined {
+		host.NetworkMode = container.NetworkMode(l.e.networkName())
+		delete(config.Labels, LabelWired)
+	}
 	if l.ahead {
 		if making, err = l.e.making(l.spec, l.facts, l.agent); err != nil {
 			return err
@@ -217,7 +228,7 @@ func (l *launch) create(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("creating the container: %w", err)
 	}
-	l.e.made.put(l.spec.ID, madeBox{container: res.ID, alone: l.alone(), limits: host.Resources, making: making})
+	l.e.made.put(l.spec.ID, madeBox{container: res.ID, alone: l.alone(), limits: host.Resources, making: making, wired: config.Labels[LabelWired] != ""})
 	for _, w := range res.Warnings {
 		l.e.log.Debug("the engine warns", "sandbox", l.spec.ID, "warning", w)
 	}

@@ -11,12 +11,21 @@
 //     runner-<id>-svc-<name>, and waits until they are ready.
 //  5. It connects to the agent, then starts the container. The first Attach gets that connection. A container that was
 //     started tells that all the others were done.
-//  6. It mounts the workspace in the container, where that is the daemon's to do.
+//  6. It mounts the workspace in the container, and joins it to the network, where that is the daemon's to do.
 //
 // Every step may be repeated; a step that finds its work done goes on. Create of a sandbox that runs does no more than
 // the last step, if that was not done; of one that has ended, nothing.
 //
-// Warm does the same without the last step, which it tries out, and Fill does that one when the job is known.
+// Warm does the same without the workspace of the last step, which it tries out, and Fill mounts that when the job is
+// known.
+//
+// # The default network
+//
+// Where the daemon mounts in containers, it also joins them to the default network, for which the engine would start a name
+// server in each. The engine is told of no network. The network and its bridge stay the engine's, and with them all
+// rules of the firewall; it gives out the lower half of the addresses and the daemons the upper one. An address belongs
+// to whoever could make the interface that bears it as its name, and the container's end of that is made in the container: no
+// daemon remembers anything, and nothing is left when a container ends or a daemon dies at any step.
 //
 // # Three ways to show files
 //

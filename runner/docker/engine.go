@@ -28,6 +28,7 @@ const (
 	LabelAgent     = "runner.agent"     // SHA-256 of what an agent's shared volume holds
 	LabelMaking    = "runner.making"    // digest of how a sandbox was made ahead of its job
 	LabelNetwork   = "runner.network"   // on the network that we made
+	LabelWired     = "runner.wired"     // on a container that the daemon joins to a network, with its name
 )
 
 // Options configure an Engine. Engine, Instance, DataDir and Agent are required.
@@ -77,6 +78,9 @@ type Engine struct {
 	wall    wall
 	caged   atomic.Bool // the engine itself lacks capabilities
 	mode    modeMemory
+	wiring  atomic.Pointer[wiring] // nil: the engine joins sandboxes to the default network
+	unwired atomic.Bool            // the daemon tried to, and could not
+	watched atomic.Bool            // watchBridge runs
 	images  imageFiles
 
 	life context.Context // ends with Close; background work hangs on it

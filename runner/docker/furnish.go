@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -25,8 +27,8 @@ func (l *launch) alone() bool {
 	return l.mode == workspaceMount && len(l.spec.Services) == 0 && !l.spec.Privileged
 }
 
-// furnish mounts the workspace in a container that was started, where that is the daemon's work. One that has ended
-// is left as it is.
+// furnish mounts the workspace in a container that was started and joins it to the network, where that is the daemon's
+// work. One that has ended is left as it is.
 func (l *launch) furnish(ctx context.Context) error {
 	if l.mode != workspaceMount {
 		return nil
@@ -35,16 +37,22 @@ func (l *launch) furnish(ctx context.Context) error {
 	if err != nil || !running {
 		return err
 	}
+	var g errgroup.Group
+	g.Go(func() error { return l.e.wire(p, l.spec.ID) })
 	if l.ahead {
 		err = p.rehearse()
 	} else {
 		err = p.attachOnce(sources(l.spec), sourceDir)
 	}
-	if err == nil {
+	wire := g.Wait()
+	if err == nil && wire == nil {
 		return nil
 	}
 	if st, ierr := l.e.Inspect(ctx, l.spec.ID); ierr != nil || !st.Running {
 		return ierr // it ended meanwhile, which Attach tells
+	}
+	if err == nil {
+		return l.e.wireFailed(wire)
 	}
 	if l.try && !errors.As(err, new(targetError)) && l.e.mode.refused.CompareAndSwap(false, true) {
 		l.e.log.Warn("the daemon cannot mount workspaces in its containers, so the engine does, which takes longer; and no sandbox is made ahead of its job", "because", err)
@@ -66,7 +74,7 @@ func (e *Engine) enter(ctx context.Context, id string) (p place, running bool, e
 	}
 	p.pid = in.State.Pid
 	if !ok && in.HostConfig != nil {
-		b = madeBox{container: in.ID, limits: in.HostConfig.Resources, making: in.Config.Labels[LabelMaking]}
+		b = madeBox{container: in.ID, limits: in.HostConfig.Resources, making: in.Config.Labels[LabelMaking], wired: in.Config.Labels[LabelWired] != ""}
 	}
 	b.pid = p.pid
 	e.made.put(id, b)

@@ -17,6 +17,7 @@ func (place) attach(layers, string) error           { return errNotLinux() }
 func (place) show(string, string) error             { return errNotLinux() }
 func (place) detach(string) error                   { return errNotLinux() }
 func (place) resizeShm(int64) error                 { return errNotLinux() }
+func (place) plug(*wiring, string, string) error    { return errNotLinux() }
 func (place) rehearse() error                       { return errNotLinux() }
 func (place) attached(string, string) (bool, error) { return false, errNotLinux() }
 func (place) shown(string, string) (bool, error)    { return false, errNotLinux() }
@@ -26,3 +27,5 @@ func errNotLinux() error {
 }
 
 func (place) ended() bool { return false }
+
+func (*Engine) watchBridge() {}

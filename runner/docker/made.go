@@ -13,6 +13,7 @@ type madeBox struct {
 	pid       int                 // of its first process; 0: not known
 	limits    container.Resources // as it was made
 	making    string              // LabelMaking
+	wired     bool                // LabelWired
 }
 
 type madeBoxes struct {

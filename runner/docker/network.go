@@ -29,10 +29,13 @@ func (e *Engine) networkName() string {
 	return e.opts.Network
 }
 
-// networkOf is the network of one sandbox.
-func (e *Engine) networkOf(spec runner.SandboxSpec) string {
-	if len(spec.Services) > 0 {
+// networkOf is the network of one sandbox, as the engine is told.
+func (e *Engine) networkOf(spec runner.SandboxSpec, mode workspace) string {
+	switch {
+	case len(spec.Services) > 0:
 		return ownNetwork(spec.ID)
+	case e.wires(spec, mode):
+		return networkNone
 	}
 	return e.networkName()
 }
@@ -47,7 +50,11 @@ func (e *Engine) ensureNetwork(ctx context.Context) error {
 		short, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		if e.opts.Network == "" {
-			return struct{}{}, e.fail(ctx, "making network "+name, e.makeNetwork(short, name))
+			if err := e.makeNetwork(short, name); err != nil {
+				return struct{}{}, e.fail(ctx, "making network "+name, err)
+			}
+			e.findWiring(short)
+			return struct{}{}, nil
 		}
 		_, err := e.api.NetworkInspect(short, name, network.InspectOptions{})
 		if cerrdefs.IsNotFound(err) {
@@ -62,26 +69,35 @@ func (e *Engine) ensureNetwork(ctx context.Context) error {
 // names unique, but they do hold bridges unique, so one of two creations fails, and waits for the other's network to
 // be seen, or tries again if that one came to nothing.
 func (e *Engine) makeNetwork(ctx context.Context, name string) error {
+	options := networkOptions(name)
+	options.IPAM = e.sameAgain(name)
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
 		if found, err := e.checkNetwork(ctx, name); found || err != nil {
 			return err
 		}
-		_, err := e.api.NetworkCreate(ctx, name, network.CreateOptions{
-			Driver: "bridge",
-			Options: map[string]string{
-				enableICC:                        "false",
-				"com.docker.network.bridge.name": bridgeName(name),
-			},
-			Labels: map[string]string{LabelNetwork: name},
-		})
-		if err == nil || wait > networkPatience || !says(err, "already exists", "same bridge name") {
+		_, err := e.api.NetworkCreate(ctx, name, options)
+		if err == nil || wait > networkPatience || !says(err, "already exists", "same bridge name", "pool overlaps") {
 			return err
+		}
+		if says(err, "pool overlaps") {
+			options.IPAM = nil // somebody else has its addresses now
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
 		}
+	}
+}
+
+func networkOptions(name string) network.CreateOptions {
+	return network.CreateOptions{
+		Driver: "bridge",
+		Options: map[string]string{
+			enableICC:                        "false",
+			"com.docker.network.bridge.name": bridgeName(name),
+		},
+		Labels: map[string]string{LabelNetwork: name},
 	}
 }
 

@@ -15,16 +15,9 @@ func TestNetwork(t *testing.T) {
 	e := newEngine(t)
 	one, two := start(t, e, newSpec(t, e, nil)), start(t, e, newSpec(t, e, nil))
 	one.want("echo hello >/tmp/index.html; httpd -p 8080 -h /tmp; wget -q -O - http://127.0.0.1:8080/index.html", "hello")
-	in, err := e.inspect(t.Context(), one.spec.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ip := in.NetworkSettings.Networks[DefaultNetwork].IPAddress
+	ip, _ := one.sh("hostname -i")
+	one.want("wget -q -O - http://"+ip+":8080/index.html", "hello")
 	two.refused("timeout 2 wget -q -O - http://" + ip + ":8080/index.html")
-	two.want("grep -c '^nameserver 127.0.0.11' /etc/resolv.conf", "1")
-	if out, status := two.sh("nslookup " + containerName(two.spec.ID)); status != 0 || !strings.Contains(out, "127.0.0.11") {
-		t.Errorf("the engine's name server: %s", out)
-	}
 }
 
 func TestNoNetwork(t *testing.T) {
@@ -69,6 +62,9 @@ func TestNetworkIsMadeOnce(t *testing.T) {
 	if err := mine.Remove(ctx, spec.ID); err != nil {
 		t.Fatal(err)
 	}
+	if w := mine.wiring.Load(); w != nil {
+		noLinks(t, w) // or the network is made again for them
+	}
 	if err := e.api.NetworkRemove(ctx, name); err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +72,9 @@ func TestNetworkIsMadeOnce(t *testing.T) {
 	start(t, mine, after).want("true", "")
 	if err := mine.Remove(ctx, after.ID); err != nil {
 		t.Fatal(err)
+	}
+	if w := mine.wiring.Load(); w != nil {
+		noLinks(t, w)
 	}
 }
 

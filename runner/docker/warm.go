@@ -65,7 +65,7 @@ func (e *Engine) Fill(ctx context.Context, spec runner.SandboxSpec) error {
 	if err := e.checkSpec(spec); err != nil {
 		return err
 	}
-	f, err := e.engineFacts(ctx)
+	f, err := e.ready(ctx)
 	if err != nil {
 		return err
 	}
