@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -84,5 +85,13 @@ func (a *app) diagnosis(r *doctor.Report) error {
 	return nil
 }
 
-// oneLine keeps what others say, an engine or a git host, from making lines that look like ours.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// oneLine keeps what others say, an engine or a git host, from making lines that look like ours, and from speaking to the
+// terminal.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, strings.Join(strings.Fields(text), " "))
+}

@@ -40,7 +40,7 @@ func (p *patient) engineChecks() (list []check) {
 		}
 		list = append(list, check{"firewall of " + e.ID, checkTime, func(ctx context.Context) []Finding { return p.firewall(ctx, e, up(ctx)) }})
 		for _, r := range p.cfg.Registries {
-			list = append(list, check{"registry " + r.Server, checkTime, func(ctx context.Context) []Finding { return p.registry(ctx, r, up(ctx)) }})
+			list = append(list, check{"registry " + r.Server + " by " + e.ID, checkTime, func(ctx context.Context) []Finding { return p.registry(ctx, r, up(ctx)) }})
 		}
 	}
 	return list
