@@ -6,7 +6,7 @@
 //  1. Every finding was seen in this run. What could not be looked at is left out, and Report.LeftOut says so: nothing is
 //     ever called well because it was not looked at.
 //  2. Checks run side by side, each within a time of its own; one that hangs is a finding, and keeps no other waiting.
-//  3. It needs no daemon and disturbs none: it takes no lock that a daemon takes and opens no file that one writes. With one
+//  3. It needs no daemon and disturbs none: it takes no lock but one that a daemon waits for, and none for longer than a moment. With one
 //     running it asks that one, too.
 //  4. What it leaves when it is killed bears an instance id of its own, and goes with the next run.
 package doctor

@@ -78,6 +78,40 @@ func TestDaemonIsFoundByItsLock(t *testing.T) {
 	}
 }
 
+// TestDaemonOfAnotherNamespaceIsFoundByItsState is a daemon whose locks the kernel does not list here.
+func TestDaemonOfAnotherNamespaceIsFoundByItsState(t *testing.T) {
+	p := healthyPatient(t)
+	path := filepath.Join(p.cfg.Data, "state.db")
+	write(t, path, "", 0o600)
+	if d := p.findDaemon(t.Context()); d.runs {
+		t.Fatalf("%+v", d)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if d := p.findDaemon(t.Context()); !d.runs || d.pid != 0 {
+		t.Errorf("%+v, want one of no known process", d)
+	}
+}
+
+// TestTheTokenIsForTheDaemonAlone has somebody else listen at the daemon's address while none runs.
+func TestTheTokenIsForTheDaemonAlone(t *testing.T) {
+	p := healthyPatient(t)
+	asked := make(chan string, 10)
+	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Authorization") }))
+	defer thief.Close()
+	p.cfg.Listen = strings.TrimPrefix(thief.URL, "http://")
+	write(t, filepath.Join(p.cfg.Data, "token"), "rt_secret", 0o600)
+	if d := p.findDaemon(t.Context()); d.runs || len(asked) > 0 {
+		t.Errorf("%+v, asked %d times", d, len(asked))
+	}
+}
+
 // TestRemotes asks a git host that wants a token, with the right one, a wrong one, and none.
 func TestRemotes(t *testing.T) {
 	root, ctx := t.TempDir(), t.Context()

@@ -3,6 +3,7 @@ package doctor
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,12 +38,18 @@ func (d *running) words() string {
 	return "does not run"
 }
 
-// findDaemon looks who holds the lock of the data directory, in the kernel's list of locks: to try the lock could keep a
-// daemon from starting that begins at this moment. Where that list says nothing, as in another container, whoever
-// answers at the configured address with this directory's token is the daemon.
+// findDaemon looks who holds the lock of the data directory, in the kernel's list of locks: to try that lock could keep a
+// daemon from starting that begins at this moment. Where the list says nothing, as in another container, the lock of the
+// state is tried, for which a daemon waits. Only where one runs the token is sent to its address: who else listens
+// there is not to have it.
 func (p *patient) findDaemon(ctx context.Context) running {
 	d := running{}
-	d.pid, d.runs = p.lockHolder(filepath.Join(p.cfg.Data, "lock"))
+	if d.pid, d.runs = p.lockHolder(filepath.Join(p.cfg.Data, "lock")); !d.runs {
+		d.runs = locked(filepath.Join(p.cfg.Data, "state.db"))
+	}
+	if !d.runs {
+		return d
+	}
 	token, err := os.ReadFile(filepath.Join(p.cfg.Data, "token"))
 	if err != nil {
 		d.silent = err
@@ -54,8 +61,18 @@ func (p *patient) findDaemon(ctx context.Context) running {
 		d.silent = err
 		return d
 	}
-	d.runs, d.asked, d.api = true, &said, api
+	d.asked, d.api = &said, api
 	return d
+}
+
+// locked tells whether another process has a file to itself.
+func locked(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() // and with it the lock, if it was had
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // lockHolder finds the process that holds a lock on a file.
