@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/source"
 )
@@ -167,6 +169,31 @@ func TestDataDirectory(t *testing.T) {
 	allWell(t, p.dataDirectory()) // it will be made
 	p.base = "/proc/self/fdinfo"  // where nobody can make anything
 	want(t, p.dataDirectory(), Fail, "does not exist, and cannot be made")
+}
+
+func TestDatabases(t *testing.T) {
+	p := healthyPatient(t)
+	path := filepath.Join(p.cfg.Data, "state.db")
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	allWell(t, p.databases())
+	if err := os.Truncate(path, 8192); err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.databases(), Fail, "is damaged: it has 8192 bytes of")
+	if projects, err := p.madeProjects(t.Context()); err == nil {
+		t.Errorf("of a damaged state came %v", projects)
+	}
+	write(t, path, strings.Repeat("noise", 4096), 0o600)
+	want(t, p.databases(), Fail, "cannot be read")
+	if _, err := p.madeProjects(t.Context()); err == nil {
+		t.Error("noise was read as a state")
+	}
 }
 
 func TestOwnerOfTheData(t *testing.T) {

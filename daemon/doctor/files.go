@@ -9,15 +9,20 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/runner-ci/runner/daemon"
 	"github.com/runner-ci/runner/secrets"
 )
 
-// private are the files of a data directory that hold what others may not read.
-var private = []string{"state.db", "artifacts.db", "tests.db", "secrets.db", "token"}
+// stores are the databases of a data directory; private is all in it that others may not read.
+var (
+	stores  = []string{"state.db", "artifacts.db", "tests.db", "secrets.db"}
+	private = append([]string{"token"}, stores...)
+)
 
 func (p *patient) fileChecks() []check {
 	return []check{
 		{"data directory", checkTime, func(context.Context) []Finding { return p.dataDirectory() }},
+		{"databases", checkTime, func(context.Context) []Finding { return p.databases() }},
 		{"key", checkTime, func(context.Context) []Finding { return p.key() }},
 	}
 }
@@ -55,6 +60,29 @@ func (p *patient) dataDirectory() []Finding {
 	}
 	if len(out) == 0 {
 		out = append(out, well("%s is its owner's alone", data))
+	}
+	return out
+}
+
+// databases sees whether the files of a stopped daemon can be opened; one that runs would have ended.
+func (p *patient) databases() (out []Finding) {
+	if p.daemon.runs {
+		return nil
+	}
+	there := 0
+	for _, name := range stores {
+		path := filepath.Join(p.cfg.Data, name)
+		if st, err := os.Stat(path); err != nil || st.Size() == 0 {
+			continue
+		}
+		there++
+		if err := daemon.Sound(path); err != nil {
+			what, mend := parted(err, "restore a backup (docs/operations.md)")
+			out = append(out, failed(mend, "%s", what))
+		}
+	}
+	if there > 0 && len(out) == 0 {
+		out = append(out, well("%d files can be opened; runner check looks at all that is in them", there))
 	}
 	return out
 }

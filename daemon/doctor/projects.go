@@ -9,6 +9,7 @@ import (
 
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/daemon"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/source"
 )
@@ -59,15 +60,23 @@ func (p *patient) madeProjects(ctx context.Context) (out []config.Project, err e
 	if p.daemon.runs {
 		return nil, fmt.Errorf("the daemon that runs cannot be asked: %w", p.daemon.silent)
 	}
-	st, err := scheduler.OpenState(filepath.Join(p.cfg.Data, "state.db"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // there was no daemon yet
+	path := filepath.Join(p.cfg.Data, "state.db")
+	if err := daemon.Sound(path); err != nil {
+		return nil, errors.New("its state is damaged") // of which a check of its own tells more
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer st.Close()
-	return st.Projects()
+	err = daemon.Guarded(path, func() error {
+		st, err := scheduler.OpenState(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // there was no daemon yet
+		}
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		out, err = st.Projects()
+		return err
+	})
+	return out, err
 }
 
 func ofAPI(p client.Project) config.Project {
