@@ -31,11 +31,6 @@ func executors(cfg *config.Config, l layout, instance string, log *slog.Logger) 
 	return out, nil
 }
 
-// Executor makes the executor of one configured engine, whose sandboxes lie below a data directory.
-func Executor(cfg *config.Config, e config.Engine, data, instance string, log *slog.Logger) (runner.Executor, error) {
-	return executor(cfg, e, layout{data: data}, instance, log)
-}
-
 func executor(cfg *config.Config, e config.Engine, l layout, instance string, log *slog.Logger) (runner.Executor, error) {
 	if e.Type == "process" {
 		if err := process.Supported(); err != nil {
