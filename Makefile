@@ -9,7 +9,7 @@ TESTS   ?= ./internal/e2e ./runner/docker ./...
 # What the tests run in. The slow ones need the image that builds Runner, too.
 TEST_IMAGES = busybox debian python node golang dind $(if $(RUNNER_SLOW),runner-build)
 
-.PHONY: help build agent images engine demo test test-all lint bench clean
+.PHONY: help build agent images engine demo test test-all lint bench fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -57,6 +57,9 @@ bench: ## print the figures (FIGURE=regexp some alone, JSON=file writes them, to
 	@[ -z "$(FIGURE)" ] || exit 0; \
 	  packages=$$(git grep -l --untracked '^func Benchmark' -- '*_test.go' ':!examples' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
 	  $(GO) test -run '^$$' -bench . -skip '^BenchmarkFigure' -benchmem $$packages
+
+fuzz: ## run each fuzz target for FUZZTIME (60s), FUZZ=regexp some alone; an input that breaks one is kept
+	@scripts/fuzz
 
 clean: ## remove what the build wrote; images and caches stay (docs/development.md says where they are)
 	@rm -rf bin runner/agentbin/agent-linux-*

@@ -127,7 +127,7 @@ func (p *parts) openStores(cfg *config.Config) error {
 }
 
 func openSource(cfg *config.Config, l layout, log *slog.Logger) (*source.Store, error) {
-	self, err := ownBinary()
+	self, err := OwnBinary()
 	if err != nil {
 		return nil, fmt.Errorf("finding our own binary, which fetches sources in a process of its own: %w", err)
 	}
@@ -137,9 +137,9 @@ func openSource(cfg *config.Config, l layout, log *slog.Logger) (*source.Store, 
 	})
 }
 
-// ownBinary names the binary that runs: on Linux by the kernel's name for it, which stays right when an upgrade
+// OwnBinary names the binary that runs: on Linux by the kernel's name for it, which stays right when an upgrade
 // replaces the file under a running daemon.
-func ownBinary() (string, error) {
+func OwnBinary() (string, error) {
 	if runtime.GOOS == "linux" {
 		return "/proc/self/exe", nil
 	}

@@ -46,6 +46,13 @@ func sound(path string, deep func(*bbolt.Tx) bool) error {
 	})
 }
 
+// Sound tells what is wrong with the outside of a database file of a stopped daemon: its size and its first pages. Check
+// looks at all of it. A file that is not there is sound.
+func Sound(path string) error { return sound(path, never) }
+
+// Guarded calls what reads a database file, and returns its panic, which is how bbolt meets a damaged page, as an error.
+func Guarded(path string, read func() error) error { return guarded(path, read) }
+
 func always(*bbolt.Tx) bool { return true }
 func never(*bbolt.Tx) bool  { return false }
 

@@ -3,10 +3,10 @@ package runner
 import "strings"
 
 // RegistryOf returns the registry that an image reference names, "docker.io" where it names none. The first part
-// is a registry when it holds a dot or a colon or is "localhost" (the rule of Docker's reference grammar).
+// is a registry when it holds a dot, a colon or a capital letter, or is "localhost" (the rule of Docker's reference grammar).
 func RegistryOf(image string) string {
 	first, _, slash := strings.Cut(image, "/")
-	if slash && (strings.ContainsAny(first, ".:") || first == "localhost") {
+	if slash && (strings.ContainsAny(first, ".:") || first == "localhost" || strings.ToLower(first) != first) {
 		return first
 	}
 	return "docker.io"

@@ -8,6 +8,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/runner-ci/runner/config"
 )
 
 // State is a state file opened to be looked at while no daemon runs on it.
@@ -42,6 +44,24 @@ func (st *State) Sandboxes() (ids map[string]bool, err error) {
 		return b.ForEach(func(k, _ []byte) error { ids[string(k)] = true; return nil })
 	})
 	return ids, err
+}
+
+// Projects returns the projects that the API made.
+func (st *State) Projects() (all []config.Project, err error) {
+	err = st.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketProjects)
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(k, _ []byte) error {
+			p, err := get[config.Project](tx, bucketProjects, k)
+			if err == nil {
+				all = append(all, *p)
+			}
+			return err
+		})
+	})
+	return all, err
 }
 
 // Check proves the invariants of the state, and reports each that does not hold:

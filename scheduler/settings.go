@@ -15,7 +15,11 @@ func (s *Scheduler) limitsOf(p *Project) config.Limits {
 
 // remote resolves a project's credentials at the moment of use, so that a rotated secret needs no restart.
 func (s *Scheduler) remote(p *Project) (source.Remote, error) {
-	cfg := s.config()
+	return RemoteOf(s.config(), &p.Project)
+}
+
+// RemoteOf is a project's repository with its credentials, read now from what they refer to.
+func RemoteOf(cfg *config.Config, p *config.Project) (source.Remote, error) {
 	r := source.Remote{URL: p.URL, Username: p.Username, AllowFile: cfg.AllowFileURLs, CABundle: cfg.CABundle}
 	for _, secret := range []struct {
 		name string

@@ -95,6 +95,13 @@ func (k KeyFile) load(data string) (*keys, error) {
 	return out, nil
 }
 
+// Check tells whether the key can be used for the secrets of a data directory. The error wraps fs.ErrNotExist when there is
+// no file.
+func (k KeyFile) Check(data string) error {
+	_, err := k.load(data)
+	return err
+}
+
 func (k KeyFile) read() ([]byte, error) {
 	// Without waiting, so that a FIFO is refused below instead of blocking the daemon.
 	f, err := os.OpenFile(k.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)

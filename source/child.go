@@ -59,7 +59,7 @@ func (s *Store) here(ctx context.Context, req request, do func(context.Context, 
 
 // doing names operations in sentences.
 var doing = map[string]string{
-	"fetch": "fetching", "read": "reading a file", "pushed": "walking the history", "lend": "packing for a job", "modules": "listing the submodules", "layout": "laying out the tree",
+	"ask": "asking", "fetch": "fetching", "read": "reading a file", "pushed": "walking the history", "lend": "packing for a job", "modules": "listing the submodules", "layout": "laying out the tree",
 	"receive": "taking in a pack", "spare": "preparing a copy", "shallow": "walking the history", "maintain": "repacking", "check": "checking",
 }
 

@@ -186,6 +186,11 @@ func (m metadata) moduleURLs(tree pack.ID) (moduleURLs, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseModules(data)
+}
+
+// parseModules reads the text of a .gitmodules.
+func parseModules(data []byte) (moduleURLs, error) {
 	parsed := config.NewModules()
 	if err := parsed.Unmarshal(data); err != nil {
 		return nil, fail(KindSubmodule, "correct it", ".gitmodules cannot be read: %s", firstLine(err.Error()))

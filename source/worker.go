@@ -53,6 +53,7 @@ func (r *request) open(ctx context.Context, m mirror) (*view, error) {
 type response struct {
 	Error    *errorReport `json:"error,omitempty"`
 	Resolved *Resolved    `json:"resolved,omitempty"`
+	Offer    *Offer       `json:"offer,omitempty"`
 	Data     []byte       `json:"data,omitempty"`
 	IDs      []string     `json:"ids,omitempty"`
 	Modules  []module     `json:"modules,omitempty"`
@@ -62,6 +63,7 @@ type response struct {
 
 // operations are all that a child can do.
 var operations = map[string]func(context.Context, *request) (*response, error){
+	"ask":      ask,
 	"fetch":    fetch,
 	"read":     readFile,
 	"pushed":   pushed,

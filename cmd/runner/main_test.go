@@ -42,12 +42,7 @@ func TestScriptsInDocker(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(bin, "runner"), ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building runner: %v\n%s", err, out)
-	}
+	bin := filepath.Dir(staticRunner(t))
 	p := scripts(filepath.Join("testdata", "docker"))
 	setup := p.Setup
 	p.Setup = func(env *testscript.Env) error {
@@ -56,6 +51,18 @@ func TestScriptsInDocker(t *testing.T) {
 		return setup(env)
 	}
 	testscript.Run(t, p)
+}
+
+// staticRunner builds the command as a release is, and returns where it is.
+func staticRunner(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "runner")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building runner: %v\n%s", err, out)
+	}
+	return binary
 }
 
 // scripts runs each script in a directory and with a home of its own. Beside the usual commands, scripts have:

@@ -9,9 +9,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 )
+
+// maxWindow bounds the memory that an archive can ask of who unpacks it: eight times what a daemon compresses with.
+const maxWindow = 8 << 20
 
 // unpack writes a tar.zst below a directory, which it makes. What a build left is not to be trusted: nothing is
 // written outside the directory, no link leads out of it, and no file is made that is more than a file.
@@ -24,7 +28,7 @@ func unpack(r io.Reader, dir string) (files int, bytes int64, err error) {
 		return 0, 0, err
 	}
 	defer root.Close()
-	z, err := zstd.NewReader(r)
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -61,7 +65,7 @@ func unpackOne(root *os.Root, h *tar.Header, r io.Reader) (int64, error) {
 	case tar.TypeDir:
 		return 0, root.MkdirAll(name, 0o777)
 	case tar.TypeSymlink:
-		if path.IsAbs(h.Linkname) || !filepath.IsLocal(path.Join(path.Dir(name), h.Linkname)) {
+		if !stays(name, h.Linkname) {
 			return 0, fmt.Errorf("the link %q leads out of the directory, to %q", h.Name, h.Linkname)
 		}
 		if err := replaceable(root, name); err != nil {
@@ -72,6 +76,22 @@ func unpackOne(root *os.Root, h *tar.Header, r io.Reader) (int64, error) {
 		return unpackFile(root, name, h, r)
 	}
 	return 0, fmt.Errorf("%q is neither file, directory nor symbolic link", h.Name)
+}
+
+// stays tells whether a symbolic link leads to a place below the directory, whatever other links there are: after a name,
+// which may be a link itself, ".." leads nobody knows where.
+func stays(name, target string) bool {
+	if path.IsAbs(target) || !filepath.IsLocal(path.Join(path.Dir(name), target)) {
+		return false
+	}
+	descended := false
+	for part := range strings.SplitSeq(target, "/") {
+		if part == ".." && descended {
+			return false
+		}
+		descended = descended || part != ".." && part != "." && part != ""
+	}
+	return true
 }
 
 func unpackFile(root *os.Root, name string, h *tar.Header, r io.Reader) (int64, error) {

@@ -12,7 +12,7 @@ import (
 )
 
 // archive makes a tar.zst of headers; a regular file's content is its Linkname.
-func archive(t *testing.T, headers ...tar.Header) *bytes.Buffer {
+func archive(t testing.TB, headers ...tar.Header) *bytes.Buffer {
 	t.Helper()
 	var out bytes.Buffer
 	z, err := zstd.NewWriter(&out)
@@ -77,6 +77,8 @@ func TestUnpackStaysInItsDirectory(t *testing.T) {
 		"absolute":       {[]tar.Header{{Name: outside + "/x", Typeflag: tar.TypeReg, Mode: 0o644}}, "leads out"},
 		"absolute link":  {[]tar.Header{{Name: "l", Typeflag: tar.TypeSymlink, Linkname: outside}}, "leads out"},
 		"relative link":  {[]tar.Header{{Name: "a/l", Typeflag: tar.TypeSymlink, Linkname: "../../x"}}, "leads out"},
+		"a twisted link": {[]tar.Header{{Name: "a/b/up", Typeflag: tar.TypeSymlink, Linkname: "../.."}, {Name: "twist", Typeflag: tar.TypeSymlink, Linkname: "a/b/up/.."}}, "leads out"},
+		"fifo":           {[]tar.Header{{Name: "f", Typeflag: tar.TypeFifo}}, "neither file"},
 		"hard link":      {[]tar.Header{{Name: "h", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"}}, "neither file"},
 		"device":         {[]tar.Header{{Name: "d", Typeflag: tar.TypeChar}}, "neither file"},
 		"file over link": {[]tar.Header{{Name: "evil/x", Typeflag: tar.TypeReg, Mode: 0o644}}, "escapes"},

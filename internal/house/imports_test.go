@@ -43,10 +43,10 @@ var arrows = map[string]arrow{
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
 	"scheduler":           {[]string{"scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
 	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
-	"daemon":              {[]string{"server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
+	"daemon":              {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
-	"cmd/runner": {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
+	"cmd/runner": {[]string{"daemon/...", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
 
 	"internal/makespan": {[]string{"internal/figures", "scheduler/testqueue", "tests", "tests/parse"}, "figures are of the real queue and the real parsers"},
 	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},

@@ -151,7 +151,7 @@ func TestWhenACacheIsSaved(t *testing.T) {
 	}
 }
 
-func tarOf(t *testing.T, items ...tar.Header) []byte {
+func tarOf(t testing.TB, items ...tar.Header) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	tw := tar.NewWriter(&b)
