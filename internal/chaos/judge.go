@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// fate is what was done wrong to a build or to the machine.
+type fate int
+
+const (
+	lost fate = iota
+	doubled
+	leaked
+)
+
+func (f fate) String() string { return [...]string{"LOST", "DOUBLED", "LEAKED"}[f] }
+
+// judge keeps what was done to the daemon, and what came of it.
+type judge struct {
+	w *world
+
+	mu        sync.Mutex
+	events    []string
+	outages   []*outage
+	boxes     map[string]bool // containers that were killed, by the first twelve digits of their ids
+	strays    int             // containers that were killed and that no job was heard of
+	found     [3]int
+	ends      map[string]int // builds by how they ended
+	excused   int            // builds that ended as a FAULT, as they may
+	reference map[string]string
+}
+
+// outage is a time in which something was away that builds need.
+type outage struct {
+	what     string
+	from, to time.Time // to is zero while it lasts
+}
+
+// after is how long after an outage a build may still end because of it.
+const after = 20 * time.Second
+
+func newJudge(w *world) *judge {
+	return &judge{w: w, boxes: make(map[string]bool), ends: make(map[string]int), reference: make(map[string]string)}
+}
+
+// event notes and tells what is done.
+func (j *judge) event(word, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	j.mu.Lock()
+	j.events = append(j.events, fmt.Sprintf("%.1fs %s %s", time.Since(j.w.began).Seconds(), word, text))
+	if len(j.events) > 8 {
+		j.events = j.events[1:]
+	}
+	j.mu.Unlock()
+	j.w.say(word, "%s", text)
+}
+
+// violation tells what must not be, and what came before it.
+func (j *judge) violation(f fate, format string, args ...any) {
+	j.mu.Lock()
+	j.found[f]++
+	before := slices.Clone(j.events)
+	j.mu.Unlock()
+	j.w.say(f.String(), format, args...)
+	j.w.say("before it", "%s", strings.Join(before, "; "))
+}
+
+// begins notes an outage; call end when it is over.
+func (j *judge) begins(what string) (end func()) {
+	o := &outage{what: what, from: time.Now()}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.outages = append(j.outages, o)
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		o.to = time.Now()
+	}
+}
+
+// killed notes that a container was killed.
+func (j *judge) killed(box string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.boxes[box] {
+		j.boxes[box] = true
+		j.strays++ // until a build is found that it was of
+	}
+}
+
+// excuse says what a build may have ended for as a FAULT: an outage in its time, or a container of its that was killed.
+func (j *judge) excuse(r *request) string {
+	heard := j.w.witness.of(r.build)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, t := range heard {
+		if j.boxes[t.box] {
+			return "its container was killed"
+		}
+	}
+	for _, o := range j.outages {
+		if o.to.IsZero() || o.to.Add(after).After(r.at) {
+			return o.what
+		}
+	}
+	return ""
+}
+
+// stray spends one killed container that no job was heard of, for a build whose own was killed before it began.
+func (j *judge) stray() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.strays == 0 {
+		return false
+	}
+	j.strays--
+	return true
+}
+
+// verdict is what all came to.
+type verdict struct{ lost, doubled, leaked int }
+
+func (v verdict) bad() bool { return v.lost+v.doubled+v.leaked > 0 }
+
+func (j *judge) verdict() verdict {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return verdict{j.found[lost], j.found[doubled], j.found[leaked]}
+}
+
+// ended counts a build.
+func (j *judge) ended(how string, excused bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ends[how]++
+	if excused {
+		j.excused++
+	}
+}
+
+func (j *judge) counts() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var parts []string
+	n := 0
+	for how, count := range j.ends {
+		n += count
+		parts = append(parts, fmt.Sprintf("%d %s", count, how))
+	}
+	slices.Sort(parts)
+	return fmt.Sprintf("%d builds judged, %s", n, strings.Join(parts, ", "))
+}
