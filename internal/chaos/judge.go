@@ -30,7 +30,6 @@ type judge struct {
 	strays    int             // containers that were killed and that no job was heard of
 	found     [3]int
 	ends      map[string]int // builds by how they ended
-	excused   int            // builds that ended as a FAULT, as they may
 	reference map[string]string
 }
 
@@ -92,22 +91,58 @@ func (j *judge) killed(box string) {
 	}
 }
 
-// excuse says what a build may have ended for as a FAULT: an outage in its time, or a container of its that was killed.
-func (j *judge) excuse(r *request) string {
+// excuse is what was done to a build, or to all that it needs, in its time.
+type excuse struct {
+	killed bool     // a container of its was
+	what   []string // was away
+}
+
+func (e excuse) String() string {
+	all := slices.Clone(e.what)
+	if e.killed {
+		all = append(all, "its container was killed")
+	}
+	return strings.Join(all, ", ")
+}
+
+func (e excuse) none() bool { return !e.killed && len(e.what) == 0 }
+
+// disk tells whether the disk was full: then the job's own commands can fail, too.
+func (e excuse) disk() bool { return slices.Contains(e.what, diskFull) }
+
+// reasons are those that a FAULT may have when something was away.
+var reasons = map[string][]string{
+	engineCut: {"engine_unavailable", "provisioning", "image", "sandbox_lost", "spool_unreadable"}, engineHung: {"engine_unavailable", "provisioning", "image", "sandbox_lost", "spool_unreadable"},
+	gitFailed: {"source"}, registryCut: {"image"}, registryHung: {"image"},
+}
+
+// covers tells whether a FAULT of that reason can come of what was done.
+func (e excuse) covers(reason string) bool {
+	if e.disk() || e.killed && slices.Contains([]string{"sandbox_lost", "provisioning", "service", "oom"}, reason) {
+		return true
+	}
+	for _, what := range e.what {
+		for _, r := range reasons[what] {
+			if strings.HasPrefix(reason, r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// excuse says what was done to a build.
+func (j *judge) excuse(r *request) (e excuse) {
 	heard := j.w.witness.of(r.build)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, t := range heard {
-		if j.boxes[t.box] {
-			return "its container was killed"
-		}
-	}
+	e.killed = slices.ContainsFunc(heard, func(t testimony) bool { return j.boxes[t.box] })
 	for _, o := range j.outages {
 		if o.to.IsZero() || o.to.Add(after).After(r.at) {
-			return o.what
+			e.what = append(e.what, o.what)
 		}
 	}
-	return ""
+	return e
 }
 
 // stray spends one killed container that no job was heard of, for a build whose own was killed before it began.
@@ -133,13 +168,10 @@ func (j *judge) verdict() verdict {
 }
 
 // ended counts a build.
-func (j *judge) ended(how string, excused bool) {
+func (j *judge) ended(how string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.ends[how]++
-	if excused {
-		j.excused++
-	}
 }
 
 func (j *judge) counts() string {

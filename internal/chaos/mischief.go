@@ -9,8 +9,15 @@ import (
 	"time"
 )
 
-// diskFull is what an outage of the disk is called.
-const diskFull = "the disk was full"
+// What outages are called.
+const (
+	engineCut    = "the engine was cut off"
+	engineHung   = "the engine hung"
+	gitFailed    = "the git remote failed"
+	registryCut  = "the registry was cut off"
+	registryHung = "the registry hung"
+	diskFull     = "the disk was full"
+)
 
 // storm does its mischief until there were as many kills as asked for. It returns how many there were.
 func (w *world) storm(ctx context.Context) (kills int, err error) {
@@ -85,11 +92,11 @@ func (s *storm) wait(d time.Duration) (died bool) {
 
 // killDaemon lets the daemon live for a while, longer where it is to die by itself, and kills it.
 func (s *storm) killDaemon(context.Context) error {
-	most := 2500 * time.Millisecond
+	lives := s.c.between(50*time.Millisecond, 2500*time.Millisecond)
 	if s.w.daemon.point != "" {
-		most = 6 * time.Second
+		lives += pointWait
 	}
-	if !s.wait(s.c.between(50*time.Millisecond, most)) {
+	if !s.wait(lives) {
 		s.w.daemon.kill()
 		s.w.judge.event("kill", "the daemon, at a random moment")
 		s.kills++
@@ -115,6 +122,9 @@ func (s *storm) after() error {
 	}
 	return s.next()
 }
+
+// pointWait is how much longer a daemon lives that is to die by itself.
+const pointWait = 4 * time.Second
 
 // next starts the next daemon, two times of three to die at a point.
 func (s *storm) next() error {
@@ -192,23 +202,23 @@ func (s *storm) outageBegins() {
 }
 
 func (s *storm) drawOutage() (what string, begin, end func()) {
-	cable := func(name string, c *cable) (string, func(), func()) {
+	cable := func(c *cable, wasCut, wasHung string) (string, func(), func()) {
 		if c == nil {
 			return "", nil, nil
 		}
 		if s.c.below(2) == 0 {
-			return name + " was cut off", func() { c.set(cut) }, func() { c.set(whole) }
+			return wasCut, func() { c.set(cut) }, func() { c.set(whole) }
 		}
-		return name + " hung", func() { c.set(hung) }, func() { c.set(whole) }
+		return wasHung, func() { c.set(hung) }, func() { c.set(whole) }
 	}
 	switch s.c.below(7) {
 	case 0, 1, 2:
-		return cable("the engine", s.w.engine)
+		return cable(s.w.engine, engineCut, engineHung)
 	case 3, 4:
 		state := []remoteState{breaks, refuses, stands}[s.c.below(3)]
-		return "the git remote failed", func() { s.w.git.set(state) }, func() { s.w.git.set(answers) }
+		return gitFailed, func() { s.w.git.set(state) }, func() { s.w.git.set(answers) }
 	case 5:
-		return cable("the registry", s.w.registry)
+		return cable(s.w.registry, registryCut, registryHung)
 	}
 	if s.w.disk == nil {
 		return "", nil, nil

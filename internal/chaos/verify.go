@@ -21,21 +21,20 @@ func (j *judge) build(ctx context.Context, r *request, b client.Build) {
 	defer cancel()
 	k := r.kind
 	excuse := j.excuse(r)
-	j.ended(strings.TrimSpace(b.Status+" "+faultReason(b)), excuse != "")
+	j.ended(strings.TrimSpace(b.Status + " " + faultReason(b)))
 	j.witnessed(r, b)
 	if b.Status != k.status {
-		if excuse == "" && b.Status == "FAULT" && j.stray() {
-			excuse = "its container was killed before it began"
+		if !excuse.covers(b.Reason) && b.Status == "FAULT" {
+			excuse.killed = j.stray()
 		}
 		switch {
-		case excuse == "":
-			j.violation(lost, "%s ended %s (%s: %s), and was to end %s", b.ID, b.Status, b.Reason, b.Message, k.status)
-		case b.Status != "FAULT" && excuse != diskFull:
-			j.violation(lost, "%s ended %s (%s: %s), and was to end %s, or as a FAULT because %s", b.ID, b.Status, b.Reason, b.Message, k.status, excuse)
-		case b.Reason == "" || b.Message == "":
-			j.violation(lost, "%s ended %s without saying why (%q: %q)", b.ID, b.Status, b.Reason, b.Message)
-		default:
+		case excuse.disk() && b.Status != "IN_PROGRESS" || b.Status == "FAULT" && excuse.covers(b.Reason):
 			j.w.say("fault", "%s: %s, %.200s; %s", b.ID, b.Reason, b.Message, excuse)
+		default:
+			j.violation(lost, "%s ended %s (%s: %s), and was to end %s; what was done to it: %s", b.ID, b.Status, b.Reason, b.Message, k.status, excuse)
+		}
+		if b.Reason == "" || b.Message == "" {
+			j.violation(lost, "%s ended %s without saying why (%q: %q)", b.ID, b.Status, b.Reason, b.Message)
 		}
 		return
 	}
@@ -45,8 +44,8 @@ func (j *judge) build(ctx context.Context, r *request, b client.Build) {
 	}
 	var logs []string
 	for _, job := range b.Jobs {
-		if job.Exit != k.exit || job.Status != k.status || job.Attempt < k.attempts || excuse == "" && job.Attempt != k.attempts {
-			if excuse != diskFull {
+		if job.Exit != k.exit || job.Status != k.status || job.Attempt < k.attempts || excuse.none() && job.Attempt != k.attempts {
+			if !excuse.disk() {
 				j.violation(lost, "%s %s ended %s with exit status %d in attempt %d (%s: %s), want %s with %d in attempt %d", b.ID, job.Name, job.Status, job.Exit, job.Attempt, job.Reason, job.Message, k.status, k.exit, k.attempts)
 			}
 			return
@@ -83,7 +82,7 @@ func (j *judge) witnessed(r *request, b client.Build) {
 	if len(heard) > attempts {
 		j.violation(doubled, "the commands of %s began %d times in %d attempts", b.ID, len(heard), attempts)
 	}
-	if len(heard) < attempts && b.Status == "SUCCEEDED" && j.excuse(r) == "" {
+	if len(heard) < attempts && b.Status == "SUCCEEDED" && j.excuse(r).none() {
 		j.violation(lost, "%s ended %s in %d attempts, and its commands were heard to begin %d times", b.ID, b.Status, attempts, len(heard))
 	}
 }
@@ -157,7 +156,7 @@ func difference(got, want string) string {
 }
 
 // files compares the artifacts of a job with what is known of them.
-func (j *judge) files(ctx context.Context, r *request, job client.Job, excuse string) {
+func (j *judge) files(ctx context.Context, r *request, job client.Job, excuse excuse) {
 	want := r.kind.left(r.kind, r.salt)
 	var sets []client.ArtifactSet
 	err := insist(ctx, func() (err error) {
@@ -168,7 +167,7 @@ func (j *judge) files(ctx context.Context, r *request, job client.Job, excuse st
 		j.violation(lost, "the artifacts of %s cannot be listed: %v", r.build, err)
 		return
 	}
-	if len(sets) == 0 && excuse != "" && r.kind.status == "FAILED" {
+	if len(sets) == 0 && !excuse.none() && r.kind.status == "FAILED" {
 		return // a job that failed keeps its status where its artifacts could not be had
 	}
 	found := 0

@@ -66,6 +66,13 @@ func newWorld(ctx context.Context, o options, dir string) (w *world, err error) 
 		}
 		w.options.clock = true
 	}
+	if o.binary != "" {
+		// A copy of its own tells its processes from all others.
+		w.binary = filepath.Join(dir, "runner")
+		if err := copyFile(w.binary, o.binary); err != nil {
+			return w, err
+		}
+	}
 	for _, step := range []func(context.Context) error{w.setDisk, w.setClock, w.setGit, w.setEngine, w.setRegistry, w.setWitness, w.setKinds} {
 		if err := step(ctx); err != nil {
 			return w, err
@@ -194,4 +201,12 @@ func dockerSays(ctx context.Context, args ...string) (string, error) {
 		return "", fmt.Errorf("docker %v: %w: %s", args, err, out)
 	}
 	return string(out), nil
+}
+
+func copyFile(to, from string) error {
+	text, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, text, 0o755)
+	}
+	return err
 }
