@@ -67,9 +67,9 @@ func (s *storm) step(ctx context.Context) error {
 		return s.after()
 	}
 	switch n := s.c.below(100); {
-	case n < 60:
+	case n < 64:
 		return s.killDaemon(ctx)
-	case n < 75:
+	case n < 80:
 		s.killBox(ctx)
 	case n < 90:
 		s.outageBegins()
@@ -126,11 +126,11 @@ func (s *storm) after() error {
 // pointWait is how much longer a daemon lives that is to die by itself.
 const pointWait = 4 * time.Second
 
-// next starts the next daemon, two times of three to die at a point.
+// next starts the next daemon, three times of four to die at a point.
 func (s *storm) next() error {
 	point := ""
-	if s.c.below(3) > 0 {
-		point = fmt.Sprintf("%s:%d", s.w.points.arm(), 1+s.c.below(2)*s.c.below(3))
+	if s.c.below(4) > 0 {
+		point = fmt.Sprintf("%s:%d", s.w.points.arm(), 1+s.c.below(2)*s.c.below(2))
 	}
 	return s.rise(point)
 }
@@ -193,7 +193,7 @@ func (s *storm) outageBegins() {
 	if begin == nil {
 		return
 	}
-	lasts := s.c.between(200*time.Millisecond, 5*time.Second)
+	lasts := s.c.between(200*time.Millisecond, 4*time.Second)
 	over := s.w.judge.begins(what)
 	s.w.judge.event("outage", "%s for %s", what, lasts.Round(100*time.Millisecond))
 	begin()

@@ -20,6 +20,8 @@ const (
 	userCount = 4
 	// buildWait is how long a build may take from its acceptance to its end, outages and all.
 	buildWait = 4 * time.Minute
+	// outagePause is how long a user waits whose build met an outage.
+	outagePause = time.Second
 )
 
 // users ask for builds and see to what becomes of them.
@@ -114,6 +116,9 @@ func (u *users) one(ctx context.Context, c *chance, nth int) {
 		return
 	}
 	u.w.judge.build(ctx, &r, b)
+	if b.Status != k.status {
+		time.Sleep(outagePause) // or an outage would make faults by the hundred
+	}
 }
 
 func states(b client.Build) (text string) {
