@@ -57,7 +57,7 @@ func buildBinary(ctx context.Context, dir string, clock bool) (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "runner")
-	args := []string{"build", "-trimpath", "-tags", "embedagent,failpoints", "-o", binary}
+	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-tags", "embedagent,failpoints", "-o", binary}
 	if clock {
 		overlay, err := clockOverlay(dir)
 		if err != nil {

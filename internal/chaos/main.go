@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -76,8 +77,8 @@ func run(ctx context.Context, o options) (status int) {
 	}
 	v := w.judge.verdict()
 	w.say("builds", "%s; %d of %d failpoints reached; %s", w.judge.counts(), w.points.reached(), w.points.all(), time.Since(began).Round(time.Second))
-	for _, p := range w.points.missed() {
-		w.say("not reached", "%s", p)
+	if missed := w.points.missed(); len(missed) > 0 {
+		w.say("not reached", "%s", strings.Join(missed, " "))
 	}
 	if v.bad() {
 		status = 1
