@@ -107,10 +107,10 @@ func TestTheJudgeExcusesNothingElse(t *testing.T) {
 			j.begins(c.what)()
 		}
 		if c.box {
-			j.killed("box")
+			j.killed([]string{"box"}, true)
 		}
 		if c.stray {
-			j.killed("another")
+			j.killed([]string{"another"}, false)
 		}
 		r := &request{kind: &kind{name: "k", status: "SUCCEEDED"}, build: "k#1", at: time.Now().Add(-time.Second)}
 		j.build(t.Context(), r, client.Build{ID: "k#1", Status: c.status, Reason: c.reason, Message: c.reason, Jobs: []client.Job{{Attempt: 1}}})

@@ -81,13 +81,15 @@ func (j *judge) begins(what string) (end func()) {
 	}
 }
 
-// killed notes that a container was killed.
-func (j *judge) killed(box string) {
+// killed notes that a container was killed, with all that belong to the same job, and whether anything was heard of that.
+func (j *judge) killed(boxes []string, heard bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.boxes[box] {
+	for _, box := range boxes {
 		j.boxes[box] = true
-		j.strays++ // until a build is found that it was of
+	}
+	if !heard {
+		j.strays++
 	}
 }
 
@@ -110,25 +112,23 @@ func (e excuse) none() bool { return !e.killed && len(e.what) == 0 }
 // disk tells whether the disk was full: then the job's own commands can fail, too.
 func (e excuse) disk() bool { return slices.Contains(e.what, diskFull) }
 
-// reasons are those that a FAULT may have when something was away.
+// reasons are how those begin that a FAULT may have when something was away.
 var reasons = map[string][]string{
-	engineCut: {"engine_unavailable", "provisioning", "image", "sandbox_lost", "spool_unreadable"}, engineHung: {"engine_unavailable", "provisioning", "image", "sandbox_lost", "spool_unreadable"},
-	gitFailed: {"source"}, registryCut: {"image"}, registryHung: {"image"},
+	engineCut: ofEngine, engineHung: ofEngine, gitFailed: {"source"}, registryCut: {"image"}, registryHung: {"image"},
 }
+
+var (
+	ofEngine    = []string{"engine", "provisioning", "image", "sandbox", "spool"}
+	ofContainer = []string{"sandbox", "agent", "provisioning", "service"}
+)
 
 // covers tells whether a FAULT of that reason can come of what was done.
 func (e excuse) covers(reason string) bool {
-	if e.disk() || e.killed && slices.Contains([]string{"sandbox_lost", "provisioning", "service", "oom"}, reason) {
+	begins := func(word string) bool { return strings.HasPrefix(reason, word) }
+	if e.disk() || e.killed && slices.ContainsFunc(ofContainer, begins) {
 		return true
 	}
-	for _, what := range e.what {
-		for _, r := range reasons[what] {
-			if strings.HasPrefix(reason, r) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.what, func(what string) bool { return slices.ContainsFunc(reasons[what], begins) })
 }
 
 // excuse says what was done to a build.

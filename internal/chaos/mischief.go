@@ -160,11 +160,7 @@ func (s *storm) killBox(ctx context.Context) {
 		return
 	}
 	box := boxes[s.c.below(len(boxes))]
-	s.w.judge.killed(box)
-	build, known := s.w.witness.ranIn(box)
-	if !known {
-		build = "no build that was heard of"
-	}
+	build := s.ofBox(ctx, box)
 	switch s.c.below(3) {
 	case 0:
 		err = docker(ctx, "kill", box)
@@ -182,6 +178,21 @@ func (s *storm) killBox(ctx context.Context) {
 	if err == nil {
 		s.kills++
 	}
+}
+
+// ofBox notes that a container is killed, and with it the job that it is of: it may be that of a service.
+func (s *storm) ofBox(ctx context.Context, box string) (build string) {
+	sandbox, _ := dockerSays(ctx, "inspect", "-f", `{{index .Config.Labels "runner.sandbox"}}`, box)
+	out, _ := dockerSays(ctx, "ps", "-q", "--filter", "label=runner.sandbox="+strings.TrimSpace(sandbox))
+	build = "no build that was heard of"
+	heard := false
+	for _, b := range strings.Fields(out) {
+		if of, known := s.w.witness.ranIn(b); known {
+			build, heard = of, true
+		}
+	}
+	s.w.judge.killed(append(strings.Fields(out), box), heard)
+	return build
 }
 
 // outageBegins takes something away for a while, one thing at a time.
