@@ -88,6 +88,9 @@ func (w *world) trigger(t client.Trigger, byBuild map[string]string) {
 	if len(t.Builds) != 1 && (t.Outcome != "skipped" || t.Reason == "") {
 		w.judge.violation(lost, "trigger %s made %d builds and is %s (%q)", t.ID, len(t.Builds), t.Outcome, t.Reason)
 	}
+	if how, _ := w.users.known(t.ID); how == "deletion" && len(t.Builds) > 0 {
+		w.judge.violation(doubled, "trigger %s tells of a branch that was deleted, and made %v", t.ID, t.Builds)
+	}
 	for _, id := range t.Builds {
 		if other := byBuild[id]; other != "" {
 			w.judge.violation(doubled, "the triggers %s and %s both made %s", other, t.ID, id)

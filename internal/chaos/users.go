@@ -17,7 +17,9 @@ import (
 
 const (
 	// userCount is how many ask for builds, each for the next when one has ended.
-	userCount = 4
+	userCount = 3
+	// crowd is how many branches are deleted at once, now and then: each delivery is a trigger that makes no build.
+	crowd = 16
 	// buildWait is how long a build may take from its acceptance to its end, outages and all.
 	buildWait = 4 * time.Minute
 	// outagePause is how long a user waits whose build met an outage.
@@ -26,10 +28,11 @@ const (
 
 // users ask for builds and see to what becomes of them.
 type users struct {
-	w      *world
-	rest   sync.RWMutex // held to let none begin
-	work   sync.WaitGroup
-	cancel context.CancelFunc
+	w       *world
+	rest    sync.RWMutex // held to let none begin
+	work    sync.WaitGroup
+	answers sync.WaitGroup // of rushes
+	cancel  context.CancelFunc
 
 	mu       sync.Mutex
 	n        int
@@ -61,6 +64,7 @@ func (u *users) begin(ctx context.Context) {
 func (u *users) stop() {
 	u.cancel()
 	u.work.Wait()
+	u.answers.Wait()
 }
 
 // known tells what a trigger was made by, and how many there are.
@@ -95,6 +99,9 @@ func (u *users) one(ctx context.Context, c *chance, nth int) {
 	defer cancel()
 	r := request{kind: k}
 	var err error
+	if c.below(6) == 0 {
+		u.rush(ctx, k)
+	}
 	if c.below(5) == 0 {
 		err = u.submit(ctx, &r, n)
 	} else {
@@ -138,13 +145,37 @@ func (u *users) push(ctx context.Context, r *request, n int, renew bool) (err er
 			return err
 		}
 	}
-	p := githost.Push{URL: r.kind.url, Ref: "refs/heads/main", Commit: commit, Title: r.salt, Delivery: rand.Text(), Secret: hookSecret}
+	r.trigger, r.at, err = u.deliver(ctx, githost.Push{URL: r.kind.url, Ref: "refs/heads/main", Commit: commit, Title: r.salt})
+	return err
+}
+
+func (u *users) deliver(ctx context.Context, p githost.Push) (trigger string, at time.Time, err error) {
+	p.Delivery, p.Secret = rand.Text(), hookSecret
 	for {
-		r.at = time.Now()
-		if r.trigger, err = p.Deliver(ctx, u.w.daemon.base); err == nil || ctx.Err() != nil {
-			return err
+		at = time.Now()
+		if trigger, err = p.Deliver(ctx, u.w.daemon.base); err == nil || ctx.Err() != nil {
+			return trigger, at, err
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// rush begins to tell of many branches that were deleted, so that what comes with it is accepted in a rush. Each has its
+// answer before stop returns.
+func (u *users) rush(ctx context.Context, k *kind) {
+	for i := range crowd {
+		u.answers.Go(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), buildWait)
+			defer cancel()
+			trigger, _, err := u.deliver(ctx, githost.Push{URL: k.url, Ref: fmt.Sprintf("refs/heads/gone-%d", i), Commit: githost.NoCommit})
+			if err != nil {
+				u.w.judge.violation(lost, "a deletion was not accepted: %v", err)
+				return
+			}
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			u.triggers[trigger] = "deletion"
+		})
 	}
 }
 

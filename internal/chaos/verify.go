@@ -63,6 +63,22 @@ func (j *judge) build(ctx context.Context, r *request, b client.Build) {
 	}
 	j.output(r, logs[0], excuse)
 	j.files(ctx, r, b.Jobs[0], excuse)
+	if k.report != "" {
+		j.report(ctx, r, excuse)
+	}
+}
+
+// report looks for the one report file. That it cannot be taken in is nobody's failure while something is away.
+func (j *judge) report(ctx context.Context, r *request, excuse excuse) {
+	var sets []client.ArtifactSet
+	err := insist(ctx, func() (err error) {
+		sets, err = j.w.daemon.api.Reports(ctx, r.build)
+		return err
+	})
+	want := sum([]byte(r.kind.report + "\n"))
+	if whole := err == nil && len(sets) == 1 && len(sets[0].Files) == 1 && sets[0].Files[0].SHA256 == want; !whole && excuse.none() {
+		j.violation(lost, "the reports of %s are %+v (%v), want one file with the digest %.12s", r.build, sets, err, want)
+	}
 }
 
 func faultReason(b client.Build) string {

@@ -24,7 +24,8 @@ const (
 	logName = "daemon.log"
 	// diskSize is the size of the daemon's disk; the file that it lies in takes only what is used.
 	diskSize = 3 << 30
-	slots    = 3
+	// One more than users, so that sandboxes wait for jobs.
+	slots = 4
 )
 
 // world is the daemon with everything around it.

@@ -18,11 +18,14 @@ import (
 type Push struct {
 	URL      string // that the repository is cloned from
 	Ref      string // refs/heads/…
-	Commit   string
+	Commit   string // NoCommit: the branch was deleted
 	Title    string // of the commit
 	Delivery string // id; the same when it is delivered again
 	Secret   string // of the webhook
 }
+
+// NoCommit is what a branch points to that is not there.
+var NoCommit = strings.Repeat("0", 40)
 
 // Deliver tells a daemon of a push as GitHub would, signed, and returns the id of the trigger that it answers with. Any
 // answer but 202 is an error.
@@ -72,7 +75,7 @@ func (p Push) event() map[string]any {
 	}
 	name := strings.TrimSuffix(p.URL[strings.LastIndex(p.URL, "/")+1:], ".git")
 	return map[string]any{
-		"ref": p.Ref, "before": strings.Repeat("0", 40), "after": p.Commit, "created": true, "deleted": false,
+		"ref": p.Ref, "before": NoCommit, "after": p.Commit, "created": p.Commit != NoCommit, "deleted": p.Commit == NoCommit,
 		"forced": false, "head_commit": head, "commits": []any{head},
 		"repository": map[string]any{
 			"id": 1, "name": name, "full_name": "acme/" + name, "private": true, "default_branch": "main",
