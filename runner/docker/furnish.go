@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/runner-ci/runner/runner"
 )
@@ -45,6 +46,9 @@ func (l *launch) furnish(ctx context.Context) error {
 	}
 	if st, ierr := l.e.Inspect(ctx, l.spec.ID); ierr != nil || !st.Running {
 		return ierr // it ended meanwhile, which Attach tells
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return err // by any other way it would be no better
 	}
 	if l.try && !errors.As(err, new(targetError)) && l.e.mode.refused.CompareAndSwap(false, true) {
 		l.e.log.Warn("the daemon cannot mount workspaces in its containers, so the engine does, which takes longer; and no sandbox is made ahead of its job", "because", err)
