@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
@@ -83,10 +82,11 @@ func moduleRoot(ctx context.Context) (string, error) {
 
 // clockOverlay writes what go build -overlay reads: package time with our clock.
 func clockOverlay(dir string) (string, error) {
-	std := filepath.Join(runtime.GOROOT(), "src", "time")
-	if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil {
-		std = filepath.Join(strings.TrimSpace(string(out)), "src", "time")
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("asking go where its library is: %w", err)
 	}
+	std := filepath.Join(strings.TrimSpace(string(out)), "src", "time")
 	text, err := os.ReadFile(filepath.Join(std, "time.go"))
 	if err != nil {
 		return "", err

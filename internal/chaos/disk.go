@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -43,7 +42,7 @@ func (d *disk) fill() {
 	defer f.Close()
 	at := int64(0)
 	for step := int64(1 << 30); step >= 4096; {
-		if syscall.Fallocate(int(f.Fd()), 0, at, step) != nil {
+		if allocate(f, at, step) != nil {
 			step /= 2
 			continue
 		}

@@ -36,7 +36,6 @@ type users struct {
 
 	mu       sync.Mutex
 	n        int
-	open     int
 	unsure   int // submits whose answer was lost: they may have been accepted
 	triggers map[string]string
 }
