@@ -114,7 +114,7 @@ func (e excuse) disk() bool { return slices.Contains(e.what, diskFull) }
 
 // reasons are how those begin that a FAULT may have when something was away.
 var reasons = map[string][]string{
-	engineCut: ofEngine, engineHung: ofEngine, gitFailed: {"source"}, registryCut: {"image"}, registryHung: {"image"},
+	engineCut: ofEngine, engineHung: ofEngine, gitFailed: {"source"}, registryCut: {"image"}, registryHung: {"image"}, serviceDied: {"service", "sandbox"},
 }
 
 var (
@@ -138,6 +138,9 @@ func (j *judge) excuse(r *request) (e excuse) {
 	defer j.mu.Unlock()
 	e.killed = slices.ContainsFunc(heard, func(t testimony) bool { return j.boxes[t.box] })
 	for _, o := range j.outages {
+		if o.what == serviceDied && !r.kind.serves {
+			continue
+		}
 		if o.to.IsZero() || o.to.Add(after).After(r.at) {
 			e.what = append(e.what, o.what)
 		}

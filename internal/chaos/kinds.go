@@ -22,6 +22,7 @@ type kind struct {
 	spec     string   // buildspec.yml; began.sh has been run before what it says
 	work     string   // work.sh
 	files    int      // tests, where the kind has some
+	serves   bool     // its jobs have services
 	report   string   // what its report file has, where it leaves one
 	settings []string // further lines of its project
 	status   string
@@ -98,7 +99,7 @@ func (w *world) setKinds(ctx context.Context) error {
 		{name: "packed", spec: cached("deps/*"), work: useCache, output: done, left: twoFiles},
 		{name: "again", spec: strings.Replace(spec, "    commands:", "    on-failure: RETRY-1\n    commands:", 1), work: "cat salt\nsleep 0.3\necho done\n" + keep + "exit 9\n",
 			status: "FAILED", exit: 9, attempts: 2, output: done, left: twoFiles},
-		{name: "serves", spec: strings.Replace(spec, "phases:", fmt.Sprintf(serviceSpec, image)+"phases:", 1), work: "cat salt; wget -q -O - http://web/\nsleep 0.5\n" + keep,
+		{name: "serves", serves: true, spec: strings.Replace(spec, "phases:", fmt.Sprintf(serviceSpec, image)+"phases:", 1), work: "cat salt; wget -q -O - http://web/\nsleep 0.5\n" + keep,
 			output: func(_ *kind, salt string) string { return salt + "\nhello from web\n" }, left: twoFiles},
 		{name: "shards", spec: strings.Replace(shardSpec, "IMAGE", image, 1), work: "s=0; for f in \"$@\"; do sh $f && echo \"ran $f.\" || s=1; done; exit $s\n", files: 12, jobs: 2},
 	}

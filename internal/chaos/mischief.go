@@ -17,6 +17,7 @@ const (
 	registryCut  = "the registry was cut off"
 	registryHung = "the registry hung"
 	diskFull     = "the disk was full"
+	serviceDied  = "a service was killed"
 )
 
 // storm does its mischief until there were as many kills as asked for. It returns how many there were.
@@ -192,6 +193,9 @@ func (s *storm) ofBox(ctx context.Context, box string) (build string) {
 		}
 	}
 	s.w.judge.killed(append(strings.Fields(out), box), heard)
+	if service, _ := dockerSays(ctx, "inspect", "-f", `{{index .Config.Labels "runner.service"}}`, box); strings.TrimSpace(service) != "" {
+		s.w.judge.begins(serviceDied)()
+	}
 	return build
 }
 
