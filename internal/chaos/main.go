@@ -72,7 +72,11 @@ func run(ctx context.Context, o options) (status int) {
 	if err == nil {
 		err = w.aftermath(ctx)
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		w.say("interrupted", "what is left was not looked for")
+		status = 2
+	case err != nil:
 		w.judge.violation(lost, "the run came to no end: %v", err)
 	}
 	v := w.judge.verdict()
@@ -82,11 +86,11 @@ func run(ctx context.Context, o options) (status int) {
 	}
 	if v.bad() {
 		status = 1
-		w.say("kept", "the data directory, %s, and the daemon's log, %s", w.daemon.data, filepath.Join(dir, logName))
+		w.say("kept", "the data directory, %s, and the daemon's log, %s; a disk of its own goes with umount %s", w.daemon.data, filepath.Join(dir, logName), filepath.Join(dir, "disk"))
 		w.say("again", "make chaos N=%d SEED=%d", o.kills, o.seed)
 	}
 	w.daemon.kill()
-	if status == 0 {
+	if status != 1 {
 		w.close()
 		_ = os.RemoveAll(dir)
 	} else {
