@@ -173,11 +173,15 @@ func (w *world) close() {
 	}
 }
 
-// hangUp ends what runs and leaves what lies there.
+// hangUp ends what runs and leaves what lies there, on the engine, too.
 func (w *world) hangUp() {
 	w.daemon.kill()
 	w.engine.close()
 	w.git.close()
+	if w.registry != nil {
+		_ = docker(context.Background(), "rmi", w.registryImage())
+		w.registry.close()
+	}
 }
 
 // say prints one line: when, a word, and what happened.
