@@ -38,16 +38,18 @@ type world struct {
 
 	git      *remote
 	engine   *cable
-	registry *cable
-	disk     *disk  // nil: there is none of its own
-	clock    *clock // nil: it does not jump
-	witness  *witness
-	daemon   *daemon
-	points   *points
-	kinds    []*kind
-	users    *users
-	judge    *judge
-	undo     []func() // in reverse
+	registry *cable // nil: there is none
+
+	stopRegistry func()
+	disk         *disk  // nil: there is none of its own
+	clock        *clock // nil: it does not jump
+	witness      *witness
+	daemon       *daemon
+	points       *points
+	kinds        []*kind
+	users        *users
+	judge        *judge
+	undo         []func() // in reverse
 }
 
 // newWorld sets everything up and starts the daemon for the first time. What was set up before an error is the caller's
@@ -140,6 +142,7 @@ func (w *world) setRegistry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.stopRegistry = stop
 	w.undo = append(w.undo, stop)
 	if w.registry, err = newCable("tcp", "127.0.0.1:0", "tcp", addr); err != nil {
 		return err
@@ -181,6 +184,7 @@ func (w *world) hangUp() {
 	if w.registry != nil {
 		_ = docker(context.Background(), "rmi", w.registryImage())
 		w.registry.close()
+		w.stopRegistry()
 	}
 }
 
