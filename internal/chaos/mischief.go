@@ -125,7 +125,7 @@ func (s *storm) after() error {
 }
 
 // pointWait is how much longer a daemon lives that is to die by itself.
-const pointWait = 4 * time.Second
+const pointWait = 3 * time.Second
 
 // next starts the next daemon, three times of four to die at a point.
 func (s *storm) next() error {

@@ -29,7 +29,7 @@ func (j *judge) build(ctx context.Context, r *request, b client.Build) {
 			excuse.killed = j.stray()
 		}
 		switch {
-		case excuse.disk() && b.Status != "IN_PROGRESS" || b.Status == "FAULT" && excuse.covers(b.Reason):
+		case excuse.disk() && b.Status != "IN_PROGRESS" || b.Reason == "service" && slices.Contains(excuse.what, serviceDied) || b.Status == "FAULT" && excuse.covers(b.Reason):
 			j.w.say("fault", "%s: %s, %.200s; %s", b.ID, b.Reason, b.Message, excuse)
 		default:
 			j.violation(lost, "%s ended %s (%s: %s), and was to end %s; what was done to it: %s", b.ID, b.Status, b.Reason, b.Message, k.status, excuse)
