@@ -97,6 +97,8 @@ func TestTheJudgeExcusesNothingElse(t *testing.T) {
 		{name: "the remote", status: "FAULT", reason: "source_unreachable", what: gitFailed},
 		{name: "the remote takes no container away", status: "FAULT", reason: "sandbox_lost", what: gitFailed, bad: true},
 		{name: "the engine", status: "FAULT", reason: "engine_unavailable", what: engineHung},
+		{name: "a service before it was ready", status: "FAILED", reason: "service", what: serviceDied},
+		{name: "a service is no reason to blame the commands", status: "FAILED", reason: "command_failed", what: serviceDied, bad: true},
 		{name: "without a reason", status: "FAULT", what: diskFull, bad: true},
 		{name: "a full disk", status: "FAILED", reason: "command_failed", what: diskFull},
 	} {
@@ -112,7 +114,7 @@ func TestTheJudgeExcusesNothingElse(t *testing.T) {
 		if c.stray {
 			j.killed([]string{"another"}, false)
 		}
-		r := &request{kind: &kind{name: "k", status: "SUCCEEDED"}, build: "k#1", at: time.Now().Add(-time.Second)}
+		r := &request{kind: &kind{name: "k", status: "SUCCEEDED", serves: true}, build: "k#1", at: time.Now().Add(-time.Second)}
 		j.build(t.Context(), r, client.Build{ID: "k#1", Status: c.status, Reason: c.reason, Message: c.reason, Jobs: []client.Job{{Attempt: 1}}})
 		if got := j.verdict().bad(); got != c.bad {
 			t.Errorf("%s: bad is %t, want %t: %s", c.name, got, c.bad, w.options.out)
