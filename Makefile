@@ -9,7 +9,7 @@ TESTS   ?= ./internal/e2e ./runner/docker ./...
 # What the tests run in. The slow ones need the image that builds Runner, too.
 TEST_IMAGES = busybox debian python node golang dind $(if $(RUNNER_SLOW),runner-build)
 
-.PHONY: help build agent images engine demo test test-all lint bench fuzz clean
+.PHONY: help build agent images engine demo chaos test test-all lint bench fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +35,10 @@ images: engine ## make the images that tests, demo and examples run in
 demo: build engine ## see one build end to end: webhook, shards, artifacts
 	@scripts/images golang:1.26
 	@$(GO) run ./internal/demo
+
+chaos: agent engine ## kill everything at random, N=20 times with SEED=1, and see that nothing is lost, doubled or leaked
+	@scripts/images busybox
+	@$(GO) run ./internal/chaos -n $(or $(N),20) -seed $(or $(SEED),1)
 
 # A process with the race detector sleeps for a second before it exits, and the tests start thousands. `make lint` has
 # all of go vet; here it would do a part again.

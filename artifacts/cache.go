@@ -10,6 +10,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // CacheMeta says what a cache is of. Scope, Key and Paths together are its name.
@@ -64,6 +66,7 @@ func (s *Store) PutCache(ctx context.Context, meta CacheMeta, r io.Reader, limit
 	defer w.release()
 	row, err := w.fill(ctx, meta, r, limit)
 	if err == nil {
+		failpoint.Pass("6/cache-written")
 		info, stored, err = s.publishCache(ctx, row)
 	}
 	if err != nil {

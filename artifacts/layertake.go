@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // ErrNothing is wrapped by TakeLayer when none of a cache's directories is there.
@@ -79,9 +81,11 @@ func (s *Store) takeLayer(ctx context.Context, sandbox string, parts []LayerPart
 	}
 	stack := hold.Layers
 	if len(layer.Moves) > 0 {
+		failpoint.Pass("6/layer-planned")
 		if err := s.fillLayer(layer, parts, limit); err != nil {
 			return nil, err
 		}
+		failpoint.Pass("6/layer-moved")
 		if layer.alone(len(parts)) {
 			stack = nil
 		}

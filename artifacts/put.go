@@ -10,6 +10,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // Defaults of Limits.
@@ -76,6 +78,7 @@ func (in *intake) run(meta SetMeta, r io.Reader) (*setRow, error) {
 	if err := in.measure(row); err != nil {
 		return nil, err
 	}
+	failpoint.Pass("6/files-written")
 	return row, in.publish(row)
 }
 

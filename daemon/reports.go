@@ -13,6 +13,7 @@ import (
 
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/tests"
@@ -125,6 +126,7 @@ func (r *reportReader) read(ctx context.Context, d *scheduler.DueReports) error 
 	if err := in.Commit(d.More); err != nil {
 		return err
 	}
+	failpoint.Pass("6/reports-read")
 	_, err = r.explain.tell(ctx, b, told, true)
 	return err
 }

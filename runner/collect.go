@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -118,6 +119,7 @@ func (s *session) finish(ctx context.Context, res Result) Result {
 			}
 		}
 	}
+	failpoint.Pass("6/log-sealed")
 	s.decided = true
 	s.log.Info("attempt ended", "status", res.Status, "reason", res.Reason, "took", time.Since(s.began).Round(time.Millisecond))
 	if res.Status == wire.StatusFault {

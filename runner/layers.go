@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -61,6 +62,7 @@ func (s *session) restoreLayers(ctx context.Context, q wire.CacheRequest) (*wire
 	if err != nil {
 		return nil, fmt.Errorf("looking for the cache: %w", err)
 	}
+	failpoint.Pass("5/cache-held")
 	if time.Since(began) > mountPatience {
 		return nil, fmt.Errorf("finding the cache took longer than %s, and by now commands of the job may run", mountPatience)
 	}

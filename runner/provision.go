@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/source"
 )
@@ -50,6 +51,7 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 		Phase: PhaseProvisioning, Status: wire.StatusSucceeded,
 		Millis: time.Since(s.began).Milliseconds(), At: time.Now().UnixNano(),
 	}
+	failpoint.Pass("4/sandbox-made")
 	s.provisioned = true
 	s.rec.provisioning(ended)
 	return Result{}, true
@@ -164,6 +166,7 @@ func (s *session) workspace(ctx context.Context) (tree string, release func(), e
 		snap.Release()
 		return "", nil, fmt.Errorf("laying out .git: %w", err)
 	}
+	failpoint.Pass("4/directory-made")
 	return snap.Dir, snap.Release, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -86,6 +87,9 @@ func (p *pump) write() {
 		case body := <-p.out:
 			if err = w.Send(seq, body); err != nil {
 				err = fmt.Errorf("sending %s to the agent: %w", body.Kind(), err)
+			}
+			if body.Kind() == wire.KindJob {
+				failpoint.Pass("4/job-sent")
 			}
 		case <-p.quit:
 			return

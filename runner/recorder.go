@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -272,9 +273,11 @@ func (r *recorder) commit(ctx context.Context, out []byte, progress Progress, gr
 	if err := r.report(ctx, progress); err != nil || !grown {
 		return err
 	}
+	failpoint.Pass("5/progress-committed")
 	if err := r.store.AppendLog(ctx, r.id, progress.Frame, out); err != nil {
 		return fmt.Errorf("%w: %w", errStore, err)
 	}
+	failpoint.Pass("5/output-committed")
 	return nil
 }
 

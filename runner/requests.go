@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -67,6 +68,7 @@ func (r *requests) take(q wire.Request) error {
 		if r.ctx.Err() != nil {
 			return
 		}
+		failpoint.Pass("5/request-answered")
 		if err := r.p.send(a); err != nil {
 			r.s.log.Warn("an answer could not be sent", "error", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/source"
 )
@@ -106,6 +107,7 @@ func (r *Runner) Destroy(ctx context.Context, engine, sandbox string) error {
 			return fmt.Errorf("removing sandbox %s: %w", sandbox, err)
 		}
 	}
+	failpoint.Pass("6/container-removed")
 	if r.Artifacts != nil {
 		if err := r.Artifacts.ReleaseLayers(ctx, sandbox); err != nil {
 			return err
@@ -115,6 +117,7 @@ func (r *Runner) Destroy(ctx context.Context, engine, sandbox string) error {
 	if err := RemoveTree(dir); err != nil {
 		return fmt.Errorf("removing the directory of sandbox %s: %w", sandbox, err)
 	}
+	failpoint.Pass("6/directory-removed")
 	return nil
 }
 

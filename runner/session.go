@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -59,6 +60,7 @@ func (s *session) run(ctx context.Context) Result {
 	if done == nil {
 		return s.finish(ctx, res)
 	}
+	failpoint.Pass("6/done-read")
 	return s.finish(ctx, s.collect(ctx, *done))
 }
 
@@ -299,6 +301,7 @@ func (s *session) welcomed(ctx context.Context, p *pump, f wire.Frame) error {
 		if err := s.events.Sent(ctx); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
+		failpoint.Pass("4/sent-committed")
 		if err := p.send(s.job()); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -62,6 +63,7 @@ func (s *session) takeTree(ctx context.Context, t tree) error {
 		defer f.Close()
 		// Taking in gigabytes must end when the daemon leaves; the next one starts it again.
 		set, err := s.runner.Artifacts.PutTar(ctx, t.set, artifacts.SetMeta{Name: t.name}, f, t.limits)
+		failpoint.Pass("6/files-stored")
 		for _, note := range set.Notes {
 			s.say("Note on %s: %s", t.what, note)
 		}

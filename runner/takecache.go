@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -31,6 +32,7 @@ func (s *session) takeCache(ctx context.Context, c wire.Cache) {
 		info, stored, err = s.runner.Artifacts.PutCache(ctx, meta, f, s.attempt.Job.Limits.CacheBytes)
 		return err
 	})
+	failpoint.Pass("6/cache-stored")
 	switch {
 	case errors.Is(err, artifacts.ErrNothing):
 		s.say("The cache was not stored: %v", artifacts.ErrNothing)

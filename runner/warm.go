@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // A Warmer is an Executor that can make sandboxes before there is a job for them. Its methods are idempotent, with the
@@ -111,6 +113,9 @@ func (s *session) fill(ctx context.Context) error {
 // fillOrMake fills the warm sandbox of the attempt, or makes one in its place that is as good, only later.
 func (s *session) fillOrMake(ctx context.Context) error {
 	err := s.fill(ctx)
+	if err == nil {
+		failpoint.Pass("4/warm-filled")
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}

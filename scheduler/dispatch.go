@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -150,6 +151,7 @@ func (s *Scheduler) lease(ctx context.Context, e *entry) (leased, error) {
 		hold.giveBack()
 		return l, err
 	}
+	failpoint.Pass("3/lease-committed")
 	hold.leased()
 	l.holding = hold
 	s.hub.tell(e.build)
@@ -283,4 +285,5 @@ func (s *Scheduler) destroy(ctx context.Context, engine, sandbox string) {
 	if err != nil {
 		s.log.Warn("forgetting a sandbox", "sandbox", sandbox, "error", err)
 	}
+	failpoint.Pass("6/row-removed")
 }

@@ -7,6 +7,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -57,6 +58,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Pass("6/result-committed")
 	if again {
 		wake(s.reportsKick)
 		s.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // group commits what many write at once in one transaction: what comes while a commit is under way shares the next.
@@ -117,6 +119,7 @@ func (g *group) commit(some []*write) {
 			})
 		})
 		if failed < 0 {
+			failpoint.Pass("1/group-committed")
 			for _, w := range some {
 				w.told <- all
 			}

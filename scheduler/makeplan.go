@@ -14,6 +14,7 @@ import (
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/source"
 )
@@ -40,6 +41,7 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := s.resolveCommit(ctx, &p, &t, remote, b); f != nil {
 		return nil, f
 	}
+	failpoint.Pass("2/commit-fetched")
 	images := func(ctx context.Context, p *Project, b *Build, jobs []Job) *planFailure {
 		return s.resolveImages(ctx, p, b, jobs, ahead)
 	}
@@ -67,6 +69,7 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := cmp.Or(snapFailure, imageFailure); f != nil {
 		return nil, f
 	}
+	failpoint.Pass("2/plan-made")
 	warnOfAliases(b)
 	return jobs, nil
 }

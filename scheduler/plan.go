@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -88,6 +89,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Pass("2/builds-numbered")
 	s.hub.tell(append([]string{t.ID}, t.Builds...)...)
 	return builds, nil
 }
@@ -264,6 +266,7 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 	if err != nil {
 		return fmt.Errorf("queueing build %s: %w", b.ID(), err)
 	}
+	failpoint.Pass("2/plan-committed")
 	if after != nil {
 		s.enqueue(&b, jobs)
 		s.apply(b.ID(), after)

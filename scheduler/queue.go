@@ -16,16 +16,18 @@ type entry struct {
 	seq        uint64 // of the build
 	priority   int
 	state      JobState
-	queued     time.Time
+	queued     time.Time // since when this daemon has it wait
 	notBefore  time.Time // a second attempt waits a little
 	stop       chan runner.StopRequest
 	resume     chan runner.ResumeRequest // a job at a breakpoint is to go on
 }
 
+// newEntry counts the wait for a slot from now on, by the monotonic clock: between two daemons no clock is to be trusted, and
+// nobody gets a slot while there is none.
 func newEntry(b *Build, j *Job, index, priority int) *entry {
 	return &entry{
 		build: b.ID(), job: j.ID, project: b.Project, index: index, seq: b.Seq, priority: priority,
-		state: j.State, queued: j.Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
+		state: j.State, queued: time.Now(), stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -78,6 +79,7 @@ func (s *Scheduler) adopt(ctx context.Context, held []*entry) {
 			s.log.Error("adopting an attempt", "build", e.build, "job", e.job, "error", err)
 			continue
 		}
+		failpoint.Pass("7/adopting")
 		s.log.Info("adopting", "build", e.build, "job", e.job, "sandbox", l.attempt.Sandbox, "sent", l.attempt.Sent)
 		s.goDo(func() {
 			l.holding = s.holds(ctx, l)
@@ -172,6 +174,7 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 		if s.isInHand(id) {
 			continue // it has got a job meanwhile
 		}
+		failpoint.Pass("7/leftover-found")
 		s.log.Info("removing a leftover sandbox", "sandbox", id, "engine", engine)
 		s.destroy(ctx, engine, id)
 		removed++

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
@@ -107,6 +108,7 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	if err != nil {
 		return fmt.Errorf("taking up the stored builds: %w", err)
 	}
+	failpoint.Pass("7/rows-read")
 	if err := s.findWarm(); err != nil {
 		return fmt.Errorf("taking up the sandboxes that wait for a job: %w", err)
 	}

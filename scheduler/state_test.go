@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
@@ -363,6 +365,37 @@ func TestAQueueThatStandsStillTimesOut(t *testing.T) {
 	s.sweepQueue(time.Now().Add(config.DefaultQueueTimeout + time.Minute))
 	if got := mustBuild(t, s, b.ID()); got.Status != TimedOut || got.Reason != "queue_timeout" {
 		t.Errorf("the build is %s (%s), want TIMED_OUT (queue_timeout)", got.Status, got.Reason)
+	}
+}
+
+// TestAClockThatJumpsTimesNothingOut has a job that was queued two days ago by the clock, when the daemon starts again.
+func TestAClockThatJumpsTimesNothingOut(t *testing.T) {
+	path := statePath(t)
+	s := open(t, path)
+	b := queued(t, s, fanout(2, false))
+	key := buildKey(b.Project, b.Number)
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		jobs, err := jobsOf(tx, key)
+		for i := range jobs {
+			jobs[i].Queued = jobs[i].Queued.Add(-48 * time.Hour)
+			err = errors.Join(err, putJob(tx, key, i, &jobs[i]))
+		}
+		return err
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	if _, err := s.recover(); err != nil {
+		t.Fatal(err)
+	}
+	s.sweepQueue(time.Now().Add(config.DefaultQueueTimeout - time.Minute))
+	if got := mustBuild(t, s, b.ID()); got.Status != InProgress {
+		t.Errorf("the build is %s (%s) after a start", got.Status, got.Reason)
+	}
+	s.sweepQueue(time.Now().Add(config.DefaultQueueTimeout + time.Minute))
+	if got := mustBuild(t, s, b.ID()); got.Reason != "queue_timeout" {
+		t.Errorf("the build is %s (%s), want TIMED_OUT (queue_timeout) after the limit has passed again", got.Status, got.Reason)
 	}
 }
 

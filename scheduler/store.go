@@ -14,6 +14,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // schemaVersion is the version of the buckets below. An older binary refuses a newer file.
@@ -88,6 +90,7 @@ func openState(path string, log *slog.Logger) (db *bbolt.DB, instance string, ep
 		db.Close()
 		return nil, "", 0, fmt.Errorf("opening %s: %w", path, err)
 	}
+	failpoint.Pass("7/start-counted")
 	return db, instance, epoch, nil
 }
 

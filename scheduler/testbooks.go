@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // testBooks holds the test queues of builds that run. Everything in it is stored, and can be read again.
@@ -103,6 +105,7 @@ func (s *Scheduler) storeCall(b *testBook, c *testCall, samples []testSample) er
 		b.calls = nil
 		return err
 	}
+	failpoint.Pass("5/tests-committed")
 	close(b.news)
 	b.news = make(chan struct{})
 	c.stored += len(rows)

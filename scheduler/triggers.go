@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // Accept stores a trigger, together with its builds where nothing speaks against making them; it is on disk when Accept
@@ -59,6 +61,7 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	if err != nil {
 		return Trigger{}, false, fmt.Errorf("storing the trigger: %w", err)
 	}
+	failpoint.Pass("1/trigger-accepted")
 	if created {
 		s.hub.tell(append([]string{stored.ID}, stored.Builds...)...)
 	}

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -159,6 +160,7 @@ func (s *Scheduler) makeWarm(ctx context.Context, w want) {
 		s.noWarm(ctx, w.kind, err)
 		return
 	}
+	failpoint.Pass("3/warm-row-committed")
 	if err := s.runner.Warm(ctx, engine, runner.WarmSandbox{ID: b.id, Image: image, Limits: w.limits}); err != nil {
 		if ctx.Err() == nil {
 			s.noWarm(ctx, w.kind, err)
@@ -166,6 +168,7 @@ func (s *Scheduler) makeWarm(ctx context.Context, w want) {
 		}
 		return
 	}
+	failpoint.Pass("3/warm-made")
 	s.pool.ready(b, time.Now())
 }
 

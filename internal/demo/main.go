@@ -4,14 +4,9 @@ package main
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -171,44 +166,25 @@ func (s *stage) stopDaemon() {
 	_ = s.daemon.Wait()
 }
 
+// title is that of the commit which is pushed.
+const title = "Price orders in whole cents"
+
 // push commits, and tells the daemon as GitHub would: a signed delivery.
 func (s *stage) push(ctx context.Context) (string, error) {
-	commit, err := s.repo.Commit(ctx, "Price orders in whole cents")
+	commit, err := s.repo.Commit(ctx, title)
 	if err != nil {
 		return "", err
 	}
-	body, err := json.Marshal(pushEvent(s.gitURL, commit))
-	if err != nil {
-		return "", err
-	}
-	mac := hmac.New(sha256.New, []byte(s.secret))
-	mac.Write(body)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/hooks/github", strings.NewReader(string(body)))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-GitHub-Event", "push")
-	req.Header.Set("X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-"+strings.ToLower(rand.Text()[:12]))
-	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	began := time.Now()
-	res, err := http.DefaultClient.Do(req)
+	trigger, err := githost.Push{
+		URL: s.gitURL, Ref: "refs/heads/main", Commit: commit, Title: title, Secret: s.secret,
+		Delivery: "72d3162e-cc78-11e3-81ab-" + strings.ToLower(rand.Text()[:12]),
+	}.Deliver(ctx, s.url)
 	if err != nil {
 		return "", err
-	}
-	defer res.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if res.StatusCode != http.StatusAccepted {
-		return "", fmt.Errorf("the webhook was answered %s: %s", res.Status, answer)
 	}
 	say("webhook", "POST /hooks/github, push of %s to main, signed; on disk and answered 202 in %s", commit[:7], time.Since(began).Round(100*time.Microsecond))
-	var accepted struct {
-		Trigger string `json:"trigger"`
-	}
-	if err := json.Unmarshal(answer, &accepted); err != nil {
-		return "", fmt.Errorf("reading the answer %q: %w", answer, err)
-	}
-	t, err := client.New(s.url, s.token).WaitTrigger(ctx, accepted.Trigger)
+	t, err := client.New(s.url, s.token).WaitTrigger(ctx, trigger)
 	if err != nil {
 		return "", err
 	}
@@ -216,25 +192,4 @@ func (s *stage) push(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("no build was made: %s", t.Reason)
 	}
 	return t.Builds[0], nil
-}
-
-// pushEvent is what GitHub sends for a push, reduced to what a receiver reads
-// (https://docs.github.com/webhooks/webhook-events-and-payloads#push).
-func pushEvent(cloneURL, commit string) map[string]any {
-	person := map[string]any{"name": "Ada", "email": "ada@example.com", "username": "ada"}
-	head := map[string]any{
-		"id": commit, "message": "Price orders in whole cents", "timestamp": time.Now().Format(time.RFC3339),
-		"author": person, "committer": person, "url": cloneURL,
-	}
-	return map[string]any{
-		"ref": "refs/heads/main", "before": strings.Repeat("0", 40), "after": commit, "created": true, "deleted": false,
-		"forced": false, "head_commit": head, "commits": []any{head},
-		"repository": map[string]any{
-			"id": 1, "name": "api", "full_name": "acme/api", "private": true, "default_branch": "main",
-			"clone_url": cloneURL, "html_url": strings.TrimSuffix(cloneURL, ".git"), "ssh_url": "",
-			"owner": map[string]any{"login": "acme", "name": "acme"},
-		},
-		"pusher": map[string]any{"name": "ada", "email": "ada@example.com"},
-		"sender": map[string]any{"login": "ada", "id": 7, "type": "User"},
-	}
 }

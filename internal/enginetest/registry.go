@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -31,58 +32,74 @@ const login = `auth:
   htpasswd: {realm: test, path: %s}
 `
 
-// Registry starts a real image registry (Debian's package docker-registry) with an empty store, and returns its
-// address. It lets only the user with the password in, or everybody when user is empty. It ends with the test.
-// Without the program the test is skipped, and fails when CI=true.
+// Registry starts a real image registry as StartRegistry does, which ends with the test. Without the program the test is
+// skipped, and fails when CI=true.
 func Registry(t testing.TB, user, password string) string {
 	t.Helper()
+	addr, stop, err := StartRegistry(t.TempDir(), user, password)
+	if errors.Is(err, exec.ErrNotFound) {
+		missing(t, "no image registry: %v; install Debian's docker-registry", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return addr
+}
+
+// StartRegistry starts a real image registry (Debian's package docker-registry) with an empty store below dir, and
+// returns its address. It lets only the user with the password in, or everybody when user is empty. Without the program
+// the error wraps exec.ErrNotFound.
+func StartRegistry(dir, user, password string) (addr string, stop func(), err error) {
 	program, err := exec.LookPath("docker-registry")
 	if err != nil {
-		missing(t, "no image registry: %v; install Debian's docker-registry", err)
+		return "", nil, err
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0") // a free port; the registry takes it a moment later
 	if err != nil {
-		t.Fatal(err)
+		return "", nil, err
 	}
-	addr := ln.Addr().String()
+	addr = ln.Addr().String()
 	ln.Close()
-	dir := t.TempDir()
-	text := fmt.Appendf(nil, registryConfig, filepath.Join(dir, "store"), addr)
-	if user != "" {
-		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-		if err != nil {
-			t.Fatal(err)
-		}
-		users := filepath.Join(dir, "htpasswd")
-		if err := os.WriteFile(users, fmt.Appendf(nil, "%s:%s\n", user, hash), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		text = fmt.Appendf(text, login, users)
-	}
 	config := filepath.Join(dir, "config.yml")
-	if err := os.WriteFile(config, text, 0o600); err != nil {
-		t.Fatal(err)
+	if err := writeRegistryConfig(dir, config, addr, user, password); err != nil {
+		return "", nil, err
 	}
 	var said bytes.Buffer
 	cmd := exec.Command(program, "serve", config)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return "", nil, err
 	}
-	t.Cleanup(func() {
+	stop = func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	})
+	}
 	for deadline := time.Now().Add(registryWait); ; time.Sleep(20 * time.Millisecond) {
 		res, err := http.Get("http://" + addr + "/v2/")
 		if err == nil {
 			res.Body.Close()
-			return addr
+			return addr, stop, nil
 		}
 		if time.Now().After(deadline) {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-			t.Fatalf("the registry does not answer on %s: %v\n%s", addr, err, &said)
+			stop()
+			return "", nil, fmt.Errorf("the registry does not answer on %s: %w\n%s", addr, err, &said)
 		}
 	}
+}
+
+func writeRegistryConfig(dir, config, addr, user, password string) error {
+	text := fmt.Appendf(nil, registryConfig, filepath.Join(dir, "store"), addr)
+	if user != "" {
+		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+		if err != nil {
+			return err
+		}
+		users := filepath.Join(dir, "htpasswd")
+		if err := os.WriteFile(users, fmt.Appendf(nil, "%s:%s\n", user, hash), 0o600); err != nil {
+			return err
+		}
+		text = fmt.Appendf(text, login, users)
+	}
+	return os.WriteFile(config, text, 0o600)
 }

@@ -115,8 +115,9 @@ func (a *agent) life(term <-chan os.Signal, heard <-chan error, run func(context
 			}
 		case <-term:
 			end(&ending{
-				status: wire.StatusStopped, reason: "stopped", grace: termGrace, hurry: true,
-				message: "the build was stopped: its sandbox was told to end (SIGTERM)",
+				// A daemon says so when somebody stops a job, and sends no signal.
+				status: wire.StatusFault, reason: "sandbox_lost", grace: termGrace, hurry: true,
+				message: "the job's sandbox was told to end (SIGTERM) in the middle of the job: its engine or the machine was shut down, or somebody stopped it from outside; retry the build",
 			})
 			if result == nil {
 				return wire.Done{}, errors.New("told to end (SIGTERM) before a job came")

@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -156,6 +157,7 @@ func (l *launch) once(ctx context.Context) error {
 		if err := e.ensureOwnNetwork(ctx, l.spec.ID); err != nil {
 			return err
 		}
+		failpoint.Pass("4/network-made")
 	}
 	var started bool
 	g, gctx := errgroup.WithContext(ctx)
@@ -164,13 +166,18 @@ func (l *launch) once(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if len(l.spec.Services) > 0 {
+		failpoint.Pass("4/services-ready")
+	}
 	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	if !started {
+		failpoint.Pass("4/container-made")
 		e.boots.listen(ctx, e, l.spec.ID)
 		if err := e.api.ContainerStart(ctx, name, container.StartOptions{}); err != nil {
 			return fmt.Errorf("starting the container: %w", err)
 		}
+		failpoint.Pass("4/container-started")
 	}
 	if err := l.furnish(ctx); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -45,7 +46,7 @@ func (l *launch) furnish(ctx context.Context) error {
 		err = p.attachOnce(sources(l.spec), sourceDir)
 	}
 	wire := g.Wait()
-	if err == nil && wire == nil {
+	if err == nil && wire == nil || p.ended() { // the engine may not know yet, and what fails in a dead process says nothing of what we can do
 		return nil
 	}
 	if st, ierr := l.e.Inspect(ctx, l.spec.ID); ierr != nil || !st.Running {
@@ -53,6 +54,9 @@ func (l *launch) furnish(ctx context.Context) error {
 	}
 	if err == nil {
 		return l.e.wireFailed(wire)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return err // by any other way it would be no better
 	}
 	if l.try && !errors.As(err, new(targetError)) && l.e.mode.refused.CompareAndSwap(false, true) {
 		l.e.log.Warn("the daemon cannot mount workspaces in its containers, so the engine does, which takes longer; and no sandbox is made ahead of its job", "because", err)

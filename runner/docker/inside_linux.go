@@ -57,7 +57,27 @@ func (p place) overlay(l layers) error {
 	if l.tame {
 		flags = unix.MS_NOSUID | unix.MS_NODEV
 	}
-	return pathError("mounting an overlay on", p.dir, unix.Mount("overlay", p.dir, "overlay", flags, opts))
+	if err := unix.Mount("overlay", p.dir, "overlay", flags, opts); err != nil {
+		return pathError("mounting an overlay on", p.dir, err)
+	}
+	return p.writable(l.upper)
+}
+
+// writable sees that an overlay is one that can be written to. The kernel mounts it read-only, and says so in its own log
+// alone, when it cannot make a directory beside the upper layer; the job would be to blame for what it cannot write.
+func (p place) writable(upper string) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(p.dir, &st); err != nil {
+		return pathError("looking at the overlay on", p.dir, err)
+	}
+	if st.Flags&unix.ST_RDONLY == 0 {
+		return nil
+	}
+	why := unix.EROFS
+	if err := unix.Statfs(upper, &st); err == nil && (st.Bavail == 0 || st.Files > 0 && st.Ffree == 0) {
+		why = unix.ENOSPC
+	}
+	return fmt.Errorf("the overlay on %s came out read-only, because the kernel could not make its own directory in %s: %w", p.dir, filepath.Dir(upper), why)
 }
 
 // alone gives the thread mounts of its own, which nobody else sees.
