@@ -48,6 +48,9 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	if j.State == scheduler.JobQueued && a.Scheduler.Draining() {
 		out.Why = "the daemon drains and starts no job; runner drain --off ends that"
 	}
+	if short := a.Scheduler.ShortOfSpace(); j.State == scheduler.JobQueued && short != "" {
+		out.Why = short
+	}
 	if !j.Started.IsZero() {
 		out.Seconds = seconds(j.Started, j.EndedAt)
 	}
