@@ -29,8 +29,11 @@ type Meter interface {
 type diskUse struct {
 	Bytes int64 // blocks, as the file system counts them: holes take none
 	Files int64 // of every kind
-	top   map[string]int64
+	top   map[string]share
 }
+
+// share is the part of a use that lies below one directory near the top.
+type share struct{ bytes, files int64 }
 
 // over tells whether the use is more than the limits allow.
 func (u diskUse) over(l Limits) bool {
@@ -45,20 +48,22 @@ func (u *diskUse) add(top string, bytes int64) {
 	u.Bytes += bytes
 	u.Files++
 	if u.top == nil {
-		u.top = make(map[string]int64)
+		u.top = make(map[string]share)
 	}
-	if _, known := u.top[top]; known || len(u.top) < maxTops {
-		u.top[top] += bytes
+	if was, known := u.top[top]; known || len(u.top) < maxTops {
+		u.top[top] = share{was.bytes + bytes, was.files + 1}
 	}
 }
 
-// largest names the directories that take the most, the largest first.
-func (u diskUse) largest(n int) (names []string) {
-	for name := range u.top {
-		names = append(names, name)
+// largest names the directories that have the most of something, those with the most first.
+func (u diskUse) largest(n int, of func(share) int64) (names []string) {
+	for name, s := range u.top {
+		if of(s) > 0 {
+			names = append(names, name)
+		}
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(u.top[b], u.top[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(of(u.top[b]), of(u.top[a])), cmp.Compare(a, b))
 	})
 	return names[:min(n, len(names))]
 }

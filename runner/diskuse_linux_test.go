@@ -52,7 +52,7 @@ func TestDiskIsMeasuredInBlocksAndEachFileOnce(t *testing.T) {
 	if want := int64(5 + 7 + 2); use.Files != want { // big, deep, er, small, a; its links; b, away
 		t.Errorf("%d files, want %d", use.Files, want)
 	}
-	if top := use.largest(2); len(top) != 2 || top[0] != "/src/big/deep" && top[0] != "/src/big" {
+	if top := use.largest(2, func(s share) int64 { return s.bytes }); len(top) != 2 || top[0] != "/src/big/deep" && top[0] != "/src/big" {
 		t.Errorf("the largest are %v", top)
 	}
 }
@@ -147,14 +147,15 @@ func TestFilesWithoutANameAreMeasured(t *testing.T) {
 }
 
 func TestTooMuchDiskIsSaidWithWhatWasMeasured(t *testing.T) {
-	use := diskUse{Bytes: 130 << 20, Files: 10, top: map[string]int64{"/src/a\x1b[2J": 100 << 20, "/": 30 << 20}}
+	use := diskUse{Bytes: 130 << 20, Files: 10, top: map[string]share{"/src/a\x1b[2J": {100 << 20, 1}, "/": {30 << 20, 9}}}
 	got := tooMuchDisk(use, Limits{DiskBytes: 100 << 20})
 	for _, want := range []string{"130 MiB", "30 MiB more than limits.disk of 100 MiB", `100 MiB in "/src/a\x1b[2J"`, "30 MiB in /"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q does not say %q", got, want)
 		}
 	}
-	if got := tooMuchDisk(diskUse{Files: 2001}, Limits{DiskBytes: 1 << 30, Files: 1000}); !strings.Contains(got, "at least 2001 files when it was stopped, 1001 more than limits.files of 1000") {
+	use.Bytes, use.Files = 0, 2001
+	if got := tooMuchDisk(use, Limits{DiskBytes: 1 << 30, Files: 1000}); !strings.Contains(got, "at least 2001 files when it was stopped, 1001 more than limits.files of 1000; most of what was counted: 9 in /, 1 in ") {
 		t.Errorf("%q", got)
 	}
 }

@@ -157,21 +157,21 @@ func (w *diskWatch) warn(ctx context.Context, err error) {
 // tooMuchDisk is the sentence for a job that has more than it may.
 func tooMuchDisk(u diskUse, l Limits) string {
 	var b strings.Builder
+	of, shown := func(s share) int64 { return s.bytes }, mib
 	if l.DiskBytes > 0 && u.Bytes > l.DiskBytes {
 		fmt.Fprintf(&b, "the job had written %s%s to the disk when it was stopped, %s more than limits.disk of %s",
 			atLeast(u.Bytes >= 2*l.DiskBytes), mib(u.Bytes), mib(u.Bytes-l.DiskBytes), mib(l.DiskBytes))
 	} else {
+		of, shown = func(s share) int64 { return s.files }, func(n int64) string { return strconv.FormatInt(n, 10) }
 		fmt.Fprintf(&b, "the job had made %s%d files when it was stopped, %d more than limits.files of %d",
 			atLeast(u.Files >= 2*l.Files), u.Files, u.Files-l.Files, l.Files)
 	}
-	var most []string
-	for _, name := range u.largest(3) {
-		if u.top[name] > 0 {
-			most = append(most, fmt.Sprintf("%s in %s", mib(u.top[name]), shownPath(name)))
-		}
+	most := u.largest(3, of)
+	for i, name := range most {
+		most[i] = fmt.Sprintf("%s in %s", shown(of(u.top[name])), shownPath(name))
 	}
 	if len(most) > 0 {
-		fmt.Fprintf(&b, "; most of what was measured: %s", strings.Join(most, ", "))
+		fmt.Fprintf(&b, "; most of what was counted: %s", strings.Join(most, ", "))
 	}
 	b.WriteString("; let the build write less, or raise the limit of the project")
 	return wire.Cut(b.String())

@@ -97,6 +97,23 @@ func TestNoJobTakesTheMachine(t *testing.T) {
 	d.assertClean()
 }
 
+// TestTheDiskLimitOutlivesTheDaemon kills the daemon before a job writes.
+func TestTheDiskLimitOutlivesTheDaemon(t *testing.T) {
+	t.Parallel()
+	git := newGitServer(t)
+	_, url, commit := git.repo("api", map[string]string{"buildspec.yml": spec(
+		"sleep 3; for f in 1 2 3; do dd if=/dev/zero of=/root/$f bs=1M count=8; done; sleep 100")})
+	d := newDaemon(t, "", project("api", url, "limits: {disk: 16MiB}"))
+	id := d.push(url, commit)
+	d.awaitPhase(id, "BUILD")
+	d.kill()
+	d.start()
+	if b := d.ended(id, "FAILED"); b.Jobs[0].Reason != "disk_limit" || !strings.Contains(b.Jobs[0].Message, "24 MiB in /root") {
+		t.Errorf("it says %s: %s", b.Jobs[0].Reason, b.Jobs[0].Message)
+	}
+	d.assertClean()
+}
+
 // answersAllTheWhile asks the daemon for itself and for a list, until the returned function is called, which tells what
 // went wrong. An answer that takes half a minute is none.
 func (d *daemon) answersAllTheWhile() (end func() error) {
@@ -125,16 +142,16 @@ func (d *daemon) answersAllTheWhile() (end func() error) {
 // and sees that a neighbour's build goes on while they are counted and while they are removed.
 func TestTenMillionFilesAreCountedAndRemoved(t *testing.T) {
 	if os.Getenv("RUNNER_SLOW") == "" {
-		t.Skip("makes ten million files, which takes half an hour: set RUNNER_SLOW=1")
+		t.Skip("makes ten million files, which takes an hour or more: set RUNNER_SLOW=1")
 	}
 	git := newGitServer(t)
 	_, url, commit := git.repo("many", map[string]string{
-		"buildspec.yml": spec("python3 fill.py"), // stopped by the limit, or by its own end
+		"buildspec.yml": strings.Replace(spec("python3 fill.py"), image, "runner-test/python:3", 1),
 		"fill.py":       "import os\nfor d in range(10000):\n    os.mkdir(f'd{d}')\n    for f in range(1000):\n        open(f'd{d}/{f}', 'w').close()\n",
 	})
 	_, small, smallCommit := git.repo("small", map[string]string{"buildspec.yml": spec("echo fine")})
 	d := newDaemon(t, "slots: 2\n", project("small", small),
-		project("many", url, "image: runner-test/python:3", "limits: {files: 9900000, timeout: 2h}"))
+		project("many", url, "limits: {files: 9900000, timeout: 2h}"))
 	id := d.push(url, commit)
 	answers := d.answersAllTheWhile()
 	for {
