@@ -182,7 +182,7 @@ func TestEviction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{"a", "b", "c", "d", "e"} {
+		for _, key := range []string{"a", "b", "c", "d", "e", "g"} {
 			for _, c := range page {
 				if c.Key == key {
 					keys += key
@@ -218,6 +218,10 @@ func TestEviction(t *testing.T) {
 		t.Errorf("on a full disk: %v", err)
 	}
 	evict(CachePolicy{}, "", 1) // e went for the put
+	s.free = func() (int64, error) { return CacheFloor + 100, nil }
+	put("main", "g", 10)
+	evict(CachePolicy{Floor: CacheFloor + 100}, "g", 0)
+	evict(CachePolicy{Floor: CacheFloor + 101}, "", 1)
 }
 
 func TestManyWriteReadAndEvictAtOnce(t *testing.T) {

@@ -20,6 +20,7 @@ const CacheFloor = 1 << 30
 type CachePolicy struct {
 	MaxBytes int64         // of all caches together; 0 is no bound
 	MaxAge   time.Duration // since the last use; 0 keeps for ever
+	Floor    int64         // bytes of the disk that are to be free, where that is more than CacheFloor
 }
 
 // EvictedCaches is what EvictCaches removed.
@@ -29,7 +30,7 @@ type EvictedCaches struct {
 }
 
 // EvictCaches removes the caches that were not used for MaxAge, and then, those first that are worth the least, as many as
-// it takes to have no more than MaxBytes, and CacheFloor bytes of the disk free. A scope alone may have no more than
+// it takes to have no more than MaxBytes, and CacheFloor or Floor bytes of the disk free. A scope alone may have no more than
 // half of MaxBytes, so that the builds of one cannot take the caches of all others away: what it has beyond that goes
 // before anything else.
 func (s *Store) EvictCaches(ctx context.Context, p CachePolicy) (EvictedCaches, error) {
@@ -108,7 +109,7 @@ func (p CachePolicy) choose(rows []*cacheRow, now time.Time, free int64) (going 
 		pass(func(row *cacheRow) bool { return disk.scopes[row.meta().Scope] > p.MaxBytes/2 })
 		pass(func(*cacheRow) bool { return disk.all > p.MaxBytes })
 	}
-	pass(func(*cacheRow) bool { return free < CacheFloor })
+	pass(func(*cacheRow) bool { return free < max(CacheFloor, p.Floor) })
 	return going
 }
 

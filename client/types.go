@@ -144,6 +144,13 @@ type Project struct {
 	CPUs          float64           `json:"cpus,omitempty"`
 	MemoryBytes   int64             `json:"memoryBytes,omitempty"`
 	PIDs          int64             `json:"pids,omitempty"`
+	DiskBytes     int64             `json:"diskBytes,omitempty"`
+	Files         int64             `json:"files,omitempty"`
+	LogBytes      int64             `json:"logBytes,omitempty"`
+	ArtifactBytes int64             `json:"artifactBytes,omitempty"` // of each artifact
+	CacheBytes    int64             `json:"cacheBytes,omitempty"`    // that one job leaves
+	ReportBytes   int64             `json:"reportBytes,omitempty"`   // of one job, together
+	Jobs          int64             `json:"jobs,omitempty"`          // of one build
 	TimeoutSec    int64             `json:"timeoutSeconds,omitempty"`
 	QueueSec      int64             `json:"queueTimeoutSeconds,omitempty"`
 	MaxJobs       int               `json:"maxJobs,omitempty"`

@@ -68,6 +68,9 @@ func (c *Config) check() faults {
 	}
 	f.atLeast("warm-memory", c.WarmMemoryBytes, 0)
 	f = append(f, c.Limits.check().prefixed("limits")...)
+	if _, err := c.Space.Bytes(1 << 40); err != nil {
+		f.add("space.floor", "write auto, 5%, 10GiB, or 0 for none", "%v", err)
+	}
 	f.atLeast("retention.age", int64(c.Retention.Age), 0)
 	f.atLeast("retention.caches", c.Retention.CacheBytes, 0)
 	if age := c.Retention.Age; age > 0 && age < time.Minute {
@@ -257,6 +260,12 @@ func (f *faults) atLeast(field string, value, least int64) {
 	}
 }
 
+// The least that a job can be given of the disk: what it is provided with counts, too.
+const (
+	minDisk  = 4 << 20
+	minFiles = 1000
+)
+
 // Check tells what is wrong with limits, every FieldError there is, joined.
 func (l Limits) Check() error { return l.check().join() }
 
@@ -275,6 +284,12 @@ func (l Limits) check() faults {
 		if t != 0 && (t < time.Second || t > 365*24*time.Hour) {
 			f.add(field, "the default is 60m", "%v is not between 1s and 365d", t)
 		}
+	}
+	if l.DiskBytes != 0 && l.DiskBytes < minDisk {
+		f.add("disk", "the default is 50GiB", "%d bytes is too little: a job's own record needs a megabyte", l.DiskBytes)
+	}
+	if l.Files != 0 && l.Files < minFiles {
+		f.add("files", "the default is 5000000", "%d is too few: the sandbox itself makes some dozens", l.Files)
 	}
 	f.atLeast("log", l.LogBytes, 0)
 	f.atLeast("artifacts", l.ArtifactBytes, 0)

@@ -20,6 +20,7 @@ type Config struct {
 	WarmMemoryBytes int64      `yaml:"warm-memory" unit:"bytes"` // that they may have together
 	Engines         []Engine   `yaml:"engines"`                  // default: one Docker engine "local" from the environment
 	Limits          Limits     `yaml:"limits"`                   // of one job, unless its project says otherwise
+	Space           Space      `yaml:"space"`
 	Retention       Retention  `yaml:"retention"`
 	CABundle        string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
 	Proxy           Proxy      `yaml:"proxy"`
@@ -54,13 +55,21 @@ type Limits struct {
 	CPUs          float64       `yaml:"cpus" json:"cpus,omitempty"`
 	MemoryBytes   int64         `yaml:"memory" unit:"bytes" json:"memoryBytes,omitempty"` // written "4GiB" in the file
 	PIDs          int64         `yaml:"pids" json:"pids,omitempty"`
-	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty"`            // of each attempt at a job; default 60m
-	QueueTimeout  time.Duration `yaml:"queue-timeout" json:"queueTimeout,omitempty"` // default 60m
+	DiskBytes     int64         `yaml:"disk" unit:"bytes" json:"diskBytes,omitempty"` // that a job may have written at once
+	Files         int64         `yaml:"files" json:"files,omitempty"`                 // that it may have made, of every kind
+	Timeout       time.Duration `yaml:"timeout" json:"timeout,omitempty"`             // of each attempt at a job; default 60m
+	QueueTimeout  time.Duration `yaml:"queue-timeout" json:"queueTimeout,omitempty"`  // default 60m
 	LogBytes      int64         `yaml:"log" unit:"bytes" json:"logBytes,omitempty"`
 	ArtifactBytes int64         `yaml:"artifacts" unit:"bytes" json:"artifactBytes,omitempty"` // of each artifact
 	CacheBytes    int64         `yaml:"cache" unit:"bytes" json:"cacheBytes,omitempty"`        // that one job leaves
 	ReportBytes   int64         `yaml:"reports" unit:"bytes" json:"reportBytes,omitempty"`     // of one job, together
 	Jobs          int64         `yaml:"jobs" json:"jobs,omitempty"`                            // of one build; 0: as many as the language has
+}
+
+// Space says how much of each disk is left free: of that of the data directory, and of those of the engines that are
+// on this machine.
+type Space struct {
+	Floor string `yaml:"floor"` // part of the disk or size below which no job starts: "auto" (default), "5%", "10GiB", "0"
 }
 
 // Retention says how long what builds leave is kept. Zero keeps for ever.

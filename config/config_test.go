@@ -23,7 +23,7 @@ func TestDefaultsStandWithoutAFile(t *testing.T) {
 	if len(c.Engines) != 1 || c.Engines[0].ID != "local" || c.Engines[0].Type != "docker" || c.Engines[0].Workspace != "auto" {
 		t.Fatalf("engines %+v", c.Engines)
 	}
-	want := Limits{PIDs: 4096, Timeout: time.Hour, QueueTimeout: time.Hour, LogBytes: 1 << 30, ArtifactBytes: 8 << 30, CacheBytes: 10 << 30, ReportBytes: 256 << 20}
+	want := Limits{PIDs: 4096, DiskBytes: 50 << 30, Files: 5_000_000, Timeout: time.Hour, QueueTimeout: time.Hour, LogBytes: 1 << 30, ArtifactBytes: 8 << 30, CacheBytes: 10 << 30, ReportBytes: 256 << 20}
 	if c.Limits != want {
 		t.Errorf("limits %+v", c.Limits)
 	}
@@ -105,7 +105,8 @@ data: state
 slots: 3
 engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
-limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
+limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, disk: 3GiB, files: 5000, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
+space: {floor: 7%}
 retention: {age: 7d, bytes: 10GiB, caches: 5GiB}
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}

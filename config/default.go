@@ -19,6 +19,13 @@ const (
 	DefaultQueueTimeout = time.Hour
 	// DefaultPIDs lets a parallel build of a large C++ project through and stops a fork bomb.
 	DefaultPIDs = 4096
+	// DefaultDiskBytes of one job: a build of a large monorepo with its packages and images fits, an endless file does not
+	// fill a disk of the usual size.
+	DefaultDiskBytes = 50 << 30
+	// DefaultFiles of one job: a few trees of node_modules are a million.
+	DefaultFiles = 5_000_000
+	// DefaultFloor is 5 % of a disk, at most 10 GiB.
+	DefaultFloor = "auto"
 	// DefaultLogBytes of one job: no log that a person reads is near it, and an endless loop ends at it.
 	DefaultLogBytes = 1 << 30
 	// DefaultArtifactBytes of one job: a few container images or installers.
@@ -53,6 +60,8 @@ const (
 // defaultLimits of one job: none on CPU and memory.
 var defaultLimits = Limits{
 	PIDs:          DefaultPIDs,
+	DiskBytes:     DefaultDiskBytes,
+	Files:         DefaultFiles,
 	Timeout:       DefaultTimeout,
 	QueueTimeout:  DefaultQueueTimeout,
 	LogBytes:      DefaultLogBytes,
@@ -62,7 +71,7 @@ var defaultLimits = Limits{
 }
 
 // Default returns the settings of a daemon without a configuration file. CPU and memory of jobs are unlimited
-// until somebody who knows the machine says otherwise; process count, time, log and artifacts never are.
+// until somebody who knows the machine says otherwise; process count, disk, time, log and artifacts never are.
 func Default() *Config {
 	c := &Config{
 		Listen: DefaultListen,
@@ -70,6 +79,7 @@ func Default() *Config {
 		Slots:  runtime.NumCPU(),
 		Warm:   WarmAuto, WarmMemoryBytes: DefaultWarmMemory,
 		Limits:    defaultLimits,
+		Space:     Space{Floor: DefaultFloor},
 		Retention: Retention{Age: DefaultRetention, CacheBytes: DefaultRetentionCaches},
 		Source:    SourceLimit{MemoryBytes: DefaultSourceMemory, Timeout: DefaultSourceTimeout},
 	}
@@ -112,6 +122,8 @@ func (l Limits) Or(other Limits) Limits {
 		CPUs:          or(l.CPUs, other.CPUs),
 		MemoryBytes:   or(l.MemoryBytes, other.MemoryBytes),
 		PIDs:          or(l.PIDs, other.PIDs),
+		DiskBytes:     or(l.DiskBytes, other.DiskBytes),
+		Files:         or(l.Files, other.Files),
 		Timeout:       or(l.Timeout, other.Timeout),
 		QueueTimeout:  or(l.QueueTimeout, other.QueueTimeout),
 		LogBytes:      or(l.LogBytes, other.LogBytes),
@@ -151,6 +163,7 @@ func (c *Config) fill() {
 		c.ImageAliases[curatedImages] = publishedImages
 	}
 	c.Limits = c.Limits.Or(defaultLimits)
+	c.Space.Floor = or(c.Space.Floor, DefaultFloor)
 	if c.URL == "" {
 		c.URL = urlOf(c.Listen)
 	}

@@ -25,6 +25,7 @@ const (
 // housekeeping applies retention, evicts what no build needs, repacks mirrors and prepares for the next commits, until ctx ends.
 func (p *parts) housekeeping(ctx context.Context, cfg func() *config.Config) {
 	go p.prepare(ctx)
+	go p.watchSpace(ctx, cfg)
 	keep, disk := time.NewTicker(keepEvery), time.NewTicker(watchDiskEvery)
 	defer keep.Stop()
 	defer disk.Stop()

@@ -48,6 +48,7 @@ type parts struct {
 	source    *source.Store
 	tests     *history.Store
 	secrets   *secrets.Store // nil in a daemon of one build
+	space     spaceWatch
 	runner    *runner.Runner
 
 	reading sync.WaitGroup // of reports, and of the state's pages
@@ -92,6 +93,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 		return nil, err
 	}
 	p.scheduler.UseRoom(p.room)
+	p.scheduler.UseSpace(p.space.reason)
 	p.runner = &runner.Runner{
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,

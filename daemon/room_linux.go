@@ -18,6 +18,9 @@ const (
 
 // room is what the machine has left for sandboxes that wait for a job.
 func (p *parts) room() (r scheduler.Room) {
+	if r.Short = p.space.reason(); r.Short != "" {
+		return r
+	}
 	if free, err := freeBytes(p.layout.data); err == nil && free < warmDisk {
 		r.Short = fmt.Sprintf("less than %d MiB are free below the data directory", warmDisk>>20)
 		return r

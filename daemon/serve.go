@@ -50,6 +50,7 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	current := new(atomic.Pointer[config.Config])
 	current.Store(cfg)
 	web := p.httpServer(current.Load, token, o.Version)
+	p.firstLook(cfg)
 	if err := p.start(ctx); err != nil {
 		ln.Close()
 		return err

@@ -51,6 +51,9 @@ func (p *parts) ready(ctx context.Context) error {
 
 // warnings are what an admin should look at although builds run.
 func (p *parts) warnings() (out []string) {
+	if why := p.space.reason(); why != "" {
+		out = append(out, "no job starts, "+why)
+	}
 	for _, id := range slices.Sorted(maps.Keys(p.runner.Executors)) {
 		engine, ok := p.runner.Executors[id].(*docker.Engine)
 		if !ok {

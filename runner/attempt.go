@@ -42,9 +42,17 @@ type Attempt struct {
 
 // StopRequest ends an attempt early.
 type StopRequest struct {
-	Status  wire.Status // StatusStopped or StatusTimedOut
+	Status  wire.Status // StatusStopped, StatusTimedOut, or StatusFailed where the job went over a limit
 	Reason  string      // a word
 	Message string      // a sentence
+}
+
+// grace is what lies between TERM and KILL: next to nothing for a job that fills the disk meanwhile.
+func (r StopRequest) grace() time.Duration {
+	if r.Reason == wire.ReasonDisk {
+		return time.Millisecond
+	}
+	return stopGrace
 }
 
 // ResumeRequest lets a job go on that waits at a breakpoint.

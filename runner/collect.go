@@ -22,7 +22,10 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 	if s.stop != nil && s.stop.Message != "" && res.Status == s.stop.Status {
 		res.Message = s.stop.Message
 	}
-	if res.Status == wire.StatusFailed && res.Exit == 137 {
+	if s.overDisk() && res.Status != wire.StatusSucceeded {
+		res.Status, res.Reason, res.Message = s.stop.Status, s.stop.Reason, s.stop.Message // failed commands, too, failed of that
+	}
+	if res.Status == wire.StatusFailed && res.Exit == 137 && res.Reason == "command_failed" {
 		if st, err := s.ex.Inspect(ctx, s.attempt.Sandbox); err == nil && st.OOMKilled {
 			res.Reason = "oom"
 			res.Message += "; the kernel killed a process for lack of memory: raise limits.memory of the project, or let the build use less"

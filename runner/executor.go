@@ -165,6 +165,8 @@ type Limits struct {
 	CPUs        float64 // cores
 	MemoryBytes int64
 	PIDs        int64
+	DiskBytes   int64 // written and not removed; kept by the Runner
+	Files       int64 // the same in files
 }
 
 // Mount shows a path of the engine's host inside the sandbox, read-only.

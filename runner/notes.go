@@ -32,7 +32,7 @@ func brief(text string, n int) string {
 // end writes what was kept to the end of the log, and seals it, at once, so that a daemon that died afterwards is followed
 // by one that need not write it again. What the job's result says of our doing is the last of it.
 func (s *session) end(ctx context.Context, res Result) error {
-	if s.ours || res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "service" {
+	if s.ours || res.Status == wire.StatusFault || res.Reason == "spool_damaged" || res.Reason == "service" || s.overDisk() {
 		s.notes = append(s.notes, fmt.Sprintf("%s: %s", res.Status, strings.TrimRight(res.Message, "\n")))
 	}
 	return s.rec.end(ctx, s.notes)

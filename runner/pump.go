@@ -123,7 +123,7 @@ func (p *pump) hello(epoch, last uint64) error {
 }
 
 func (p *pump) stop(r StopRequest) error {
-	return p.send(wire.Stop{Status: r.Status, Reason: r.Reason, GraceMillis: stopGrace.Milliseconds()})
+	return p.send(wire.Stop{Status: r.Status, Reason: r.Reason, GraceMillis: r.grace().Milliseconds()})
 }
 
 // send has something written after all that was sent before, unless the connection breaks: then the frames end.

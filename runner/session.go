@@ -21,7 +21,8 @@ type session struct {
 	log     *slog.Logger
 
 	rec      *recorder
-	stop     *StopRequest // the request to end the attempt, if one came
+	stop     *StopRequest       // the request to end the attempt, if one came
+	over     <-chan StopRequest // the job has more of the disk than it may; nil: nobody measures
 	stopped  time.Time
 	rereads  int // of a spool that could not be read to its end
 	began    time.Time
@@ -56,7 +57,10 @@ func (s *session) run(ctx context.Context) Result {
 	if !ok {
 		return s.finish(ctx, res)
 	}
+	over, endWatch := s.watchDisk(ctx)
+	s.over = over
 	done, res := s.follow(ctx)
+	endWatch()
 	if done == nil {
 		return s.finish(ctx, res)
 	}
@@ -119,6 +123,8 @@ func (s *session) pause(ctx context.Context, d time.Duration, limit <-chan time.
 	select {
 	case <-time.After(d):
 	case req := <-s.attempt.Stop:
+		s.stopWith(req)
+	case req := <-s.over:
 		s.stopWith(req)
 	case req, open := <-s.attempt.Resume:
 		s.resumeWith(req, open)
@@ -189,11 +195,15 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 				return nil, err
 			}
 		case req := <-s.attempt.Stop:
-			s.stopWith(req)
-			stopBackupC = s.stopDeadline()
-			if err := p.stop(req); err != nil {
+			if err := s.stopNow(p, req); err != nil {
 				return nil, err
 			}
+			stopBackupC = s.stopDeadline()
+		case req := <-s.over:
+			if err := s.stopNow(p, req); err != nil {
+				return nil, err
+			}
+			stopBackupC = s.stopDeadline()
 		case req, open := <-s.attempt.Resume:
 			if s.resumeWith(req, open); p.welcomed {
 				if err := s.tellAgain(p); err != nil {
@@ -212,18 +222,28 @@ func (s *session) attach(ctx context.Context, limit <-chan time.Time) (*wire.Don
 	}
 }
 
-// stopWith takes the one request to end the attempt.
+// stopWith takes the one request to end the attempt. Nothing further is asked for.
 func (s *session) stopWith(req StopRequest) {
-	s.attempt.Stop = nil
+	s.attempt.Stop, s.over = nil, nil
+	req.Message = s.rec.mask.masker.String(req.Message) // it may name files of the job's
 	s.stop, s.stopped = &req, time.Now()
 }
+
+// stopNow takes the request, and tells the agent.
+func (s *session) stopNow(p *pump, req StopRequest) error {
+	s.stopWith(req)
+	return p.stop(*s.stop)
+}
+
+// overDisk tells whether the job is ended because it had more of the disk than it may.
+func (s *session) overDisk() bool { return s.stop != nil && s.stop.Reason == wire.ReasonDisk }
 
 // stopDeadline is when a stop is enforced from outside, whether or not the agent could be told of it.
 func (s *session) stopDeadline() <-chan time.Time {
 	if s.stop == nil {
 		return nil
 	}
-	return time.After(time.Until(s.stopped.Add(stopGrace + stopBackup + s.reportsTime())))
+	return time.After(time.Until(s.stopped.Add(s.stop.grace() + stopBackup + s.reportsTime())))
 }
 
 // take handles one frame: the answers to hello here, everything spooled in the recorder.

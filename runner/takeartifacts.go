@@ -145,6 +145,9 @@ func (s *session) withoutArtifacts(res Result, err error) Result {
 	case errors.As(err, &input), errors.Is(err, errDamaged):
 		s.ours = true
 		res.Status, res.Reason, res.Phase, res.Message = wire.StatusFailed, "artifacts", wire.PhaseUpload, missing
+		if errors.Is(err, artifacts.ErrLimit) {
+			res.Reason = wire.ReasonArtifacts
+		}
 		return res
 	case unavailable(err):
 		return fault("engine_unavailable", "the job succeeded, but "+missing+"; start the engine (systemctl start docker) and retry the build")

@@ -83,6 +83,7 @@ func (s *Scheduler) jobFor(ctx context.Context, p *Project, t *Trigger, l leased
 	job.Privileged = pj.Privileged && p.Privileged && !l.build.Fork
 	job.Limits = wire.Limits{
 		LogBytes: lim.LogBytes, ArtifactBytes: lim.ArtifactBytes, CacheBytes: lim.CacheBytes, ReportBytes: lim.ReportBytes,
+		FileBytes: lim.DiskBytes,
 	}
 	env, mask, err := s.openSecrets(ctx, p, l.build, t, pj)
 	if job.Secrets = mask; l.attempt.Sent {

@@ -15,7 +15,7 @@ import (
 // its compute type has, and that lowered to what the engine's machine has. Capped tells that the machine has less than
 // the compute type.
 func jobLimits(l config.Limits, pj *buildspec.Job, has runner.Capacity) (out runner.Limits, capped bool) {
-	out = runner.Limits{CPUs: l.CPUs, MemoryBytes: l.MemoryBytes, PIDs: l.PIDs}
+	out = runner.Limits{CPUs: l.CPUs, MemoryBytes: l.MemoryBytes, PIDs: l.PIDs, DiskBytes: l.DiskBytes, Files: l.Files}
 	c, known := buildspec.ComputeOf(pj.Compute)
 	if !known {
 		return out, false

@@ -38,9 +38,10 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false
 	}
+	short := s.ShortOfSpace() != ""
 	s.mu.Lock()
 	var e *entry
-	if !s.draining {
+	if !s.draining && !short {
 		e = next(s.queue, s.limits())
 	}
 	if e != nil {

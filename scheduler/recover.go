@@ -243,6 +243,24 @@ func (s *Scheduler) Active() (commits, blobs map[string]bool) {
 	return commits, blobs
 }
 
+// ActiveImages returns the ids of the images that builds have which have not ended.
+func (s *Scheduler) ActiveImages() map[string]bool {
+	images := make(map[string]bool)
+	_ = s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketActive).ForEach(func(key, _ []byte) error {
+			b, err := get[Build](tx, bucketBuilds, key)
+			if err != nil {
+				return err
+			}
+			for _, image := range b.Images {
+				images[image.ID] = true
+			}
+			return nil
+		})
+	})
+	return images
+}
+
 // blobs are the ids of what an attempt left in the artifact store.
 func (a *Attempt) blobs() []string {
 	ids := []string{a.Log}

@@ -41,6 +41,9 @@ func (s *Scheduler) reserve(ctx context.Context, b *Build, jobs []Job) *reserved
 }
 
 func (s *Scheduler) reserveSlot(b *Build, j *Job, index int, p Project) *reserved {
+	if s.ShortOfSpace() != "" {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	running, ofProject := 0, 0

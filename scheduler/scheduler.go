@@ -33,8 +33,9 @@ type Scheduler struct {
 	vault  Vault
 	tests  testBooks
 	pool   *warmPool
-	room   func() Room // nil: there is always room
-	said   sync.Map    // what is said once
+	room   func() Room   // nil: there is always room
+	space  func() string // why no job may start for lack of disk space, "" if any may; nil: there is always enough
+	said   sync.Map      // what is said once
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    map[string]*entry

@@ -68,6 +68,9 @@ func (s *Scheduler) sweepQueue(now time.Time) {
 			continue
 		}
 		message := fmt.Sprintf("no slot became free within %s; raise limits.queue-timeout or slots, or lower what runs at once", limit)
+		if short := s.ShortOfSpace(); short != "" {
+			message = fmt.Sprintf("the job did not start within %s, %s; free some, or lower space.floor, and retry the build", limit, short)
+		}
 		if err := s.endQueued(e, TimedOut, "queue_timeout", message); err != nil {
 			s.log.Error("timing a queued job out", "build", e.build, "job", e.job, "error", err)
 		}

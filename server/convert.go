@@ -48,6 +48,9 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	if j.State == scheduler.JobQueued && a.Scheduler.Draining() {
 		out.Why = "the daemon drains and starts no job; runner drain --off ends that"
 	}
+	if short := a.Scheduler.ShortOfSpace(); j.State == scheduler.JobQueued && short != "" {
+		out.Why = short
+	}
 	if !j.Started.IsZero() {
 		out.Seconds = seconds(j.Started, j.EndedAt)
 	}
@@ -125,16 +128,20 @@ func showProject(p scheduler.Project) client.Project {
 		WebhookSecret: string(p.WebhookSecret), Username: p.Username, Token: string(p.Token),
 		SSHKey: string(p.SSHKey), KnownHosts: string(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, CPUs: p.Limits.CPUs, MemoryBytes: p.Limits.MemoryBytes, PIDs: p.Limits.PIDs,
+		DiskBytes: p.Limits.DiskBytes, Files: p.Limits.Files, LogBytes: p.Limits.LogBytes, ArtifactBytes: p.Limits.ArtifactBytes,
+		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
 	}
 }
 
-// readProject is showProject the other way. Limits that the API does not show are kept as they were.
-func readProject(p client.Project, was config.Limits) config.Project {
-	limits := was
-	limits.CPUs, limits.MemoryBytes, limits.PIDs = p.CPUs, p.MemoryBytes, p.PIDs
-	limits.Timeout, limits.QueueTimeout = asDuration(p.TimeoutSec), asDuration(p.QueueSec)
+// readProject is showProject the other way.
+func readProject(p client.Project) config.Project {
+	limits := config.Limits{
+		CPUs: p.CPUs, MemoryBytes: p.MemoryBytes, PIDs: p.PIDs, DiskBytes: p.DiskBytes, Files: p.Files,
+		Timeout: asDuration(p.TimeoutSec), QueueTimeout: asDuration(p.QueueSec), LogBytes: p.LogBytes,
+		ArtifactBytes: p.ArtifactBytes, CacheBytes: p.CacheBytes, ReportBytes: p.ReportBytes, Jobs: p.Jobs,
+	}
 	return config.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
 		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, Privileged: p.Privileged,

@@ -38,6 +38,7 @@ type Scheduler interface {
 
 	Drain(on bool)
 	Draining() bool
+	ShortOfSpace() string // why no job starts for lack of disk space
 	Running() int
 	Queued() int
 	Warm() (waiting int, why string)

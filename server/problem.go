@@ -124,6 +124,8 @@ var apiFields = map[string]string{
 	"webhook-secret": "webhookSecret", "ssh-key": "sshKey", "known-hosts": "knownHosts", "max-jobs": "maxJobs",
 	"parameter-store": "parameters", "secrets-manager": "secrets",
 	"limits.cpus": "cpus", "limits.memory": "memoryBytes", "limits.pids": "pids",
+	"limits.disk": "diskBytes", "limits.files": "files", "limits.log": "logBytes", "limits.artifacts": "artifactBytes",
+	"limits.cache": "cacheBytes", "limits.reports": "reportBytes", "limits.jobs": "jobs",
 	"limits.timeout": "timeoutSeconds", "limits.queue-timeout": "queueTimeoutSeconds",
 }
 

@@ -2,14 +2,11 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/runner-ci/runner/client"
-	"github.com/runner-ci/runner/config"
-	"github.com/runner-ci/runner/scheduler"
 )
 
 // ProjectInput names one project in a path.
@@ -81,14 +78,7 @@ func (a *api) putProject(ctx context.Context, in *putProjectIn) (*jsonOut[client
 	if in.Body.Name != in.Name {
 		return nil, problem(http.StatusUnprocessableEntity, "the path names project "+in.Name+", the body another", "make both the same; a project cannot be renamed")
 	}
-	var was config.Limits
-	old, err := a.Scheduler.Project(in.Name)
-	if err == nil {
-		was = old.Limits
-	} else if !errors.Is(err, scheduler.ErrNotFound) {
-		return nil, err
-	}
-	p := readProject(in.Body, was)
+	p := readProject(in.Body)
 	if err := a.CheckProject(&p); err != nil {
 		return nil, err
 	}

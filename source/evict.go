@@ -44,11 +44,10 @@ func onDisk(all []kept) (sum int64) {
 // the least recently used ones until the rest has at most maxBytes. Zero means no limit. It also removes what dead
 // processes left unfinished.
 func (s *Store) Evict(ctx context.Context, keep func(commit string) bool, maxAge time.Duration, maxBytes int64) error {
-	all, err := s.all(keep)
+	all, err := s.byUse(keep)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(all, func(a, b kept) int { return a.used.Compare(b.used) })
 	var errs []error
 	stay, total := slices.Clone(all), onDisk(all)
 	for _, c := range all {
@@ -64,6 +63,13 @@ func (s *Store) Evict(ctx context.Context, keep func(commit string) bool, maxAge
 		}
 	}
 	return errors.Join(append(errs, s.evictSpares(), s.sweep())...)
+}
+
+// byUse lists the snapshots, the least recently used first.
+func (s *Store) byUse(keep func(string) bool) ([]kept, error) {
+	all, err := s.all(keep)
+	slices.SortFunc(all, func(a, b kept) int { return a.used.Compare(b.used) })
+	return all, err
 }
 
 // all lists the snapshots, with what keep says of them.

@@ -107,6 +107,7 @@ func fetch(ctx context.Context, req *request) (*response, error) {
 		return nil, err
 	}
 	defer lock.unlock()
+	f.used()
 	if !req.Ask { // somebody may have fetched it while we waited
 		if res, err := f.known(ctx); res != nil || err != nil {
 			return &response{Resolved: res}, err

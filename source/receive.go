@@ -120,6 +120,7 @@ func receive(ctx context.Context, req *request) (*response, error) {
 		return nil, err
 	}
 	defer lock.unlock()
+	m.used()
 	if _, err := m.create(); err != nil {
 		return nil, err
 	}

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"github.com/runner-ci/runner/client"
-	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/terminal"
 )
 
@@ -103,7 +98,7 @@ func newProjectRm(a *app) *cobra.Command {
 
 func newProjectAdd(a *app) *cobra.Command {
 	var p client.Project
-	var memory, timeout, queueTimeout string
+	written := newLimitFlags(&p)
 	cmd := &cobra.Command{
 		Use:   "add NAME URL",
 		Short: "Add a project, or replace its settings",
@@ -113,7 +108,7 @@ func newProjectAdd(a *app) *cobra.Command {
 		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Name, p.URL = args[0], args[1]
-			if err := limits(&p, memory, timeout, queueTimeout); err != nil {
+			if err := written.read(); err != nil {
 				return usage(cmd, err)
 			}
 			c, err := a.client()
@@ -136,9 +131,7 @@ func newProjectAdd(a *app) *cobra.Command {
 		},
 	}
 	projectFlags(cmd, &p)
-	cmd.Flags().StringVar(&memory, "memory", "", "memory of a job, like 4GiB")
-	cmd.Flags().StringVar(&timeout, "timeout", "", "of each job, like 60m")
-	cmd.Flags().StringVar(&queueTimeout, "queue-timeout", "", "how long a job may wait for a slot, like 60m")
+	written.add(cmd)
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
 }
@@ -164,31 +157,9 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.StringSliceVar(&p.Protected, "protected", nil, "branches (main, release/*) and tags (refs/tags/v*) that are trusted (default the default branch)")
 	f.Float64Var(&p.CPUs, "cpus", 0, "cores of a job (default the daemon's limit)")
 	f.Int64Var(&p.PIDs, "pids", 0, "processes of a job (default the daemon's limit)")
+	f.Int64Var(&p.Files, "files", 0, "files that a job may make (default the daemon's limit)")
+	f.Int64Var(&p.Jobs, "jobs", 0, "jobs that one build may have (default the daemon's limit)")
 	f.IntVar(&p.MaxJobs, "max-jobs", 0, "jobs of this project at once (default as many as there are slots)")
 	f.IntVar(&p.Priority, "priority", 0, "higher goes first, -100 to 100")
 	f.StringVar(&p.Engine, "engine", "", "id of the engine its jobs run on (default the first)")
-}
-
-// limits reads the settings that are written with a unit.
-func limits(p *client.Project, memory, timeout, queueTimeout string) error {
-	var problems []error
-	read := func(flag, text string, into *int64) {
-		if text == "" {
-			return
-		}
-		d, err := config.ParseDuration(text)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("--%s: %w", flag, err))
-		}
-		*into = int64(d / time.Second)
-	}
-	read("timeout", timeout, &p.TimeoutSec)
-	read("queue-timeout", queueTimeout, &p.QueueSec)
-	if memory != "" {
-		var err error
-		if p.MemoryBytes, err = config.ParseSize(memory); err != nil {
-			problems = append(problems, fmt.Errorf("--memory: %w", err))
-		}
-	}
-	return errors.Join(problems...)
 }

@@ -23,9 +23,9 @@ import (
 // runFlags are what runner run was told.
 type runFlags struct {
 	daemon.RunOptions
-	engine                                           config.Engine
-	settings, artifacts, memory, timeout, secretFile string
-	first                                            bool
+	engine                                                 config.Engine
+	settings, artifacts, memory, disk, timeout, secretFile string
+	first                                                  bool
 }
 
 func newRun(a *app) *cobra.Command {
@@ -73,13 +73,14 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	f.IntVar(&r.Slots, "slots", 0, "jobs at once (default the number of cores)")
 	f.Float64Var(&r.Limits.CPUs, "cpus", 0, "cores of a job (default no limit)")
 	f.StringVar(&r.memory, "memory", "", "memory of a job, like 4GiB (default no limit)")
+	f.StringVar(&r.disk, "disk", "", "what a job may write to the disk (default 50GiB)")
 	f.StringVar(&r.timeout, "timeout", "", "of each job (default 60m)")
 	f.StringVar(&r.secretFile, "secrets", "", "`FILE` of secrets and parameters, lines NAME=VALUE, that nobody else can read")
 }
 
 // complete reads what the flags name: limits, the engine, a daemon's settings, a file of secrets.
 func (r *runFlags) complete(cmd *cobra.Command) (err error) {
-	if err := runLimits(&r.Limits, r.memory, r.timeout); err != nil {
+	if err := runLimits(&r.Limits, r.memory, r.disk, r.timeout); err != nil {
 		return usage(cmd, err)
 	}
 	if r.engine.Type != "docker" && r.engine.Type != "process" {
@@ -110,7 +111,7 @@ func firstFlag(cmd *cobra.Command, first *bool, build string) {
 	cmd.Flags().BoolVar(first, "first-failure", false, "leave as soon as a test has failed, with exit status 1; "+build)
 }
 
-func runLimits(l *config.Limits, memory, timeout string) (err error) {
+func runLimits(l *config.Limits, memory, disk, timeout string) (err error) {
 	if timeout != "" {
 		if l.Timeout, err = config.ParseDuration(timeout); err != nil {
 			return fmt.Errorf("--timeout: %w", err)
@@ -119,6 +120,11 @@ func runLimits(l *config.Limits, memory, timeout string) (err error) {
 	if memory != "" {
 		if l.MemoryBytes, err = config.ParseSize(memory); err != nil {
 			return fmt.Errorf("--memory: %w", err)
+		}
+	}
+	if disk != "" {
+		if l.DiskBytes, err = config.ParseSize(disk); err != nil {
+			return fmt.Errorf("--disk: %w", err)
 		}
 	}
 	var wrong *config.FieldError

@@ -213,7 +213,7 @@ func TestAFullDiskIsAFaultThatSaysSo(t *testing.T) {
 	git := newGitServer(t)
 	_, url, commit := git.repo("fill", map[string]string{"buildspec.yml": spec("dd if=/dev/urandom bs=1048576 count=400 | od -v; echo done")})
 	_, small, smallCommit := git.repo("small", map[string]string{"buildspec.yml": spec("echo fine")})
-	d := newDaemonOnDisk(t, "300m", project("fill", url), project("small", small))
+	d := newDaemonOnDisk(t, "300m", "", project("fill", url), project("small", small))
 	b := d.build(d.push(url, commit))
 	if b.Status == "SUCCEEDED" || !strings.Contains(strings.ToLower(b.Message), "disk") && !strings.Contains(strings.ToLower(b.Message), "space") {
 		t.Errorf("it ended %s (%s: %s), want a failure that says the disk is full", b.Status, b.Reason, b.Message)
@@ -223,13 +223,13 @@ func TestAFullDiskIsAFaultThatSaysSo(t *testing.T) {
 }
 
 // newDaemonOnDisk is newDaemon on a disk of its own, of a size as mount has it.
-func newDaemonOnDisk(t *testing.T, size string, projects ...string) *daemon {
+func newDaemonOnDisk(t *testing.T, size, settings string, projects ...string) *daemon {
 	t.Helper()
 	disk := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", disk).CombinedOutput(); err != nil {
 		t.Fatalf("mounting a small disk: %v %s", err, out)
 	}
-	d := &daemon{t: t, dir: disk, address: freeAddress(t), log: new(syncBuffer)}
+	d := &daemon{t: t, dir: disk, address: freeAddress(t), extra: settings, log: new(syncBuffer)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the daemon said:\n%s", d.log)

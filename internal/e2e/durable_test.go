@@ -66,7 +66,7 @@ func TestACacheThatTheDiskCannotTakeIsNobodysFailure(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
 	_, url, commit := git.repo("api", map[string]string{"buildspec.yml": cacheSpec(32)})
-	d := newDaemonOnDisk(t, "1000m", project("api", url))
+	d := newDaemonOnDisk(t, "1000m", "", project("api", url))
 	b := d.ended(d.push(url, commit), "SUCCEEDED")
 	if log := d.logs(b); !strings.Contains(log, "The cache was not stored: ") || !strings.Contains(log, "no space left") {
 		t.Errorf("the log does not say why there is no cache:\n%s", log)

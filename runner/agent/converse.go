@@ -93,7 +93,7 @@ func (a *agent) take(job *wire.Job) {
 // stop passes the first request on; later ones ask for what is happening already.
 func (a *agent) stop(stop wire.Stop) {
 	status := stop.Status
-	if status != wire.StatusTimedOut {
+	if status != wire.StatusTimedOut && status != wire.StatusFailed {
 		status = wire.StatusStopped
 	}
 	why := &ending{status: status, reason: stop.Reason, message: "the build was stopped", grace: graceOf(stop.GraceMillis)}

@@ -119,6 +119,7 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 	p.shell = newShell(path, name, dirs.shell, p.job.Dir, flatten(env), p.out.write, r)
 	p.engine = p.newEngine(dirs, env)
 	p.shell.fresh = p.job.Version == "0.1"
+	p.shell.fileBytes = p.job.Limits.FileBytes
 	return wire.Done{}, true
 }
 

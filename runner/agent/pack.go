@@ -6,7 +6,10 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // packFiles writes the files of one artifact into the spool's directory and returns how many bytes they hold.
@@ -33,7 +36,7 @@ func packOne(b *bundle, file packFile) error {
 	}
 	switch {
 	case errors.Is(err, errLimit):
-		return mistake("the artifacts are larger than the limit of %d bytes (reached at %s): leave files out with exclude-paths, or raise the project's limit", b.limit, file.name)
+		return &clientError{reason: wire.ReasonArtifacts, message: fmt.Sprintf("the artifacts are larger than limits.artifacts of %d bytes (reached at %s; holes count): leave files out with exclude-paths, or raise the limit of the project", b.limit, file.name)}
 	case errors.Is(err, errShrunk):
 		return mistake("%s: %v", file.name, err)
 	}

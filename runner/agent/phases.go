@@ -33,6 +33,8 @@ type phases struct {
 	early   *early
 	engine  *engine // nil: the job gets none of its own
 	failure failure // of the phase that failed last
+	packing string  // the reason of the result if an artifact cannot be packed
+	before  hits    // what the kernel had refused and ended when the newest command began
 }
 
 // CodeBuild's codes in a phase's context.
@@ -170,6 +172,7 @@ func (p *phases) command(ctx context.Context, c wire.CommandBegan) (int, error) 
 	p.shards.enter(c.Phase, c.Index)
 	p.log.say("Running command %s", text)
 	p.log.forgetPrinted()
+	p.before = kernelHits()
 	start := time.Now()
 	exit, err := p.shell.run(ctx, text, !p.failed)
 	if err != nil {
@@ -185,10 +188,10 @@ func (p *phases) failedCommand(phase, text string, exit int) string {
 	p.log.say("Command did not exit successfully %s exit status %d", text, exit)
 	shown := cut(p.log.masker.String(text))
 	printed := p.log.lastPrinted()
+	reason, why := p.whyFailed(exit)
 	result := wire.Done{
-		Reason: "command_failed", Phase: phase, Exit: exit, Command: shown,
-		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s%s", phase, oneLine(shown), exit,
-			hint(exit, p.shell.name), p.hintOf(printed)),
+		Reason: reason, Phase: phase, Exit: exit, Command: shown,
+		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s%s", phase, oneLine(shown), exit, why, p.hintOf(printed)),
 	}
 	p.fail(result)
 	message := fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", shown, exit)

@@ -25,6 +25,8 @@ type shell struct {
 	reaper *reaper
 	fresh  bool // each command gets a shell of its own, in which nothing is carried over
 
+	fileBytes int64 // what its processes may make one file; 0 is no limit
+
 	user       user              // whose shells they are
 	identities map[string]string // by user: lines that set HOME and the like
 	identity   string            // those that the next shell runs first
@@ -260,7 +262,8 @@ func (s *shell) start() error {
 		return fmt.Errorf("%w: %w", errShell, err)
 	}
 	s.script = script
-	s.tell(prologueFor(s.statusPath()))
+	goFirst(s.pid)
+	s.tell(limitFiles(s.pid, s.fileBytes) + prologueFor(s.statusPath()))
 	if !initial {
 		s.tell(". " + quote(s.keptPath()) + "\n")
 	}

@@ -12,24 +12,28 @@ import (
 )
 
 // clientError is a mistake in what the buildspec asks for. It fails the phase.
-type clientError struct{ message string }
+type clientError struct {
+	message string
+	reason  string // of the job's result, where it has a word of its own
+}
 
 func (e *clientError) Error() string { return e.message }
 
 func mistake(format string, args ...any) error {
-	return &clientError{fmt.Sprintf(format, args...)}
+	return &clientError{message: fmt.Sprintf(format, args...)}
 }
 
 // upload runs UPLOAD_ARTIFACTS: it packs what the buildspec lists into the spool, a tar for each artifact. One that
 // cannot be had fails the phase, and the others are packed all the same. An error means that the job cannot go on.
 func (p *phases) upload(ctx context.Context) error {
 	end := p.begin(wire.PhaseUpload)
+	p.packing = "artifacts"
 	failure, err := p.allArtifacts(ctx)
 	switch {
 	case err != nil:
 		return p.broken(end, err)
 	case failure != "":
-		p.fail(wire.Done{Reason: "artifacts", Phase: wire.PhaseUpload, Message: "uploading artifacts: " + failure})
+		p.fail(wire.Done{Reason: p.packing, Phase: wire.PhaseUpload, Message: "uploading artifacts: " + failure})
 		end(wire.StatusFailed, codeClient, failure)
 	default:
 		end(wire.StatusSucceeded, "", "")
@@ -75,6 +79,9 @@ func (p *phases) failedArtifact(err error, prefix string) (string, error) {
 	var client *clientError
 	if !errors.As(err, &client) {
 		return "", err
+	}
+	if client.reason != "" {
+		p.packing = client.reason
 	}
 	message := p.log.masker.String(prefix + client.message)
 	if prefix != "" {

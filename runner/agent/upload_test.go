@@ -162,7 +162,7 @@ func TestArtifactsThatCannotBe(t *testing.T) {
 		{"no base directory", wire.ArtifactSpec{Files: []string{"*"}, BaseDirectory: "missing"}, 0, "no matching base directory path found for missing"},
 		{"no base directory matches", wire.ArtifactSpec{Files: []string{"*"}, BaseDirectory: "missing*"}, 0, "no matching base directory path found for missing*"},
 		{"a malformed pattern", wire.ArtifactSpec{Files: []string{"[a"}}, 0, "malformed"},
-		{"too many bytes", wire.ArtifactSpec{Files: []string{"out/*.txt", "out/b.log"}}, 1, "larger than the limit of 1 bytes"},
+		{"too many bytes", wire.ArtifactSpec{Files: []string{"out/*.txt", "out/b.log"}}, 1, "larger than limits.artifacts of 1 bytes"},
 		{"a name that is no shell", wire.ArtifactSpec{Files: []string{"app.txt"}, Name: "$(echo"}, 0, "artifacts"},
 	}
 	for _, tt := range tests {
@@ -178,7 +178,11 @@ func TestArtifactsThatCannotBe(t *testing.T) {
 			if last.Status != wire.StatusFailed || last.Code != codeClient || !strings.Contains(last.Message, tt.message) {
 				t.Errorf("the phase ended %+v", last)
 			}
-			if res.done.Status != wire.StatusFailed || res.done.Reason != "artifacts" || res.done.Artifacts != nil {
+			reason := "artifacts"
+			if tt.limit > 0 {
+				reason = wire.ReasonArtifacts
+			}
+			if res.done.Status != wire.StatusFailed || res.done.Reason != reason || res.done.Artifacts != nil {
 				t.Errorf("ended %+v", res.done)
 			}
 			if _, err := os.Stat(filepath.Join(s.spool, wire.ArtifactsFile)); err == nil {

@@ -24,7 +24,8 @@ type facts struct {
 	cpus     int
 	memory   int64 // bytes of the machine
 	cpuQuota bool
-	remapped bool // root in a container is not root on the engine's host
+	remapped bool   // root in a container is not root on the engine's host
+	root     string // the engine's own directory, on its host
 }
 
 // negotiate agrees with the engine on the API's version, once per process. The client would do so by itself, but not
@@ -63,7 +64,7 @@ func (e *Engine) engineFacts(ctx context.Context) (facts, error) {
 			return facts{}, fmt.Errorf("it runs %s containers, linux ones are needed", info.OSType)
 		}
 		return facts{
-			goarch: goarch(info.Architecture), cpus: info.NCPU, memory: info.MemTotal, cpuQuota: info.CPUCfsQuota,
+			root: info.DockerRootDir, goarch: goarch(info.Architecture), cpus: info.NCPU, memory: info.MemTotal, cpuQuota: info.CPUCfsQuota,
 			remapped: slices.ContainsFunc(info.SecurityOptions, func(s string) bool {
 				return strings.HasPrefix(s, "name=userns") || strings.HasPrefix(s, "name=rootless")
 			}),

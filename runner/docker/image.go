@@ -109,6 +109,9 @@ func (e *Engine) present(ctx context.Context, f facts, ref string, named referen
 			Hint: "name an image of the engine's platform, or use another engine",
 		}
 	}
+	if named != nil {
+		e.usedPull(named.String())
+	}
 	img := runner.Image{Ref: ref, ID: in.ID, Digest: repoDigest(in, named)}
 	if in.Config != nil {
 		img.User = in.Config.User

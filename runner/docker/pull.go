@@ -28,6 +28,9 @@ func (e *Engine) fetch(ctx context.Context, f facts, named reference.Named, req 
 		}
 		opts.RegistryAuth = auth
 	}
+	if err := e.recordPull(ctx, named.String()); err != nil {
+		return err
+	}
 	began := time.Now()
 	stream, err := e.api.ImagePull(ctx, named.String(), opts)
 	if err == nil {

@@ -71,7 +71,7 @@ type Refused struct {
 
 // Stop ends the job: TERM to every process, KILL after GraceMillis. Reason becomes the result's reason.
 type Stop struct {
-	Status      Status `json:"status"` // StatusStopped or StatusTimedOut
+	Status      Status `json:"status"` // StatusStopped, StatusTimedOut, or StatusFailed of a job that went over a limit
 	Reason      string `json:"reason"`
 	GraceMillis int64  `json:"graceMillis"`
 }

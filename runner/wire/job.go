@@ -101,6 +101,15 @@ type Shard struct {
 	Count int `json:"count"`
 }
 
+// Reasons of a job that went over one of its limits, and failed of that.
+const (
+	ReasonDisk = "disk_limit"
+	ReasonOOM  = "oom"
+	ReasonPIDs = "pids_limit"
+
+	ReasonArtifacts = "artifact_limit"
+)
+
 // Limits that the agent keeps by its own monotonic clock and counters. Zero means no limit.
 type Limits struct {
 	TimeoutMillis int64 `json:"timeoutMillis,omitempty"`
@@ -111,4 +120,5 @@ type Limits struct {
 	ArtifactBytes int64 `json:"artifactBytes,omitempty"` // of each artifact
 	CacheBytes    int64 `json:"cacheBytes,omitempty"`
 	ReportBytes   int64 `json:"reportBytes,omitempty"` // of all reports together
+	FileBytes     int64 `json:"fileBytes,omitempty"`   // of each file that a process of the job makes, holes included
 }

@@ -1,0 +1,242 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// heldDirs is how many levels of a tree are open at once while it is measured. What lies deeper is put off.
+	heldDirs = 128
+	// namedLevels is how many levels of names are told apart.
+	namedLevels = 2
+	// namesAtOnce is how many names of a directory are read at once.
+	namesAtOnce = 1024
+)
+
+// errEnough ends a measurement that has found more than is allowed.
+var errEnough = errors.New("enough")
+
+// measurer counts what lies below directories in which a job may write meanwhile. It follows no links, crosses no mounts,
+// and holds a bounded number of descriptors and names, whatever the job made.
+type measurer struct {
+	ctx    context.Context
+	limits Limits
+	use    diskUse
+	root   *os.File
+	dev    uint64
+	put    []putOff // off
+	stat   unix.Stat_t
+}
+
+// putOff is a directory that lies too deep to be opened by way of its parents.
+type putOff struct {
+	handle unix.FileHandle
+	top    string
+}
+
+// measure counts what the directories take, and no further than to the first file beyond the limits. What goes away
+// meanwhile does not count.
+func measure(ctx context.Context, dirs []WrittenDir, limits Limits) (diskUse, error) {
+	m := measurer{ctx: ctx, limits: limits}
+	for _, d := range dirs {
+		if err := m.tree(d); err != nil && !errors.Is(err, errEnough) {
+			return m.use, err
+		} else if err != nil {
+			break
+		}
+	}
+	return m.use, nil
+}
+
+// tree measures one directory with all below it.
+func (m *measurer) tree(d WrittenDir) error {
+	root, err := openDir(unix.AT_FDCWD, d.Path)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("measuring %s: %w", d.Path, err)
+	}
+	defer root.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(root.Fd()), &st); err != nil {
+		return fmt.Errorf("measuring %s: %w", d.Path, err)
+	}
+	m.root, m.dev, m.put = root, st.Dev, nil
+	if err := m.dir(root, d.Inside, 0); err != nil {
+		return err
+	}
+	for len(m.put) > 0 {
+		next := m.put[len(m.put)-1]
+		m.put = m.put[:len(m.put)-1]
+		if err := m.deep(next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deep measures a directory that was put off.
+func (m *measurer) deep(p putOff) error {
+	fd, err := unix.OpenByHandleAt(int(m.root.Fd()), p.handle, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
+	if errors.Is(err, unix.ESTALE) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("measuring directories that lie deep: %w", err)
+	}
+	dir := os.NewFile(uintptr(fd), "")
+	defer dir.Close()
+	return m.dir(dir, p.top, namedLevels)
+}
+
+func openDir(parent int, name string) (*os.File, error) {
+	fd, err := unix.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// dir measures what is in a directory.
+func (m *measurer) dir(dir *os.File, top string, level int) error {
+	for {
+		if err := m.ctx.Err(); err != nil {
+			return err
+		}
+		names, rerr := dir.Readdirnames(namesAtOnce)
+		for _, name := range names {
+			if err := m.entry(dir, name, top, level); err != nil {
+				return err
+			}
+		}
+		if len(names) == 0 || rerr != nil {
+			return nil // a directory that was removed has no more names
+		}
+	}
+}
+
+func (m *measurer) entry(parent *os.File, name, top string, level int) error {
+	st := &m.stat
+	if unix.Fstatat(int(parent.Fd()), name, st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Dev != m.dev {
+		return nil
+	}
+	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
+	bytes := st.Blocks * 512
+	if !isDir && st.Nlink > 1 {
+		bytes /= int64(st.Nlink) // each of its names has a part, and all are here: no link leads out of the tree
+	}
+	if level < namedLevels && isDir {
+		top = path.Join(top, name)
+	}
+	m.use.add(top, bytes)
+	if m.use.over(m.limits) {
+		return errEnough
+	}
+	if !isDir {
+		return nil
+	}
+	if level >= heldDirs {
+		return m.putOff(parent, name, top)
+	}
+	dir, err := openDir(int(parent.Fd()), name)
+	if err != nil {
+		return nil // it is gone, or something else by now
+	}
+	defer dir.Close()
+	return m.dir(dir, top, level+1)
+}
+
+func (m *measurer) putOff(parent *os.File, name, top string) error {
+	handle, _, err := unix.NameToHandleAt(int(parent.Fd()), name, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("measuring directories that lie deep: %w", err)
+	}
+	m.put = append(m.put, putOff{handle, top})
+	return nil
+}
+
+// unlinkedName stands for files without a name.
+const unlinkedName = "removed files that processes still have open"
+
+// measureUnlinked counts the files that processes of the containers have open and that have no name any more: no walk
+// finds them. pids are the first processes of the containers; what shares a namespace of processes with one counts.
+func (u *diskUse) measureUnlinked(pids []int) {
+	spaces := make(map[string]bool)
+	for _, pid := range pids {
+		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid)); err == nil {
+			spaces[ns] = true
+		}
+	}
+	if own, err := os.Readlink("/proc/self/ns/pid"); err != nil || len(spaces) == 0 || spaces[own] {
+		return
+	}
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1)
+	seen := make(map[[2]uint64]bool)
+	for _, name := range names {
+		if _, err := strconv.Atoi(name); err != nil {
+			continue
+		}
+		dir := filepath.Join("/proc", name)
+		if ns, err := os.Readlink(filepath.Join(dir, "ns/pid")); err == nil && spaces[ns] {
+			u.unlinkedOf(dir, seen)
+		}
+	}
+}
+
+// unlinkedOf counts what one process has open.
+func (u *diskUse) unlinkedOf(proc string, seen map[[2]uint64]bool) {
+	fds, err := os.Open(filepath.Join(proc, "fd"))
+	if err != nil {
+		return
+	}
+	defer fds.Close()
+	names, _ := fds.Readdirnames(-1)
+	for _, fd := range names {
+		var st unix.Stat_t
+		if unix.Stat(filepath.Join(proc, "fd", fd), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink > 0 || onTmpfs(filepath.Join(proc, "fd", fd)) {
+			continue
+		}
+		if file := [2]uint64{st.Dev, st.Ino}; !seen[file] {
+			seen[file] = true
+			u.add(unlinkedName, st.Blocks*512)
+		}
+	}
+}
+
+// onTmpfs tells whether a file takes memory rather than disk.
+func onTmpfs(file string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(file, &st) != nil || st.Type == unix.TMPFS_MAGIC
+}
+
+// freeOn is what the file systems of directories have left, each once.
+func freeOn(dirs []WrittenDir) (bytes, files int64) {
+	seen := make(map[unix.Fsid]bool)
+	for _, d := range dirs {
+		var st unix.Statfs_t
+		if unix.Statfs(d.Path, &st) != nil || seen[st.Fsid] {
+			continue
+		}
+		seen[st.Fsid] = true
+		bytes += int64(st.Bfree) * int64(st.Bsize)
+		files += int64(st.Ffree)
+	}
+	return bytes, files
+}
