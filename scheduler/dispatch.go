@@ -43,7 +43,7 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 		e = next(s.queue, s.limits())
 	}
 	if e != nil {
-		e.state = JobLeased
+		s.queue.lease(e)
 		s.turn++
 		s.served[e.project] = s.turn
 	}
@@ -61,7 +61,7 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 	if err != nil {
 		s.log.Error("leasing a job", "build", e.build, "job", e.job, "error", err)
 		s.mu.Lock()
-		e.state, e.notBefore = JobQueued, time.Now().Add(leaseRetry)
+		s.queue.wait(e, e.queued, time.Now().Add(leaseRetry))
 		s.mu.Unlock()
 		return true
 	}

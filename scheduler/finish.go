@@ -61,7 +61,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		wake(s.reportsKick)
 		s.mu.Lock()
 		now := time.Now()
-		e.state, e.queued, e.notBefore = JobQueued, now, now.Add(pause)
+		s.queue.wait(e, now, now.Add(pause))
 		select {
 		case <-e.resume: // was meant for the attempt that has ended
 		default:

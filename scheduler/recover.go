@@ -46,7 +46,7 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 		if jobs[i].State == JobEnded {
 			continue
 		}
-		if s.queue[entryKey(b.ID(), jobs[i].ID)] != nil {
+		if s.queue.get(b.ID(), jobs[i].ID) != nil {
 			continue // leased with the plan
 		}
 		e := newEntry(b, &jobs[i], i, priority)
@@ -54,7 +54,7 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 			e.tellStop(stop)
 		}
 		e.tellResume(resumeOf(&jobs[i])) // promised before a restart, perhaps, and not done yet
-		s.queue[entryKey(e.build, e.job)] = e
+		s.queue.add(e)
 	}
 }
 
@@ -62,7 +62,7 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 func (s *Scheduler) leases() (held []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.queue {
+	for _, e := range s.queue.all {
 		if e.state == JobLeased {
 			held = append(held, e)
 		}

@@ -36,7 +36,7 @@ type Scheduler struct {
 	said   sync.Map    // what is said once
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
-	queue    map[string]*entry
+	queue    *queue
 	planning map[string]*planning // by build id
 	numbered []Build              // for the planner
 	draining bool
@@ -69,7 +69,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 	}
 	s := &Scheduler{
 		db: db, group: group{db: db}, instance: instance, epoch: epoch, log: log,
-		queue: make(map[string]*entry), planning: make(map[string]*planning),
+		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),
 		tests: testBooks{hold: testHold},
@@ -164,20 +164,16 @@ func (s *Scheduler) isDraining() bool {
 	return s.draining
 }
 
-// Running counts the jobs that hold a slot; Queued those that wait for one.
-func (s *Scheduler) Running() int { return s.count(JobLeased) }
-
-// Queued counts the jobs that wait for a slot.
-func (s *Scheduler) Queued() int { return s.count(JobQueued) }
-
-func (s *Scheduler) count(st JobState) int {
+// Running counts the jobs that hold a slot.
+func (s *Scheduler) Running() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for _, e := range s.queue {
-		if e.state == st {
-			n++
-		}
-	}
-	return n
+	return s.queue.running
+}
+
+// Queued counts the jobs that wait for a slot.
+func (s *Scheduler) Queued() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.waiting
 }

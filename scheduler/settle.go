@@ -295,15 +295,15 @@ func (s *Scheduler) follow(build string, after *aftermath) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range after.ended {
-		delete(s.queue, entryKey(build, id))
+		s.queue.remove(entryKey(build, id))
 	}
 	for _, id := range after.queued {
-		if e := s.queue[entryKey(build, id)]; e != nil {
-			e.state, e.queued = JobQueued, time.Now()
+		if e := s.queue.get(build, id); e != nil {
+			s.queue.wait(e, time.Now(), time.Time{})
 		}
 	}
 	for id, req := range after.stop {
-		if e := s.queue[entryKey(build, id)]; e != nil {
+		if e := s.queue.get(build, id); e != nil {
 			e.tellStop(req)
 		}
 	}

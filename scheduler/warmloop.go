@@ -107,12 +107,7 @@ func (s *Scheduler) warmStep(ctx context.Context) (again bool) {
 func (s *Scheduler) backlog() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.queue {
-		if e.state == JobQueued {
-			return true
-		}
-	}
-	return len(s.planning) > 0
+	return s.queue.waiting > 0 || len(s.planning) > 0
 }
 
 func (s *Scheduler) warmLimitNow() int {

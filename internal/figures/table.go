@@ -36,6 +36,7 @@ var (
 	cold             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
 	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
 	burst            = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
+	decide           = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDecide", Times: 5}
 	caches           = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 )
 
@@ -84,6 +85,7 @@ var Table = []Figure{
 	{Name: "webhooks-skipped", Goal: RatioAtLeast(0.5), From: webhooks},
 	{Name: "start-100k", Goal: OursAtMost(0.3), From: crowded},
 	{Name: "idle-memory", Goal: OursAtMost(40), From: crowded},
+	{Name: "decide-100k", Goal: OursAtMost(5), From: decide},
 }
 
 const coldNote = "nothing that knows no durations gets there: see makespan-pull-p95, which pulls single files and pays nothing for it"
