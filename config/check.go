@@ -108,6 +108,15 @@ func (c *Config) checkListener(f *faults) {
 	} else if _, err := net.LookupPort("tcp", port); err != nil {
 		f.add("listen", "a port is a number from 0 to 65535", "%q is no port", clip(port))
 	}
+	if m := c.Metrics.Listen; m != "" {
+		if _, port, err := net.SplitHostPort(m); err != nil {
+			f.add("metrics.listen", "write host:port, such as 127.0.0.1:9464", "%q is no address", clip(m))
+		} else if _, err := net.LookupPort("tcp", port); err != nil {
+			f.add("metrics.listen", "a port is a number from 0 to 65535", "%q is no port", clip(port))
+		} else if m == c.Listen && port != "0" {
+			f.add("metrics.listen", "leave it out: /metrics is there too, with a token", "%q is where the daemon itself listens", clip(m))
+		}
+	}
 	if c.URL == "" {
 		return
 	}

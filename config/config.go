@@ -29,6 +29,7 @@ type Config struct {
 	AllowFileURLs bool              `yaml:"allow-file-urls"` // whether projects may name file:// repositories
 	Source        SourceLimit       `yaml:"source"`
 	Secrets       SecretStore       `yaml:"secrets"`
+	Metrics       Metrics           `yaml:"metrics"`
 	Projects      []Project         `yaml:"projects"`
 }
 
@@ -94,6 +95,11 @@ type SourceLimit struct {
 // SecretStore is where parameters and secrets of builds are kept.
 type SecretStore struct {
 	KeyFile string `yaml:"key-file"` // age identity that opens them, outside the data directory; see secrets.FindKey
+}
+
+// Metrics says where Prometheus may scrape without a token.
+type Metrics struct {
+	Listen string `yaml:"listen"` // host:port; empty: only /metrics of the listener, with a token
 }
 
 // Project is a repository and a buildspec path, with settings. The JSON form is stored in state.db for projects

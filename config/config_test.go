@@ -103,6 +103,7 @@ listen: :9000
 url: https://ci.example.com/runner
 data: state
 slots: 3
+metrics: {listen: "127.0.0.1:9464"}
 engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}

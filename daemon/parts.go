@@ -11,9 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/metrics"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/secrets"
@@ -49,6 +51,9 @@ type parts struct {
 	tests     *history.Store
 	secrets   *secrets.Store // nil in a daemon of one build
 	runner    *runner.Runner
+	metrics   *metrics.Metrics
+	tasks     *activity.Registry
+	observed  observed
 
 	reading sync.WaitGroup // of reports, and of the state's pages
 	unlock  func()
@@ -65,7 +70,9 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	if err := useProxy(cfg.Proxy); err != nil {
 		return nil, err
 	}
-	p := &parts{layout: l, log: log}
+	p := &parts{layout: l, log: log, metrics: metrics.New(), tasks: new(activity.Registry)}
+	p.observed = observed{began: time.Now(), engines: make(map[string]error)}
+	p.tasks.Failed = p.metrics.TaskError
 	defer func() {
 		if err != nil {
 			p.close()
@@ -83,7 +90,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	if p.source, err = openSource(cfg, l, log); err != nil {
 		return nil, err
 	}
-	engines, err := executors(cfg, l, p.scheduler.Instance(), log)
+	engines, err := executors(cfg, l, p.scheduler.Instance(), log, p.metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +99,9 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 		return nil, err
 	}
 	p.scheduler.UseRoom(p.room)
+	p.scheduler.UseMeter(p.metrics)
+	p.scheduler.UseActivity(p.tasks)
+	p.metrics.UseQueue(p.queuePicture)
 	p.runner = &runner.Runner{
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
@@ -114,8 +124,11 @@ func (p *parts) openStores(cfg *config.Config) error {
 		return err
 	}
 	err = guarded(blobs, func() (err error) {
-		p.artifacts, err = artifacts.Open(blobs, artifacts.Options{Logger: p.log})
-		return err
+		committed := func(writes int, took time.Duration) { p.metrics.Commit("artifacts.db", writes, took) }
+		return p.tasks.Mark("artifacts.db", "commits what is written to logs and artifacts, and collects chunks", func() error {
+			p.artifacts, err = artifacts.Open(blobs, artifacts.Options{Logger: p.log, Committed: committed})
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -152,7 +165,12 @@ func (p *parts) start(ctx context.Context) error {
 	if err := p.scheduler.Start(ctx, p.runner, p.source); err != nil {
 		return err
 	}
-	p.reading.Go(func() { p.reports().run(ctx) })
+	p.reading.Go(func() {
+		p.tasks.Run("reports", "reads what tests left into their history", func(t *activity.Task) { p.reports().run(ctx, t) })
+	})
+	p.reading.Go(func() {
+		p.tasks.Run("observer", "asks engines whether they answer, and measures the stores", func(t *activity.Task) { p.observe(ctx, t) })
+	})
 	return nil
 }
 

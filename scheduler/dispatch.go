@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -15,17 +16,20 @@ import (
 const sweepEvery = time.Second
 
 // dispatchLoop hands out slots until ctx ends.
-func (s *Scheduler) dispatchLoop(ctx context.Context) {
+func (s *Scheduler) dispatchLoop(ctx context.Context, t *activity.Task) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
+		t.Does("giving free slots away")
 		for s.dispatchOne(ctx) {
 		}
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.runKick:
 		case <-tick.C:
+			t.Does("looking for what waited too long")
 			s.sweepQueue(time.Now())
 			s.sweepTests(time.Now())
 		}
@@ -39,8 +43,10 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 	}
 	s.mu.Lock()
 	var e *entry
-	if !s.draining {
+	if !s.draining && s.queue.waiting > 0 {
+		began := time.Now()
 		e = next(s.queue, s.limits())
+		s.meter.Decision(time.Since(began))
 	}
 	if e != nil {
 		s.queue.lease(e)
@@ -65,7 +71,7 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 		s.mu.Unlock()
 		return true
 	}
-	s.goDo(func() { s.runLease(ctx, e, l) })
+	s.each(taskAttempts, aboutAttempt, func() { s.runLease(ctx, e, l) })
 	return true
 }
 

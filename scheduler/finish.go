@@ -27,6 +27,8 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	}
 	var after *aftermath
 	again, pause := false, time.Duration(0)
+	var ended Attempt
+	var queued time.Time
 	waited := s.waitedForTests(e.build) // its lock comes before a transaction
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		b, err := s.load(tx, key)
@@ -40,6 +42,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		now := time.Now()
 		endAttempt(a, res, now)
 		a.Waited = waited[workerID(e.build, e.job, a.Number)]
+		ended, queued = *a, j.Queued
 		if err := dueOf(tx, e.build, e.index, a); err != nil {
 			return err
 		}
@@ -57,6 +60,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	if err != nil {
 		return err
 	}
+	s.countAttempt(&ended, queued)
 	if again {
 		wake(s.reportsKick)
 		s.mu.Lock()

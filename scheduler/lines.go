@@ -44,7 +44,7 @@ func (q *queue) remove(key string) {
 }
 
 // lease notes that a job holds a slot.
-func (q *queue) lease(e *entry) { q.change(e, func() { e.state = JobLeased }) }
+func (q *queue) lease(e *entry) { q.change(e, func() { e.state, e.leased = JobLeased, time.Now() }) }
 
 // wait notes that a job waits for a slot, since a time, and is not to have one before another.
 func (q *queue) wait(e *entry, since, notBefore time.Time) {

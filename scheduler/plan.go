@@ -9,17 +9,20 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/runner"
 )
 
 // planLoop turns pending triggers into builds, and builds into plans, until ctx ends. It begins with the builds
 // that a former daemon had not planned to the end.
-func (s *Scheduler) planLoop(ctx context.Context, unplanned []Build) {
+func (s *Scheduler) planLoop(ctx context.Context, t *activity.Task, unplanned []Build) {
 	s.toPlan(unplanned)
 	for {
+		t.Does("making builds of triggers")
 		for _, b := range append(s.takeNumbered(), s.planTriggers()...) {
 			s.plan(ctx, b)
 		}
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return
@@ -88,6 +91,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.meter.Trigger(string(t.Kind), string(t.Outcome))
 	s.hub.tell(append([]string{t.ID}, t.Builds...)...)
 	return builds, nil
 }
@@ -202,7 +206,9 @@ func (f *planFailure) phase() string {
 
 func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 	now := time.Now()
-	return s.group.update(func(tx *bbolt.Tx) error {
+	var ended *Build
+	err := s.group.update(func(tx *bbolt.Tx) error {
+		ended = nil // this may run twice
 		cur, err := s.load(tx, buildKey(b.Project, b.Number))
 		if err != nil || cur.Status.Ended() {
 			return err
@@ -218,8 +224,13 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		}
 		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
+		ended = &b
 		return putBuild(tx, &b)
 	})
+	if err == nil && ended != nil {
+		s.countBuild(ended)
+	}
+	return err
 }
 
 // queueBuild commits the plan and its jobs, queued or blocked, in one transaction, and with them the lease of the first
@@ -265,6 +276,11 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 		return fmt.Errorf("queueing build %s: %w", b.ID(), err)
 	}
 	if after != nil {
+		for i := range jobs {
+			if jobs[i].State == JobEnded && jobs[i].TakenFrom == "" {
+				after.ends(&jobs[i]) // refused, before settle looked
+			}
+		}
 		s.enqueue(&b, jobs)
 		s.apply(b.ID(), after)
 	}

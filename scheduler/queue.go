@@ -18,6 +18,7 @@ type entry struct {
 	state      JobState
 	queued     time.Time
 	notBefore  time.Time // a second attempt waits a little
+	leased     time.Time // since when it holds a slot
 	at         int       // its place in the heap of its line; -1: in none
 	stop       chan runner.StopRequest
 	resume     chan runner.ResumeRequest // a job at a breakpoint is to go on

@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/runner"
 )
 
@@ -54,6 +55,9 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 			e.tellStop(stop)
 		}
 		e.tellResume(resumeOf(&jobs[i])) // promised before a restart, perhaps, and not done yet
+		if e.state == JobLeased && len(jobs[i].Attempts) > 0 {
+			e.leased = jobs[i].newest().Started
+		}
 		s.queue.add(e)
 	}
 }
@@ -79,7 +83,7 @@ func (s *Scheduler) adopt(ctx context.Context, held []*entry) {
 			continue
 		}
 		s.log.Info("adopting", "build", e.build, "job", e.job, "sandbox", l.attempt.Sandbox, "sent", l.attempt.Sent)
-		s.goDo(func() {
+		s.each(taskAttempts, aboutAttempt, func() {
 			l.holding = s.holds(ctx, l)
 			s.runLease(ctx, e, l)
 		})
@@ -118,18 +122,22 @@ const (
 )
 
 // tidyLoop compares what the state says with what engines and disk hold, at the start and then on a timer.
-func (s *Scheduler) tidyLoop(ctx context.Context) {
+func (s *Scheduler) tidyLoop(ctx context.Context, t *activity.Task) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	var forgot time.Time
 	for {
+		t.Does("comparing rows with what engines and disk hold")
 		s.Reap(ctx)
+		var failed error
 		if time.Since(forgot) > forgetEvery {
 			forgot = time.Now()
-			if err := s.forgetDeliveries(ctx, forgot); err != nil {
-				s.log.Warn("forgetting old deliveries", "error", err)
+			t.Does("forgetting old deliveries")
+			if failed = s.forgetDeliveries(ctx, forgot); failed != nil {
+				s.log.Warn("forgetting old deliveries", "error", failed)
 			}
 		}
+		t.Waits(failed)
 		select {
 		case <-ctx.Done():
 			return

@@ -51,7 +51,7 @@ func (s *Scheduler) reserveSlot(b *Build, j *Job, index int, p Project) *reserve
 		return nil
 	}
 	r := &reserved{s: s, e: newEntry(b, j, index, p.Priority)}
-	r.e.state = JobLeased
+	r.e.state, r.e.leased = JobLeased, time.Now()
 	s.queue.add(r.e)
 	s.turn++
 	s.served[r.e.project] = s.turn
@@ -88,7 +88,7 @@ func (r *reserved) done(ctx context.Context, err error) {
 	if err == nil && r.l.job != nil {
 		r.h.leased()
 		r.l.holding = r.h
-		r.s.goDo(func() { r.s.runLease(ctx, r.e, r.l) })
+		r.s.each(taskAttempts, aboutAttempt, func() { r.s.runLease(ctx, r.e, r.l) })
 		return
 	}
 	r.h.giveBack()

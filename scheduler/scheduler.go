@@ -10,6 +10,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/secrets"
@@ -34,6 +35,8 @@ type Scheduler struct {
 	pool   *warmPool
 	room   func() Room // nil: there is always room
 	said   sync.Map    // what is said once
+	meter  Meter
+	tasks  *activity.Registry
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    *queue
@@ -68,7 +71,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		return nil, err
 	}
 	s := &Scheduler{
-		db: db, group: group{db: db}, instance: instance, epoch: epoch, log: log,
+		db: db, group: group{db: db, meter: noMeter{}}, meter: noMeter{}, instance: instance, epoch: epoch, log: log,
 		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),
@@ -115,12 +118,27 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.mu.Unlock()
 	held := s.leases() // now: what the dispatcher leases has its holder already
 	s.goDo(func() { s.adopt(ctx, held) })
-	s.goDo(func() { s.planLoop(ctx, unplanned) })
-	s.goDo(func() { s.dispatchLoop(ctx) })
-	s.goDo(func() { s.tidyLoop(ctx) })
-	s.goDo(func() { s.warmLoop(ctx) })
+	s.runTask("planner", "turns triggers into builds, and lets builds be planned", func(t *activity.Task) { s.planLoop(ctx, t, unplanned) })
+	s.runTask("dispatcher", "gives slots to jobs", func(t *activity.Task) { s.dispatchLoop(ctx, t) })
+	s.runTask("reaper", "compares rows with what engines and disk hold", func(t *activity.Task) { s.tidyLoop(ctx, t) })
+	s.runTask("warm pool", "keeps sandboxes waiting for the jobs that will likely come", func(t *activity.Task) { s.warmLoop(ctx, t) })
 	return nil
 }
+
+// runTask is goDo for what lives as long as the daemon.
+func (s *Scheduler) runTask(name, about string, f func(*activity.Task)) {
+	s.goDo(func() { s.tasks.Run(name, about, f) })
+}
+
+// each is goDo for one of many: attempts, plans.
+func (s *Scheduler) each(name, about string, f func()) {
+	s.goDo(func() { s.tasks.Many(name, about, func(*activity.Task) { f() }) })
+}
+
+const (
+	taskAttempts = "attempts"
+	aboutAttempt = "runs one attempt at a job from its lease to its result"
+)
 
 func (s *Scheduler) goDo(f func()) {
 	s.work.Add(1)

@@ -17,6 +17,9 @@ type aftermath struct {
 	ended  []string // jobs
 	queued []string // jobs whose dependencies are met now
 	stop   map[string]runner.StopRequest
+
+	results []result // of the jobs that it ended
+	build   *Build   // nil: it goes on
 }
 
 // reasonDependency is of jobs that were not started because of another one.
@@ -61,6 +64,9 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 		default:
 			b.Open++
 		}
+		if j.State == JobEnded && before[i].State != JobEnded {
+			after.ends(j)
+		}
 		if j.State != before[i].State || j.Why != before[i].Why {
 			if err := putJob(tx, key, i, j); err != nil {
 				return nil, err
@@ -71,6 +77,7 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 		b.Status, b.Reason, b.Message = verdict(b, jobs)
 		b.Phase, b.EndedAt = phaseCompleted, now
 		closePhases(b.Phases, b.Status, now)
+		after.build = b
 		if err := dueEnd(tx, b.ID(), jobs); err != nil {
 			return nil, err
 		}
@@ -82,10 +89,15 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 // depend on it alone, so that the jobs of a large batch do not each cost a walk through all of them.
 func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now time.Time) (*aftermath, error) {
 	if b.Open <= 1 || (b.Plan.FastFail && failure(b, j)) {
-		return s.settle(tx, b, now) // the last one, a row of an older version, or all of them are to stop
+		after, err := s.settle(tx, b, now) // the last one, a row of an older version, or all of them are to stop
+		if err == nil {
+			after.ends(j)
+		}
+		return after, err
 	}
 	key := buildKey(b.Project, b.Number)
 	after := &aftermath{ended: []string{j.ID}}
+	after.ends(j)
 	read := map[int]*Job{index: j}
 	rows := func(i int) (*Job, error) {
 		if read[i] == nil {
@@ -106,6 +118,7 @@ func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now tim
 		switch d := read[i]; d.State {
 		case JobEnded:
 			after.ended = append(after.ended, d.ID)
+			after.ends(d)
 			b.Open--
 		case JobQueued:
 			after.queued = append(after.queued, d.ID)
@@ -115,7 +128,11 @@ func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now tim
 		}
 	}
 	if b.Open <= 0 {
-		return s.settle(tx, b, now)
+		results := after.results
+		if after, err = s.settle(tx, b, now); err == nil {
+			after.results = append(after.results, results...)
+		}
+		return after, err
 	}
 	return after, putBuild(tx, b)
 }
@@ -288,6 +305,7 @@ func (s *Scheduler) apply(build string, after *aftermath) {
 		return
 	}
 	s.follow(build, after)
+	s.countEnds(after)
 	s.attemptsEnded(build)
 }
 

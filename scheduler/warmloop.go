@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
 )
@@ -52,14 +53,16 @@ const warmEvery = time.Second
 
 // warmLoop keeps sandboxes waiting for the jobs that will likely come, until ctx ends. Those that wait then are taken up
 // by the next start.
-func (s *Scheduler) warmLoop(ctx context.Context) {
+func (s *Scheduler) warmLoop(ctx context.Context, t *activity.Task) {
 	tick := time.NewTicker(warmEvery)
 	defer tick.Stop()
 	for {
+		t.Does("looking whether a sandbox is to be made ahead or removed")
 		again := s.warmStep(ctx)
 		for again && ctx.Err() == nil {
 			again = s.warmStep(ctx)
 		}
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return
