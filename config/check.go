@@ -79,6 +79,7 @@ func (c *Config) check() faults {
 	if t := c.Source.Timeout; t != 0 && t < time.Second {
 		f.add("source.timeout", "15m is the default", "%v is too short", t)
 	}
+	c.checkTelemetry(&f)
 	c.checkProxy(&f)
 	c.checkEngines(&f)
 	c.checkRegistries(&f)
@@ -123,6 +124,22 @@ func (c *Config) checkListener(f *faults) {
 	u, err := url.Parse(c.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		f.add("url", "write https://ci.example.com", "%q is no web address", clip(c.URL))
+	}
+}
+
+func (c *Config) checkTelemetry(f *faults) {
+	o := c.Telemetry.OTLP
+	if u, err := url.Parse(o.Endpoint); o.Endpoint != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
+		f.add("telemetry.otlp.endpoint", "write http://collector.example.com:4318, with credentials under headers", "this is no address of a collector")
+	}
+	if o.Protocol != "" {
+		f.oneOf("telemetry.otlp.protocol", o.Protocol, "http/protobuf", "grpc")
+	}
+	for name, value := range o.Headers {
+		f.err("telemetry.otlp.headers."+name, secretHint, value.Check())
+		if value == "" {
+			f.add("telemetry.otlp.headers."+name, secretHint, "the header has no value")
+		}
 	}
 }
 

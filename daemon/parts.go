@@ -21,6 +21,7 @@ import (
 	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
 	"github.com/runner-ci/runner/tests/history"
+	"github.com/runner-ci/runner/trace"
 )
 
 // layout is where things are below a data directory.
@@ -54,6 +55,7 @@ type parts struct {
 	metrics   *metrics.Metrics
 	tasks     *activity.Registry
 	observed  observed
+	traces    *trace.Exporter // nil: none are exported
 
 	reading sync.WaitGroup // of reports, and of the state's pages
 	unlock  func()
@@ -165,6 +167,7 @@ func (p *parts) start(ctx context.Context) error {
 	if err := p.scheduler.Start(ctx, p.runner, p.source); err != nil {
 		return err
 	}
+	p.exportTraces(ctx)
 	p.reading.Go(func() {
 		p.tasks.Run("reports", "reads what tests left into their history", func(t *activity.Task) { p.reports().run(ctx, t) })
 	})

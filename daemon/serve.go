@@ -39,6 +39,9 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	if err := p.openSecrets(cfg); err != nil {
 		return err
 	}
+	if err := p.openTraces(ctx, cfg, o.Version); err != nil {
+		return err
+	}
 	token, created, err := server.EnsureToken(p.layout.token())
 	if err != nil {
 		return err
@@ -171,7 +174,7 @@ func (p *parts) reload(path string, current *atomic.Pointer[config.Config]) erro
 	for _, name := range needsRestart(old, next) {
 		p.log.Warn("a changed setting needs a restart (running builds survive it)", "setting", name)
 	}
-	next.Listen, next.Data, next.Engines, next.Source, next.Secrets, next.Metrics = old.Listen, old.Data, old.Engines, old.Source, old.Secrets, old.Metrics
+	next.Listen, next.Data, next.Engines, next.Source, next.Secrets, next.Metrics, next.Telemetry = old.Listen, old.Data, old.Engines, old.Source, old.Secrets, old.Metrics, old.Telemetry
 	if err := p.scheduler.Configure(next); err != nil {
 		return err
 	}
@@ -190,6 +193,7 @@ func needsRestart(old, next *config.Config) (names []string) {
 		"proxy":     old.Proxy == next.Proxy,
 		"secrets":   old.Secrets == next.Secrets,
 		"metrics":   old.Metrics == next.Metrics,
+		"telemetry": reflect.DeepEqual(old.Telemetry, next.Telemetry),
 	} {
 		if !same {
 			names = append(names, name)

@@ -54,6 +54,9 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		if err := putJob(tx, key, e.index, j); err != nil {
 			return err
 		}
+		if err := s.dueTrace(tx, e.build, e.index); err != nil {
+			return err
+		}
 		after, err = s.settleOne(tx, b, e.index, j, now)
 		return err
 	})

@@ -17,6 +17,7 @@ type Meter interface {
 	Phase(name string, took time.Duration)
 	Decision(took time.Duration)
 	Commit(store string, writes int, took time.Duration)
+	Trace(outcome string)
 }
 
 // UseMeter sets what counts. Call it before Start.
@@ -36,6 +37,7 @@ func (noMeter) Attempt(string, bool)                        {}
 func (noMeter) Phase(string, time.Duration)                 {}
 func (noMeter) Decision(time.Duration)                      {}
 func (noMeter) Commit(string, int, time.Duration)           {}
+func (noMeter) Trace(string)                                {}
 
 // countBuild counts a build whose end is stored.
 func (s *Scheduler) countBuild(b *Build) {

@@ -225,10 +225,11 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
 		ended = &b
-		return putBuild(tx, &b)
+		return errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1))
 	})
 	if err == nil && ended != nil {
 		s.countBuild(ended)
+		wake(s.tracesKick)
 	}
 	return err
 }

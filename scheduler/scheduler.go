@@ -37,6 +37,7 @@ type Scheduler struct {
 	said   sync.Map    // what is said once
 	meter  Meter
 	tasks  *activity.Registry
+	traces bool // what ends is noted for them
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    *queue
@@ -49,8 +50,8 @@ type Scheduler struct {
 	turn     uint64
 	started  bool
 
-	planKick, runKick, reportsKick chan struct{}
-	work                           sync.WaitGroup
+	planKick, runKick, reportsKick, tracesKick chan struct{}
+	work                                       sync.WaitGroup
 }
 
 // Vault answers for the parameters and secrets of builds; *secrets.Store is one. Errors wrap those of package secrets.
@@ -74,7 +75,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		db: db, group: group{db: db, meter: noMeter{}}, meter: noMeter{}, instance: instance, epoch: epoch, log: log,
 		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
-		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),
+		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
 		tests: testBooks{hold: testHold},
 	}
 	if err := s.Configure(cfg); err != nil {

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 		b.Phase, b.EndedAt = phaseCompleted, now
 		closePhases(b.Phases, b.Status, now)
 		after.build = b
-		if err := dueEnd(tx, b.ID(), jobs); err != nil {
+		if err := errors.Join(dueEnd(tx, b.ID(), jobs), s.dueTrace(tx, b.ID(), -1)); err != nil {
 			return nil, err
 		}
 	}
@@ -301,6 +302,7 @@ func others(names []string, notStarted int) string {
 // apply makes the picture in memory follow what was committed.
 func (s *Scheduler) apply(build string, after *aftermath) {
 	wake(s.reportsKick)
+	wake(s.tracesKick)
 	if after == nil {
 		return
 	}

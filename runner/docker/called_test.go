@@ -24,6 +24,23 @@ func TestOperationsAreFew(t *testing.T) {
 	}
 }
 
+// TestAnEngineTellsOfItsCalls asks an engine that is not there.
+func TestAnEngineTellsOfItsCalls(t *testing.T) {
+	told := ""
+	api, err := dial("unix://"+t.TempDir()+"/none.sock", func(operation string, _ time.Duration, failed bool) {
+		if failed {
+			told = operation
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer api.Close()
+	if _, err := api.Ping(t.Context()); err == nil || told == "" {
+		t.Errorf("answered with %v, told of %q", err, told)
+	}
+}
+
 func TestCallsAreTold(t *testing.T) {
 	status := http.StatusOK
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))

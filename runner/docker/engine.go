@@ -151,7 +151,11 @@ func dial(host string, called func(string, time.Duration, bool)) (*client.Client
 		return nil, fmt.Errorf("reaching the Docker engine: %w", err)
 	}
 	if called != nil {
-		measure(api.HTTPClient(), called)
+		c := api.HTTPClient() // a copy
+		measure(c, called)
+		if err := client.WithHTTPClient(c)(api); err != nil {
+			return nil, fmt.Errorf("reaching the Docker engine: %w", err)
+		}
 	}
 	if h := api.DaemonHost(); strings.HasPrefix(h, "ssh:") {
 		return nil, fmt.Errorf("engine host %s: ssh is not supported; forward the engine's socket "+
