@@ -142,8 +142,12 @@ func TestStatusTellsWhatIsWrong(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if resp, err := http.Get(url + "/metrics"); err != nil || resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("metrics without a token: %v, %v", resp, err)
+	resp, err := http.Get(url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("metrics without a token: %s", resp.Status)
 	}
 }
 
