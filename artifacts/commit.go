@@ -37,13 +37,17 @@ type committer struct {
 	bulk  chan *op
 	quit  chan struct{}
 	ended sync.WaitGroup
+	told  func(writes int, took time.Duration)
 
 	// groupBytes is how much a bulk operation should write, learned from how long the last ones took.
 	groupBytes atomic.Int64
 }
 
-func newCommitter(db *bolt.DB) *committer {
-	c := &committer{db: db, small: make(chan *op), bulk: make(chan *op), quit: make(chan struct{})}
+func newCommitter(db *bolt.DB, told func(writes int, took time.Duration)) *committer {
+	if told == nil {
+		told = func(int, time.Duration) {}
+	}
+	c := &committer{db: db, told: told, small: make(chan *op), bulk: make(chan *op), quit: make(chan struct{})}
 	c.groupBytes.Store(maxGroupBytes)
 	c.ended.Go(c.run)
 	return c
@@ -127,6 +131,7 @@ func (c *committer) gather(first *op) []*op {
 func (c *committer) commitSmall(ops []*op) {
 	for len(ops) > 0 {
 		failed := -1
+		began := time.Now()
 		err := c.update(func(tx *bolt.Tx) error {
 			for i, o := range ops {
 				failed = i
@@ -137,6 +142,9 @@ func (c *committer) commitSmall(ops []*op) {
 			failed = -1
 			return nil
 		})
+		if err == nil {
+			c.told(len(ops), time.Since(began))
+		}
 		if err == nil || failed < 0 {
 			for _, o := range ops {
 				o.done <- err
@@ -152,6 +160,9 @@ func (c *committer) commitBulk(o *op) {
 	began := time.Now()
 	err := c.update(o.fn)
 	took := time.Since(began)
+	if err == nil {
+		c.told(1, took)
+	}
 	size := c.groupBytes.Load()
 	switch {
 	case took > commitTarget:

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/runner-ci/runner/internal/leak"
 )
 
 // crashEnv names the store that the child of TestKilledInTheMiddle writes to.
@@ -30,7 +32,7 @@ func TestMain(m *testing.M) {
 		cacheCrashChild(path)
 		return
 	}
-	os.Exit(m.Run())
+	leak.Main(m)
 }
 
 // crashSet is the content of turn n of set i, the same in parent and child.

@@ -82,6 +82,7 @@ func (c *Config) check() faults {
 	if t := c.Source.Timeout; t != 0 && t < time.Second {
 		f.add("source.timeout", "15m is the default", "%v is too short", t)
 	}
+	c.checkTelemetry(&f)
 	c.checkProxy(&f)
 	c.checkEngines(&f)
 	c.checkRegistries(&f)
@@ -111,12 +112,37 @@ func (c *Config) checkListener(f *faults) {
 	} else if _, err := net.LookupPort("tcp", port); err != nil {
 		f.add("listen", "a port is a number from 0 to 65535", "%q is no port", clip(port))
 	}
+	if m := c.Metrics.Listen; m != "" {
+		if _, port, err := net.SplitHostPort(m); err != nil {
+			f.add("metrics.listen", "write host:port, such as 127.0.0.1:9464", "%q is no address", clip(m))
+		} else if _, err := net.LookupPort("tcp", port); err != nil {
+			f.add("metrics.listen", "a port is a number from 0 to 65535", "%q is no port", clip(port))
+		} else if m == c.Listen && port != "0" {
+			f.add("metrics.listen", "leave it out: /metrics is there too, with a token", "%q is where the daemon itself listens", clip(m))
+		}
+	}
 	if c.URL == "" {
 		return
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		f.add("url", "write https://ci.example.com", "%q is no web address", clip(c.URL))
+	}
+}
+
+func (c *Config) checkTelemetry(f *faults) {
+	o := c.Telemetry.OTLP
+	if u, err := url.Parse(o.Endpoint); o.Endpoint != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https") {
+		f.add("telemetry.otlp.endpoint", "write http://collector.example.com:4318, with credentials under headers", "this is no address of a collector")
+	}
+	if o.Protocol != "" {
+		f.oneOf("telemetry.otlp.protocol", o.Protocol, "http/protobuf", "grpc")
+	}
+	for name, value := range o.Headers {
+		f.err("telemetry.otlp.headers."+name, secretHint, value.Check())
+		if value == "" {
+			f.add("telemetry.otlp.headers."+name, secretHint, "the header has no value")
+		}
 	}
 }
 

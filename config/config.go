@@ -30,6 +30,8 @@ type Config struct {
 	AllowFileURLs bool              `yaml:"allow-file-urls"` // whether projects may name file:// repositories
 	Source        SourceLimit       `yaml:"source"`
 	Secrets       SecretStore       `yaml:"secrets"`
+	Metrics       Metrics           `yaml:"metrics"`
+	Telemetry     Telemetry         `yaml:"telemetry"`
 	Projects      []Project         `yaml:"projects"`
 }
 
@@ -103,6 +105,23 @@ type SourceLimit struct {
 // SecretStore is where parameters and secrets of builds are kept.
 type SecretStore struct {
 	KeyFile string `yaml:"key-file"` // age identity that opens them, outside the data directory; see secrets.FindKey
+}
+
+// Metrics says where Prometheus may scrape without a token.
+type Metrics struct {
+	Listen string `yaml:"listen"` // host:port; empty: only /metrics of the listener, with a token
+}
+
+// Telemetry says where traces of builds go.
+type Telemetry struct {
+	OTLP OTLP `yaml:"otlp"`
+}
+
+// OTLP is a collector. Without an endpoint, that of OTEL_EXPORTER_OTLP_ENDPOINT or none.
+type OTLP struct {
+	Endpoint string            `yaml:"endpoint"`
+	Protocol string            `yaml:"protocol"` // "http/protobuf" (default) or "grpc"
+	Headers  map[string]Secret `yaml:"headers"`
 }
 
 // Project is a repository and a buildspec path, with settings. The JSON form is stored in state.db for projects

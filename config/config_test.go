@@ -103,6 +103,8 @@ listen: :9000
 url: https://ci.example.com/runner
 data: state
 slots: 3
+metrics: {listen: "127.0.0.1:9464"}
+telemetry: {otlp: {endpoint: "https://otel.example.com:4317", protocol: grpc, headers: {Authorization: "file:otel-token"}}}
 engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, disk: 3GiB, files: 5000, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
@@ -157,6 +159,9 @@ func TestEveryKeyLoads(t *testing.T) {
 	}
 	if p.Limits != c.Limits || p.Limits.LogBytes != 10_000_000 || p.Limits.ArtifactBytes != 1<<30 {
 		t.Errorf("limits %+v", p.Limits)
+	}
+	if c.Telemetry.OTLP.Headers["Authorization"] != "file:/etc/runner/otel-token" {
+		t.Errorf("headers %v", c.Telemetry.OTLP.Headers)
 	}
 	if c.Data != "/etc/runner/state" || c.CABundle != "/etc/runner/ca.pem" || p.WebhookSecret != "file:/etc/runner/hook" {
 		t.Errorf("paths are not relative to the file: %q %q %q", c.Data, c.CABundle, p.WebhookSecret)

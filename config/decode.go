@@ -150,15 +150,15 @@ func (d *decoder) variables(path string, n ast.Node, v reflect.Value) {
 		d.wrongType(path, n, "a mapping (NAME: value)")
 		return
 	}
-	out := make(map[string]string, len(values))
+	out := reflect.MakeMapWithSize(v.Type(), len(values))
 	for _, entry := range values {
 		if key, ok := d.key(path, entry); ok {
-			var text string
-			d.value(join(path, key), entry.Value, reflect.ValueOf(&text).Elem(), "")
-			out[key] = text
+			text := reflect.New(v.Type().Elem()).Elem() // text, or a reference to a secret
+			d.value(join(path, key), entry.Value, text, "")
+			out.SetMapIndex(reflect.ValueOf(key), text)
 		}
 	}
-	v.Set(reflect.ValueOf(out))
+	v.Set(out)
 }
 
 // scalar decodes text, numbers, booleans, durations and sizes.

@@ -134,6 +134,9 @@ func (c *Config) absolute(dir string) {
 	path(&c.Data)
 	path(&c.CABundle)
 	path(&c.Secrets.KeyFile)
+	for name, value := range c.Telemetry.OTLP.Headers {
+		c.Telemetry.OTLP.Headers[name] = value.absolute(dir)
+	}
 	for i := range c.Registries {
 		c.Registries[i].Password = c.Registries[i].Password.absolute(dir)
 	}

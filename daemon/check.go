@@ -99,7 +99,7 @@ func checkSandboxes(ctx context.Context, cfg *config.Config, l layout, instance 
 			report(fmt.Sprintf("directory %s belongs to no sandbox of the state; the next start removes it", filepath.Join(l.sandboxes(), e.Name())))
 		}
 	}
-	engines, err := executors(cfg, l, instance, slog.New(slog.DiscardHandler))
+	engines, err := executors(cfg, l, instance, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

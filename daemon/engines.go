@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/metrics"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/agentbin"
 	"github.com/runner-ci/runner/runner/docker"
@@ -18,11 +20,11 @@ import (
 )
 
 // executors makes one executor for each configured engine. None of them talks to its engine yet, so that a daemon
-// starts, and says what is wrong, while an engine is down.
-func executors(cfg *config.Config, l layout, instance string, log *slog.Logger) (map[string]runner.Executor, error) {
+// starts, and says what is wrong, while an engine is down. Calls to engines are counted where m is not nil.
+func executors(cfg *config.Config, l layout, instance string, log *slog.Logger, m *metrics.Metrics) (map[string]runner.Executor, error) {
 	out := make(map[string]runner.Executor)
 	for _, e := range cfg.Engines {
-		ex, err := executor(cfg, e, l, instance, log)
+		ex, err := executor(cfg, e, l, instance, log, m)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +33,7 @@ func executors(cfg *config.Config, l layout, instance string, log *slog.Logger) 
 	return out, nil
 }
 
-func executor(cfg *config.Config, e config.Engine, l layout, instance string, log *slog.Logger) (runner.Executor, error) {
+func executor(cfg *config.Config, e config.Engine, l layout, instance string, log *slog.Logger, m *metrics.Metrics) (runner.Executor, error) {
 	if e.Type == "process" {
 		if err := process.Supported(); err != nil {
 			return nil, err
@@ -42,11 +44,15 @@ func executor(cfg *config.Config, e config.Engine, l layout, instance string, lo
 		}
 		return process.New(process.Options{Engine: e.ID, Instance: instance, Root: l.sandboxes(), AgentPath: path})
 	}
+	var called func(string, time.Duration, bool)
+	if m != nil {
+		called = func(operation string, took time.Duration, failed bool) { m.EngineCall(e.ID, operation, took, failed) }
+	}
 	return docker.New(docker.Options{
 		Engine: e.ID, Host: e.Host, Instance: instance, DataDir: l.data, Agent: agentbin.Linux,
 		Workspace: e.Workspace, Network: e.Network, Firewall: e.Firewall, CABundle: cfg.CABundle,
 		Proxy:  docker.Proxy{HTTP: cfg.Proxy.HTTP, HTTPS: cfg.Proxy.HTTPS, No: cfg.Proxy.No},
-		Logger: log,
+		Logger: log, Called: called,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/config"
 )
@@ -22,36 +23,42 @@ const (
 	snapshotBytes = 20 << 30
 )
 
-// housekeeping applies retention, evicts what no build needs, repacks mirrors and prepares for the next commits, until ctx ends.
-func (p *parts) housekeeping(ctx context.Context, cfg func() *config.Config) {
-	go p.prepare(ctx)
-	go p.watchSpace(ctx, cfg)
+// housekeeping applies retention, evicts what no build needs and repacks mirrors, until ctx ends.
+func (p *parts) housekeeping(ctx context.Context, t *activity.Task, cfg func() *config.Config) {
 	keep, disk := time.NewTicker(keepEvery), time.NewTicker(watchDiskEvery)
 	defer keep.Stop()
 	defer disk.Stop()
 	for {
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return
 		case <-disk.C:
+			t.Does("looking at the free space")
 			if spend(p.layout.data) {
 				p.log.Error("the disk is full: builds will fail until space is free below the data directory", "data", p.layout.data)
 			}
 		case <-keep.C:
+			t.Does("applying retention")
 			p.keep(ctx, cfg().Retention)
 		}
 	}
 }
 
 // prepare has the source make its copies beside the watch over the disk, which must not wait for them.
-func (p *parts) prepare(ctx context.Context) {
+func (p *parts) prepare(ctx context.Context, t *activity.Task) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(prepareEvery):
 		}
-		if err := p.source.Prepare(ctx); err != nil && ctx.Err() == nil {
+		t.Does("making copies for the next commits")
+		err := p.source.Prepare(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if t.Waits(err); err != nil {
 			p.log.Warn("preparing for the next commits", "error", err)
 		}
 	}

@@ -11,14 +11,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/metrics"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
 	"github.com/runner-ci/runner/tests/history"
+	"github.com/runner-ci/runner/trace"
 )
 
 // layout is where things are below a data directory.
@@ -50,6 +53,10 @@ type parts struct {
 	secrets   *secrets.Store // nil in a daemon of one build
 	space     spaceWatch
 	runner    *runner.Runner
+	metrics   *metrics.Metrics
+	tasks     *activity.Registry
+	observed  observed
+	traces    *trace.Exporter // nil: none are exported
 
 	reading sync.WaitGroup // of reports, and of the state's pages
 	unlock  func()
@@ -66,7 +73,9 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	if err := useProxy(cfg.Proxy); err != nil {
 		return nil, err
 	}
-	p := &parts{layout: l, log: log}
+	p := &parts{layout: l, log: log, metrics: metrics.New(), tasks: new(activity.Registry)}
+	p.observed = observed{began: time.Now(), engines: make(map[string]error)}
+	p.tasks.Failed = p.metrics.TaskError
 	defer func() {
 		if err != nil {
 			p.close()
@@ -84,7 +93,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	if p.source, err = openSource(cfg, l, log); err != nil {
 		return nil, err
 	}
-	engines, err := executors(cfg, l, p.scheduler.Instance(), log)
+	engines, err := executors(cfg, l, p.scheduler.Instance(), log, p.metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +103,9 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	}
 	p.scheduler.UseRoom(p.room)
 	p.scheduler.UseSpace(p.space.reason)
+	p.scheduler.UseMeter(p.metrics)
+	p.scheduler.UseActivity(p.tasks)
+	p.metrics.UseQueue(p.queuePicture)
 	p.runner = &runner.Runner{
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
@@ -116,8 +128,11 @@ func (p *parts) openStores(cfg *config.Config) error {
 		return err
 	}
 	err = guarded(blobs, func() (err error) {
-		p.artifacts, err = artifacts.Open(blobs, artifacts.Options{Logger: p.log})
-		return err
+		committed := func(writes int, took time.Duration) { p.metrics.Commit("artifacts.db", writes, took) }
+		return p.tasks.Mark("artifacts.db", "commits what is written to logs and artifacts, and collects chunks", func() error {
+			p.artifacts, err = artifacts.Open(blobs, artifacts.Options{Logger: p.log, Committed: committed})
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -154,7 +169,13 @@ func (p *parts) start(ctx context.Context) error {
 	if err := p.scheduler.Start(ctx, p.runner, p.source); err != nil {
 		return err
 	}
-	p.reading.Go(func() { p.reports().run(ctx) })
+	p.exportTraces(ctx)
+	p.reading.Go(func() {
+		p.tasks.Run("reports", "reads what tests left into their history", func(t *activity.Task) { p.reports().run(ctx, t) })
+	})
+	p.reading.Go(func() {
+		p.tasks.Run("observer", "asks engines whether they answer, and measures the stores", func(t *activity.Task) { p.observe(ctx, t) })
+	})
 	return nil
 }
 

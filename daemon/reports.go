@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/internal/failpoint"
@@ -60,14 +61,16 @@ func (p *parts) reports() *reportReader {
 
 // run reads what is due until ctx ends. A failure of a store is tried again, for a while: then builds that come later
 // are more worth having.
-func (r *reportReader) run(ctx context.Context) {
+func (r *reportReader) run(ctx context.Context, t *activity.Task) {
 	failures := 0
 	for ctx.Err() == nil {
 		d, err := r.queue.NextReports()
 		idle := d == nil
 		if d != nil && err == nil {
+			t.Does("reading what tests of " + build(d) + " left")
 			err = r.read(ctx, d)
 		}
+		t.Waits(err)
 		if ctx.Err() != nil {
 			return
 		}

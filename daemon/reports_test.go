@@ -98,7 +98,7 @@ func readAll(t *testing.T, r *reportReader, due ...*scheduler.DueReports) histor
 	r.queue = q
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { r.run(ctx); close(done) }()
+	go func() { r.run(ctx, nil); close(done) }()
 	select {
 	case <-q.read:
 	case <-time.After(5 * time.Minute):

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/server"
 )
@@ -38,6 +39,9 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	if err := p.openSecrets(cfg); err != nil {
 		return err
 	}
+	if err := p.openTraces(ctx, cfg, o.Version); err != nil {
+		return err
+	}
 	token, created, err := server.EnsureToken(p.layout.token())
 	if err != nil {
 		return err
@@ -49,22 +53,24 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	p.hideListener(ln.Addr())
 	current := new(atomic.Pointer[config.Config])
 	current.Store(cfg)
+	p.metrics.Identify(o.Version, p.scheduler.Instance())
 	web := p.httpServer(current.Load, token, o.Version)
 	p.firstLook(cfg)
+	failed := make(chan error, 3)
+	if cfg.Metrics.Listen != "" { // before the first sandbox, which is kept from it
+		scraped, err := p.serveMetrics(cfg.Metrics.Listen, failed)
+		if err != nil {
+			ln.Close()
+			return err
+		}
+		defer shutdown(scraped)
+	}
 	if err := p.start(ctx); err != nil {
 		ln.Close()
 		return err
 	}
-	go p.greetEngines(ctx)
-	go p.housekeeping(ctx, current.Load)
-	go p.reloads(ctx, o, current)
-	failed := make(chan error, 2)
-	go func() { failed <- fmt.Errorf("serving HTTP: %w", web.Serve(ln)) }()
-	p.reading.Go(func() {
-		if err := p.scheduler.Sound(ctx); err != nil {
-			failed <- err
-		}
-	})
+	p.attend(ctx, o, current, failed)
+	go p.serveHTTP("http", "answers requests and webhooks", web, ln, failed)
 	if o.Ready != nil {
 		o.Ready("http://"+ln.Addr().String(), p.layout.token(), created)
 	}
@@ -75,6 +81,47 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	}
 	o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
 	return shutdown(web)
+}
+
+// attend starts what the daemon does beside its scheduler.
+func (p *parts) attend(ctx context.Context, o ServeOptions, current *atomic.Pointer[config.Config], failed chan<- error) {
+	go p.tasks.Run("greeting", "asks the engines once whether they answer", func(*activity.Task) { p.greetEngines(ctx) })
+	go p.tasks.Run("housekeeping", "applies retention, evicts what no build needs, repacks mirrors", func(t *activity.Task) {
+		p.housekeeping(ctx, t, current.Load)
+	})
+	go p.tasks.Run("space", "looks at the disks, and makes room where one is below its floor", func(t *activity.Task) {
+		p.watchSpace(ctx, t, current.Load)
+	})
+	go p.tasks.Run("preparing", "makes copies of trees for the next commits", func(t *activity.Task) { p.prepare(ctx, t) })
+	go p.tasks.Run("reload", "reads the configuration again on SIGHUP", func(t *activity.Task) { p.reloads(ctx, t, o, current) })
+	p.reading.Go(func() {
+		p.tasks.Run("soundness", "visits all pages of state.db once", func(t *activity.Task) {
+			t.Does("visiting the pages")
+			if err := p.scheduler.Sound(ctx); err != nil {
+				failed <- err
+			}
+		})
+	})
+}
+
+// serveHTTP serves until the server is shut down. Each connection has a goroutine that bears the task's name.
+func (p *parts) serveHTTP(name, about string, s *http.Server, ln net.Listener, failed chan<- error) {
+	p.tasks.Many(name, about, func(*activity.Task) { failed <- fmt.Errorf("serving HTTP: %w", s.Serve(ln)) })
+}
+
+// serveMetrics serves metrics, and nothing else, on an address of their own, where nobody is asked for a token.
+func (p *parts) serveMetrics(address string, failed chan<- error) (*http.Server, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with metrics.listen", address, err)
+	}
+	p.hideListener(ln.Addr())
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", p.metrics.Handler())
+	s := server.NewHTTPServer(mux, p.log)
+	s.ReadTimeout, s.WriteTimeout = 10*time.Second, time.Minute
+	go p.serveHTTP("http of metrics", "answers scrapes", s, ln, failed)
+	return s, nil
 }
 
 // greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
@@ -100,7 +147,7 @@ func shutdown(s *http.Server) error {
 }
 
 // reloads reads the configuration again whenever it is told to. A file with a mistake changes nothing.
-func (p *parts) reloads(ctx context.Context, o ServeOptions, current *atomic.Pointer[config.Config]) {
+func (p *parts) reloads(ctx context.Context, t *activity.Task, o ServeOptions, current *atomic.Pointer[config.Config]) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -111,7 +158,9 @@ func (p *parts) reloads(ctx context.Context, o ServeOptions, current *atomic.Poi
 			o.Logger.Warn("told to reload, but there is no configuration file; start with --config FILE")
 			continue
 		}
-		if err := p.reload(o.ConfigPath, current); err != nil {
+		t.Does("reading the configuration again")
+		err := p.reload(o.ConfigPath, current)
+		if t.Waits(err); err != nil {
 			o.Logger.Error("the configuration was not reloaded; the former one stays", "error", err)
 			continue
 		}
@@ -129,7 +178,7 @@ func (p *parts) reload(path string, current *atomic.Pointer[config.Config]) erro
 	for _, name := range needsRestart(old, next) {
 		p.log.Warn("a changed setting needs a restart (running builds survive it)", "setting", name)
 	}
-	next.Listen, next.Data, next.Engines, next.Source, next.Secrets = old.Listen, old.Data, old.Engines, old.Source, old.Secrets
+	next.Listen, next.Data, next.Engines, next.Source, next.Secrets, next.Metrics, next.Telemetry = old.Listen, old.Data, old.Engines, old.Source, old.Secrets, old.Metrics, old.Telemetry
 	if err := p.scheduler.Configure(next); err != nil {
 		return err
 	}
@@ -147,6 +196,8 @@ func needsRestart(old, next *config.Config) (names []string) {
 		"ca-bundle": old.CABundle == next.CABundle,
 		"proxy":     old.Proxy == next.Proxy,
 		"secrets":   old.Secrets == next.Secrets,
+		"metrics":   old.Metrics == next.Metrics,
+		"telemetry": reflect.DeepEqual(old.Telemetry, next.Telemetry),
 	} {
 		if !same {
 			names = append(names, name)

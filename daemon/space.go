@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner/docker"
@@ -100,11 +101,13 @@ func (w *spaceWatch) reason() string {
 
 // watchSpace looks at the disks until ctx ends. Jobs wait from the moment that one is below its floor, also while what
 // can be had again is being removed from it.
-func (p *parts) watchSpace(ctx context.Context, cfg func() *config.Config) {
+func (p *parts) watchSpace(ctx context.Context, t *activity.Task, cfg func() *config.Config) {
 	tick := time.NewTicker(watchDiskEvery)
 	defer tick.Stop()
 	for {
+		t.Does("looking at the disks")
 		p.lookAtSpace(ctx, cfg())
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return

@@ -72,7 +72,7 @@ func sweepRun(ctx context.Context, dir string, log *slog.Logger) error {
 		if cfg.Engines, err = recallEngines(dir); err != nil {
 			return err
 		}
-		engines, err := executors(cfg, l, instance, log)
+		engines, err := executors(cfg, l, instance, log, nil)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
 	"github.com/runner-ci/runner/runner/docker"
@@ -33,6 +34,9 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) *ht
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
 		Ready:        p.ready,
 		Warnings:     p.warnings,
+		Status:       func(context.Context) client.Status { return p.status(version) },
+		Metrics:      p.metrics.Handler(),
+		Meter:        p.metrics,
 		Version:      version, Instance: p.scheduler.Instance(), Slots: func() int { return cfg().Slots }, Engines: engines, Logger: p.log,
 	})
 	return server.NewHTTPServer(handler, p.log)

@@ -124,10 +124,29 @@ type Progress struct {
 	Phases []wire.PhaseEnded // began ones have an empty Status
 	// Command is the newest command that began, nil when none did since.
 	Command *wire.CommandBegan
+	// Commands are those that began or ended, where Runner.Commands asks for them; a command can come twice, in parts.
+	Commands []Command
 	// Paused tells that the job waits at a breakpoint (true) or no longer does (false); nil: nothing was said.
 	Paused *bool
 	Pause  int // its number, from 1
 }
+
+// Command is what is known of one command: that it began, or that it ended.
+type Command struct {
+	Phase   string
+	Index   int
+	Began   time.Time // zero of one that ended
+	Text    string    // its first line, cut
+	Exit    int
+	Took    time.Duration
+	Finally bool
+}
+
+// MaxCommands bounds how many commands of an attempt are told of: a job can run, and forge, any number.
+const MaxCommands = 100
+
+// maxCommandText bounds the text of each, in bytes.
+const maxCommandText = 120
 
 // Events is what Run tells its caller while an attempt runs. Each method returns when the fact is durable; an
 // error ends the attempt as a FAULT. All are idempotent: after a restart the same facts can arrive again.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/runner-ci/runner/internal/leak"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	leak.Main(m)
 }
 
 type puppet struct {

@@ -37,6 +37,8 @@ type recorder struct {
 	cut      bool       // something was dropped
 	progress Progress
 	told     map[mark]bool // what was told of phases; each counts once
+	commands int           // how many more beginnings of commands may be told
+	ends     int           // how many more ends
 	mask     remask
 
 	flushed time.Time
@@ -126,6 +128,13 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		}
 		r.mask.command(&c)
 		r.progress.Command, r.since = &c, 0
+		r.commandBegan(&c)
+	case wire.KindCommandEnded:
+		var c wire.CommandEnded
+		if err := wire.Decode(f, &c); err != nil {
+			return nil, err
+		}
+		r.commandEnded(&c)
 	case wire.KindPaused:
 		var p wire.Paused
 		if err := wire.Decode(f, &p); err != nil {
@@ -239,6 +248,7 @@ func (r *recorder) wait() error {
 	r.out, r.spare = append(r.spare, r.out...), nil
 	now := r.progress
 	r.progress.Phases = append(was.Phases, now.Phases...)
+	r.progress.Commands = append(was.Commands, now.Commands...)
 	if now.Command == nil {
 		r.progress.Command = was.Command
 	}
@@ -283,7 +293,7 @@ func (r *recorder) commit(ctx context.Context, out []byte, progress Progress, gr
 
 // report makes progress durable, if there is any.
 func (r *recorder) report(ctx context.Context, progress Progress) error {
-	if len(progress.Phases) == 0 && progress.Command == nil && progress.Paused == nil {
+	if len(progress.Phases) == 0 && progress.Command == nil && progress.Paused == nil && len(progress.Commands) == 0 {
 		return nil
 	}
 	if err := r.events.Progress(ctx, progress); err != nil {

@@ -51,6 +51,9 @@ func (s *session) run(ctx context.Context) Result {
 		return s.storeFault(err)
 	}
 	s.rec = rec
+	if s.runner.Commands {
+		rec.commands, rec.ends = MaxCommands, MaxCommands
+	}
 	s.rec.mask = newRemask(s.attempt.Job.Secrets)
 	defer func() { _ = s.rec.wait() }() // whoever takes the attempt up must find all that was begun
 	res, ok := s.provision(ctx)

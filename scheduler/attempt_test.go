@@ -168,7 +168,7 @@ func TestABreakpointHoldsAJobUntilSomebodyLetsItGoOn(t *testing.T) {
 		}
 	}
 	want := runner.ResumeRequest{By: "ada", Pause: 3}
-	e = s.queue[entryKey(b.ID(), e.job)]
+	e = s.queue.all[entryKey(b.ID(), e.job)]
 	if req := <-e.resume; req != want || len(e.resume) != 0 {
 		t.Errorf("it was let go on by %+v, and %d times more", req, len(e.resume))
 	}
@@ -179,7 +179,7 @@ func TestABreakpointHoldsAJobUntilSomebodyLetsItGoOn(t *testing.T) {
 	if _, err := s.recover(); err != nil {
 		t.Fatal(err)
 	}
-	e = s.queue[entryKey(b.ID(), e.job)]
+	e = s.queue.all[entryKey(b.ID(), e.job)]
 	select {
 	case req := <-e.resume:
 		if req != want {

@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
@@ -16,17 +17,20 @@ import (
 const sweepEvery = time.Second
 
 // dispatchLoop hands out slots until ctx ends.
-func (s *Scheduler) dispatchLoop(ctx context.Context) {
+func (s *Scheduler) dispatchLoop(ctx context.Context, t *activity.Task) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
+		t.Does("giving free slots away")
 		for s.dispatchOne(ctx) {
 		}
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.runKick:
 		case <-tick.C:
+			t.Does("looking for what waited too long")
 			s.sweepQueue(time.Now())
 			s.sweepTests(time.Now())
 		}
@@ -41,11 +45,13 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 	short := s.ShortOfSpace() != ""
 	s.mu.Lock()
 	var e *entry
-	if !s.draining && !short {
+	if !s.draining && !short && s.queue.waiting > 0 {
+		began := time.Now()
 		e = next(s.queue, s.limits())
+		s.meter.Decision(time.Since(began))
 	}
 	if e != nil {
-		e.state = JobLeased
+		s.queue.lease(e)
 		s.turn++
 		s.served[e.project] = s.turn
 	}
@@ -63,11 +69,11 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 	if err != nil {
 		s.log.Error("leasing a job", "build", e.build, "job", e.job, "error", err)
 		s.mu.Lock()
-		e.state, e.notBefore = JobQueued, time.Now().Add(leaseRetry)
+		s.queue.wait(e, e.queued, time.Now().Add(leaseRetry))
 		s.mu.Unlock()
 		return true
 	}
-	s.goDo(func() { s.runLease(ctx, e, l) })
+	s.each(taskAttempts, aboutAttempt, func() { s.runLease(ctx, e, l) })
 	return true
 }
 

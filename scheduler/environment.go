@@ -25,6 +25,7 @@ func (s *Scheduler) builtins(p *Project, l leased, pj *buildspec.Job, t *Trigger
 	for _, v := range s.steadyBuiltins(p, l.build, t, pj) {
 		env = append(env, wire.Var{Name: v.name, Value: v.value})
 	}
+	env = append(env, s.traceparent(l)...)
 	return append(env,
 		wire.Var{Name: "CODEBUILD_LOG_PATH", Value: l.attempt.Log},
 		wire.Var{Name: "CODEBUILD_SRC_DIR", Value: src},

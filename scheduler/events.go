@@ -53,6 +53,7 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 		for _, ph := range p.Phases {
 			applyPhase(a, ph)
 		}
+		applyCommands(a, p.Commands)
 		if p.Command != nil {
 			a.Command = p.Command.Text
 		}

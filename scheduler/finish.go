@@ -28,6 +28,8 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	}
 	var after *aftermath
 	again, pause := false, time.Duration(0)
+	var ended Attempt
+	var queued time.Time
 	waited := s.waitedForTests(e.build) // its lock comes before a transaction
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		b, err := s.load(tx, key)
@@ -41,6 +43,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		now := time.Now()
 		endAttempt(a, res, now)
 		a.Waited = waited[workerID(e.build, e.job, a.Number)]
+		ended, queued = *a, j.Queued
 		if err := dueOf(tx, e.build, e.index, a); err != nil {
 			return err
 		}
@@ -52,6 +55,9 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		if err := putJob(tx, key, e.index, j); err != nil {
 			return err
 		}
+		if err := s.dueTrace(tx, e.build, e.index); err != nil {
+			return err
+		}
 		after, err = s.settleOne(tx, b, e.index, j, now)
 		return err
 	})
@@ -59,11 +65,12 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 		return err
 	}
 	failpoint.Pass("6/result-committed")
+	s.countAttempt(&ended, queued)
 	if again {
 		wake(s.reportsKick)
 		s.mu.Lock()
 		now := time.Now()
-		e.state, e.queued, e.notBefore = JobQueued, now, now.Add(pause)
+		s.queue.wait(e, now, now.Add(pause))
 		select {
 		case <-e.resume: // was meant for the attempt that has ended
 		default:

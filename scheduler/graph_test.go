@@ -109,8 +109,8 @@ func TestGraphs(t *testing.T) {
 			if got := mustBuild(t, s, b.ID()); got.Status != tt.status || got.Message != tt.message {
 				t.Errorf("the build is %s, %q; want %s, %q", got.Status, got.Message, tt.status, tt.message)
 			}
-			if len(s.queue) != 0 {
-				t.Errorf("%d entries stay in the queue", len(s.queue))
+			if len(s.queue.all) != 0 {
+				t.Errorf("%d entries stay in the queue", len(s.queue.all))
 			}
 		})
 	}
@@ -240,8 +240,8 @@ func TestAGraphIsStoppedInItsMiddle(t *testing.T) {
 	if err := s.finish(running, held.attempt.Token, stopped); err != nil {
 		t.Fatal(err)
 	}
-	if got := mustBuild(t, s, b.ID()); got.Status != Stopped || got.Message != "stopped by ada" || len(s.queue) != 0 {
-		t.Errorf("the build is %s (%s), with %d entries in the queue", got.Status, got.Message, len(s.queue))
+	if got := mustBuild(t, s, b.ID()); got.Status != Stopped || got.Message != "stopped by ada" || len(s.queue.all) != 0 {
+		t.Errorf("the build is %s (%s), with %d entries in the queue", got.Status, got.Message, len(s.queue.all))
 	}
 }
 
@@ -262,7 +262,7 @@ func TestARestartRemembersThatFastFailIsDue(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case req := <-s.queue[entryKey(b.ID(), second.job)].stop:
+	case req := <-s.queue.all[entryKey(b.ID(), second.job)].stop:
 		if req.Reason != "fast_fail" {
 			t.Errorf("the sibling is stopped for %s", req.Reason)
 		}
@@ -285,11 +285,11 @@ func BenchmarkFinishInALargeBatch(b *testing.B) {
 			s.db.NoSync = true // the disk is not what is measured
 			b.ResetTimer()
 			for i := range b.N {
-				e := s.queue[entryKey(build.ID(), fmt.Sprintf("j%d", i%n))]
+				e := s.queue.all[entryKey(build.ID(), fmt.Sprintf("j%d", i%n))]
 				if e == nil {
 					b.Skip("more rounds than jobs")
 				}
-				e.state = JobLeased
+				s.queue.lease(e)
 				l, err := s.lease(b.Context(), e)
 				if err == nil {
 					err = s.finish(e, l.attempt.Token, green)

@@ -14,7 +14,8 @@ import (
 // A lone write waits for nothing. (bbolt's own Batch begins a transaction each time its delay is over, also while others
 // wait for their turn, so that commits which take longer than the delay are many and small.)
 type group struct {
-	db *bbolt.DB
+	db    *bbolt.DB
+	meter Meter
 
 	mu      sync.Mutex
 	waiting []*write
@@ -105,6 +106,7 @@ func (g *group) lead() {
 func (g *group) commit(some []*write) {
 	for len(some) > 0 {
 		failed := -1
+		began := time.Now()
 		var of outcome
 		all := attempt(func() error {
 			return g.db.Update(func(tx *bbolt.Tx) error {
@@ -120,6 +122,7 @@ func (g *group) commit(some []*write) {
 		})
 		if failed < 0 {
 			failpoint.Pass("1/group-committed")
+			g.meter.Commit("state.db", len(some), time.Since(began))
 			for _, w := range some {
 				w.told <- all
 			}

@@ -64,8 +64,10 @@ type Trigger struct {
 	RetryOf     string   `json:"retryOf,omitempty"` // build id
 	FailedOnly  bool     `json:"failedOnly,omitempty"`
 	// SourceVersion is what the build was asked for that a retry retries: its own Commit says only what came of it.
-	SourceVersion string    `json:"sourceVersion,omitempty"`
-	Approved      *Approval `json:"approved,omitempty"` // of a pull request that had to wait
+	SourceVersion string `json:"sourceVersion,omitempty"`
+	// Parent is the traceparent that a caller of the API sent with it; never a webhook's.
+	Parent   string    `json:"parent,omitempty"`
+	Approved *Approval `json:"approved,omitempty"` // of a pull request that had to wait
 
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`
@@ -205,6 +207,7 @@ type Attempt struct {
 	Reports   *runner.Reports   `json:"reports,omitempty"`
 	Waited    time.Duration     `json:"waited,omitempty"` // for tests that other shards ran
 	Exported  []wire.Var        `json:"exported,omitempty"`
+	Commands  []runner.Command  `json:"commands,omitempty"` // the first ones, where traces are exported
 }
 
 // Phase is one phase's record.

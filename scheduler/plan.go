@@ -9,18 +9,21 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
 
 // planLoop turns pending triggers into builds, and builds into plans, until ctx ends. It begins with the builds
 // that a former daemon had not planned to the end.
-func (s *Scheduler) planLoop(ctx context.Context, unplanned []Build) {
+func (s *Scheduler) planLoop(ctx context.Context, t *activity.Task, unplanned []Build) {
 	s.toPlan(unplanned)
 	for {
+		t.Does("making builds of triggers")
 		for _, b := range append(s.takeNumbered(), s.planTriggers()...) {
 			s.plan(ctx, b)
 		}
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return
@@ -90,6 +93,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 		return nil, err
 	}
 	failpoint.Pass("2/builds-numbered")
+	s.meter.Trigger(string(t.Kind), string(t.Outcome))
 	s.hub.tell(append([]string{t.ID}, t.Builds...)...)
 	return builds, nil
 }
@@ -204,7 +208,9 @@ func (f *planFailure) phase() string {
 
 func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 	now := time.Now()
-	return s.group.update(func(tx *bbolt.Tx) error {
+	var ended *Build
+	err := s.group.update(func(tx *bbolt.Tx) error {
+		ended = nil // this may run twice
 		cur, err := s.load(tx, buildKey(b.Project, b.Number))
 		if err != nil || cur.Status.Ended() {
 			return err
@@ -220,8 +226,14 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		}
 		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
-		return putBuild(tx, &b)
+		ended = &b
+		return errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1))
 	})
+	if err == nil && ended != nil {
+		s.countBuild(ended)
+		wake(s.tracesKick)
+	}
+	return err
 }
 
 // queueBuild commits the plan and its jobs, queued or blocked, in one transaction, and with them the lease of the first
@@ -268,6 +280,11 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 	}
 	failpoint.Pass("2/plan-committed")
 	if after != nil {
+		for i := range jobs {
+			if jobs[i].State == JobEnded && jobs[i].TakenFrom == "" {
+				after.ends(&jobs[i]) // refused, before settle looked
+			}
+		}
 		s.enqueue(&b, jobs)
 		s.apply(b.ID(), after)
 	}

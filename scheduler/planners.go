@@ -27,7 +27,7 @@ func (s *Scheduler) plan(daemon context.Context, b Build) {
 	s.planning[p.build] = p
 	s.givePlanTurns()
 	s.mu.Unlock()
-	s.goDo(func() {
+	s.each("plans", "fetches and plans one build", func() {
 		defer s.endPlanning(p)
 		select {
 		case <-p.turn:

@@ -18,6 +18,8 @@ type entry struct {
 	state      JobState
 	queued     time.Time // since when this daemon has it wait
 	notBefore  time.Time // a second attempt waits a little
+	leased     time.Time // since when it holds a slot
+	at         int       // its place in the heap of its line; -1: in none
 	stop       chan runner.StopRequest
 	resume     chan runner.ResumeRequest // a job at a breakpoint is to go on
 }
@@ -27,7 +29,7 @@ type entry struct {
 func newEntry(b *Build, j *Job, index, priority int) *entry {
 	return &entry{
 		build: b.ID(), job: j.ID, project: b.Project, index: index, seq: b.Seq, priority: priority,
-		state: j.State, queued: time.Now(), stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
+		state: j.State, queued: time.Now(), at: -1, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
 	}
 }
 
@@ -54,9 +56,9 @@ func (s *Scheduler) forgetEnded(build string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, e := range s.queue {
+	for key, e := range s.queue.all {
 		if e.build == build && !open[e.job] {
-			delete(s.queue, key)
+			s.queue.remove(key)
 		}
 	}
 	return nil
@@ -74,41 +76,34 @@ type limits struct {
 // goes first. Among projects of the same priority the one with the fewest running jobs goes first, then the one
 // whose last turn is longest ago, so that a project with a thousand queued jobs delays another by one job at most.
 // Within a project, builds go in the order in which they came, and jobs in the plan's order.
-func next(queue map[string]*entry, l limits) *entry {
-	running := make(map[string]int)
-	total := 0
-	for _, e := range queue {
-		if e.state == JobLeased {
-			running[e.project]++
-			total++
-		}
-	}
-	if total >= l.slots {
+func next(q *queue, l limits) *entry {
+	if q.running >= l.slots {
 		return nil
 	}
+	q.awake(l.now)
 	var best *entry
-	for _, e := range queue {
-		if e.state != JobQueued || l.now.Before(e.notBefore) {
+	var line *line
+	for project, n := range q.lines {
+		if len(n.ready) == 0 {
 			continue
 		}
-		if limit := l.maxJobs(e.project); limit > 0 && running[e.project] >= limit {
+		if limit := l.maxJobs(project); limit > 0 && n.running >= limit {
 			continue
 		}
-		if best == nil || before(e, best, running, l.served) {
-			best = e
+		if e := n.ready[0]; best == nil || before(e, best, n.running, line.running, l.served) {
+			best, line = e, n
 		}
 	}
 	return best
 }
 
-func before(a, b *entry, running map[string]int, served map[string]uint64) bool {
+// before tells which of the first in line of two projects goes first.
+func before(a, b *entry, runningA, runningB int, served map[string]uint64) bool {
 	switch {
 	case a.priority != b.priority:
 		return a.priority > b.priority
-	case a.project == b.project:
-		return a.seq < b.seq || (a.seq == b.seq && a.index < b.index)
-	case running[a.project] != running[b.project]:
-		return running[a.project] < running[b.project]
+	case runningA != runningB:
+		return runningA < runningB
 	case served[a.project] != served[b.project]:
 		return served[a.project] < served[b.project]
 	}

@@ -11,15 +11,15 @@ import (
 )
 
 // waiting makes n queued jobs of one build.
-func waiting(q map[string]*entry, project string, seq uint64, priority, n int) {
+func waiting(q *queue, project string, seq uint64, priority, n int) {
 	for i := range n {
-		e := &entry{build: project, job: string(rune('a' + i)), project: project, index: i, seq: seq, priority: priority, state: JobQueued}
-		q[entryKey(project+string(rune('0'+seq)), e.job)] = e
+		e := &entry{build: project + string(rune('0'+seq)), job: string(rune('a' + i)), project: project, index: i, seq: seq, priority: priority, state: JobQueued}
+		q.add(e)
 	}
 }
 
 // drawAll hands out slots one by one, each job ending only when keep is false, and returns the projects in turn.
-func drawAll(q map[string]*entry, l limits, n int, keep bool) []string {
+func drawAll(q *queue, l limits, n int, keep bool) []string {
 	var got []string
 	for range n {
 		e := next(q, l)
@@ -28,9 +28,9 @@ func drawAll(q map[string]*entry, l limits, n int, keep bool) []string {
 		}
 		got = append(got, e.project)
 		l.served[e.project] = uint64(len(got))
-		e.state = JobLeased
+		q.lease(e)
 		if !keep {
-			e.state = JobEnded
+			q.remove(entryKey(e.build, e.job))
 		}
 	}
 	return got
@@ -40,7 +40,7 @@ func TestNextIsFair(t *testing.T) {
 	unlimited := func(string) int { return 0 }
 	tests := []struct {
 		name    string
-		fill    func(q map[string]*entry)
+		fill    func(q *queue)
 		slots   int
 		maxJobs func(string) int
 		keep    bool
@@ -48,25 +48,25 @@ func TestNextIsFair(t *testing.T) {
 	}{
 		{
 			name:  "a thousand jobs of one project delay another by one job",
-			fill:  func(q map[string]*entry) { waiting(q, "big", 1, 0, 1000); waiting(q, "small", 2, 0, 2) },
+			fill:  func(q *queue) { waiting(q, "big", 1, 0, 1000); waiting(q, "small", 2, 0, 2) },
 			slots: 1, maxJobs: unlimited,
 			want: []string{"big", "small", "big", "small", "big"},
 		},
 		{
 			name:  "running jobs count: the project with fewer goes first",
-			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 3); waiting(q, "b", 2, 0, 3) },
+			fill:  func(q *queue) { waiting(q, "a", 1, 0, 3); waiting(q, "b", 2, 0, 3) },
 			slots: 4, maxJobs: unlimited, keep: true,
 			want: []string{"a", "b", "a", "b"},
 		},
 		{
 			name:  "higher priority goes before everything else",
-			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 2); waiting(q, "urgent", 2, 10, 2) },
+			fill:  func(q *queue) { waiting(q, "a", 1, 0, 2); waiting(q, "urgent", 2, 10, 2) },
 			slots: 1, maxJobs: unlimited,
 			want: []string{"urgent", "urgent", "a", "a"},
 		},
 		{
 			name:  "a project's limit leaves slots to others",
-			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 5); waiting(q, "b", 2, 0, 1) },
+			fill:  func(q *queue) { waiting(q, "a", 1, 0, 5); waiting(q, "b", 2, 0, 1) },
 			slots: 4, keep: true,
 			maxJobs: func(p string) int {
 				if p == "a" {
@@ -78,14 +78,14 @@ func TestNextIsFair(t *testing.T) {
 		},
 		{
 			name:  "no slot, no job",
-			fill:  func(q map[string]*entry) { waiting(q, "a", 1, 0, 5) },
+			fill:  func(q *queue) { waiting(q, "a", 1, 0, 5) },
 			slots: 2, maxJobs: unlimited, keep: true,
 			want: []string{"a", "a"},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			q := make(map[string]*entry)
+			q := newQueue()
 			tt.fill(q)
 			l := limits{slots: tt.slots, maxJobs: tt.maxJobs, served: make(map[string]uint64), now: time.Now()}
 			got := drawAll(q, l, 5, tt.keep)
@@ -105,7 +105,7 @@ func TestNextIsFair(t *testing.T) {
 }
 
 func TestNextTakesJobsInThePlansOrder(t *testing.T) {
-	q := make(map[string]*entry)
+	q := newQueue()
 	waiting(q, "a", 2, 0, 3)
 	waiting(q, "a", 1, 0, 3)
 	l := limits{slots: 1, maxJobs: func(string) int { return 0 }, served: map[string]uint64{}, now: time.Now()}
@@ -115,17 +115,17 @@ func TestNextTakesJobsInThePlansOrder(t *testing.T) {
 		if last != nil && (e.seq < last.seq || (e.seq == last.seq && e.index < last.index)) {
 			t.Fatalf("build %d job %d came after build %d job %d", e.seq, e.index, last.seq, last.index)
 		}
-		e.state = JobEnded
+		q.remove(entryKey(e.build, e.job))
 		last = e
 	}
 }
 
 func TestNextWaitsBeforeASecondAttempt(t *testing.T) {
-	q := make(map[string]*entry)
+	q := newQueue()
 	waiting(q, "a", 1, 0, 1)
 	now := time.Now()
-	for _, e := range q {
-		e.notBefore = now.Add(time.Second)
+	for _, e := range q.all {
+		q.wait(e, now, now.Add(time.Second))
 	}
 	l := limits{slots: 1, maxJobs: func(string) int { return 0 }, served: map[string]uint64{}, now: now}
 	if e := next(q, l); e != nil {
@@ -170,8 +170,8 @@ func TestEntriesOfEndedJobsLeaveTheQueue(t *testing.T) {
 			for s.dispatchOne(t.Context()) {
 			}
 			s.work.Wait()
-			if len(s.queue) != 0 {
-				t.Errorf("%d entries stay in the queue", len(s.queue))
+			if len(s.queue.all) != 0 {
+				t.Errorf("%d entries stay in the queue", len(s.queue.all))
 			}
 			if got := mustBuild(t, s, other.ID()); !got.Status.Ended() {
 				t.Errorf("the next build is %s", got.Status)

@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 )
@@ -47,7 +48,7 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 		if jobs[i].State == JobEnded {
 			continue
 		}
-		if s.queue[entryKey(b.ID(), jobs[i].ID)] != nil {
+		if s.queue.get(b.ID(), jobs[i].ID) != nil {
 			continue // leased with the plan
 		}
 		e := newEntry(b, &jobs[i], i, priority)
@@ -55,7 +56,10 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 			e.tellStop(stop)
 		}
 		e.tellResume(resumeOf(&jobs[i])) // promised before a restart, perhaps, and not done yet
-		s.queue[entryKey(e.build, e.job)] = e
+		if e.state == JobLeased && len(jobs[i].Attempts) > 0 {
+			e.leased = jobs[i].newest().Started
+		}
+		s.queue.add(e)
 	}
 }
 
@@ -63,7 +67,7 @@ func (s *Scheduler) enqueue(b *Build, jobs []Job) {
 func (s *Scheduler) leases() (held []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.queue {
+	for _, e := range s.queue.all {
 		if e.state == JobLeased {
 			held = append(held, e)
 		}
@@ -81,7 +85,7 @@ func (s *Scheduler) adopt(ctx context.Context, held []*entry) {
 		}
 		failpoint.Pass("7/adopting")
 		s.log.Info("adopting", "build", e.build, "job", e.job, "sandbox", l.attempt.Sandbox, "sent", l.attempt.Sent)
-		s.goDo(func() {
+		s.each(taskAttempts, aboutAttempt, func() {
 			l.holding = s.holds(ctx, l)
 			s.runLease(ctx, e, l)
 		})
@@ -120,18 +124,22 @@ const (
 )
 
 // tidyLoop compares what the state says with what engines and disk hold, at the start and then on a timer.
-func (s *Scheduler) tidyLoop(ctx context.Context) {
+func (s *Scheduler) tidyLoop(ctx context.Context, t *activity.Task) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	var forgot time.Time
 	for {
+		t.Does("comparing rows with what engines and disk hold")
 		s.Reap(ctx)
+		var failed error
 		if time.Since(forgot) > forgetEvery {
 			forgot = time.Now()
-			if err := s.forgetDeliveries(ctx, forgot); err != nil {
-				s.log.Warn("forgetting old deliveries", "error", err)
+			t.Does("forgetting old deliveries")
+			if failed = s.forgetDeliveries(ctx, forgot); failed != nil {
+				s.log.Warn("forgetting old deliveries", "error", failed)
 			}
 		}
+		t.Waits(failed)
 		select {
 		case <-ctx.Done():
 			return

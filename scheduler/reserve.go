@@ -46,24 +46,16 @@ func (s *Scheduler) reserveSlot(b *Build, j *Job, index int, p Project) *reserve
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	running, ofProject := 0, 0
-	for _, e := range s.queue {
-		if e.state == JobQueued {
-			return nil
-		}
-		if e.state == JobLeased {
-			running++
-			if e.project == b.Project {
-				ofProject++
-			}
-		}
+	ofProject := 0
+	if n := s.queue.lines[b.Project]; n != nil {
+		ofProject = n.running
 	}
-	if !s.started || s.draining || running >= s.slotsNow() || p.MaxJobs > 0 && ofProject >= p.MaxJobs {
+	if !s.started || s.draining || s.queue.waiting > 0 || s.queue.running >= s.slotsNow() || p.MaxJobs > 0 && ofProject >= p.MaxJobs {
 		return nil
 	}
 	r := &reserved{s: s, e: newEntry(b, j, index, p.Priority)}
-	r.e.state = JobLeased
-	s.queue[entryKey(r.e.build, r.e.job)] = r.e
+	r.e.state, r.e.leased = JobLeased, time.Now()
+	s.queue.add(r.e)
 	s.turn++
 	s.served[r.e.project] = s.turn
 	return r
@@ -99,11 +91,11 @@ func (r *reserved) done(ctx context.Context, err error) {
 	if err == nil && r.l.job != nil {
 		r.h.leased()
 		r.l.holding = r.h
-		r.s.goDo(func() { r.s.runLease(ctx, r.e, r.l) })
+		r.s.each(taskAttempts, aboutAttempt, func() { r.s.runLease(ctx, r.e, r.l) })
 		return
 	}
 	r.h.giveBack()
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	delete(r.s.queue, entryKey(r.e.build, r.e.job))
+	r.s.queue.remove(entryKey(r.e.build, r.e.job))
 }

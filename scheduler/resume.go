@@ -66,7 +66,7 @@ func (s *Scheduler) Resume(ctx context.Context, build, job, by string) ([]string
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, req := range told {
-		if e := s.queue[entryKey(build, id)]; e != nil {
+		if e := s.queue.get(build, id); e != nil {
 			e.tellResume(&req)
 		}
 	}

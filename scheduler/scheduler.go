@@ -10,6 +10,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
@@ -36,9 +37,12 @@ type Scheduler struct {
 	room   func() Room   // nil: there is always room
 	space  func() string // why no job may start for lack of disk space, "" if any may; nil: there is always enough
 	said   sync.Map      // what is said once
+	meter  Meter
+	tasks  *activity.Registry
+	traces bool // what ends is noted for them
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
-	queue    map[string]*entry
+	queue    *queue
 	planning map[string]*planning // by build id
 	numbered []Build              // for the planner
 	draining bool
@@ -48,8 +52,8 @@ type Scheduler struct {
 	turn     uint64
 	started  bool
 
-	planKick, runKick, reportsKick chan struct{}
-	work                           sync.WaitGroup
+	planKick, runKick, reportsKick, tracesKick chan struct{}
+	work                                       sync.WaitGroup
 }
 
 // Vault answers for the parameters and secrets of builds; *secrets.Store is one. Errors wrap those of package secrets.
@@ -70,10 +74,10 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		return nil, err
 	}
 	s := &Scheduler{
-		db: db, group: group{db: db}, instance: instance, epoch: epoch, log: log,
-		queue: make(map[string]*entry), planning: make(map[string]*planning),
+		db: db, group: group{db: db, meter: noMeter{}}, meter: noMeter{}, instance: instance, epoch: epoch, log: log,
+		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
-		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1),
+		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
 		tests: testBooks{hold: testHold},
 	}
 	if err := s.Configure(cfg); err != nil {
@@ -118,12 +122,27 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.mu.Unlock()
 	held := s.leases() // now: what the dispatcher leases has its holder already
 	s.goDo(func() { s.adopt(ctx, held) })
-	s.goDo(func() { s.planLoop(ctx, unplanned) })
-	s.goDo(func() { s.dispatchLoop(ctx) })
-	s.goDo(func() { s.tidyLoop(ctx) })
-	s.goDo(func() { s.warmLoop(ctx) })
+	s.runTask("planner", "turns triggers into builds, and lets builds be planned", func(t *activity.Task) { s.planLoop(ctx, t, unplanned) })
+	s.runTask("dispatcher", "gives slots to jobs", func(t *activity.Task) { s.dispatchLoop(ctx, t) })
+	s.runTask("reaper", "compares rows with what engines and disk hold", func(t *activity.Task) { s.tidyLoop(ctx, t) })
+	s.runTask("warm pool", "keeps sandboxes waiting for the jobs that will likely come", func(t *activity.Task) { s.warmLoop(ctx, t) })
 	return nil
 }
+
+// runTask is goDo for what lives as long as the daemon.
+func (s *Scheduler) runTask(name, about string, f func(*activity.Task)) {
+	s.goDo(func() { s.tasks.Run(name, about, f) })
+}
+
+// each is goDo for one of many: attempts, plans.
+func (s *Scheduler) each(name, about string, f func()) {
+	s.goDo(func() { s.tasks.Many(name, about, func(*activity.Task) { f() }) })
+}
+
+const (
+	taskAttempts = "attempts"
+	aboutAttempt = "runs one attempt at a job from its lease to its result"
+)
 
 func (s *Scheduler) goDo(f func()) {
 	s.work.Add(1)
@@ -167,20 +186,16 @@ func (s *Scheduler) isDraining() bool {
 	return s.draining
 }
 
-// Running counts the jobs that hold a slot; Queued those that wait for one.
-func (s *Scheduler) Running() int { return s.count(JobLeased) }
-
-// Queued counts the jobs that wait for a slot.
-func (s *Scheduler) Queued() int { return s.count(JobQueued) }
-
-func (s *Scheduler) count(st JobState) int {
+// Running counts the jobs that hold a slot.
+func (s *Scheduler) Running() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for _, e := range s.queue {
-		if e.state == st {
-			n++
-		}
-	}
-	return n
+	return s.queue.running
+}
+
+// Queued counts the jobs that wait for a slot.
+func (s *Scheduler) Queued() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.waiting
 }

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ type aftermath struct {
 	ended  []string // jobs
 	queued []string // jobs whose dependencies are met now
 	stop   map[string]runner.StopRequest
+
+	results []result // of the jobs that it ended
+	build   *Build   // nil: it goes on
 }
 
 // reasonDependency is of jobs that were not started because of another one.
@@ -61,6 +65,9 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 		default:
 			b.Open++
 		}
+		if j.State == JobEnded && before[i].State != JobEnded {
+			after.ends(j)
+		}
 		if j.State != before[i].State || j.Why != before[i].Why {
 			if err := putJob(tx, key, i, j); err != nil {
 				return nil, err
@@ -71,7 +78,8 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 		b.Status, b.Reason, b.Message = verdict(b, jobs)
 		b.Phase, b.EndedAt = phaseCompleted, now
 		closePhases(b.Phases, b.Status, now)
-		if err := dueEnd(tx, b.ID(), jobs); err != nil {
+		after.build = b
+		if err := errors.Join(dueEnd(tx, b.ID(), jobs), s.dueTrace(tx, b.ID(), -1)); err != nil {
 			return nil, err
 		}
 	}
@@ -82,10 +90,15 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 // depend on it alone, so that the jobs of a large batch do not each cost a walk through all of them.
 func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now time.Time) (*aftermath, error) {
 	if b.Open <= 1 || (b.Plan.FastFail && failure(b, j)) {
-		return s.settle(tx, b, now) // the last one, a row of an older version, or all of them are to stop
+		after, err := s.settle(tx, b, now) // the last one, a row of an older version, or all of them are to stop
+		if err == nil {
+			after.ends(j)
+		}
+		return after, err
 	}
 	key := buildKey(b.Project, b.Number)
 	after := &aftermath{ended: []string{j.ID}}
+	after.ends(j)
 	read := map[int]*Job{index: j}
 	rows := func(i int) (*Job, error) {
 		if read[i] == nil {
@@ -106,6 +119,7 @@ func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now tim
 		switch d := read[i]; d.State {
 		case JobEnded:
 			after.ended = append(after.ended, d.ID)
+			after.ends(d)
 			b.Open--
 		case JobQueued:
 			after.queued = append(after.queued, d.ID)
@@ -115,7 +129,11 @@ func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now tim
 		}
 	}
 	if b.Open <= 0 {
-		return s.settle(tx, b, now)
+		results := after.results
+		if after, err = s.settle(tx, b, now); err == nil {
+			after.results = append(after.results, results...)
+		}
+		return after, err
 	}
 	return after, putBuild(tx, b)
 }
@@ -284,10 +302,12 @@ func others(names []string, notStarted int) string {
 // apply makes the picture in memory follow what was committed.
 func (s *Scheduler) apply(build string, after *aftermath) {
 	wake(s.reportsKick)
+	wake(s.tracesKick)
 	if after == nil {
 		return
 	}
 	s.follow(build, after)
+	s.countEnds(after)
 	s.attemptsEnded(build)
 }
 
@@ -295,15 +315,15 @@ func (s *Scheduler) follow(build string, after *aftermath) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range after.ended {
-		delete(s.queue, entryKey(build, id))
+		s.queue.remove(entryKey(build, id))
 	}
 	for _, id := range after.queued {
-		if e := s.queue[entryKey(build, id)]; e != nil {
-			e.state, e.queued = JobQueued, time.Now()
+		if e := s.queue.get(build, id); e != nil {
+			s.queue.wait(e, time.Now(), time.Time{})
 		}
 	}
 	for id, req := range after.stop {
-		if e := s.queue[entryKey(build, id)]; e != nil {
+		if e := s.queue.get(build, id); e != nil {
 			e.tellStop(req)
 		}
 	}

@@ -89,7 +89,7 @@ func take(t *testing.T, s *Scheduler) (*entry, leased) {
 	s.mu.Lock()
 	e := next(s.queue, limits{slots: 100, maxJobs: func(string) int { return 0 }, served: s.served, now: time.Now().Add(time.Hour)})
 	if e != nil {
-		e.state = JobLeased
+		s.queue.lease(e)
 	}
 	s.mu.Unlock()
 	if e == nil {
@@ -187,7 +187,7 @@ func TestABuildSucceedsWhenAllItsJobsDo(t *testing.T) {
 	if got.Status != Succeeded || got.EndedAt.IsZero() || got.Phase != "COMPLETED" {
 		t.Errorf("the build is %s in %s", got.Status, got.Phase)
 	}
-	if n := len(s.queue); n != 0 {
+	if n := len(s.queue.all); n != 0 {
 		t.Errorf("%d entries stay in the queue", n)
 	}
 }

@@ -47,26 +47,17 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 
 // sweepQueue times out the jobs that waited longer than their project allows.
 func (s *Scheduler) sweepQueue(now time.Time) {
+	limits := make(map[string]time.Duration)
 	s.mu.Lock()
-	var waiting []*entry
-	for _, e := range s.queue {
-		if e.state == JobQueued {
-			waiting = append(waiting, e)
+	waiting := s.queue.overdue(now, func(project string) time.Duration {
+		if p, err := s.Project(project); err == nil {
+			limits[project] = s.limitsOf(&p).QueueTimeout
 		}
-	}
+		return limits[project]
+	})
 	s.mu.Unlock()
-	limits := make(map[string]time.Duration) // a batch can have ten thousand jobs of one project
 	for _, e := range waiting {
-		limit, known := limits[e.project]
-		if !known {
-			if p, err := s.Project(e.project); err == nil {
-				limit = s.limitsOf(&p).QueueTimeout
-			}
-			limits[e.project] = limit
-		}
-		if limit <= 0 || now.Sub(e.queued) < limit {
-			continue
-		}
+		limit := limits[e.project]
 		message := fmt.Sprintf("no slot became free within %s; raise limits.queue-timeout or slots, or lower what runs at once", limit)
 		if short := s.ShortOfSpace(); short != "" {
 			message = fmt.Sprintf("the job did not start within %s, %s; free some, or lower space.floor, and retry the build", limit, short)

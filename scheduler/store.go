@@ -42,13 +42,14 @@ var (
 	bucketEnded      = []byte("ended")      // status NUL sequence → key in builds, of those that ended
 	bucketEndedOf    = []byte("endedof")    // project NUL status NUL number, of the same builds
 	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
+	bucketTraces     = []byte("traces")     // sequence → dueTrace
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
-	bucketReports, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
+	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
 }
 
 // Errors of this package, always wrapped with a sentence.

@@ -215,7 +215,7 @@ func (s *Scheduler) sweepTests(now time.Time) {
 	}
 	open := make(map[string]bool)
 	s.mu.Lock()
-	for _, e := range s.queue {
+	for _, e := range s.queue.all {
 		open[e.build] = true
 	}
 	s.mu.Unlock()

@@ -65,6 +65,9 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	if created {
 		s.hub.tell(append([]string{stored.ID}, stored.Builds...)...)
 	}
+	if created && stored.Outcome != OutcomePending {
+		s.meter.Trigger(string(stored.Kind), string(stored.Outcome))
+	}
 	if created && stored.Outcome != OutcomeSkipped {
 		s.toPlan(builds)
 	}
@@ -142,6 +145,9 @@ func seekBefore(c *bbolt.Cursor, key []byte) (k, v []byte) {
 func (s *Scheduler) endTrigger(t *Trigger, o Outcome, reason string) error {
 	t.Outcome, t.Reason = o, reason
 	err := s.group.update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
+	if err == nil {
+		s.meter.Trigger(string(t.Kind), string(o))
+	}
 	s.hub.tell(t.ID)
 	return err
 }

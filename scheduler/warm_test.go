@@ -293,7 +293,7 @@ func TestAFreeSlotIsLeasedWithThePlan(t *testing.T) {
 		}
 		s.work.Wait()
 		states := jobStates(t, s, b.ID())
-		if len(s.queue) == 0 {
+		if len(s.queue.all) == 0 {
 			t.Error("the jobs are not in the queue")
 		}
 		return states

@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
@@ -53,14 +54,16 @@ const warmEvery = time.Second
 
 // warmLoop keeps sandboxes waiting for the jobs that will likely come, until ctx ends. Those that wait then are taken up
 // by the next start.
-func (s *Scheduler) warmLoop(ctx context.Context) {
+func (s *Scheduler) warmLoop(ctx context.Context, t *activity.Task) {
 	tick := time.NewTicker(warmEvery)
 	defer tick.Stop()
 	for {
+		t.Does("looking whether a sandbox is to be made ahead or removed")
 		again := s.warmStep(ctx)
 		for again && ctx.Err() == nil {
 			again = s.warmStep(ctx)
 		}
+		t.Waits(nil)
 		select {
 		case <-ctx.Done():
 			return
@@ -108,12 +111,7 @@ func (s *Scheduler) warmStep(ctx context.Context) (again bool) {
 func (s *Scheduler) backlog() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.queue {
-		if e.state == JobQueued {
-			return true
-		}
-	}
-	return len(s.planning) > 0
+	return s.queue.waiting > 0 || len(s.planning) > 0
 }
 
 func (s *Scheduler) warmLimitNow() int {

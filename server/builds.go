@@ -164,12 +164,13 @@ func (a *api) resumeBuild(ctx context.Context, in *resumeIn) (*jsonOut[resumed],
 
 // KeyInput carries the key by which a request that was sent twice is known.
 type KeyInput struct {
-	Key string `header:"Idempotency-Key" maxLength:"128" doc:"a second request with the same key gets the first one's answer"`
+	Key         string `header:"Idempotency-Key" maxLength:"128" doc:"a second request with the same key gets the first one's answer"`
+	Traceparent string `header:"traceparent" maxLength:"512" doc:"W3C trace context of the caller: the build's trace gets a link to it"`
 }
 
 // accept stores a trigger that the API was asked for.
 func (a *api) accept(ctx context.Context, key KeyInput, t scheduler.Trigger) (*jsonOut[client.Trigger], error) {
-	t.Actor = callerOf(ctx)
+	t.Actor, t.Parent = callerOf(ctx), clip(key.Traceparent, 55)
 	if key.Key != "" {
 		// With the caller's name in it, so that no one can guess another's key and read what was made by it.
 		t.Delivery = strings.Join([]string{"api", string(t.Kind), t.Actor, key.Key}, "/")

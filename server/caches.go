@@ -55,7 +55,7 @@ func showCache(c artifacts.CacheInfo) client.Cache {
 }
 
 func showEarnings(c artifacts.CacheInfo) client.Earnings {
-	saved := c.Earned.PerHit.Seconds() * float64(c.Hits)
+	saved := c.Saved()
 	return client.Earnings{
 		Hits: c.Earned.Hits, Misses: c.Earned.Misses, Off: c.Earned.Off,
 		RestoreSeconds: c.Earned.Restore.Seconds(), SaveSeconds: c.Earned.Save.Seconds(),

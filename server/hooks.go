@@ -73,7 +73,16 @@ func (a *api) routeHooks() {
 			}},
 			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestTimeout,
 				http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable},
-		}, func(ctx context.Context, in *hookIn) (*hookOut, error) { return a.hook(ctx, f, in) })
+		}, func(ctx context.Context, in *hookIn) (*hookOut, error) {
+			began := time.Now()
+			out, err := a.hook(ctx, f, in)
+			if err != nil {
+				a.Meter.Webhook(f.Name(), problemOf(err).Status, time.Since(began))
+			} else {
+				a.Meter.Webhook(f.Name(), out.Status, time.Since(began))
+			}
+			return out, err
+		})
 	}
 }
 

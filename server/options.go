@@ -4,8 +4,10 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 
 	"github.com/runner-ci/runner/artifacts"
+	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
 	"github.com/runner-ci/runner/scheduler"
@@ -102,6 +104,12 @@ type Options struct {
 	// Ready tells why the daemon cannot do its work right now: state not open, no engine answers. Nil means ready.
 	Ready func(context.Context) error
 
+	// Status tells what the daemon does right now. Nil means that nothing is known.
+	Status func(context.Context) client.Status
+	// Metrics answers scrapes; nil means with nothing.
+	Metrics http.Handler
+	Meter   Meter // nil counts nothing
+
 	// Warnings are sentences about what an admin should look at. Nil means there are none.
 	Warnings func() []string
 
@@ -125,6 +133,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Warnings == nil {
 		o.Warnings = func() []string { return nil }
+	}
+	if o.Status == nil {
+		o.Status = func(context.Context) client.Status { return client.Status{} }
+	}
+	if o.Metrics == nil {
+		o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }

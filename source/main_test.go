@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/runner-ci/runner/internal/leak"
 )
 
 // TestMain lets the test binary be its own worker, as the built binary is.
@@ -26,7 +28,7 @@ func TestMain(m *testing.M) {
 		step, _ := strconv.Atoi(os.Args[2])
 		hog(step)
 	}
-	os.Exit(m.Run())
+	leak.Main(m)
 }
 
 // worker is the command line of the child.

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/runner-ci/runner/internal/enginetest"
+	"github.com/runner-ci/runner/internal/leak"
 )
 
 // TestMain makes this test binary the runner command of the scripts: they run the real main.
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	if status, is := internalProcess(os.Args); is {
 		os.Exit(status)
 	}
-	testscript.Main(m, map[string]func(){"runner": main})
+	testscript.Main(leak.Tests{M: m}, map[string]func(){"runner": main})
 }
 
 // TestScripts runs testdata/*.txtar, which need no engine.

@@ -75,13 +75,19 @@ func pushBody(b *testing.B, commit string) []byte {
 
 // flood delivers for a while over all connections, and returns how many deliveries were accepted.
 func (d *daemon) flood(b *testing.B, body []byte) (accepted int64) {
+	until := time.Now().Add(hookTime)
+	return d.over(b, body, func() bool { return time.Now().Before(until) }, func(time.Duration) {})
+}
+
+// over delivers over all connections as long as there is to be more, and tells how long each answer took. It returns how
+// many deliveries were accepted.
+func (d *daemon) over(b *testing.B, body []byte, more func() bool, took func(time.Duration)) (accepted int64) {
 	mac := hmac.New(sha256.New, []byte(hookSecret))
 	mac.Write(body)
 	head := fmt.Sprintf("POST /hooks/github HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
 		"X-GitHub-Event: push\r\nX-Hub-Signature-256: sha256=%s\r\nX-GitHub-Delivery: ", d.address, len(body), hex.EncodeToString(mac.Sum(nil)))
 	var count atomic.Int64
 	var group sync.WaitGroup
-	until := time.Now().Add(hookTime)
 	for i := range hookConnections {
 		group.Go(func() {
 			conn, err := net.Dial("tcp", d.address)
@@ -91,8 +97,9 @@ func (d *daemon) flood(b *testing.B, body []byte) (accepted int64) {
 			}
 			defer conn.Close()
 			answers := bufio.NewReader(conn)
-			for n := 0; time.Now().Before(until); n++ {
+			for n := 0; more(); n++ {
 				request := append(fmt.Appendf([]byte(head), "%d-%d-%d\r\n\r\n", time.Now().UnixNano(), i, n), body...)
+				began := time.Now()
 				if _, err := conn.Write(request); err != nil {
 					b.Error(err)
 					return
@@ -101,6 +108,7 @@ func (d *daemon) flood(b *testing.B, body []byte) (accepted int64) {
 					b.Errorf("a delivery was answered %d, %v", status, err)
 					return
 				}
+				took(time.Since(began))
 				count.Add(1)
 			}
 		})

@@ -36,6 +36,9 @@ var (
 	cold             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
 	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
 	burst            = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
+	hooksUnderLoad   = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureHooksUnderLoad", Times: 1}
+	day              = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDay", Times: 1}
+	decide           = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDecide", Times: 5}
 	caches           = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 )
 
@@ -84,6 +87,13 @@ var Table = []Figure{
 	{Name: "webhooks-skipped", Goal: RatioAtLeast(0.5), From: webhooks},
 	{Name: "start-100k", Goal: OursAtMost(0.3), From: crowded},
 	{Name: "idle-memory", Goal: OursAtMost(40), From: crowded},
+	{Name: "decide-100k", Goal: OursAtMost(5), From: decide},
+	{Name: "hooks-10k-p99", Goal: OursAtMost(100), From: hooksUnderLoad},
+	{Name: "hooks-10k-memory", Goal: OursAtMost(150), From: hooksUnderLoad},
+	{Name: "hooks-10k-lost", Goal: OursAtMost(0), From: hooksUnderLoad},
+	{Name: "day-memory", Goal: RatioAtMost(1.10), From: day},
+	{Name: "day-artifacts", Goal: RatioAtMost(1.10), From: day},
+	{Name: "day-state", From: day, Note: "rows of builds are kept for ever: this is what each costs"},
 }
 
 const coldNote = "nothing that knows no durations gets there: see makespan-pull-p95, which pulls single files and pays nothing for it"

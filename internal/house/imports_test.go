@@ -40,10 +40,15 @@ var arrows = map[string]arrow{
 	"runner/process":     {[]string{"runner", "runner/wire", "runner/agentbin", "runner/agent"}, "an executor makes sandboxes; what runs in them is not its business"},
 	"runner/conformance": {[]string{"runner", "runner/wire"}, "one suite for every executor can name none of them"},
 
+	"activity": {nil, "whatever lives long may say what it does"},
+	"metrics":  {nil, "it counts what it is told; who tells is known further up"},
+
+	"trace": {[]string{"activity", "scheduler", "runner"}, "rows to spans; nobody but the daemon knows that it is there"},
+
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
-	"scheduler":           {[]string{"scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
+	"scheduler":           {[]string{"activity", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
 	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
-	"daemon":              {[]string{"daemon", "server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
+	"daemon":              {[]string{"activity", "metrics", "trace", "server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon/...", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/runner-ci/runner/internal/leak"
 	"github.com/runner-ci/runner/runner/wire"
 )
 
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 	if how := os.Getenv(fakeEngine); how != "" {
 		os.Exit(actAsEngine(how))
 	}
-	os.Exit(m.Run())
+	leak.Main(m)
 }
 
 // patience bounds every wait, so that a broken agent does not hang the tests.

@@ -121,7 +121,7 @@ func (p *phases) phase(ctx context.Context, phase wire.Phase) (ok bool, err erro
 		if failure != "" && !finally {
 			continue
 		}
-		exit, err := p.command(ctx, wire.CommandBegan{Phase: phase.Name, Index: i, Finally: finally, Text: text})
+		exit, err := p.command(ctx, wire.CommandBegan{Phase: phase.Name, Index: i, Finally: finally, Text: text, At: time.Now().UnixNano()})
 		if err != nil {
 			return false, p.broken(end, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -125,7 +126,7 @@ func (p *phases) installCommand(ctx context.Context, r wire.Runtime, i int, text
 			return "", err
 		}
 	}
-	exit, err := p.command(ctx, wire.CommandBegan{Phase: wire.PhaseInstall, Index: i, Text: text})
+	exit, err := p.command(ctx, wire.CommandBegan{Phase: wire.PhaseInstall, Index: i, Text: text, At: time.Now().UnixNano()})
 	if err != nil {
 		return "", err
 	}

@@ -55,6 +55,10 @@ type Options struct {
 	SpoolBytes int64
 
 	Logger *slog.Logger // default: slog.Default()
+
+	// Called, if set, is told of each call to the engine's API: the operation, how long its answer's header took, and
+	// whether there was none, or one of 500 and above.
+	Called func(operation string, took time.Duration, failed bool)
 }
 
 // DefaultSpoolBytes bounds a file of the spool: the same 64 GiB that the reader of frames allows itself.
@@ -110,7 +114,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
 	}
-	api, err := dial(o.Host)
+	api, err := dial(o.Host, o.Called)
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
 	}
@@ -138,7 +142,7 @@ func (o *Options) check() error {
 }
 
 // dial makes the API's client, negotiating its version at the first call.
-func dial(host string) (*client.Client, error) {
+func dial(host string, called func(string, time.Duration, bool)) (*client.Client, error) {
 	opts := []client.Opt{client.FromEnv}
 	if host != "" {
 		opts = []client.Opt{client.WithVersionFromEnv(), client.WithHost(host)}
@@ -149,6 +153,13 @@ func dial(host string) (*client.Client, error) {
 	api, err := client.NewClientWithOpts(append(opts, client.WithAPIVersionNegotiation())...)
 	if err != nil {
 		return nil, fmt.Errorf("reaching the Docker engine: %w", err)
+	}
+	if called != nil {
+		c := api.HTTPClient() // a copy
+		measure(c, called)
+		if err := client.WithHTTPClient(c)(api); err != nil {
+			return nil, fmt.Errorf("reaching the Docker engine: %w", err)
+		}
 	}
 	if h := api.DaemonHost(); strings.HasPrefix(h, "ssh:") {
 		return nil, fmt.Errorf("engine host %s: ssh is not supported; forward the engine's socket "+

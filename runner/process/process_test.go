@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/runner-ci/runner/internal/leak"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/conformance"
 )
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "building the agent: %v\n%s", err, out)
 			return 1
 		}
-		return m.Run()
+		return leak.Run(m)
 	}())
 }
 

@@ -110,13 +110,14 @@ type PhaseEnded struct {
 	At      int64  `json:"at"`
 }
 
-// CommandBegan tells that a command began. Index counts from 0 over the phase's commands, then its finally.
-// Text is cut to MaxCommandText bytes, every other text to MaxText.
+// CommandBegan tells that a command began, At nanoseconds after the Unix epoch (0: an older agent's). Index counts from 0
+// over the phase's commands, then its finally. Text is cut to MaxCommandText bytes, every other text to MaxText.
 type CommandBegan struct {
 	Phase   string `json:"phase"`
 	Index   int    `json:"index"`
 	Finally bool   `json:"finally,omitempty"`
 	Text    string `json:"text"`
+	At      int64  `json:"at,omitempty"`
 }
 
 // MaxCommandText bounds the text that CommandBegan repeats.
