@@ -126,7 +126,7 @@ func (a *api) logRequest(ctx context.Context, w *recorded, r *http.Request, call
 	switch {
 	case w.status >= 500:
 		level = slog.LevelError
-	case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
+	case r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics": // asked again and again
 		level = slog.LevelDebug
 	}
 	a.Logger.LogAttrs(ctx, level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
