@@ -55,8 +55,8 @@ func (l *launch) furnish(ctx context.Context) error {
 	if err == nil {
 		return l.e.wireFailed(wire)
 	}
-	if errors.Is(err, syscall.ENOSPC) {
-		return err // by any other way it would be no better
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EROFS) {
+		return err // an overlay of the engine's would be no better, and nobody would see it
 	}
 	if l.try && !errors.As(err, new(targetError)) && l.e.mode.refused.CompareAndSwap(false, true) {
 		l.e.log.Warn("the daemon cannot mount workspaces in its containers, so the engine does, which takes longer; and no sandbox is made ahead of its job", "because", err)

@@ -57,27 +57,39 @@ func (p place) overlay(l layers) error {
 	if l.tame {
 		flags = unix.MS_NOSUID | unix.MS_NODEV
 	}
-	if err := unix.Mount("overlay", p.dir, "overlay", flags, opts); err != nil {
-		return pathError("mounting an overlay on", p.dir, err)
+	for range overlayTries {
+		if err := unix.Mount("overlay", p.dir, "overlay", flags, opts); err != nil {
+			return pathError("mounting an overlay on", p.dir, err)
+		}
+		if again, err := p.writable(l.upper); !again {
+			return err
+		}
 	}
-	return p.writable(l.upper)
+	return fmt.Errorf("the overlay on %s comes out read-only, and the kernel's own log says why: %w", p.dir, unix.EROFS)
 }
 
+// overlayTries is how often an overlay is mounted that comes out read-only although there is space again.
+const overlayTries = 3
+
 // writable sees that an overlay is one that can be written to. The kernel mounts it read-only, and says so in its own log
-// alone, when it cannot make a directory beside the upper layer; the job would be to blame for what it cannot write.
-func (p place) writable(upper string) error {
+// alone, when it cannot make a directory beside the upper layer; the job would be to blame for what it cannot write. Such a
+// one is taken away. again tells that it is worth another try.
+func (p place) writable(upper string) (again bool, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(p.dir, &st); err != nil {
-		return pathError("looking at the overlay on", p.dir, err)
+		return false, pathError("looking at the overlay on", p.dir, err)
 	}
 	if st.Flags&unix.ST_RDONLY == 0 {
-		return nil
+		return false, nil
 	}
-	why := unix.EROFS
-	if err := unix.Statfs(upper, &st); err == nil && (st.Bavail == 0 || st.Files > 0 && st.Ffree == 0) {
-		why = unix.ENOSPC
+	if err := unix.Unmount(p.dir, unix.MNT_DETACH); err != nil {
+		return false, pathError("unmounting", p.dir, err)
 	}
-	return fmt.Errorf("the overlay on %s came out read-only, because the kernel could not make its own directory in %s: %w", p.dir, filepath.Dir(upper), why)
+	trial := filepath.Join(filepath.Dir(upper), "writable")
+	if err := os.Mkdir(trial, 0o700); err != nil {
+		return false, fmt.Errorf("the overlay on %s comes out read-only: %w", p.dir, err)
+	}
+	return true, os.Remove(trial)
 }
 
 // alone gives the thread mounts of its own, which nobody else sees.
