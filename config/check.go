@@ -79,6 +79,9 @@ func (c *Config) check() faults {
 	if t := c.Source.Timeout; t != 0 && t < time.Second {
 		f.add("source.timeout", "15m is the default", "%v is too short", t)
 	}
+	f.atLeast("retention.audit", int64(c.Retention.Audit), 0)
+	c.checkTLS(&f)
+	c.checkAccess(&f)
 	c.checkProxy(&f)
 	c.checkEngines(&f)
 	c.checkRegistries(&f)

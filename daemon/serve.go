@@ -38,8 +38,14 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	if err := p.openSecrets(cfg); err != nil {
 		return err
 	}
+	if err := p.openAccess(cfg); err != nil {
+		return err
+	}
 	token, created, err := server.EnsureToken(p.layout.token())
 	if err != nil {
+		return err
+	}
+	if p.tls, err = p.secure(cfg); err != nil {
 		return err
 	}
 	ln, err := net.Listen("tcp", cfg.Listen)
@@ -49,8 +55,11 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	p.hideListener(ln.Addr())
 	current := new(atomic.Pointer[config.Config])
 	current.Store(cfg)
-	web := p.httpServer(current.Load, token, o.Version)
-	if err := p.start(ctx); err != nil {
+	web, err := p.httpServer(current.Load, token, o.Version)
+	if err == nil {
+		err = p.start(ctx)
+	}
+	if err != nil {
 		ln.Close()
 		return err
 	}
@@ -58,14 +67,20 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	go p.housekeeping(ctx, current.Load)
 	go p.reloads(ctx, o, current)
 	failed := make(chan error, 2)
-	go func() { failed <- fmt.Errorf("serving HTTP: %w", web.Serve(ln)) }()
+	stopPlain, err := p.serveWeb(cfg, web, ln, failed)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	defer stopPlain()
+	p.watchAccess(ctx, cfg)
 	p.reading.Go(func() {
 		if err := p.scheduler.Sound(ctx); err != nil {
 			failed <- err
 		}
 	})
 	if o.Ready != nil {
-		o.Ready("http://"+ln.Addr().String(), p.layout.token(), created)
+		o.Ready(reached(cfg, ln.Addr()), p.layout.token(), created)
 	}
 	select {
 	case err := <-failed:
@@ -74,6 +89,17 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	}
 	o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
 	return shutdown(web)
+}
+
+// reached is the address that the daemon tells of itself. The name that a certificate is for is better than an address.
+func reached(cfg *config.Config, listening net.Addr) string {
+	switch {
+	case !cfg.TLS.On():
+		return "http://" + listening.String()
+	case cfg.URL != "":
+		return cfg.URL
+	}
+	return "https://" + listening.String()
 }
 
 // greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
@@ -106,6 +132,7 @@ func (p *parts) reloads(ctx context.Context, o ServeOptions, current *atomic.Poi
 			return
 		case <-o.Reload:
 		}
+		p.reloadCertificate(o.Logger)
 		if o.ConfigPath == "" {
 			o.Logger.Warn("told to reload, but there is no configuration file; start with --config FILE")
 			continue
@@ -128,6 +155,9 @@ func (p *parts) reload(path string, current *atomic.Pointer[config.Config]) erro
 	for _, name := range needsRestart(old, next) {
 		p.log.Warn("a changed setting needs a restart (running builds survive it)", "setting", name)
 	}
+	roles := next.Access.OIDC.Roles
+	next.TLS, next.TrustedProxies, next.Access = old.TLS, old.TrustedProxies, old.Access
+	next.Access.OIDC.Roles = roles
 	next.Listen, next.Data, next.Engines, next.Source, next.Secrets = old.Listen, old.Data, old.Engines, old.Source, old.Secrets
 	if err := p.scheduler.Configure(next); err != nil {
 		return err
@@ -146,6 +176,10 @@ func needsRestart(old, next *config.Config) (names []string) {
 		"ca-bundle": old.CABundle == next.CABundle,
 		"proxy":     old.Proxy == next.Proxy,
 		"secrets":   old.Secrets == next.Secrets,
+		"tls":       reflect.DeepEqual(old.TLS, next.TLS),
+		"access":    sameAccess(old.Access, next.Access),
+
+		"trusted-proxies": slices.Equal(old.TrustedProxies, next.TrustedProxies),
 	} {
 		if !same {
 			names = append(names, name)
