@@ -35,6 +35,9 @@ type Session struct {
 // maxSessions bounds how many there are; the one that was used the longest time ago goes first.
 const maxSessions = 10_000
 
+// maxOwn bounds how many of them one owner has, so that whoever logs in without end logs nobody else out.
+const maxOwn = 100
+
 // DefaultAge and DefaultIdle are how long a session lasts: a working day, and a long lunch.
 const (
 	DefaultAge  = 12 * time.Hour
@@ -95,7 +98,7 @@ func (s *Store) Begin(owner Owner) (Session, string, error) {
 	defer s.mu.Unlock()
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketSessions)
-		if oldest := s.oldest(); oldest != nil {
+		if oldest := s.oldest(owner); oldest != nil {
 			if err := b.Delete(oldest.sum[:]); err != nil {
 				return err
 			}
@@ -111,17 +114,28 @@ func (s *Store) Begin(owner Owner) (Session, string, error) {
 	return *session, secret, nil
 }
 
-// oldest is the session that has to go for another, nil where there is room.
-func (s *Store) oldest() (oldest *Session) {
-	if len(s.sessions) < maxSessions {
-		return nil
-	}
+// oldest is the session that has to go for another of an owner, nil where there is room.
+func (s *Store) oldest(owner Owner) *Session {
+	var oldest, own *Session
+	count := 0
 	for _, session := range s.sessions {
 		if oldest == nil || session.seen.Load() < oldest.seen.Load() {
 			oldest = session
 		}
+		if o := session.Owner; o.Token != owner.Token || o.Root != owner.Root || o.User != owner.User {
+			continue
+		}
+		if count++; own == nil || session.Created.Before(own.Created) {
+			own = session
+		}
 	}
-	return oldest
+	switch {
+	case count >= maxOwn:
+		return own
+	case len(s.sessions) >= maxSessions:
+		return oldest
+	}
+	return nil
 }
 
 // Session returns the session of a secret, and notes that it was used. Its life ends with its expiry and with End.

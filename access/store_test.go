@@ -238,6 +238,30 @@ func TestSessionsEndByAgeIdlenessAndLogout(t *testing.T) {
 	}
 }
 
+func TestWhoLogsInWithoutEndLogsNobodyElseOut(t *testing.T) {
+	s, path := fresh(t)
+	_, other, err := s.Begin(Owner{User: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, first, err := s.Begin(Owner{Token: "k1"})
+	for range maxOwn {
+		if _, _, more := s.Begin(Owner{Token: "k1"}); more != nil {
+			err = more
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Store{s, open(t, killed(t, path))} {
+		_, _, ada := s.Session(other)
+		_, _, oldest := s.Session(first)
+		if !ada || oldest || len(s.sessions) != maxOwn+1 {
+			t.Errorf("there are %d sessions; the other's: %v, the first of many: %v", len(s.sessions), ada, oldest)
+		}
+	}
+}
+
 func TestARecordIsThereBeforeTheActionAndItsResultAfter(t *testing.T) {
 	s, path := fresh(t)
 	seq, err := s.Record(Event{Who: "ada", Action: "stop-build", Object: "api#1"})

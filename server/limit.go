@@ -50,6 +50,14 @@ func networkOf(address netip.Addr) netip.Prefix {
 	return network
 }
 
+// callNetwork writes it for people: of IPv4 it is the address.
+func callNetwork(address netip.Addr) string {
+	if address.Is6() {
+		return networkOf(address).String()
+	}
+	return address.String()
+}
+
 // take counts one more from an address. It tells how long that address has to wait; 0 where it need not.
 func (l *limiter) take(address netip.Addr) (pause time.Duration) {
 	now := time.Now()

@@ -183,7 +183,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) *Problem {
 	who := a.byToken(form.Token)
 	if who == nil {
 		a.logins.take(address)
-		a.Access.Refused(access.Event{Action: "login", Address: networkOf(address).String(), Result: http.StatusUnauthorized})
+		a.Access.Refused(access.Event{Action: "login", Address: callNetwork(address), Result: http.StatusUnauthorized})
 		if isForm {
 			a.showLogin(w, http.StatusUnauthorized, "", form.Next, "This is no valid token.")
 			return nil
@@ -309,7 +309,7 @@ func (a *api) signedIn(w http.ResponseWriter, r *http.Request) *Problem {
 		}
 	}
 	a.logins.take(address)
-	a.Access.Refused(access.Event{Who: personal(owner.User), Action: "sign-in", Address: networkOf(address).String(), Result: http.StatusForbidden})
+	a.Access.Refused(access.Event{Who: personal(owner.User), Action: "sign-in", Address: callNetwork(address), Result: http.StatusForbidden})
 	switch {
 	case err == nil:
 		a.showLogin(w, http.StatusForbidden, "", next, "You are "+owner.User+", and none of your groups has a role here.")

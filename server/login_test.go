@@ -110,7 +110,6 @@ func TestAPageOfAnotherSiteCannotUseTheSession(t *testing.T) {
 
 func TestALoginLeadsToAPathOfOurs(t *testing.T) {
 	d, _ := gated(t)
-	stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for next, want := range map[string]string{
 		"/builds/api/1?x=y": "/builds/api/1?x=y", "": "/login", "builds": "/login", "//evil.example": "/login", `/\evil.example`: "/login",
 		"https://evil.example": "/login", "javascript:alert(1)": "/login", "/a\nb": "/login", "/\t/evil.example": "/login", "///evil.example": "/login",

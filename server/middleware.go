@@ -98,7 +98,7 @@ func (a *api) admit(w http.ResponseWriter, r *http.Request, pattern string, addr
 	}
 	if who == nil {
 		if tried && a.Access != nil {
-			a.Access.Refused(access.Event{Action: "authenticate", Address: networkOf(address).String(), Result: http.StatusUnauthorized})
+			a.Access.Refused(access.Event{Action: "authenticate", Address: callNetwork(address), Result: http.StatusUnauthorized})
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="runner"`)
 		return nil, unauthorized()

@@ -158,7 +158,7 @@ func permitProject(who *identity, scope access.Scope, in within) error {
 	if build, ok := in.(interface{ id() string }); ok {
 		return fmt.Errorf("build %s: %w", build.id(), scheduler.ErrNotFound)
 	}
-	return fmt.Errorf("project %s: %w", name, scheduler.ErrNotFound)
+	return fmt.Errorf("project %q: %w; runner project ls shows the names", name, scheduler.ErrNotFound)
 }
 
 // permitTrigger wants the scope read for one of a trigger's projects, and any other for each of them.
