@@ -42,7 +42,7 @@ func (p *parts) accessOptions(cfg func() *config.Config, o *server.Options) erro
 	}
 	o.Access, o.Proxies, o.Secure = p.access, cfg().Proxies(), cfg().Secure()
 	if u, err := url.Parse(cfg().URL); err == nil && u.Host != "" {
-		o.Origin = u.Scheme + "://" + u.Host
+		o.Origin, o.Base = u.Scheme+"://"+u.Host, strings.TrimRight(u.EscapedPath(), "/")
 	}
 	o.Roles = func(groups []string) access.Grants { return rolesOf(cfg().Access.OIDC.Roles, groups) }
 	signIn, err := newSignIn(cfg())

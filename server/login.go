@@ -95,12 +95,12 @@ var loginHTML = template.Must(template.New("login").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Runner</title></head>
 <body><h1>Runner</h1>
 {{if .Who}}<p>You are logged in as {{.Who}}.</p>
-<form method="post" action="/logout"><button>Log out</button></form>
+<form method="post" action="{{.Base}}/logout"><button>Log out</button></form>
 {{else}}{{with .Problem}}<p role="alert">{{.}}</p>
-{{end}}<form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}">
+{{end}}<form method="post" action="{{.Base}}/login"><input type="hidden" name="next" value="{{.Next}}">
 <p><label>Token <input name="token" type="password" autocomplete="current-password" required autofocus></label>
 <button>Log in</button></p></form>
-{{if .SignIn}}<p><a href="/login/oidc?next={{.Next}}">Log in with your organization</a></p>
+{{if .SignIn}}<p><a href="{{.Base}}/login/oidc?next={{.Next}}">Log in with your organization</a></p>
 {{end}}{{end}}</body></html>
 `))
 
@@ -110,9 +110,9 @@ func (a *api) showLogin(w http.ResponseWriter, status int, who, next, trouble st
 	w.Header().Set("Content-Security-Policy", formPolicy)
 	w.WriteHeader(status)
 	_ = loginHTML.Execute(w, struct {
-		Who, Next, Problem string
-		SignIn             bool
-	}{who, localPath(next), trouble, a.SignIn != nil && a.Access != nil})
+		Base, Who, Next, Problem string
+		SignIn                   bool
+	}{a.Base, who, localPath(next), trouble, a.SignIn != nil && a.Access != nil})
 }
 
 func (a *api) loginPage(w http.ResponseWriter, r *http.Request) *Problem {
@@ -196,7 +196,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) *Problem {
 	case p != nil:
 		return p
 	case isForm:
-		redirect(w, localPath(form.Next))
+		redirect(w, a.Base+localPath(form.Next))
 		return nil
 	}
 	who.expires = session.Expires
@@ -256,7 +256,7 @@ func (a *api) logout(w http.ResponseWriter, r *http.Request) *Problem {
 		}
 	}
 	http.SetCookie(w, a.cookie(a.cookieName(), "", -1))
-	redirect(w, "/login")
+	redirect(w, a.Base+"/login")
 	return nil
 }
 
@@ -304,7 +304,7 @@ func (a *api) signedIn(w http.ResponseWriter, r *http.Request) *Problem {
 			if _, p := a.open(w, who, owner); p != nil {
 				return p
 			}
-			redirect(w, localPath(next))
+			redirect(w, a.Base+localPath(next))
 			return nil
 		}
 	}

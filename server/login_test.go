@@ -123,8 +123,17 @@ func TestALoginLeadsToAPathOfOurs(t *testing.T) {
 			t.Errorf("next %q leads to %d %q, want %q", next, resp.StatusCode, got, want)
 		}
 	}
+	d.handler.Base = "/runner" // a proxy shows us there
+	resp, err := stay.PostForm(d.url()+"/login", url.Values{"token": {testToken}, "next": {"/x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := resp.Header.Get("Location"); got != "/runner/x" {
+		t.Errorf("below a path the login leads to %q", got)
+	}
 	_, page := d.send(http.MethodGet, "/login?next="+url.QueryEscape(`/"><b>`), nil, nil)
-	if strings.Contains(string(page), "<b>") {
+	if strings.Contains(string(page), "<b>") || !strings.Contains(string(page), `action="/runner/login"`) {
 		t.Errorf("the page has what was asked for as HTML: %s", page)
 	}
 }

@@ -113,6 +113,7 @@ type Options struct {
 
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 	Origin  string         // how browsers reach us, scheme://host:port; empty where that is not known
+	Base    string         // path below which a proxy shows us, like /runner; mostly empty
 	Secure  bool           // that is over TLS
 
 	// Secret reads the secret that a reference names; nil means config.Secret.Resolve.
