@@ -135,20 +135,33 @@ func (p *parts) secure(cfg *config.Config) (s secured, err error) {
 	return s, nil
 }
 
-// serveWeb answers on the listener, and on that for plain HTTP where there is one. What fails is sent to failed. stop ends
-// the second one.
-func (p *parts) serveWeb(cfg *config.Config, web *http.Server, ln net.Listener, failed chan<- error) (stop func(), err error) {
+// listen opens the listener, and that for plain HTTP where there is one, and keeps jobs from both.
+func (p *parts) listen(cfg *config.Config) (ln, plain net.Listener, err error) {
+	if ln, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, nil, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
+	}
+	p.hideListener(ln.Addr())
+	if cfg.TLS.Redirect == "" {
+		return ln, nil, nil
+	}
+	if plain, err = net.Listen("tcp", cfg.TLS.Redirect); err != nil {
+		ln.Close()
+		return nil, nil, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with tls.redirect", cfg.TLS.Redirect, err)
+	}
+	p.hideListener(plain.Addr())
+	return ln, plain, nil
+}
+
+// serveWeb answers on the listener, and on that for plain HTTP where there is one. What ends the first is sent to failed;
+// stop ends the second.
+func (p *parts) serveWeb(web *http.Server, ln, plain net.Listener, failed chan<- error) (stop func()) {
 	stop = func() {}
-	if cfg.TLS.Redirect != "" {
-		plain, err := net.Listen("tcp", cfg.TLS.Redirect)
-		if err != nil {
-			return stop, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with tls.redirect", cfg.TLS.Redirect, err)
-		}
+	if plain != nil {
 		small := server.NewHTTPServer(p.tls.plain, p.log)
 		small.ReadTimeout, small.WriteTimeout = 10*time.Second, 10*time.Second
 		go func() {
 			if err := small.Serve(plain); !errors.Is(err, http.ErrServerClosed) {
-				p.log.Error("plain HTTP is not redirected any more", "listen", cfg.TLS.Redirect, "error", err)
+				p.log.Error("plain HTTP is not redirected any more", "listen", plain.Addr().String(), "error", err)
 			}
 		}()
 		stop = func() { _ = small.Close() }
@@ -161,7 +174,7 @@ func (p *parts) serveWeb(cfg *config.Config, web *http.Server, ln net.Listener, 
 		web.TLSConfig = p.tls.config
 		failed <- fmt.Errorf("serving HTTPS: %w", web.ServeTLS(ln, "", ""))
 	}()
-	return stop, nil
+	return stop
 }
 
 // watchAccess writes down now and then what the store of tokens has in memory, and looks at the files of the certificate.

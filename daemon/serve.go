@@ -48,11 +48,10 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	if p.tls, err = p.secure(cfg); err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, plain, err := p.listen(cfg)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
+		return err
 	}
-	p.hideListener(ln.Addr())
 	current := new(atomic.Pointer[config.Config])
 	current.Store(cfg)
 	web, err := p.httpServer(current.Load, token, o.Version)
@@ -61,18 +60,16 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	}
 	if err != nil {
 		ln.Close()
+		if plain != nil {
+			plain.Close()
+		}
 		return err
 	}
 	go p.greetEngines(ctx)
 	go p.housekeeping(ctx, current.Load)
 	go p.reloads(ctx, o, current)
 	failed := make(chan error, 2)
-	stopPlain, err := p.serveWeb(cfg, web, ln, failed)
-	if err != nil {
-		ln.Close()
-		return err
-	}
-	defer stopPlain()
+	defer p.serveWeb(web, ln, plain, failed)()
 	p.watchAccess(ctx, cfg)
 	p.reading.Go(func() {
 		if err := p.scheduler.Sound(ctx); err != nil {

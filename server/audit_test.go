@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -143,4 +144,17 @@ func (d *daemon) withhold(a asked, auth string) error {
 		return errors.New("the connection stays open")
 	}
 	return nil
+}
+
+func TestFailedHandshakesFillNoLog(t *testing.T) {
+	var out lockedBuffer
+	s := NewHTTPServer(http.NotFoundHandler(), slog.New(slog.NewTextHandler(&out, nil)))
+	s.ErrorLog.Printf("http: TLS handshake error from 192.0.2.1:1: EOF")
+	if out.String() != "" {
+		t.Errorf("the log has %s", out.String())
+	}
+	s.ErrorLog.Printf("http: Accept error: too many open files")
+	if !strings.Contains(out.String(), "level=WARN") || !strings.Contains(out.String(), "too many open files") {
+		t.Errorf("the log has %q", out.String())
+	}
 }

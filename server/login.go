@@ -269,11 +269,13 @@ func (a *api) signIn(w http.ResponseWriter, r *http.Request) *Problem {
 	if a.SignIn == nil || a.Access == nil {
 		return noProvider()
 	}
-	if pause := a.logins.pause(a.addressOf(r)); pause > 0 {
+	address := a.addressOf(r)
+	if pause := a.logins.pause(address); pause > 0 {
 		return tooOften(w, pause)
 	}
 	where, cookie, err := a.SignIn.Begin(r.Context(), localPath(r.URL.Query().Get("next")))
 	if err != nil {
+		a.logins.take(address) // or strangers could have the provider asked, and the log written to, without end
 		a.Logger.Error("a login with the provider of identities cannot begin", "error", err)
 		return problem(http.StatusBadGateway, "the provider of identities does not answer", "the daemon's log says why; log in with a token meanwhile")
 	}

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -181,8 +184,21 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    256 << 10, // the environment of a submit is in a header
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          stdlog.New(connectionLog{log}, "", 0),
 	}
 	s.RegisterOnShutdown(cancel)
 	return s
+}
+
+// connectionLog takes what net/http says of connections. Handshakes that fail are a line for debugging: anybody can make as
+// many of them as they like, and fill the disk with warnings.
+type connectionLog struct{ log *slog.Logger }
+
+func (c connectionLog) Write(text []byte) (int, error) {
+	level := slog.LevelWarn
+	if bytes.Contains(text, []byte("TLS handshake error")) {
+		level = slog.LevelDebug
+	}
+	c.log.Log(context.Background(), level, strings.TrimSpace(string(text)))
+	return len(text), nil
 }

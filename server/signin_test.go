@@ -117,6 +117,7 @@ func TestALoginThatIsNotVouchedForOpensNothing(t *testing.T) {
 			t.Errorf("%s: %d with %v", name, resp.StatusCode, resp.Cookies())
 		}
 	}
+	v.err = errors.New("no route to host")
 	if resp := d.visit("/login/oidc", ""); resp.StatusCode != http.StatusBadGateway {
 		t.Errorf("beginning while it does not answer: %d", resp.StatusCode)
 	}
