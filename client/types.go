@@ -139,6 +139,7 @@ type Project struct {
 	Depth         int               `json:"depth,omitempty"`
 	Submodules    bool              `json:"submodules,omitempty"`
 	Protected     []string          `json:"protected,omitempty"`
+	Visibility    string            `json:"visibility,omitempty"` // who may look at builds without a token: private (nobody), public (anybody)
 	Approval      string            `json:"approval,omitempty"`   // which pull requests wait: forks, all, none
 	Privileged    bool              `json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
 	CPUs          float64           `json:"cpus,omitempty"`

@@ -83,6 +83,9 @@ func (c *Config) check() faults {
 		f.add("source.timeout", "15m is the default", "%v is too short", t)
 	}
 	c.checkTelemetry(&f)
+	f.atLeast("retention.audit", int64(c.Retention.Audit), 0)
+	c.checkTLS(&f)
+	c.checkAccess(&f)
 	c.checkProxy(&f)
 	c.checkEngines(&f)
 	c.checkRegistries(&f)

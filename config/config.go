@@ -13,8 +13,13 @@ import "time"
 type Config struct {
 	Listen string `yaml:"listen"` // address of the HTTP listener; default 127.0.0.1:8080
 	URL    string `yaml:"url"`    // how people reach the daemon, for links; default http://<listen>
-	Data   string `yaml:"data"`   // data directory; default depends on who runs us
-	Slots  int    `yaml:"slots"`  // jobs at once over all engines; default the number of cores
+	TLS    TLS    `yaml:"tls"`
+	// TrustedProxies are addresses whose X-Forwarded-For is believed, single ones or networks.
+	TrustedProxies []string `yaml:"trusted-proxies"`
+	Access         Access   `yaml:"access"`
+
+	Data  string `yaml:"data"`  // data directory; default depends on who runs us
+	Slots int    `yaml:"slots"` // jobs at once over all engines; default the number of cores
 	// Warm is how many sandboxes may wait for jobs of the images used lately: WarmAuto, WarmOff or a number.
 	Warm            string     `yaml:"warm"`
 	WarmMemoryBytes int64      `yaml:"warm-memory" unit:"bytes"` // that they may have together
@@ -80,6 +85,8 @@ type Retention struct {
 	Bytes int64         `yaml:"bytes" unit:"bytes"` // of logs and artifacts together; the oldest go first
 	// CacheBytes bounds the caches of all projects together; those that are worth the least go first.
 	CacheBytes int64 `yaml:"caches" unit:"bytes"`
+	// Audit is how long records of the audit log are kept.
+	Audit time.Duration `yaml:"audit"`
 }
 
 // Proxy settings reach the daemon and every job.
@@ -124,6 +131,47 @@ type OTLP struct {
 	Headers  map[string]Secret `yaml:"headers"`
 }
 
+// TLS is where the listener's certificate comes from: files, or an authority that speaks ACME. Without either the
+// listener speaks plain HTTP.
+type TLS struct {
+	Certificate string `yaml:"certificate"` // PEM file, with the chain behind the certificate
+	Key         string `yaml:"key"`         // PEM file
+	ACME        ACME   `yaml:"acme"`
+	Redirect    string `yaml:"redirect"` // address of a listener that sends plain HTTP on, and answers HTTP-01
+}
+
+// ACME is a certificate authority.
+type ACME struct {
+	Hosts     []string `yaml:"hosts"`
+	Email     string   `yaml:"email"`
+	Directory string   `yaml:"directory"` // URL; empty: Let's Encrypt
+}
+
+// Access says how people log in.
+type Access struct {
+	SessionAge  time.Duration `yaml:"session-age"`
+	SessionIdle time.Duration `yaml:"session-idle"`
+	OIDC        OIDC          `yaml:"oidc"`
+}
+
+// OIDC is a provider of identities, and what its groups may do here.
+type OIDC struct {
+	Issuer       string   `yaml:"issuer"` // URL; empty: there is none
+	ClientID     string   `yaml:"client-id"`
+	ClientSecret Secret   `yaml:"client-secret"`
+	Scopes       []string `yaml:"scopes"`
+	NameClaim    string   `yaml:"name-claim"`
+	GroupsClaim  string   `yaml:"groups-claim"`
+	Roles        []Role   `yaml:"roles"`
+}
+
+// Role is what the members of a group may do.
+type Role struct {
+	Group    string   `yaml:"group"`
+	Scope    string   `yaml:"scope"` // read, submit or admin
+	Projects []string `yaml:"projects"`
+}
+
 // Project is a repository and a buildspec path, with settings. The JSON form is stored in state.db for projects
 // made by the API; it holds references to secrets, never secrets.
 type Project struct {
@@ -146,6 +194,7 @@ type Project struct {
 	Protected     []string          `yaml:"protected" json:"protected,omitempty"`   // ref patterns that are trusted; default: the default branch
 	Approval      string            `yaml:"approval" json:"approval,omitempty"`     // which pull requests wait: forks (default), all, none
 	Privileged    bool              `yaml:"privileged" json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
+	Visibility    string            `yaml:"visibility" json:"visibility,omitempty"` // who may look at builds without a token: private (default) nobody, public anybody
 	Limits        Limits            `yaml:"limits" json:"limits"`
 	MaxJobs       int               `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority      int               `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100

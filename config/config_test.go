@@ -47,7 +47,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if site.Limits.MemoryBytes != 2<<30 || site.Limits.Or(c.Limits).Timeout != 30*time.Minute {
 		t.Errorf("website inherits wrongly: %+v", site.Limits.Or(c.Limits))
 	}
-	if c.Retention != (Retention{Age: 30 * 24 * time.Hour, Bytes: 50 << 30, CacheBytes: 20 << 30}) {
+	if c.Retention != (Retention{Age: 30 * 24 * time.Hour, Bytes: 50 << 30, CacheBytes: 20 << 30, Audit: DefaultAudit}) {
 		t.Errorf("retention %+v", c.Retention)
 	}
 }
@@ -97,10 +97,23 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 }
 
-// everyKey sets each key there is to a value that is not its default.
+// everyKey sets each key there is to a value that is not its default, but for files of a certificate, which exclude acme.
 const everyKey = `
 listen: :9000
 url: https://ci.example.com/runner
+tls: {acme: {hosts: [ci.example.com], email: a@example.com, directory: "https://ca.example.com/dir"}, redirect: ":80"}
+trusted-proxies: [10.0.0.1]
+access:
+  session-age: 1h
+  session-idle: 5m
+  oidc:
+    issuer: https://login.example.com
+    client-id: runner
+    client-secret: file:oidc
+    scopes: [groups]
+    name-claim: email
+    groups-claim: roles
+    roles: [{group: dev, scope: read, projects: [api]}]
 data: state
 slots: 3
 metrics: {listen: "127.0.0.1:9464"}
@@ -109,7 +122,7 @@ engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, disk: 3GiB, files: 5000, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
 space: {floor: 7%}
-retention: {age: 7d, bytes: 10GiB, caches: 5GiB}
+retention: {age: 7d, bytes: 10GiB, caches: 5GiB, audit: 60d}
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
 registries: [{server: ghcr.io, username: bot, password: "env:GHCR"}]
@@ -135,6 +148,7 @@ projects:
     protected: [main, "release/*"]
     approval: all
     privileged: true
+    visibility: public
     limits: *limits
     max-jobs: 2
     priority: -5
@@ -149,7 +163,7 @@ func TestEveryKeyLoads(t *testing.T) {
 	}
 	unset := unsetKeys(reflect.ValueOf(*c), "")
 	for _, key := range unset {
-		if !strings.HasPrefix(key, "projects[1].") && key != "projects[0].ssh-key" && key != "projects[0].known-hosts" {
+		if !strings.HasPrefix(key, "projects[1].") && key != "tls.certificate" && key != "tls.key" && key != "projects[0].ssh-key" && key != "projects[0].known-hosts" {
 			t.Errorf("%s did not arrive", key)
 		}
 	}

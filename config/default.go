@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,10 @@ const (
 	DefaultRetentionCaches = 20 << 30
 	// DefaultRetention of logs and artifacts.
 	DefaultRetention = 30 * 24 * time.Hour
+	// DefaultAudit is how long the audit log is kept: long enough to be asked about the year before.
+	DefaultAudit = 400 * 24 * time.Hour
+	// DefaultSessionAge and DefaultSessionIdle of a browser's session: a working day, a long lunch.
+	DefaultSessionAge, DefaultSessionIdle = 12 * time.Hour, 2 * time.Hour
 	// DefaultSourceMemory bounds the process that unpacks repositories: go-git holds the largest file and a
 	// window of deltas in memory.
 	DefaultSourceMemory = 2 << 30
@@ -49,6 +54,8 @@ const (
 	DefaultPull = "if-not-present"
 	// DefaultApproval lets nobody's fork run a line here before a person has looked at it.
 	DefaultApproval = ApproveForks
+	// VisibilityPrivate shows a project's builds to nobody without a token, VisibilityPublic to anybody.
+	VisibilityPrivate, VisibilityPublic = "private", "public"
 	// WarmAuto lets as many sandboxes wait as there are slots and as the machine's memory allows; WarmOff lets none.
 	WarmAuto, WarmOff = "auto", "off"
 	// DefaultWarmMemory is what all sandboxes that wait may have together.
@@ -80,7 +87,8 @@ func Default() *Config {
 		Warm:   WarmAuto, WarmMemoryBytes: DefaultWarmMemory,
 		Limits:    defaultLimits,
 		Space:     Space{Floor: DefaultFloor},
-		Retention: Retention{Age: DefaultRetention, CacheBytes: DefaultRetentionCaches},
+		Retention: Retention{Age: DefaultRetention, CacheBytes: DefaultRetentionCaches, Audit: DefaultAudit},
+		Access:    Access{SessionAge: DefaultSessionAge, SessionIdle: DefaultSessionIdle},
 		Source:    SourceLimit{MemoryBytes: DefaultSourceMemory, Timeout: DefaultSourceTimeout},
 	}
 	c.fill()
@@ -110,6 +118,9 @@ func (p *Project) Fill() {
 	}
 	if p.Pull == "" {
 		p.Pull = DefaultPull
+	}
+	if p.Visibility == "" {
+		p.Visibility = VisibilityPrivate
 	}
 	if p.Approval == "" {
 		p.Approval = DefaultApproval
@@ -166,6 +177,9 @@ func (c *Config) fill() {
 	c.Space.Floor = or(c.Space.Floor, DefaultFloor)
 	if c.URL == "" {
 		c.URL = urlOf(c.Listen)
+		if c.TLS.On() && c.URL != "" {
+			c.URL = "https" + strings.TrimPrefix(c.URL, "http")
+		}
 	}
 }
 

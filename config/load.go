@@ -133,6 +133,9 @@ func (c *Config) absolute(dir string) {
 	}
 	path(&c.Data)
 	path(&c.CABundle)
+	path(&c.TLS.Certificate)
+	path(&c.TLS.Key)
+	c.Access.OIDC.ClientSecret = c.Access.OIDC.ClientSecret.absolute(dir)
 	path(&c.Secrets.KeyFile)
 	for name, value := range c.Telemetry.OTLP.Headers {
 		c.Telemetry.OTLP.Headers[name] = value.absolute(dir)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/scheduler"
@@ -40,6 +41,7 @@ func Check(ctx context.Context, cfg *config.Config, report func(problem string))
 		part(l.blobs(), func() error { return checkBlobs(ctx, l.blobs(), report) }),
 		part(l.tests(), func() error { return nil }), // its pages are sound
 		part(l.secrets(), func() error { return secrets.Check(secretOptions(cfg, l, nil), report) }),
+		part(l.access(), func() error { return access.Check(l.access(), report) }),
 		checkSource(ctx, cfg, l, report),
 	)
 }

@@ -73,6 +73,7 @@ func (p *parts) keep(ctx context.Context, r config.Retention) {
 		p.log.Warn("applying retention to logs and artifacts", "error", err)
 	}
 	p.keepTests(r)
+	p.keepAudit(r)
 	if _, err := p.artifacts.Collect(ctx); err != nil {
 		p.log.Warn("collecting unreferenced chunks", "error", err)
 	}

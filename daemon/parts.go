@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/buildspec"
@@ -39,6 +41,8 @@ func (l layout) state() string     { return filepath.Join(l.data, "state.db") }
 func (l layout) blobs() string     { return filepath.Join(l.data, "artifacts.db") }
 func (l layout) tests() string     { return filepath.Join(l.data, "tests.db") }
 func (l layout) secrets() string   { return filepath.Join(l.data, "secrets.db") }
+func (l layout) access() string    { return filepath.Join(l.data, "access.db") }
+func (l layout) acme() string      { return filepath.Join(l.data, "acme") }
 func (l layout) sandboxes() string { return filepath.Join(l.data, "sandboxes") }
 func (l layout) token() string     { return filepath.Join(l.data, "token") }
 
@@ -52,10 +56,13 @@ type parts struct {
 	tests     *history.Store
 	secrets   *secrets.Store // nil in a daemon of one build
 	space     spaceWatch
+	access    *access.Store // nil there too
+	tls       secured
 	runner    *runner.Runner
 	metrics   *metrics.Metrics
 	tasks     *activity.Registry
 	observed  observed
+	scraped   *http.Server    // nil: metrics have no listener of their own
 	traces    *trace.Exporter // nil: none are exported
 
 	reading sync.WaitGroup // of reports, and of the state's pages
@@ -204,6 +211,9 @@ func (p *parts) close() {
 		}
 		if p.secrets != nil {
 			errs = append(errs, p.secrets.Close())
+		}
+		if p.access != nil {
+			errs = append(errs, p.access.Close())
 		}
 		if err := errors.Join(errs...); err != nil {
 			p.log.Error("closing the stores", "error", err)

@@ -88,7 +88,10 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 	if err != nil {
 		return fmt.Errorf("listening for our own client: %w", err)
 	}
-	web := p.httpServer(func() *config.Config { return cfg }, token, o.Version)
+	web, err := p.httpServer(func() *config.Config { return cfg }, token, o.Version)
+	if err != nil {
+		return err
+	}
 	go func() { _ = web.Serve(ln) }()
 	defer func() { _ = shutdown(web) }()
 

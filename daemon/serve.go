@@ -39,40 +39,37 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	if err := p.openSecrets(cfg); err != nil {
 		return err
 	}
-	if err := p.openTraces(ctx, cfg, o.Version); err != nil {
+	if err := errors.Join(p.openTraces(ctx, cfg, o.Version), p.openAccess(cfg)); err != nil {
 		return err
 	}
 	token, created, err := server.EnsureToken(p.layout.token())
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
+	if p.tls, err = p.secure(cfg); err != nil {
+		return err
 	}
-	p.hideListener(ln.Addr())
+	ln, plain, err := p.listen(cfg)
+	if err != nil {
+		return err
+	}
 	current := new(atomic.Pointer[config.Config])
 	current.Store(cfg)
-	p.metrics.Identify(o.Version, p.scheduler.Instance())
-	web := p.httpServer(current.Load, token, o.Version)
-	p.firstLook(cfg)
-	failed := make(chan error, 3)
-	if cfg.Metrics.Listen != "" { // before the first sandbox, which is kept from it
-		scraped, err := p.serveMetrics(cfg.Metrics.Listen, failed)
-		if err != nil {
-			ln.Close()
-			return err
-		}
-		defer shutdown(scraped)
-	}
-	if err := p.start(ctx); err != nil {
+	failed := make(chan error, 4)
+	defer p.endMetrics()
+	web, err := p.begin(ctx, cfg, o, current, token, failed)
+	if err != nil {
 		ln.Close()
+		if plain != nil {
+			plain.Close()
+		}
 		return err
 	}
 	p.attend(ctx, o, current, failed)
-	go p.serveHTTP("http", "answers requests and webhooks", web, ln, failed)
+	defer p.serveWeb(web, ln, plain, failed)()
+	p.watchAccess(ctx, cfg)
 	if o.Ready != nil {
-		o.Ready("http://"+ln.Addr().String(), p.layout.token(), created)
+		o.Ready(reached(cfg, ln.Addr()), p.layout.token(), created)
 	}
 	select {
 	case err := <-failed:
@@ -81,6 +78,20 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	}
 	o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
 	return shutdown(web)
+}
+
+// begin makes the face of the daemon, and starts its scheduler.
+func (p *parts) begin(ctx context.Context, cfg *config.Config, o ServeOptions, current *atomic.Pointer[config.Config], token string, failed chan<- error) (*http.Server, error) {
+	p.metrics.Identify(o.Version, p.scheduler.Instance())
+	p.firstLook(cfg)
+	if err := p.serveMetrics(cfg.Metrics.Listen, failed); err != nil { // before the first sandbox, which is kept from it
+		return nil, err
+	}
+	web, err := p.httpServer(current.Load, token, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	return web, p.start(ctx)
 }
 
 // attend starts what the daemon does beside its scheduler.
@@ -104,24 +115,39 @@ func (p *parts) attend(ctx context.Context, o ServeOptions, current *atomic.Poin
 	})
 }
 
-// serveHTTP serves until the server is shut down. Each connection has a goroutine that bears the task's name.
-func (p *parts) serveHTTP(name, about string, s *http.Server, ln net.Listener, failed chan<- error) {
-	p.tasks.Many(name, about, func(*activity.Task) { failed <- fmt.Errorf("serving HTTP: %w", s.Serve(ln)) })
-}
-
-// serveMetrics serves metrics, and nothing else, on an address of their own, where nobody is asked for a token.
-func (p *parts) serveMetrics(address string, failed chan<- error) (*http.Server, error) {
+// serveMetrics serves metrics, and nothing else, on an address of their own, if there is one. Nobody is asked for a token there.
+func (p *parts) serveMetrics(address string, failed chan<- error) error {
+	if address == "" {
+		return nil
+	}
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with metrics.listen", address, err)
+		return fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with metrics.listen", address, err)
 	}
 	p.hideListener(ln.Addr())
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", p.metrics.Handler())
-	s := server.NewHTTPServer(mux, p.log)
-	s.ReadTimeout, s.WriteTimeout = 10*time.Second, time.Minute
-	go p.serveHTTP("http of metrics", "answers scrapes", s, ln, failed)
-	return s, nil
+	p.scraped = server.NewHTTPServer(mux, p.log)
+	p.scraped.ReadTimeout, p.scraped.WriteTimeout = 10*time.Second, time.Minute
+	go p.tasks.Many("http of metrics", "answers scrapes", func(*activity.Task) { failed <- fmt.Errorf("serving metrics: %w", p.scraped.Serve(ln)) })
+	return nil
+}
+
+func (p *parts) endMetrics() {
+	if p.scraped != nil {
+		_ = shutdown(p.scraped)
+	}
+}
+
+// reached is the address that the daemon tells of itself. The name that a certificate is for is better than an address.
+func reached(cfg *config.Config, listening net.Addr) string {
+	switch {
+	case !cfg.TLS.On():
+		return "http://" + listening.String()
+	case cfg.URL != "":
+		return cfg.URL
+	}
+	return "https://" + listening.String()
 }
 
 // greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
@@ -154,6 +180,7 @@ func (p *parts) reloads(ctx context.Context, t *activity.Task, o ServeOptions, c
 			return
 		case <-o.Reload:
 		}
+		p.reloadCertificate(o.Logger)
 		if o.ConfigPath == "" {
 			o.Logger.Warn("told to reload, but there is no configuration file; start with --config FILE")
 			continue
@@ -178,6 +205,9 @@ func (p *parts) reload(path string, current *atomic.Pointer[config.Config]) erro
 	for _, name := range needsRestart(old, next) {
 		p.log.Warn("a changed setting needs a restart (running builds survive it)", "setting", name)
 	}
+	roles := next.Access.OIDC.Roles
+	next.TLS, next.TrustedProxies, next.Access = old.TLS, old.TrustedProxies, old.Access
+	next.Access.OIDC.Roles = roles
 	next.Listen, next.Data, next.Engines, next.Source, next.Secrets, next.Metrics, next.Telemetry = old.Listen, old.Data, old.Engines, old.Source, old.Secrets, old.Metrics, old.Telemetry
 	if err := p.scheduler.Configure(next); err != nil {
 		return err
@@ -198,6 +228,10 @@ func needsRestart(old, next *config.Config) (names []string) {
 		"secrets":   old.Secrets == next.Secrets,
 		"metrics":   old.Metrics == next.Metrics,
 		"telemetry": reflect.DeepEqual(old.Telemetry, next.Telemetry),
+		"tls":       reflect.DeepEqual(old.TLS, next.TLS),
+		"access":    sameAccess(old.Access, next.Access),
+
+		"trusted-proxies": slices.Equal(old.TrustedProxies, next.TrustedProxies),
 	} {
 		if !same {
 			names = append(names, name)

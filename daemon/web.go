@@ -18,7 +18,7 @@ import (
 )
 
 // httpServer puts the HTTP face on the parts.
-func (p *parts) httpServer(cfg func() *config.Config, token, version string) *http.Server {
+func (p *parts) httpServer(cfg func() *config.Config, token, version string) (*http.Server, error) {
 	var engines []string
 	for _, e := range cfg().Engines {
 		engines = append(engines, e.ID)
@@ -27,19 +27,22 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) *ht
 	if p.secrets != nil {
 		vault = p.secrets
 	}
-	handler := server.New(server.Options{
+	options := server.Options{
 		Secrets: vault, Scheduler: p.scheduler, Artifacts: p.artifacts, Source: mirrors{p.source}, Tests: p.tests,
 		Forges:       []forge.Forge{forge.GitHub{}},
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
 		Ready:        p.ready,
-		Warnings:     p.warnings,
+		Warnings:     func() []string { return append(p.warnings(), p.accessTrouble(cfg())...) },
 		Status:       func(context.Context) client.Status { return p.status(version) },
 		Metrics:      p.metrics.Handler(),
 		Meter:        p.metrics,
 		Version:      version, Instance: p.scheduler.Instance(), Slots: func() int { return cfg().Slots }, Engines: engines, Logger: p.log,
-	})
-	return server.NewHTTPServer(handler, p.log)
+	}
+	if err := p.accessOptions(cfg, &options); err != nil {
+		return nil, err
+	}
+	return server.NewHTTPServer(server.New(options), p.log), nil
 }
 
 // ready tells why the daemon cannot build right now.

@@ -233,6 +233,7 @@ func (a *api) readArtifact(ctx context.Context, in *fileIn) (*huma.StreamRespons
 		defer r.Close()
 		// Always a download, never a page: what a job left may be HTML with scripts in it.
 		hctx.SetHeader("Content-Type", "application/octet-stream")
+		hctx.SetHeader("Content-Security-Policy", sandboxPolicy)
 		hctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(in.Path)}))
 		hctx.SetHeader("Content-Length", strconv.FormatInt(file.Size, 10))
 		if sum, err := hex.DecodeString(file.SHA256); err == nil && len(sum) > 0 {
@@ -295,6 +296,7 @@ func (a *api) readArchive(ctx context.Context, in *archiveIn) (*huma.StreamRespo
 	name := archiveName(in, own)
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		hctx.SetHeader("Content-Type", kind)
+		hctx.SetHeader("Content-Security-Policy", sandboxPolicy)
 		hctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 		out := newStream(hctx)
 		err := out.start(http.StatusOK)

@@ -78,11 +78,14 @@ func (a *api) routeBuilds() {
 	a.routeEvents()
 }
 
-func (a *api) listBuilds(_ context.Context, in *buildsIn) (*jsonOut[client.Page[client.Build]], error) {
+func (a *api) listBuilds(ctx context.Context, in *buildsIn) (*jsonOut[client.Page[client.Build]], error) {
 	filter := scheduler.Filter{Project: in.Project, Status: scheduler.Status(in.Status)}
-	rows, next, err := a.Scheduler.Builds(filter, in.Cursor, in.Limit)
+	seen := sees(ctx)
+	rows, next, err := visiblePage(in.Cursor, func(cursor string) ([]scheduler.Build, string, error) {
+		return a.Scheduler.Builds(filter, cursor, in.Limit)
+	}, func(b *scheduler.Build) bool { return seen(b.Project) })
 	if err != nil {
-		return nil, badCursor(in.Cursor, err)
+		return nil, err
 	}
 	page := client.Page[client.Build]{Items: make([]client.Build, len(rows)), Next: next}
 	for i := range rows {
@@ -179,7 +182,7 @@ func (a *api) accept(ctx context.Context, key KeyInput, t scheduler.Trigger) (*j
 	if err != nil {
 		return nil, err
 	}
-	return answer(showTrigger(stored))
+	return answer(showTriggerTo(ctx, stored))
 }
 
 // findJob returns the job of that id, or the first one when id is empty.

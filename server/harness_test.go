@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,9 +12,12 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
@@ -36,6 +40,7 @@ type daemon struct {
 	state   *staged
 	store   *artifacts.Store
 	tests   *history.Store
+	access  *access.Store
 	http    *http.Server
 }
 
@@ -56,6 +61,11 @@ func newDaemon(t *testing.T, projects ...config.Project) *daemon {
 		Tokens: []Token{NewToken("admin", testToken)}, Version: "test", Instance: sched.Instance(),
 		Slots: func() int { return 2 }, Engines: []string{"local"}, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	if d.access, err = access.Open(access.Options{Path: filepath.Join(d.dir, "access.db")}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.access.Close() })
+	d.opts.Access = d.access
 	d.start()
 	t.Cleanup(d.stop)
 	return d
@@ -299,6 +309,19 @@ func asProblem(t *testing.T, err error) *client.Error {
 	}
 	return p
 }
+
+// token makes a token with a scope within some projects.
+func (d *daemon) token(scope access.Scope, projects ...string) string {
+	d.t.Helper()
+	_, secret, err := d.access.Create(strings.ToLower(rand.Text()), access.Grant{Scope: scope, Projects: projects}, time.Time{}, "test")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return secret
+}
+
+// bear is the header of a request with a token.
+func bear(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
 func project(name, url string) config.Project {
 	return config.Project{Name: name, URL: url, Buildspec: "buildspec.yml", Pull: "if-not-present"}

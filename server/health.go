@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/client"
 )
 
@@ -58,18 +59,25 @@ func (r *readiness) ask(ctx context.Context, ready func(context.Context) error) 
 	return r.err
 }
 
+type drainIn struct {
+	Body struct {
+		On bool `json:"on" doc:"true: start no new job; false: start jobs again"`
+	}
+}
+
 // routeDaemon adds what concerns the daemon as a whole.
 func (a *api) routeDaemon() {
 	add(a, huma.Operation{
 		OperationID: "daemon", Method: http.MethodGet, Path: "/api/v1/daemon", Tags: []string{"daemon"},
 		Summary: "What the daemon says of itself",
-	}, func(context.Context, *struct{}) (*jsonOut[client.Daemon], error) { return answer(a.daemon()) })
-
-	type drainIn struct {
-		Body struct {
-			On bool `json:"on" doc:"true: start no new job; false: start jobs again"`
+	}, func(ctx context.Context, _ *struct{}) (*jsonOut[client.Daemon], error) {
+		d := a.daemon()
+		if !caller(ctx).grants.May(access.Read, access.Everything) {
+			d.Warnings, d.Engines = nil, nil // they are about more than its projects
 		}
-	}
+		return answer(d)
+	})
+
 	add(a, huma.Operation{
 		OperationID: "drain", Method: http.MethodPut, Path: "/api/v1/daemon/drain", Tags: []string{"daemon"},
 		Summary: "Start no new job, or start jobs again. Jobs that run go on",

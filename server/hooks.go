@@ -50,13 +50,14 @@ type hookOut struct {
 // hookIn takes the request as it is: the signature is over its raw bytes.
 type hookIn struct {
 	r    *http.Request
+	w    http.ResponseWriter
 	ctrl *http.ResponseController
 }
 
 // Resolve takes the request over from huma.
 func (in *hookIn) Resolve(ctx huma.Context) []error {
 	r, w := humago.Unwrap(ctx)
-	in.r, in.ctrl = r, http.NewResponseController(w)
+	in.r, in.w, in.ctrl = r, w, http.NewResponseController(w)
 	return nil
 }
 
@@ -72,7 +73,7 @@ func (a *api) routeHooks() {
 				"application/json": body, "application/x-www-form-urlencoded": body,
 			}},
 			Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestTimeout,
-				http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable},
+				http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 		}, func(ctx context.Context, in *hookIn) (*hookOut, error) {
 			began := time.Now()
 			out, err := a.hook(ctx, f, in)
@@ -111,8 +112,12 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 		if len(candidates) > 0 {
 			reason = "the signature fits no secret of these projects"
 		}
+		pause := a.hooks.take(a.addressOf(in.r))
+		if pause > 0 {
+			return nil, tooOften(in.w, pause) // and not a line more in the log
+		}
 		a.Logger.Warn("webhook refused", "reason", reason, "projects", candidates, "urls", clip(strings.Join(event.Repository.URLs, " "), 500),
-			"forge", f.Name(), "remote", in.r.RemoteAddr)
+			"forge", f.Name(), "remote", a.addressOf(in.r).String())
 		return nil, unsigned()
 	}
 	if parseErr != nil {
@@ -215,7 +220,7 @@ func (a *api) readHook(in *hookIn) (body []byte, release func(), err error) {
 		return nil, nil, hookTooLarge()
 	}
 	_ = in.ctrl.SetReadDeadline(time.Now().Add(hookTimeout))
-	defer in.ctrl.SetReadDeadline(time.Time{})
+	defer func() { _ = in.ctrl.SetReadDeadline(time.Now().Add(a.patience)) }()
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(in.r.ContentLength, 0), usualHook)) + bytes.MinRead)
 	_, err = io.Copy(&buf, io.LimitReader(in.r.Body, smallHook))

@@ -114,6 +114,7 @@ func (a *api) readLog(ctx context.Context, in *logIn) (*huma.StreamResponse, err
 	}
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		hctx.SetHeader("Content-Type", "text/plain; charset=utf-8")
+		hctx.SetHeader("Content-Security-Policy", sandboxPolicy)
 		hctx.SetHeader("X-Accel-Buffering", "no")
 		hctx.SetHeader(client.LogSizeHeader, strconv.FormatInt(size, 10))
 		hctx.SetHeader(client.LogCompleteHeader, strconv.FormatBool(place.over))

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
+
+	"github.com/runner-ci/runner/access"
 )
 
 // writeTimeout is how long one write to a client may take. It is moved on with every block of a stream, so that it
@@ -44,40 +47,83 @@ func (w *recorded) Write(p []byte) (int, error) {
 func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	w := &recorded{ResponseWriter: rw}
-	ctx, caller := r.Context(), ""
+	who := &identity{}
+	address := a.addressOf(r)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	defer func() {
 		thrown := recover()
 		cut := thrown != nil && w.status != 0 // half an answer is out: the client must see that it is broken
 		if thrown != nil && thrown != http.ErrAbortHandler {
 			a.panicked(w, r, thrown)
 		}
-		a.logRequest(ctx, w, r, caller, time.Since(began))
+		a.logRequest(ctx, w, r, who.name, address, time.Since(began))
 		if cut || thrown == http.ErrAbortHandler {
 			panic(http.ErrAbortHandler)
 		}
 	}()
 	// Without a deadline of the server's own, one that a former request on this connection set would stay.
-	_ = http.NewResponseController(rw).SetWriteDeadline(began.Add(writeTimeout))
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
+	ctrl := http.NewResponseController(rw)
+	_ = ctrl.SetWriteDeadline(began.Add(writeTimeout))
+	_ = ctrl.SetReadDeadline(began.Add(a.patience))
+	a.setHeaders(w.Header())
 
 	_, pattern := a.mux.Handler(r)
-	if !a.public[pattern] {
-		name, ok := a.authenticate(r)
-		if !ok {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="runner"`)
-			writeProblem(w, unauthorized())
-			return
-		}
-		caller = name
-		ctx = context.WithValue(ctx, callerKey{}, name)
-		r = r.WithContext(ctx)
+	if a.public[pattern] {
+		who = &identity{address: address.String()}
+	} else if found, p := a.admit(w, r, pattern, address); p != nil {
+		writeProblem(w, p)
+		return
+	} else {
+		who = found
 	}
+	for _, life := range who.lives {
+		defer context.AfterFunc(life, cancel)()
+	}
+	r = r.WithContext(context.WithValue(ctx, callerKey{}, who))
 	if pattern == "" {
 		a.unrouted(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// admit finds out whom a request for a route comes from, and whether that is anybody who may ask for it at all. To what of
+// it, permit tells when the request was read.
+func (a *api) admit(w http.ResponseWriter, r *http.Request, pattern string, address netip.Addr) (*identity, *Problem) {
+	n, operation := a.needs[pattern]
+	who, tried := a.identify(r)
+	if who == nil && !tried && operation && n.open {
+		who = a.anybody()
+	}
+	if who == nil {
+		if tried && a.Access != nil {
+			a.Access.Refused(access.Event{Action: "authenticate", Address: callNetwork(address), Result: http.StatusUnauthorized})
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer realm="runner"`)
+		return nil, unauthorized()
+	}
+	who.address = address.String()
+	if who.session {
+		if err := a.origins.Check(r); err != nil {
+			return nil, crossOrigin()
+		}
+	}
+	if operation && !who.grants.Somewhere(n.scope) {
+		if a.Access != nil {
+			a.Access.Refused(access.Event{Who: who.name, Action: pattern, Address: who.address, Result: http.StatusForbidden})
+		}
+		return nil, forbidden(who, fmt.Sprintf("this needs the scope %s", n.scope))
+	}
+	if bodyless := r.Method == http.MethodGet || r.Method == http.MethodHead; bodyless && r.ContentLength != 0 {
+		return nil, problem(http.StatusBadRequest, "a "+r.Method+" takes no body", "send none")
+	}
+	return who, nil
+}
+
+// crossOrigin is the answer to what a page of another site has a browser do.
+func crossOrigin() *Problem {
+	return problem(http.StatusForbidden, "a page of another site sent this", "do it from a page of this daemon, or with a token; where a proxy stands before it, url in runner.yml must be the address that browsers see")
 }
 
 // unrouted answers where no route fits, with 404 or 405 as the mux finds.
@@ -121,7 +167,7 @@ func (a *api) panicked(w *recorded, r *http.Request, thrown any) {
 func newID() string { return rand.Text()[:12] }
 
 // logRequest writes a line per request. Queries and headers stay out of it, because they hold titles and tokens.
-func (a *api) logRequest(ctx context.Context, w *recorded, r *http.Request, caller string, took time.Duration) {
+func (a *api) logRequest(ctx context.Context, w *recorded, r *http.Request, caller string, address netip.Addr, took time.Duration) {
 	level := slog.LevelInfo
 	switch {
 	case w.status >= 500:
@@ -131,7 +177,7 @@ func (a *api) logRequest(ctx context.Context, w *recorded, r *http.Request, call
 	}
 	a.Logger.LogAttrs(ctx, level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
-		slog.String("remote", r.RemoteAddr), slog.String("token", caller), slog.String("agent", clip(r.UserAgent(), 100)))
+		slog.String("remote", address.String()), slog.String("token", caller), slog.String("agent", clip(r.UserAgent(), 100)))
 }
 
 // clip cuts text to n bytes.

@@ -5,7 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
@@ -87,6 +90,15 @@ type RefusedError struct{ Reason string }
 // Error returns the reason.
 func (e *RefusedError) Error() string { return e.Reason }
 
+// SignIn is what the server needs of a provider of identities.
+type SignIn interface {
+	// Begin returns where the browser has to go, and what it has to bring back in a cookie of ours.
+	Begin(ctx context.Context, next string) (redirect, cookie string, err error)
+	// Finish takes what the browser brought back, and says who it is and where it wanted to go. An error that wraps
+	// access.ErrInvalid is about what was brought back; any other is the provider's or ours.
+	Finish(ctx context.Context, query url.Values, cookie string) (who access.Owner, next string, err error)
+}
+
 // Options is all that a server is made of.
 type Options struct {
 	Scheduler Scheduler
@@ -95,7 +107,17 @@ type Options struct {
 	Tests     Tests
 	Secrets   Secrets       // nil where none are kept, as in a daemon of one build
 	Forges    []forge.Forge // each gets a route /hooks/<name>
-	Tokens    []Token       // any of them opens every route; without one, none does
+	Tokens    []Token       // any of them opens every route; without one, and without Access, none does
+	Access    *access.Store // tokens, sessions and the audit log; nil where none are kept, as in a daemon of one build
+
+	// Roles are what the groups of a person who logged in with SignIn may do. Nil means nothing.
+	Roles  func(groups []string) access.Grants
+	SignIn SignIn // nil: people log in with tokens alone
+
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
+	Origin  string         // how browsers reach us, scheme://host:port; empty where that is not known
+	Base    string         // path below which a proxy shows us, like /runner; mostly empty
+	Secure  bool           // that is over TLS
 
 	// Secret reads the secret that a reference names; nil means config.Secret.Resolve.
 	Secret func(config.Secret) ([]byte, error)
@@ -125,6 +147,9 @@ type Options struct {
 const DefaultMaxPack = 4 << 30
 
 func (o Options) withDefaults() Options {
+	if o.Roles == nil {
+		o.Roles = func([]string) access.Grants { return nil }
+	}
 	if o.Secret == nil {
 		o.Secret = config.Secret.Resolve
 	}

@@ -55,14 +55,15 @@ func (a *api) routeProjects() {
 }
 
 // listProjects pages through the projects by name; the cursor is the last name of the page before.
-func (a *api) listProjects(_ context.Context, in *PageInput) (*jsonOut[client.Page[client.Project]], error) {
+func (a *api) listProjects(ctx context.Context, in *PageInput) (*jsonOut[client.Page[client.Project]], error) {
 	rows, err := a.Scheduler.Projects()
 	if err != nil {
 		return nil, err
 	}
+	seen := sees(ctx)
 	page := client.Page[client.Project]{Items: []client.Project{}}
 	for _, p := range rows {
-		if in.Cursor != "" && p.Name <= in.Cursor {
+		if in.Cursor != "" && p.Name <= in.Cursor || !seen(p.Name) {
 			continue
 		}
 		if len(page.Items) == in.Limit {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/secrets"
 )
@@ -50,6 +51,12 @@ func (a *api) routeSecrets() {
 	}, a.auditSecrets)
 }
 
+// administers tells whose secrets the caller may know of.
+func administers(ctx context.Context) func(project string) bool {
+	grants := caller(ctx).grants
+	return func(project string) bool { return grants.May(access.Admin, project) }
+}
+
 // store is the secret store, or why there is none.
 func (a *api) store() (Secrets, error) {
 	if a.Secrets == nil {
@@ -58,12 +65,15 @@ func (a *api) store() (Secrets, error) {
 	return a.Secrets, nil
 }
 
-func (a *api) listSecrets(_ context.Context, in *SecretListInput) (*jsonOut[client.Page[client.Secret]], error) {
+func (a *api) listSecrets(ctx context.Context, in *SecretListInput) (*jsonOut[client.Page[client.Secret]], error) {
 	store, err := a.store()
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := store.List(in.Cursor, in.Limit, in.Name)
+	seen := administers(ctx)
+	rows, next, err := visiblePage(in.Cursor, func(cursor string) ([]secrets.Secret, string, error) {
+		return store.List(cursor, in.Limit, in.Name)
+	}, func(s *secrets.Secret) bool { return seen(s.Project) })
 	if err != nil {
 		return nil, secretProblem(err)
 	}
@@ -111,12 +121,15 @@ func (a *api) removeSecret(ctx context.Context, in *SecretInput) (*struct{}, err
 	return nil, nil
 }
 
-func (a *api) auditSecrets(_ context.Context, in *SecretListInput) (*jsonOut[client.Page[client.SecretEvent]], error) {
+func (a *api) auditSecrets(ctx context.Context, in *SecretListInput) (*jsonOut[client.Page[client.SecretEvent]], error) {
 	store, err := a.store()
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := store.Audit(in.Cursor, in.Limit, in.Name)
+	seen := administers(ctx)
+	rows, next, err := visiblePage(in.Cursor, func(cursor string) ([]secrets.Event, string, error) {
+		return store.Audit(cursor, in.Limit, in.Name)
+	}, func(e *secrets.Event) bool { return seen(e.Project) })
 	if err != nil {
 		return nil, secretProblem(err)
 	}

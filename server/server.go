@@ -1,11 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +22,12 @@ type api struct {
 	mux    *router
 	huma   huma.API
 	public map[string]bool // patterns of the mux that need no token
+	needs  map[string]need // by pattern, of all others
 	large  chan struct{}   // slots for webhooks with large bodies
+
+	logins, hooks *limiter
+	origins       *http.CrossOriginProtection
+	patience      time.Duration // for the body of a request that nobody reads
 
 	repositories sync.Map // address of a project's repository → its key
 
@@ -42,8 +50,14 @@ func (m *router) HandleFunc(pattern string, handle func(http.ResponseWriter, *ht
 func New(o Options) http.Handler {
 	useProblems()
 	a := &api{
-		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{},
-		large: make(chan struct{}, largeHooks),
+		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, needs: map[string]need{},
+		large: make(chan struct{}, largeHooks), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
+		origins: http.NewCrossOriginProtection(), patience: bodyPatience,
+	}
+	if a.Origin != "" {
+		if err := a.origins.AddTrustedOrigin(a.Origin); err != nil {
+			a.Logger.Error("browsers may be refused behind a proxy that changes the Host header", "url", a.Origin, "error", err)
+		}
 	}
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	a.huma = humago.New(a.mux, huma.Config{
@@ -73,6 +87,9 @@ func New(o Options) http.Handler {
 	a.routeProjects()
 	a.routeSubmit()
 	a.routeSecrets()
+	a.routeTokens()
+	a.routeAudit()
+	a.routeLogin()
 	a.routeHooks()
 	a.routeOpenAPI()
 	return a
@@ -87,16 +104,34 @@ const maxBody = 1 << 20
 // readTimeout is how long a JSON body may take to come.
 const readTimeout = 30 * time.Second
 
-// add registers an operation that needs a token, and turns its errors into problems.
+// add registers an operation that needs what the table of needs says, and turns its errors into problems.
 func add[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	op.Security = []map[string][]string{{bearer: {}}}
-	op.Errors = append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound}, op.Errors...)
+	n, ok := needs[op.OperationID]
+	if !ok {
+		panic("the table of needs does not have operation " + op.OperationID)
+	}
+	a.needs[op.Method+" "+op.Path] = n
+	if in := any(new(I)); n.of == ofProject || n.of == ofBuild {
+		_, one := in.(within)
+		if _, several := in.(ofTrigger); !one && !several {
+			panic("the input of " + op.OperationID + " does not say of which project it is, on which depends who may do it")
+		}
+	}
+	op.Security = []map[string][]string{{bearer: {string(n.scope)}}}
+	op.Errors = append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, op.Errors...)
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
 	op.BodyReadTimeout = readTimeout
 	op.RejectUnknownQueryParameters = true
-	register(a, op, handle)
+	handle = audited(a, op, handle)
+	register(a, op, func(ctx context.Context, in *I) (*O, error) {
+		if err := a.permit(ctx, n, in); err != nil {
+			a.refuse(ctx, op.OperationID, in, err)
+			return nil, err
+		}
+		return handle(ctx, in)
+	})
 }
 
 // addPublic registers an operation that needs no token.
@@ -150,8 +185,21 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    256 << 10, // the environment of a submit is in a header
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          stdlog.New(connectionLog{log}, "", 0),
 	}
 	s.RegisterOnShutdown(cancel)
 	return s
+}
+
+// connectionLog takes what net/http says of connections. Handshakes that fail are a line for debugging: anybody can make as
+// many of them as they like, and fill the disk with warnings.
+type connectionLog struct{ log *slog.Logger }
+
+func (c connectionLog) Write(text []byte) (int, error) {
+	level := slog.LevelWarn
+	if bytes.Contains(text, []byte("TLS handshake error")) {
+		level = slog.LevelDebug
+	}
+	c.log.Log(context.Background(), level, strings.TrimSpace(string(text)))
+	return len(text), nil
 }

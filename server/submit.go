@@ -183,6 +183,6 @@ func (p *packBody) Read(b []byte) (int, error) {
 
 // done takes the deadline away, which would otherwise end what follows the reading; the answer gets its own.
 func (p *packBody) done() {
-	_ = p.ctrl.SetReadDeadline(time.Time{})
+	_ = p.ctrl.SetReadDeadline(time.Now().Add(bodyPatience))
 	_ = p.ctrl.SetWriteDeadline(time.Now().Add(writeTimeout))
 }

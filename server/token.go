@@ -1,31 +1,26 @@
 package server
 
 import (
-	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/runner-ci/runner/access"
 )
 
-// Token is what the daemon keeps of a bearer token: whose it is, and its SHA-256. The token itself has 130 random
-// bits, so that a plain hash is as good as a slow one, and costs nothing at every request.
+// Token is one of the daemon's own, which may do everything: whose it is, and its hash. All others are kept by package
+// access.
 type Token struct {
 	Name string // whom actions by this token are recorded as
-	Sum  [sha256.Size]byte
+	Sum  access.Sum
 }
 
 // NewToken hashes a token.
-func NewToken(name, token string) Token {
-	return Token{Name: name, Sum: sha256.Sum256([]byte(token))}
-}
+func NewToken(name, token string) Token { return Token{Name: name, Sum: access.SumOf(token)} }
 
 // minToken is the shortest token that is taken from a file, in bytes; less can be guessed.
 const minToken = 16
@@ -37,7 +32,7 @@ func EnsureToken(path string) (token string, created bool, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return token, false, err
 	}
-	token = "rt_" + rand.Text()
+	token = access.NewSecret()
 	switch err = writeToken(path, token); {
 	case errors.Is(err, fs.ErrExist): // another process was faster
 		token, err = readToken(path)
@@ -90,30 +85,4 @@ func writeToken(path, token string) error {
 		return err
 	}
 	return os.Link(tmp.Name(), path)
-}
-
-type callerKey struct{}
-
-// callerOf names the token by which a request came in.
-func callerOf(ctx context.Context) string {
-	name, _ := ctx.Value(callerKey{}).(string)
-	return name
-}
-
-// authenticate finds whose token a request bears. All tokens are compared, each in constant time.
-func (a *api) authenticate(r *http.Request) (name string, ok bool) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	for _, t := range a.Tokens {
-		if subtle.ConstantTimeCompare(sum[:], t.Sum[:]) == 1 {
-			name, ok = t.Name, true
-		}
-	}
-	return name, ok && strings.EqualFold(scheme, "Bearer")
-}
-
-// unauthorized is the one answer to a missing and to a wrong token.
-func unauthorized() *Problem {
-	return problem(http.StatusUnauthorized, "this needs a valid token",
-		"send Authorization: Bearer TOKEN; runner login stores a token for the commands, RUNNER_TOKEN gives one. The daemon's own is in the file token of its data directory")
 }

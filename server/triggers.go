@@ -57,14 +57,17 @@ func (a *api) routeTriggers() {
 	}, a.start)
 }
 
-func (a *api) listTriggers(_ context.Context, in *triggersIn) (*jsonOut[client.Page[client.Trigger]], error) {
-	rows, next, err := a.Scheduler.Triggers(scheduler.Outcome(in.Outcome), in.Cursor, in.Limit)
+func (a *api) listTriggers(ctx context.Context, in *triggersIn) (*jsonOut[client.Page[client.Trigger]], error) {
+	seen := sees(ctx)
+	rows, next, err := visiblePage(in.Cursor, func(cursor string) ([]scheduler.Trigger, string, error) {
+		return a.Scheduler.Triggers(scheduler.Outcome(in.Outcome), cursor, in.Limit)
+	}, func(t *scheduler.Trigger) bool { return seesTrigger(seen, t) })
 	if err != nil {
-		return nil, badCursor(in.Cursor, err)
+		return nil, err
 	}
 	page := client.Page[client.Trigger]{Items: make([]client.Trigger, len(rows)), Next: next}
 	for i, t := range rows {
-		page.Items[i] = showTrigger(t)
+		page.Items[i] = showTriggerTo(ctx, t)
 	}
 	return answer(page)
 }
@@ -79,7 +82,7 @@ func (a *api) showTrigger(ctx context.Context, in *triggerIn) (*jsonOut[client.T
 			return nil, err
 		}
 		if t.Outcome != scheduler.OutcomePending || !wait(ctx, changed, heartbeat) {
-			return answer(showTrigger(t))
+			return answer(showTriggerTo(ctx, t))
 		}
 	}
 }
@@ -92,7 +95,7 @@ func (a *api) approve(ctx context.Context, in *approveIn) (*jsonOut[client.Trigg
 	if err != nil {
 		return nil, err
 	}
-	return answer(showTrigger(t))
+	return answer(showTriggerTo(ctx, t))
 }
 
 // fullID is a commit's full id.

@@ -145,6 +145,7 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	envFlag(cmd, &p.Env)
 	f.StringToStringVar(&p.Parameters, "parameter-store", nil, "variable from the daemon's secret store, `NAME=PARAMETER`; may be repeated")
 	f.StringToStringVar(&p.Secrets, "secrets-manager", nil, "the same, `NAME=SECRET[:KEY[:STAGE[:VERSION]]]`; may be repeated")
+	f.StringVar(&p.Visibility, "visibility", "", "who may look at its builds without a token: private (default) for nobody, public for anybody")
 	f.StringVar(&p.Approval, "approval", "", "which pull requests wait for runner approve: forks (default), all or none")
 	f.BoolVar(&p.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on the machine")
 	f.StringVar(&p.WebhookSecret, "webhook-secret", "", "what webhooks are signed with, file:/path or env:NAME")

@@ -15,7 +15,7 @@ import (
 
 // stores are the databases of a data directory; private is all in it that others may not read.
 var (
-	stores  = []string{"state.db", "artifacts.db", "tests.db", "secrets.db"}
+	stores  = []string{"state.db", "artifacts.db", "tests.db", "secrets.db", "access.db"}
 	private = append([]string{"token"}, stores...)
 )
 

@@ -12,12 +12,12 @@ import (
 )
 
 // healthy asks whether a daemon answers below an address.
-func healthy(ctx context.Context, base string) error {
+func healthy(ctx context.Context, web *http.Client, base string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+"/healthz", nil)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := web.Do(req)
 	if err != nil {
 		return err
 	}

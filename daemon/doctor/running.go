@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -55,7 +54,8 @@ func (p *patient) findDaemon(ctx context.Context) running {
 		d.silent = err
 		return d
 	}
-	api := client.New("http://"+p.reachable(), strings.TrimSpace(string(token)), client.WithHTTPClient(&http.Client{Timeout: checkTime}))
+	base, web := p.speak()
+	api := client.New(base, strings.TrimSpace(string(token)), client.WithHTTPClient(web))
 	said, err := api.Daemon(ctx)
 	if err != nil {
 		d.silent = err
@@ -165,7 +165,8 @@ func (p *patient) networkChecks() []check {
 // listener sees whether the daemon can listen, or does.
 func (p *patient) listener(ctx context.Context) []Finding {
 	if p.daemon.runs {
-		if err := healthy(ctx, "http://"+p.reachable()); err != nil {
+		base, web := p.speak()
+		if err := healthy(ctx, web, base); err != nil {
 			return []Finding{failed("look at its log; if it listens elsewhere (--listen), say so in the configuration", "a daemon runs, and %s is not answered by it: %v", p.cfg.Listen, err)}
 		}
 		return []Finding{well("the daemon answers at %s", p.cfg.Listen)}
@@ -189,7 +190,8 @@ func (p *patient) address(ctx context.Context) []Finding {
 		return out
 	}
 	began := time.Now()
-	if err := healthy(ctx, p.cfg.URL); err != nil {
+	_, web := p.speak()
+	if err := healthy(ctx, web, p.cfg.URL); err != nil {
 		return append(out, failed("correct url, or the proxy in front of the daemon and the name in the DNS (docs/operations.md)", "%s does not lead to the daemon: %v", p.cfg.URL, err))
 	}
 	return append(out, well("%s leads to a daemon, in %v", p.cfg.URL, time.Since(began).Round(time.Millisecond)))

@@ -28,6 +28,8 @@ var arrows = map[string]arrow{
 	"tests/parse":       {[]string{"tests", "runner/agent/sniff"}, "a hostile file to cases, by the one sniffer that the agent has too; it knows no build"},
 	"tests/quarantine":  {[]string{"runner/agent/glob"}, "text to entries is pure; its patterns are those of buildspecs"},
 	"tests/history":     {[]string{"tests", "tests/quarantine"}, "what is kept of tests is data, too: who parsed it, and which build is meant, is told from above"},
+	"access":            {nil, "tokens, sessions and what was done: what a request is, and what a build, is known further up"},
+	"access/oidc":       {[]string{"access"}, "who somebody is, as a provider of identities says; what that allows is known further up"},
 	"secrets":           {nil, "sealed values and who may have them; which build asks is known further up"},
 	"config":            {[]string{"buildspec"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader"},
 	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
@@ -47,11 +49,12 @@ var arrows = map[string]arrow{
 
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
 	"scheduler":           {[]string{"activity", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
-	"daemon":              {[]string{"activity", "metrics", "trace", "server", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
+	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
+	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
+	"daemon":              {[]string{"activity", "metrics", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
-	"cmd/runner": {[]string{"daemon/...", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
+	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
 
 	"internal/makespan": {[]string{"internal/figures", "scheduler/testqueue", "tests", "tests/parse"}, "figures are of the real queue and the real parsers"},
 	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
