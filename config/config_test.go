@@ -106,6 +106,7 @@ slots: 3
 engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
+retry-faults: never
 retention: {age: 7d, bytes: 10GiB, caches: 5GiB}
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
@@ -131,6 +132,7 @@ projects:
     submodules: true
     protected: [main, "release/*"]
     approval: all
+    retry-faults: before-commands
     privileged: true
     limits: *limits
     max-jobs: 2

@@ -44,6 +44,9 @@ func (p *Project) faults(allowFile bool) faults {
 	if p.Approval != "" {
 		f.oneOf("approval", p.Approval, ApproveForks, ApproveAll, ApproveNone)
 	}
+	if p.RetryFaults != "" {
+		f.oneOf("retry-faults", p.RetryFaults, retryFaults...)
+	}
 	if strings.ContainsAny(p.Image, " \t\n") || strings.HasPrefix(p.Image, "-") {
 		f.add("image", "write name:tag or name@sha256:…", "%q is no image", clip(p.Image))
 	}

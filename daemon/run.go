@@ -130,7 +130,8 @@ func (o *RunOptions) config(tree worktree.Tree) *config.Config {
 		cfg = &base
 	}
 	cfg.AllowFileURLs = true
-	cfg.Warm = config.WarmOff // a second build is not to be expected
+	cfg.RetryFaults = config.RetryNever // who ran it sits there and can run it again
+	cfg.Warm = config.WarmOff           // a second build is not to be expected
 	cfg.Limits = o.Limits.Or(cfg.Limits)
 	if o.Engine != nil {
 		cfg.Engines = []config.Engine{*o.Engine}

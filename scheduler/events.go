@@ -54,7 +54,7 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 			applyPhase(a, ph)
 		}
 		if p.Command != nil {
-			a.Command = p.Command.Text
+			a.Command, a.Begun = p.Command.Text, true
 		}
 		if a.Phase == wire.PhaseUpload {
 			a.Command = "" // all of them are over

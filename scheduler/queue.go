@@ -17,16 +17,20 @@ type entry struct {
 	priority   int
 	state      JobState
 	queued     time.Time
-	notBefore  time.Time // a second attempt waits a little
+	notBefore  time.Time // an attempt that follows a fault waits
 	stop       chan runner.StopRequest
 	resume     chan runner.ResumeRequest // a job at a breakpoint is to go on
 }
 
 func newEntry(b *Build, j *Job, index, priority int) *entry {
-	return &entry{
+	e := &entry{
 		build: b.ID(), job: j.ID, project: b.Project, index: index, seq: b.Seq, priority: priority,
 		state: j.State, queued: j.Queued, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
 	}
+	if now := time.Now(); j.Again != nil {
+		e.notBefore = now.Add(j.Again.left(now))
+	}
+	return e
 }
 
 // tellStop asks for the end of the attempt that holds the job, unless that was done already.

@@ -106,6 +106,9 @@ func (d *daemon) configure(projects ...string) {
 	if !strings.Contains(extra, "warm:") {
 		extra += "\nwarm: off\n" // most tests count containers
 	}
+	if !strings.Contains(extra, "retry-faults:") {
+		extra += "\nretry-faults: never\n" // most tests tell of one attempt, and wait for its end
+	}
 	text := fmt.Sprintf("listen: %s\ndata: %s\n%s", d.address, d.data(), extra)
 	if len(projects) > 0 {
 		text += "projects:\n" + strings.Join(projects, "")
