@@ -22,7 +22,7 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 	if s.stop != nil && s.stop.Message != "" && res.Status == s.stop.Status {
 		res.Message = s.stop.Message
 	}
-	if res.Status == wire.StatusFailed && res.Exit == 137 {
+	if res.Status == wire.StatusFailed && res.Exit == 137 && res.Reason != "oom" {
 		if st, err := s.ex.Inspect(ctx, s.attempt.Sandbox); err == nil && st.OOMKilled {
 			res.Reason = "oom"
 			res.Message += "; the kernel killed a process for lack of memory: raise limits.memory of the project, or let the build use less"

@@ -33,6 +33,8 @@ type phases struct {
 	early   *early
 	engine  *engine // nil: the job gets none of its own
 	failure failure // of the phase that failed last
+
+	unstrained, strained strain // before the first command, and what the newest one added to it
 }
 
 // CodeBuild's codes in a phase's context.
@@ -170,11 +172,12 @@ func (p *phases) command(ctx context.Context, c wire.CommandBegan) (int, error) 
 	p.shards.enter(c.Phase, c.Index)
 	p.log.say("Running command %s", text)
 	p.log.forgetPrinted()
-	start := time.Now()
+	start, before := time.Now(), readStrain(cgroupRoot)
 	exit, err := p.shell.run(ctx, text, !p.failed)
 	if err != nil {
 		return 0, err
 	}
+	p.strained = readStrain(cgroupRoot).since(before)
 	p.out.settle()
 	p.spool.add(wire.CommandEnded{Phase: c.Phase, Index: c.Index, Exit: exit, Millis: time.Since(start).Milliseconds()})
 	return exit, nil
@@ -189,6 +192,11 @@ func (p *phases) failedCommand(phase, text string, exit int) string {
 		Reason: "command_failed", Phase: phase, Exit: exit, Command: shown,
 		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s%s", phase, oneLine(shown), exit,
 			hint(exit, p.shell.name), p.hintOf(printed)),
+	}
+	if why, advice := p.strained.cause(); why != "" {
+		result.Reason = why
+		result.Message += "; " + advice
+		p.log.say("%s", advice)
 	}
 	p.fail(result)
 	message := fmt.Sprintf("Error while executing command: %s. Reason: exit status %d", shown, exit)
@@ -209,7 +217,12 @@ func (p *phases) endedBy(err error, phase string) wire.Done {
 	var why *ending
 	if errors.As(err, &why) {
 		p.log.say("%s", why.message)
-		return wire.Done{Status: why.status, Reason: why.reason, Message: why.message, Phase: phase}
+		return wire.Done{Status: why.status, Reason: why.reason, Message: "in " + phase + ": " + why.message, Phase: phase}
+	}
+	if p.outOfProcesses(err) {
+		done := endedByProcesses(phase)
+		p.log.say("%s", done.Message)
+		return done
 	}
 	return wire.Done{
 		Status: wire.StatusFault, Reason: "agent_error", Phase: phase,
