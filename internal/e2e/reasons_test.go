@@ -13,8 +13,8 @@ import (
 func TestEveryEndIsNamed(t *testing.T) {
 	t.Parallel()
 	git := newGitServer(t)
-	const small = "limits: {memory: 32MiB, pids: 24, timeout: 60s}"
-	bomb := "for i in $(seq 60); do sleep 20 & done; wait"
+	const small = "limits: {memory: 32MiB, pids: 64, timeout: 60s}"
+	bomb := "for i in $(seq 120); do sleep 20 & done; wait"
 	tests := []struct {
 		name, settings string
 		commands       []string

@@ -46,6 +46,7 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 	}
 	defer out.close()
 	p := &phases{job: job, spool: s, log: log, out: out, requests: q, resumes: resumes}
+	spareOnce()
 	p.early, p.unstrained = newEarly(job, s), readStrain(cgroupRoot)
 	defer func() { p.breaks.close(); p.shards.close() }()
 	done, ok := p.prepare(home, r)
