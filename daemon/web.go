@@ -31,6 +31,7 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) *ht
 		Forges:       []forge.Forge{forge.GitHub{}},
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
+		Backup:       func(ctx context.Context, w io.Writer) error { return p.backup(ctx, version, w) },
 		Ready:        p.ready,
 		Warnings:     p.warnings,
 		Version:      version, Instance: p.scheduler.Instance(), Slots: func() int { return cfg().Slots }, Engines: engines, Logger: p.log,

@@ -101,6 +101,9 @@ type Options struct {
 	// Ready tells why the daemon cannot do its work right now: state not open, no engine answers. Nil means ready.
 	Ready func(context.Context) error
 
+	// Backup writes a backup of the daemon; nil where there is nothing to keep, as in a daemon of one build.
+	Backup func(ctx context.Context, w io.Writer) error
+
 	// Warnings are sentences about what an admin should look at. Nil means there are none.
 	Warnings func() []string
 

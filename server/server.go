@@ -63,6 +63,7 @@ func New(o Options) http.Handler {
 	})
 	a.routeHealth()
 	a.routeDaemon()
+	a.routeBackup()
 	a.routeBuilds()
 	a.routeLogs()
 	a.routeArtifacts()
