@@ -90,7 +90,7 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 	}
 	web := p.httpServer(func() *config.Config { return cfg }, token, o.Version)
 	go func() { _ = web.Serve(ln) }()
-	defer func() { _ = shutdown(web) }()
+	defer func() { _ = shutdown(web, requestWait) }()
 
 	c := client.New("http://"+ln.Addr().String(), token)
 	build, sent, err := o.submit(ctx, c, tree, cfg.Projects[0].Name)

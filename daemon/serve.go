@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/runner-ci/runner/config"
@@ -23,28 +25,71 @@ type ServeOptions struct {
 	Logger     *slog.Logger
 	ConfigPath string           // read again on Reload; "" when there is no file
 	Reload     <-chan os.Signal // SIGHUP
+	Upgrade    <-chan os.Signal // SIGUSR2: what lies where this binary did takes over
+	Binary     string           // where that is
 	// Ready is called once the listener answers, with the file that holds the token.
 	Ready func(url, tokenFile string, tokenCreated bool)
 }
 
 // Serve runs the daemon until ctx ends. It then takes no more requests, commits what it holds, lets go of running
 // sandboxes, which go on and are adopted by the next start, and returns within five seconds.
+//
+// When it is told to upgrade, and the new binary can take over, the process becomes that binary, and Serve never returns.
 func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
-	p, err := open(cfg, serveLayout(cfg), o.Logger)
+	in, err := inherit(o.Logger)
 	if err != nil {
 		return err
 	}
+	socket, err := serve(ctx, cfg, o, &in)
+	switch {
+	case socket != nil && err == nil && ctx.Err() != nil:
+		return socket.Close() // told to end in between
+	case socket != nil && err == nil:
+		signal.Ignore(syscall.SIGUSR2) // a second one, until the new binary listens to it
+		return upgradeTo(o.Binary, socket)
+	case socket != nil && in.former != nil: // it never came to serve
+		return errors.Join(err, goBack(in, socket, err))
+	}
+	return err
+}
+
+// serve is Serve up to the moment in which nothing of the daemon is open any more. Where it returns a socket, another binary is
+// to take over: the new one, or, with an error, the former one.
+func serve(ctx context.Context, cfg *config.Config, o ServeOptions, in *inherited) (socket *os.File, err error) {
+	if in.listener != nil {
+		if socket, err = keepSocket(in.listener); err != nil {
+			return nil, err
+		}
+	}
+	upgrade, err := run(ctx, cfg, o, in)
+	if err != nil {
+		return socket, err
+	}
+	if socket != nil {
+		socket.Close()
+	}
+	return upgrade, nil
+}
+
+// run is one daemon, from its stores to the end of its last request. It returns the socket when it was told to upgrade.
+func run(ctx context.Context, cfg *config.Config, o ServeOptions, in *inherited) (socket *os.File, err error) {
+	p, err := open(cfg, serveLayout(cfg), o.Logger)
+	if err != nil {
+		return nil, err
+	}
 	defer p.close()
+	ctx, leave := context.WithCancel(ctx)
+	defer leave() // before the stores are closed
 	if err := p.openSecrets(cfg); err != nil {
-		return err
+		return nil, err
 	}
 	token, created, err := server.EnsureToken(p.layout.token())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := listen(cfg, in)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
+		return nil, err
 	}
 	p.hideListener(ln.Addr())
 	current := new(atomic.Pointer[config.Config])
@@ -52,28 +97,73 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 	web := p.httpServer(current.Load, token, o.Version)
 	if err := p.start(ctx); err != nil {
 		ln.Close()
-		return err
+		return nil, err
 	}
 	go p.greetEngines(ctx)
 	go p.housekeeping(ctx, current.Load)
 	go p.reloads(ctx, o, current)
-	failed := make(chan error, 2)
-	go func() { failed <- fmt.Errorf("serving HTTP: %w", web.Serve(ln)) }()
+	failed, served := make(chan error, 2), make(chan struct{})
+	go func() {
+		defer close(served)
+		failed <- fmt.Errorf("serving HTTP: %w", web.Serve(ln))
+	}()
+	stop := func(wait time.Duration) error {
+		ln.end()
+		<-served // every connection that was accepted is the server's to wait for
+		return shutdown(web, wait)
+	}
 	p.reading.Go(func() {
 		if err := p.scheduler.Sound(ctx); err != nil {
 			failed <- err
 		}
 	})
+	if in.former != nil {
+		in.former.Close() // from here on there is no way back, and no need of one
+		in.former = nil
+	}
 	if o.Ready != nil {
 		o.Ready("http://"+ln.Addr().String(), p.layout.token(), created)
 	}
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
+	for {
+		select {
+		case err := <-failed:
+			return nil, err
+		case <-o.Upgrade:
+			if socket, err = p.mayUpgrade(ctx, o, ln); err != nil {
+				o.Logger.Error("not upgraded; this binary serves on", "error", err)
+				continue
+			}
+			o.Logger.Info("upgrading; running builds go on, and who connects waits for the new binary", "running", p.scheduler.Running())
+			return socket, stop(upgradeWait)
+		case <-ctx.Done():
+		}
+		o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
+		return nil, stop(requestWait)
 	}
-	o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
-	return shutdown(web)
+}
+
+// listen takes over the socket that the process was given, or makes one.
+func listen(cfg *config.Config, in *inherited) (*listener, error) {
+	ln := in.listener
+	if ln == nil {
+		var err error
+		if ln, err = net.Listen("tcp", cfg.Listen); err != nil {
+			return nil, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
+		}
+	}
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		return nil, fmt.Errorf("the socket that was handed over is one of %s, and tcp is served", ln.Addr().Network())
+	}
+	return &listener{TCPListener: tcp}, nil
+}
+
+// mayUpgrade rehearses the new binary, and keeps the socket for it.
+func (p *parts) mayUpgrade(ctx context.Context, o ServeOptions, ln *listener) (*os.File, error) {
+	if err := rehearse(ctx, o.Binary, os.Args[1:]); err != nil {
+		return nil, err
+	}
+	return ln.File()
 }
 
 // greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
@@ -88,8 +178,8 @@ func (p *parts) greetEngines(ctx context.Context) {
 // themselves; their clients come back to the next start and go on from their offset.
 const requestWait = 500 * time.Millisecond
 
-func shutdown(s *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+func shutdown(s *http.Server, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("closing the listener: %w", err)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type daemon struct {
 	address string
 	extra   string // lines of runner.yml
 	env     []string
+	binary  string // in place of the one under test; "": that
 	cmd     *exec.Cmd
 	gone    chan struct{}
 	log     *syncBuffer
@@ -121,7 +123,7 @@ func (d *daemon) configure(projects ...string) {
 // spawn starts the process.
 func (d *daemon) spawn() {
 	d.t.Helper()
-	d.cmd = exec.Command(binary, "serve", "--config", filepath.Join(d.dir, "runner.yml"))
+	d.cmd = exec.Command(cmp.Or(d.binary, binary), "serve", "--config", filepath.Join(d.dir, "runner.yml"))
 	d.cmd.Env = append(append(os.Environ(), "HOOK_SECRET="+hookSecret), d.env...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.cmd.Start(); err != nil {
