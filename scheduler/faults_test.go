@@ -211,3 +211,45 @@ func TestAnAttemptAfterAFaultSaysWhyItIs(t *testing.T) {
 		t.Errorf("after a reboot a job that was sent counts as begun: %v %v", a.Begun, err)
 	}
 }
+
+func TestAPlanIsTriedAgainWithinABudget(t *testing.T) {
+	s := open(t, statePath(t))
+	tr := accept(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"})
+	builds, err := s.planTrigger(&tr)
+	if err != nil || len(builds) != 1 {
+		t.Fatalf("the trigger made %v (%v), want one build", builds, err)
+	}
+	b := builds[0]
+	again := func(f planFailure) time.Duration {
+		wait, err := s.planAgain(&b, &f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wait
+	}
+	down := planFailure{status: Fault, reason: "source_unreachable", message: "no answer", passing: true}
+	for name, f := range map[string]planFailure{
+		"a failure":          {status: Failed, reason: "buildspec", passing: true},
+		"what does not pass": {status: Fault, reason: "source_tls"},
+	} {
+		if wait := again(f); wait != 0 {
+			t.Errorf("%s is planned again in %s", name, wait)
+		}
+	}
+	for n := range maxFaults {
+		wait := again(down)
+		got := mustBuild(t, s, b.ID())
+		if wait == 0 || got.Again.left(time.Now()) == 0 || !strings.Contains(got.Message, "no answer; trying again") || got.Status != InProgress {
+			t.Errorf("try %d: it waits %s, and the build says %s: %q", n+1, wait, got.Status, got.Message)
+		}
+	}
+	if wait := again(down); wait != 0 {
+		t.Errorf("after %d tries it is planned again in %s", maxFaults, wait)
+	}
+	if err := s.failBuild(b, &down); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustBuild(t, s, b.ID()); got.Status != Fault || got.Again != nil || got.Faults != maxFaults {
+		t.Errorf("in the end it is %s, waits %v, tried %d times", got.Status, got.Again, got.Faults)
+	}
+}
