@@ -14,6 +14,9 @@ import (
 // formatVersion is the layout this program writes; raise it with each change and add the step to migrations.
 const formatVersion = 4
 
+// Format is that layout's version, for who asks whether a program can read what another one writes.
+const Format = formatVersion
+
 // maxIDBytes bounds the ids of callers.
 const maxIDBytes = 512
 

@@ -70,7 +70,20 @@ type Job struct {
 	Secondary []string      `json:"secondary,omitempty"` // ids of the secondary artifacts that it left
 	Reports   []ReportGroup `json:"reports,omitempty"`
 
+	Attempts []Attempt `json:"attempts,omitempty"` // all of them, where there was more than one
+	RetryAt  time.Time `json:"retryAt,omitzero"`   // when the next one may begin, while the job waits for it after a fault
+
 	TakenFrom string `json:"takenFrom,omitempty"` // id of the build whose result, log and artifacts these are
+}
+
+// Attempt is one try at a job. Each has a log of its own.
+type Attempt struct {
+	Number  int       `json:"number"` // from 1
+	Status  string    `json:"status"`
+	Reason  string    `json:"reason,omitempty"`
+	Message string    `json:"message,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"`
 }
 
 // Variable is one exported variable with its last value.
@@ -139,9 +152,10 @@ type Project struct {
 	Depth         int               `json:"depth,omitempty"`
 	Submodules    bool              `json:"submodules,omitempty"`
 	Protected     []string          `json:"protected,omitempty"`
-	Visibility    string            `json:"visibility,omitempty"` // who may look at builds without a token: private (nobody), public (anybody)
-	Approval      string            `json:"approval,omitempty"`   // which pull requests wait: forks, all, none
-	Privileged    bool              `json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
+	Approval      string            `json:"approval,omitempty"`    // which pull requests wait: forks, all, none
+	RetryFaults   string            `json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
+	Privileged    bool              `json:"privileged,omitempty"`  // whether jobs may ask for privileged-mode
+	Visibility    string            `json:"visibility,omitempty"`  // who may look at builds without a token: private (nobody), public (anybody)
 	CPUs          float64           `json:"cpus,omitempty"`
 	MemoryBytes   int64             `json:"memoryBytes,omitempty"`
 	PIDs          int64             `json:"pids,omitempty"`

@@ -66,6 +66,9 @@ func (c *Config) check() faults {
 	if n, err := strconv.Atoi(c.Warm); c.Warm != WarmAuto && c.Warm != WarmOff && (err != nil || n < 1 || n > maxSlots) {
 		f.add("warm", "write auto, off, or how many sandboxes may wait for a job", "%q is neither auto nor off nor a number from 1 to %d", clip(c.Warm), maxSlots)
 	}
+	if c.RetryFaults != "" {
+		f.oneOf("retry-faults", c.RetryFaults, retryFaults...)
+	}
 	f.atLeast("warm-memory", c.WarmMemoryBytes, 0)
 	f = append(f, c.Limits.check().prefixed("limits")...)
 	if _, err := c.Space.Bytes(1 << 40); err != nil {

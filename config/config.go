@@ -21,15 +21,17 @@ type Config struct {
 	Data  string `yaml:"data"`  // data directory; default depends on who runs us
 	Slots int    `yaml:"slots"` // jobs at once over all engines; default the number of cores
 	// Warm is how many sandboxes may wait for jobs of the images used lately: WarmAuto, WarmOff or a number.
-	Warm            string     `yaml:"warm"`
-	WarmMemoryBytes int64      `yaml:"warm-memory" unit:"bytes"` // that they may have together
-	Engines         []Engine   `yaml:"engines"`                  // default: one Docker engine "local" from the environment
-	Limits          Limits     `yaml:"limits"`                   // of one job, unless its project says otherwise
-	Space           Space      `yaml:"space"`
-	Retention       Retention  `yaml:"retention"`
-	CABundle        string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
-	Proxy           Proxy      `yaml:"proxy"`
-	Registries      []Registry `yaml:"registries"`
+	Warm            string   `yaml:"warm"`
+	WarmMemoryBytes int64    `yaml:"warm-memory" unit:"bytes"` // that they may have together
+	Engines         []Engine `yaml:"engines"`                  // default: one Docker engine "local" from the environment
+	Limits          Limits   `yaml:"limits"`                   // of one job, unless its project says otherwise
+	// RetryFaults says which jobs are tried again that ended by the machine's fault; "": see RetryBeforeCommands.
+	RetryFaults string     `yaml:"retry-faults"`
+	Space       Space      `yaml:"space"`
+	Retention   Retention  `yaml:"retention"`
+	CABundle    string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
+	Proxy       Proxy      `yaml:"proxy"`
+	Registries  []Registry `yaml:"registries"`
 	// ImageAliases are images to take for others: by reference, or by its beginning with * behind it. See ImageFor.
 	ImageAliases  map[string]string `yaml:"image-aliases"`
 	AllowFileURLs bool              `yaml:"allow-file-urls"` // whether projects may name file:// repositories
@@ -191,10 +193,11 @@ type Project struct {
 	KnownHosts    Secret            `yaml:"known-hosts" json:"knownHosts,omitempty"`
 	Depth         int               `yaml:"depth" json:"depth,omitempty"` // of the job's .git; 0 is full history
 	Submodules    bool              `yaml:"submodules" json:"submodules,omitempty"`
-	Protected     []string          `yaml:"protected" json:"protected,omitempty"`   // ref patterns that are trusted; default: the default branch
-	Approval      string            `yaml:"approval" json:"approval,omitempty"`     // which pull requests wait: forks (default), all, none
-	Privileged    bool              `yaml:"privileged" json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
-	Visibility    string            `yaml:"visibility" json:"visibility,omitempty"` // who may look at builds without a token: private (default) nobody, public anybody
+	Protected     []string          `yaml:"protected" json:"protected,omitempty"`      // ref patterns that are trusted; default: the default branch
+	Approval      string            `yaml:"approval" json:"approval,omitempty"`        // which pull requests wait: forks (default), all, none
+	Privileged    bool              `yaml:"privileged" json:"privileged,omitempty"`    // whether jobs may ask for privileged-mode
+	RetryFaults   string            `yaml:"retry-faults" json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
+	Visibility    string            `yaml:"visibility" json:"visibility,omitempty"`    // who may look at builds without a token: private (default) nobody, public anybody
 	Limits        Limits            `yaml:"limits" json:"limits"`
 	MaxJobs       int               `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority      int               `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100

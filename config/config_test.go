@@ -121,6 +121,7 @@ telemetry: {otlp: {endpoint: "https://otel.example.com:4317", protocol: grpc, he
 engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, disk: 3GiB, files: 5000, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
+retry-faults: never
 space: {floor: 7%}
 retention: {age: 7d, bytes: 10GiB, caches: 5GiB, audit: 60d}
 ca-bundle: ca.pem
@@ -147,6 +148,7 @@ projects:
     submodules: true
     protected: [main, "release/*"]
     approval: all
+    retry-faults: before-commands
     privileged: true
     visibility: public
     limits: *limits

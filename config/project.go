@@ -47,6 +47,9 @@ func (p *Project) faults(allowFile bool) faults {
 	if p.Visibility != "" {
 		f.oneOf("visibility", p.Visibility, VisibilityPrivate, VisibilityPublic)
 	}
+	if p.RetryFaults != "" {
+		f.oneOf("retry-faults", p.RetryFaults, retryFaults...)
+	}
 	if strings.ContainsAny(p.Image, " \t\n") || strings.HasPrefix(p.Image, "-") {
 		f.add("image", "write name:tag or name@sha256:…", "%q is no image", clip(p.Image))
 	}

@@ -137,9 +137,9 @@ func (p *parts) secure(cfg *config.Config) (s secured, err error) {
 }
 
 // listen opens the listener, and that for plain HTTP where there is one, and keeps jobs from both.
-func (p *parts) listen(cfg *config.Config) (ln, plain net.Listener, err error) {
-	if ln, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, nil, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
+func (p *parts) listen(cfg *config.Config, in *inherited) (ln *listener, plain net.Listener, err error) {
+	if ln, err = listen(cfg, in); err != nil {
+		return nil, nil, err
 	}
 	p.hideListener(ln.Addr())
 	if cfg.TLS.Redirect == "" {
@@ -153,21 +153,12 @@ func (p *parts) listen(cfg *config.Config) (ln, plain net.Listener, err error) {
 	return ln, plain, nil
 }
 
-// serveWeb answers on the listener, and on that for plain HTTP where there is one. What ends the first is sent to failed;
-// stop ends the second.
-func (p *parts) serveWeb(web *http.Server, ln, plain net.Listener, failed chan<- error) (stop func()) {
-	stop = func() {}
-	if plain != nil {
-		small := server.NewHTTPServer(p.tls.plain, p.log)
-		small.ReadTimeout, small.WriteTimeout = 10*time.Second, 10*time.Second
-		go p.tasks.Many("http to https", "sends plain HTTP on", func(*activity.Task) {
-			if err := small.Serve(plain); !errors.Is(err, http.ErrServerClosed) {
-				p.log.Error("plain HTTP is not redirected any more", "listen", plain.Addr().String(), "error", err)
-			}
-		})
-		stop = func() { _ = small.Close() }
-	}
+// serveWeb answers on the listener, and on that for plain HTTP where there is one. What ends the first is sent to failed.
+// Stop ends both, the first once all that it accepted is answered or a time is over.
+func (p *parts) serveWeb(web *http.Server, ln *listener, plain net.Listener, failed chan<- error) (stop func(wait time.Duration) error) {
+	served := make(chan struct{})
 	go p.tasks.Many("http", "answers requests and webhooks", func(*activity.Task) {
+		defer close(served)
 		if p.tls.config == nil {
 			failed <- fmt.Errorf("serving HTTP: %w", web.Serve(ln))
 			return
@@ -175,7 +166,28 @@ func (p *parts) serveWeb(web *http.Server, ln, plain net.Listener, failed chan<-
 		web.TLSConfig = p.tls.config
 		failed <- fmt.Errorf("serving HTTPS: %w", web.ServeTLS(ln, "", ""))
 	})
-	return stop
+	redirects := p.redirect(plain)
+	return func(wait time.Duration) error {
+		redirects()
+		ln.end()
+		<-served // every connection that was accepted is the server's to wait for
+		return shutdown(web, wait)
+	}
+}
+
+// redirect sends plain HTTP on, where there is a listener for it.
+func (p *parts) redirect(plain net.Listener) (stop func()) {
+	if plain == nil {
+		return func() {}
+	}
+	small := server.NewHTTPServer(p.tls.plain, p.log)
+	small.ReadTimeout, small.WriteTimeout = 10*time.Second, 10*time.Second
+	go p.tasks.Many("http to https", "sends plain HTTP on", func(*activity.Task) {
+		if err := small.Serve(plain); !errors.Is(err, http.ErrServerClosed) {
+			p.log.Error("plain HTTP is not redirected any more", "listen", plain.Addr().String(), "error", err)
+		}
+	})
+	return func() { _ = small.Close() }
 }
 
 // watchAccess writes down now and then what the store of tokens has in memory, and looks at the files of the certificate.

@@ -46,6 +46,10 @@ func (l layout) acme() string      { return filepath.Join(l.data, "acme") }
 func (l layout) sandboxes() string { return filepath.Join(l.data, "sandboxes") }
 func (l layout) token() string     { return filepath.Join(l.data, "token") }
 
+// backup is where databases are copied to while a backup is written, and restoring what a restore has not put in its place.
+func (l layout) backup() string    { return filepath.Join(l.data, "backup") }
+func (l layout) restoring() string { return filepath.Join(l.data, "restoring") }
+
 // parts are the stores and the engines of one process, opened in the order in which they depend on each other.
 type parts struct {
 	layout    layout
@@ -64,6 +68,8 @@ type parts struct {
 	observed  observed
 	scraped   *http.Server    // nil: metrics have no listener of their own
 	traces    *trace.Exporter // nil: none are exported
+
+	backingUp sync.Mutex
 
 	reading sync.WaitGroup // of reports, and of the state's pages
 	unlock  func()
@@ -89,6 +95,12 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 		}
 	}()
 	if p.unlock, err = lockDir(l.data); err != nil {
+		return nil, err
+	}
+	if _, err := os.Lstat(l.restoring()); err == nil {
+		return nil, fmt.Errorf("data directory %s: %w", l.data, errRestoring)
+	}
+	if err := os.RemoveAll(l.backup()); err != nil { // of a daemon that died writing one
 		return nil, err
 	}
 	if err := reserve(l.data); err != nil {

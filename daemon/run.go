@@ -93,7 +93,7 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 		return err
 	}
 	go func() { _ = web.Serve(ln) }()
-	defer func() { _ = shutdown(web) }()
+	defer func() { _ = shutdown(web, requestWait) }()
 
 	c := client.New("http://"+ln.Addr().String(), token)
 	build, sent, err := o.submit(ctx, c, tree, cfg.Projects[0].Name)
@@ -133,7 +133,8 @@ func (o *RunOptions) config(tree worktree.Tree) *config.Config {
 		cfg = &base
 	}
 	cfg.AllowFileURLs = true
-	cfg.Warm = config.WarmOff // a second build is not to be expected
+	cfg.RetryFaults = config.RetryNever // who ran it sits there and can run it again
+	cfg.Warm = config.WarmOff           // a second build is not to be expected
 	cfg.Limits = o.Limits.Or(cfg.Limits)
 	if o.Engine != nil {
 		cfg.Engines = []config.Engine{*o.Engine}

@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/runner-ci/runner/activity"
@@ -24,34 +26,77 @@ type ServeOptions struct {
 	Logger     *slog.Logger
 	ConfigPath string           // read again on Reload; "" when there is no file
 	Reload     <-chan os.Signal // SIGHUP
+	Upgrade    <-chan os.Signal // SIGUSR2: what lies where this binary did takes over
+	Binary     string           // where that is
 	// Ready is called once the listener answers, with the file that holds the token.
 	Ready func(url, tokenFile string, tokenCreated bool)
 }
 
 // Serve runs the daemon until ctx ends. It then takes no more requests, commits what it holds, lets go of running
 // sandboxes, which go on and are adopted by the next start, and returns within five seconds.
+//
+// When it is told to upgrade, and the new binary can take over, the process becomes that binary, and Serve never returns.
 func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
-	p, err := open(cfg, serveLayout(cfg), o.Logger)
+	in, err := inherit(o.Logger)
 	if err != nil {
 		return err
 	}
+	socket, err := serve(ctx, cfg, o, &in)
+	switch {
+	case socket != nil && err == nil && ctx.Err() != nil:
+		return socket.Close() // told to end in between
+	case socket != nil && err == nil:
+		signal.Ignore(syscall.SIGUSR2) // a second one, until the new binary listens to it
+		return upgradeTo(o.Binary, socket)
+	case socket != nil && in.former != nil: // it never came to serve
+		return errors.Join(err, goBack(in, socket, err))
+	}
+	return err
+}
+
+// serve is Serve up to the moment in which nothing of the daemon is open any more. Where it returns a socket, another binary is
+// to take over: the new one, or, with an error, the former one.
+func serve(ctx context.Context, cfg *config.Config, o ServeOptions, in *inherited) (socket *os.File, err error) {
+	if in.listener != nil {
+		if socket, err = keepSocket(in.listener); err != nil {
+			return nil, err
+		}
+	}
+	upgrade, err := run(ctx, cfg, o, in)
+	if err != nil {
+		return socket, err
+	}
+	if socket != nil {
+		socket.Close()
+	}
+	return upgrade, nil
+}
+
+// run is one daemon, from its stores to the end of its last request. It returns the socket when it was told to upgrade.
+func run(ctx context.Context, cfg *config.Config, o ServeOptions, in *inherited) (socket *os.File, err error) {
+	p, err := open(cfg, serveLayout(cfg), o.Logger)
+	if err != nil {
+		return nil, err
+	}
 	defer p.close()
+	ctx, leave := context.WithCancel(ctx)
+	defer leave() // before the stores are closed
 	if err := p.openSecrets(cfg); err != nil {
-		return err
+		return nil, err
 	}
 	if err := errors.Join(p.openTraces(ctx, cfg, o.Version), p.openAccess(cfg)); err != nil {
-		return err
+		return nil, err
 	}
 	token, created, err := server.EnsureToken(p.layout.token())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if p.tls, err = p.secure(cfg); err != nil {
-		return err
+		return nil, err
 	}
-	ln, plain, err := p.listen(cfg)
+	ln, plain, err := p.listen(cfg, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	current := new(atomic.Pointer[config.Config])
 	current.Store(cfg)
@@ -63,91 +108,58 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 		if plain != nil {
 			plain.Close()
 		}
-		return err
+		return nil, err
 	}
 	p.attend(ctx, o, current, failed)
-	defer p.serveWeb(web, ln, plain, failed)()
+	stop := p.serveWeb(web, ln, plain, failed)
 	p.watchAccess(ctx, cfg)
+	if in.former != nil {
+		in.former.Close() // from here on there is no way back, and no need of one
+		in.former = nil
+	}
 	if o.Ready != nil {
 		o.Ready(reached(cfg, ln.Addr()), p.layout.token(), created)
 	}
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
-	return shutdown(web)
-}
-
-// begin makes the face of the daemon, and starts its scheduler.
-func (p *parts) begin(ctx context.Context, cfg *config.Config, o ServeOptions, current *atomic.Pointer[config.Config], token string, failed chan<- error) (*http.Server, error) {
-	p.metrics.Identify(o.Version, p.scheduler.Instance())
-	p.firstLook(cfg)
-	if err := p.serveMetrics(cfg.Metrics.Listen, failed); err != nil { // before the first sandbox, which is kept from it
-		return nil, err
-	}
-	web, err := p.httpServer(current.Load, token, o.Version)
-	if err != nil {
-		return nil, err
-	}
-	return web, p.start(ctx)
-}
-
-// attend starts what the daemon does beside its scheduler.
-func (p *parts) attend(ctx context.Context, o ServeOptions, current *atomic.Pointer[config.Config], failed chan<- error) {
-	go p.tasks.Run("greeting", "asks the engines once whether they answer", func(*activity.Task) { p.greetEngines(ctx) })
-	go p.tasks.Run("housekeeping", "applies retention, evicts what no build needs, repacks mirrors", func(t *activity.Task) {
-		p.housekeeping(ctx, t, current.Load)
-	})
-	go p.tasks.Run("space", "looks at the disks, and makes room where one is below its floor", func(t *activity.Task) {
-		p.watchSpace(ctx, t, current.Load)
-	})
-	go p.tasks.Run("preparing", "makes copies of trees for the next commits", func(t *activity.Task) { p.prepare(ctx, t) })
-	go p.tasks.Run("reload", "reads the configuration again on SIGHUP", func(t *activity.Task) { p.reloads(ctx, t, o, current) })
-	p.reading.Go(func() {
-		p.tasks.Run("soundness", "visits all pages of state.db once", func(t *activity.Task) {
-			t.Does("visiting the pages")
-			if err := p.scheduler.Sound(ctx); err != nil {
-				failed <- err
+	for {
+		select {
+		case err := <-failed:
+			return nil, err
+		case <-o.Upgrade:
+			if socket, err = p.mayUpgrade(ctx, o, ln); err != nil {
+				o.Logger.Error("not upgraded; this binary serves on", "error", err)
+				continue
 			}
-		})
-	})
-}
-
-// serveMetrics serves metrics, and nothing else, on an address of their own, if there is one. Nobody is asked for a token there.
-func (p *parts) serveMetrics(address string, failed chan<- error) error {
-	if address == "" {
-		return nil
-	}
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with metrics.listen", address, err)
-	}
-	p.hideListener(ln.Addr())
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", p.metrics.Handler())
-	p.scraped = server.NewHTTPServer(mux, p.log)
-	p.scraped.ReadTimeout, p.scraped.WriteTimeout = 10*time.Second, time.Minute
-	go p.tasks.Many("http of metrics", "answers scrapes", func(*activity.Task) { failed <- fmt.Errorf("serving metrics: %w", p.scraped.Serve(ln)) })
-	return nil
-}
-
-func (p *parts) endMetrics() {
-	if p.scraped != nil {
-		_ = shutdown(p.scraped)
+			o.Logger.Info("upgrading; running builds go on, and who connects waits for the new binary", "running", p.scheduler.Running())
+			return socket, stop(upgradeWait)
+		case <-ctx.Done():
+		}
+		o.Logger.Info("leaving; running builds go on and are taken up by the next start", "running", p.scheduler.Running())
+		return nil, stop(requestWait)
 	}
 }
 
-// reached is the address that the daemon tells of itself. The name that a certificate is for is better than an address.
-func reached(cfg *config.Config, listening net.Addr) string {
-	switch {
-	case !cfg.TLS.On():
-		return "http://" + listening.String()
-	case cfg.URL != "":
-		return cfg.URL
+// listen takes over the socket that the process was given, or makes one.
+func listen(cfg *config.Config, in *inherited) (*listener, error) {
+	ln := in.listener
+	if ln == nil {
+		var err error
+		if ln, err = net.Listen("tcp", cfg.Listen); err != nil {
+			return nil, fmt.Errorf("listening on %s: %w; stop what uses that address, or choose another with listen", cfg.Listen, err)
+		}
 	}
-	return "https://" + listening.String()
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		return nil, fmt.Errorf("the socket that was handed over is one of %s, and tcp is served", ln.Addr().Network())
+	}
+	return &listener{TCPListener: tcp}, nil
+}
+
+// mayUpgrade rehearses the new binary, and keeps the socket for it.
+func (p *parts) mayUpgrade(ctx context.Context, o ServeOptions, ln *listener) (*os.File, error) {
+	if err := rehearse(ctx, o.Binary, os.Args[1:]); err != nil {
+		return nil, err
+	}
+	return ln.File()
 }
 
 // greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
@@ -162,8 +174,8 @@ func (p *parts) greetEngines(ctx context.Context) {
 // themselves; their clients come back to the next start and go on from their offset.
 const requestWait = 500 * time.Millisecond
 
-func shutdown(s *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+func shutdown(s *http.Server, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("closing the listener: %w", err)

@@ -32,6 +32,7 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) (*h
 		Forges:       []forge.Forge{forge.GitHub{}},
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
+		Backup:       func(ctx context.Context, w io.Writer) error { return p.backup(ctx, version, w) },
 		Ready:        p.ready,
 		Warnings:     func() []string { return append(p.warnings(), p.accessTrouble(cfg())...) },
 		Status:       func(context.Context) client.Status { return p.status(version) },

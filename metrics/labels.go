@@ -1,8 +1,9 @@
 package metrics
 
 import (
-	"strings"
 	"sync"
+
+	"github.com/runner-ci/runner/client"
 )
 
 // MaxProjects is how many projects are counted by their names.
@@ -34,21 +35,13 @@ func (b *bounded) label(value string) string {
 }
 
 // reasons are those that this daemon gives. A job can forge its own, which must not make labels.
-var reasons = words(`agent_error agent_restarted approval artifacts buildspec_invalid buildspec_missing command_failed db
-	dependency_failed disk_full engine_unavailable environment_type fast_fail gone image no_image oom pids privileged
-	queue_timeout run_as runtime_versions sandbox_lost secrets service settings shell shell_missing source spool_damaged
-	spool_unreadable stopped superseded timeout unknown_engine
-	source_attributes source_auth source_bad_url source_corrupt source_file_refused source_host_key source_internal source_lfs
-	source_memory source_not_found source_not_git source_submodule source_timeout source_tls source_too_large
-	source_unknown_commit source_unknown_ref source_unreachable source_unsafe`)
-
-func words(text string) map[string]bool {
+var reasons = func() map[string]bool {
 	out := map[string]bool{"": true}
-	for _, w := range strings.Fields(text) {
-		out[w] = true
+	for _, r := range client.Reasons {
+		out[r.Word] = true
 	}
 	return out
-}
+}()
 
 // known is a reason as a label.
 func known(reason string) string {

@@ -14,6 +14,8 @@ type Attempt struct {
 	Sandbox string // id of the sandbox it is bound to; its row was committed before Run is called
 	Sent    bool   // a former Run may have handed the job over: a missing sandbox then means a lost one
 	Warm    bool   // Sandbox was made ahead by Runner.Warm
+	Begun   bool   // a command of the job began before this Run, or may have
+	Preface string // a line for the beginning of its log; empty: none
 	Image   Image
 	Job     wire.Job // Attempt and Dir are filled in by Run
 	Source  Checkout
@@ -109,7 +111,8 @@ type Result struct {
 	Reports   *Reports
 	Exported  []wire.Var
 	Retry     bool // on-failure: RETRY asks for another attempt
-	Transient bool // the machine's fault, before any command of the job ran: another attempt may succeed
+	Transient bool // the machine's fault, and such that another attempt may succeed
+	Begun     bool // of a FAULT: a command of the job began, or may have: nobody can tell
 }
 
 // Reports is where the files of report groups were stored: in one set, below "0/" for the first group.

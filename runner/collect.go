@@ -19,6 +19,7 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 			Message: fmt.Sprintf("the job's record ends with the unknown status %q: something in the job wrote to it", d.Status),
 		}
 	}
+	res.Transient = d.Status == wire.StatusFault // the agent's own trouble
 	if s.stop != nil && s.stop.Message != "" && res.Status == s.stop.Status {
 		res.Message = s.stop.Message
 	}
@@ -126,7 +127,8 @@ func (s *session) finish(ctx context.Context, res Result) Result {
 	s.decided = true
 	s.log.Info("attempt ended", "status", res.Status, "reason", res.Reason, "took", time.Since(s.began).Round(time.Millisecond))
 	if res.Status == wire.StatusFault {
-		s.log.Warn("an attempt ended by our fault or the machine's", "reason", res.Reason, "message", res.Message, "again", res.Transient)
+		res.Begun = s.begun()
+		s.log.Warn("an attempt ended by our fault or the machine's", "reason", res.Reason, "message", res.Message, "passing", res.Transient, "begun", res.Begun)
 	}
 	return res
 }

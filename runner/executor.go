@@ -87,6 +87,11 @@ type ImageError struct {
 	Ref  string
 	Hint string // what to do
 	Err  error
+
+	// Machine tells that the image may well be there, and a network, a registry or the engine was in the way. Otherwise
+	// what was asked for is at fault: nobody has it, or not for whoever asked.
+	Machine bool
+	Passing bool // that may be over soon; of Machine alone
 }
 
 // Paths are directories as the job sees them.

@@ -40,9 +40,9 @@ func (s *session) stopResult() Result {
 // unknownEnd is the result of a job whose own cannot be had before its time is over.
 func (s *session) unknownEnd(err error) Result {
 	if unavailable(err) {
-		return fault("engine_unavailable", fmt.Sprintf("how the job ended is not known: %v; start the engine (systemctl start docker) and retry the build", err))
+		return passing(fault("engine_unavailable", fmt.Sprintf("how the job ended is not known: %v; start the engine (systemctl start docker) and retry the build", err)))
 	}
-	return fault("spool_unreadable", fmt.Sprintf("how the job ended is not known: %v; look at the disk below the daemon's data directory and retry the build", err))
+	return passing(fault("spool_unreadable", fmt.Sprintf("how the job ended is not known: %v; look at the disk below the daemon's data directory and retry the build", err)))
 }
 
 // maxRereads bounds how often a spool is read that ends with an error while its engine answers.
@@ -68,15 +68,28 @@ func (s *session) lastWords(ctx context.Context, state SandboxState, gone error)
 	return nil, vanished(state, gone), nil
 }
 
-// vanished is the result of a sandbox that ended without a result in its spool.
+// vanished is the result of a sandbox that ended without a result in its spool. That the job used up its memory is its
+// own doing; every other end came from outside.
 func vanished(state SandboxState, gone error) Result {
 	switch {
 	case gone != nil:
-		return fault("sandbox_lost", "the job's container vanished while it ran: something removed it; retry the build, and look who else cleans up on that engine")
+		return passing(fault("sandbox_lost", "the job's container vanished while it ran: something removed it; look who else cleans up on that engine"))
 	case state.OOMKilled:
-		return fault("oom", "the job's container ran out of memory and was killed by the kernel; raise limits.memory of the project, or let the build use less")
+		return Result{
+			Status: wire.StatusFailed, Reason: "oom",
+			Message: "the job's container ran out of memory and was killed by the kernel; raise limits.memory of the project, or let the build use less",
+		}
 	case state.Error != "":
-		return fault("sandbox_lost", "the engine could not run the job's container: "+state.Error)
+		return passing(fault("sandbox_lost", "the engine could not run the job's container: "+state.Error))
 	}
-	return fault("sandbox_lost", fmt.Sprintf("the job's container ended (exit status %d) before the agent could say how the job went: something killed it from outside, or the engine was restarted; retry the build", state.ExitCode))
+	return passing(fault("agent_killed", fmt.Sprintf("the job's container ended (exit status %d) before its agent could say how the job went: something killed it from outside, or the engine or its machine was restarted", state.ExitCode)))
+}
+
+// begun tells whether a command of the job began, or may have: what nobody can tell counts as begun, since a lost deploy
+// may have happened. The agent spools that a command begins before it begins.
+func (s *session) begun() bool {
+	if s.attempt.Begun || s.rec != nil && s.rec.began {
+		return true
+	}
+	return s.sent && (!s.spooled || s.rec.gap > 0)
 }

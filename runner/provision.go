@@ -61,7 +61,7 @@ func (s *session) provision(ctx context.Context) (res Result, ok bool) {
 // its agent: the daemon died in between. The result counts only when ok is false.
 func (s *session) reprovision(ctx context.Context) (res Result, ok bool) {
 	s.log.Info("the warm sandbox has no job yet; filling it")
-	s.attempt.Sent = false
+	s.attempt.Sent, s.sent = false, false
 	return s.provision(ctx)
 }
 
@@ -203,16 +203,20 @@ func provisionFault(err error) Result {
 			Status: wire.StatusFailed, Reason: "service", Phase: PhaseProvisioning,
 			Message: wire.Cut(service.Error()),
 		}
+	case errors.As(err, &image) && !image.Machine:
+		return Result{Status: wire.StatusFailed, Reason: "image", Phase: PhaseProvisioning, Message: wire.Cut(err.Error())}
 	case errors.As(err, &image):
-		return fault("image", err.Error())
+		return Result{Status: wire.StatusFault, Reason: "image_pull", Message: err.Error(), Transient: image.Passing}
 	case errors.Is(err, syscall.ENOSPC):
-		return fault("disk_full", fmt.Sprintf("the disk is full: %v; free space below the data directory or lower retention", err))
+		return passing(fault("disk_full", fmt.Sprintf("the disk is full: %v; free space below the data directory or lower retention", err)))
 	case errors.As(err, &gone):
-		res := fault("engine_unavailable", err.Error()+"; start it (systemctl start docker), or correct engines in the configuration")
-		res.Transient = true
-		return res
+		return passing(fault("engine_unavailable", err.Error()+"; start it (systemctl start docker), or correct engines in the configuration"))
 	}
-	res := fault("provisioning", "the job's container could not be made: "+err.Error())
+	return passing(fault("provisioning", "the job's container could not be made: "+err.Error()))
+}
+
+// passing marks a fault that may be over at another attempt.
+func passing(res Result) Result {
 	res.Transient = true
 	return res
 }
@@ -220,7 +224,7 @@ func provisionFault(err error) Result {
 // storeFault is the answer to a store of ours that takes no more.
 func (s *session) storeFault(err error) Result {
 	if errors.Is(err, syscall.ENOSPC) {
-		return fault("disk_full", fmt.Sprintf("the disk is full: %v; free space below the data directory or lower retention", err))
+		return passing(fault("disk_full", fmt.Sprintf("the disk is full: %v; free space below the data directory or lower retention", err)))
 	}
-	return fault("store", "the daemon could not store what the job said: "+err.Error())
+	return passing(fault("store", "the daemon could not store what the job said: "+err.Error()))
 }

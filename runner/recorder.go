@@ -22,6 +22,7 @@ type recorder struct {
 	id     string
 	events Events
 	paused *bool // whether the job waits at a breakpoint; nil is unknown
+	began  bool  // a command did
 	closed bool  // a former daemon wrote the lines that follow the agent's last frame
 
 	frame    uint64   // newest frame taken
@@ -82,6 +83,16 @@ func newRecorder(store *artifacts.Store, id string, limit int64, ev Events) (*re
 	return r, nil
 }
 
+// preface puts a line of ours before all that the agent says, unless a former daemon did. It is stored with what comes
+// next.
+func (r *recorder) preface(line string) {
+	if line == "" || r.bytes > 0 || r.frame > 0 {
+		return
+	}
+	r.out = append(r.out, ownLine(r.mask.masker.String(line))...)
+	r.bytes += int64(len(r.out))
+}
+
 // last is the newest frame that we hold, durable or not: after it the agent resends.
 func (r *recorder) last() uint64 { return r.frame }
 
@@ -127,7 +138,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 			return nil, err
 		}
 		r.mask.command(&c)
-		r.progress.Command, r.since = &c, 0
+		r.progress.Command, r.since, r.began = &c, 0, true
 		r.commandBegan(&c)
 	case wire.KindCommandEnded:
 		var c wire.CommandEnded

@@ -42,6 +42,8 @@ type session struct {
 	commanded   atomic.Bool  // a command of the job began
 
 	provisioned bool // by this Run
+	sent        bool // by this Run, or it may have been by another
+	spooled     bool // the spool was read to its end, and it made sense
 }
 
 func (s *session) run(ctx context.Context) Result {
@@ -55,6 +57,8 @@ func (s *session) run(ctx context.Context) Result {
 		rec.commands, rec.ends = MaxCommands, MaxCommands
 	}
 	s.rec.mask = newRemask(s.attempt.Job.Secrets)
+	s.sent = s.attempt.Sent
+	s.rec.preface(s.attempt.Preface)
 	defer func() { _ = s.rec.wait() }() // whoever takes the attempt up must find all that was begun
 	res, ok := s.provision(ctx)
 	if !ok {
@@ -99,7 +103,7 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 			return nil, s.storeFault(err)
 		case errors.Is(err, errProtocol):
 			_ = s.ex.Kill(ctx, s.attempt.Sandbox)
-			return nil, fault("agent_error", err.Error())
+			return nil, passing(fault("agent_error", err.Error()))
 		}
 		state, ierr := s.ex.Inspect(ctx, s.attempt.Sandbox)
 		if errors.Is(ierr, ErrNoSandbox) || (ierr == nil && !state.Running) {
@@ -324,6 +328,7 @@ func (s *session) welcomed(ctx context.Context, p *pump, f wire.Frame) error {
 		if err := s.events.Sent(ctx); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
+		s.sent = true
 		failpoint.Pass("4/sent-committed")
 		if err := p.send(s.job()); err != nil {
 			return err

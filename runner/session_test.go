@@ -155,10 +155,10 @@ func TestAResultInTheSpoolIsNotLostToOurOwnTrouble(t *testing.T) {
 		{"a line of another version", file(append(newer, whole...)), nil, wire.StatusSucceeded, ""},
 		{"the disk fails for good", broken(half, syscall.EIO), nil, wire.StatusFault, "spool_unreadable"},
 		{"the store fails", file(whole), syscall.ENOSPC, wire.StatusFault, "disk_full"},
-		{"none", nil, nil, wire.StatusFault, "sandbox_lost"},
-		{"half of one", file(half), nil, wire.StatusFault, "sandbox_lost"},
-		{"the sandbox is gone", fails(ErrNoSandbox), nil, wire.StatusFault, "sandbox_lost"},
-		{"a symbolic link", fails(errors.New("it is a symbolic link")), nil, wire.StatusFault, "sandbox_lost"},
+		{"none", nil, nil, wire.StatusFault, "agent_killed"},
+		{"half of one", file(half), nil, wire.StatusFault, "agent_killed"},
+		{"the sandbox is gone", fails(ErrNoSandbox), nil, wire.StatusFault, "agent_killed"},
+		{"a symbolic link", fails(errors.New("it is a symbolic link")), nil, wire.StatusFault, "agent_killed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

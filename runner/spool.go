@@ -82,6 +82,7 @@ func (s *session) readSpool(ctx context.Context) (*wire.Done, error) {
 		case errors.As(err, &version):
 			continue
 		case err == io.EOF:
+			s.spooled = senseless == 0
 			return nil, s.rec.flush(ctx)
 		case err != nil:
 			return nil, errors.Join(err, s.rec.flush(ctx))

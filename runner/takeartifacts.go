@@ -150,11 +150,11 @@ func (s *session) withoutArtifacts(res Result, err error) Result {
 		}
 		return res
 	case unavailable(err):
-		return fault("engine_unavailable", "the job succeeded, but "+missing+"; start the engine (systemctl start docker) and retry the build")
+		return passing(fault("engine_unavailable", "the job succeeded, but "+missing+"; start the engine (systemctl start docker) and retry the build"))
 	case errors.Is(err, errUnread):
-		return fault("spool_unreadable", "the job succeeded, but "+missing+"; look at the disk below the daemon's data directory and retry the build")
+		return passing(fault("spool_unreadable", "the job succeeded, but "+missing+"; look at the disk below the daemon's data directory and retry the build"))
 	case errors.Is(err, ErrNoSandbox):
-		return fault("sandbox_lost", "the job succeeded, but "+missing+"; something removed its container; retry the build, and look who else cleans up on that engine")
+		return passing(fault("sandbox_lost", "the job succeeded, but "+missing+"; something removed its container; look who else cleans up on that engine"))
 	}
 	return s.storeFault(err)
 }

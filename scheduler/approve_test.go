@@ -136,7 +136,7 @@ func TestARetryOfAForksBuildNeitherWaitsNorIsTrusted(t *testing.T) {
 	if _, _, err := s.Accept(t.Context(), Trigger{Kind: KindRetry, RetryOf: b.ID()}); !errors.As(err, new(*ConflictError)) {
 		t.Errorf("retrying what runs was answered %v", err)
 	}
-	if err := s.failBuild(b, &planFailure{Fault, "image", "no such image"}); err != nil {
+	if err := s.failBuild(b, &planFailure{status: Fault, reason: "image", message: "no such image"}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := s.Project("api")
@@ -148,7 +148,7 @@ func TestARetryOfAForksBuildNeitherWaitsNorIsTrusted(t *testing.T) {
 		if !fresh.Fork || !subject(&fresh).Fork || s.judgeTrust(&p, &again, "refs/heads/main") {
 			t.Errorf("the retry is a fork's: %t, trusted: %t", fresh.Fork, s.judgeTrust(&p, &again, "refs/heads/main"))
 		}
-		if err := s.failBuild(fresh, &planFailure{Fault, "image", "no such image"}); err != nil {
+		if err := s.failBuild(fresh, &planFailure{status: Fault, reason: "image", message: "no such image"}); err != nil {
 			t.Fatal(err)
 		}
 		id = fresh.ID()
@@ -166,7 +166,7 @@ func TestACommitByHandIsJudgedOnceItsSourceIsHad(t *testing.T) {
 		}
 		b := &builds[0]
 		b.Tree, b.Fork = tree, tree != ""
-		if err := s.failBuild(*b, &planFailure{Fault, "source", "no network"}); err != nil {
+		if err := s.failBuild(*b, &planFailure{status: Fault, reason: "source", message: "no network"}); err != nil {
 			t.Fatal(err)
 		}
 		again, fresh := retryOf(t, s, b.ID(), false)

@@ -66,6 +66,7 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 	}
 	return runner.Attempt{
 		ID: workerID(b.ID(), l.job.ID, a.Number), Sandbox: a.Sandbox, Sent: a.Sent, Warm: a.Warm, Instead: instead,
+		Begun: a.Begun || a.Sent && a.Boot != s.boot, Preface: preface(l.job, &a),
 		Image: b.Images[pj.Image], Job: job,
 		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules, Stranger: b.Fork},
 		Limits: limits, Log: a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: e.stop, Resume: e.resume,

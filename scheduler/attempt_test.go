@@ -39,7 +39,7 @@ func TestOnFailureRetryMakesAttempts(t *testing.T) {
 		{"none is left at a count of 0", retrying(0), repeat(asks, 1), []int{0}, Failed},
 		{"one that succeeded asks", retrying(3), repeat(lies, 1), []int{0}, Succeeded},
 		{"faults of the machine count by themselves", retrying(2), append(append(repeat(asks, 2), repeat(lost, 2)...), green), []int{0, 1, 2, 2, 2}, Succeeded},
-		{"and have their own end", retrying(2), append(repeat(asks, 2), repeat(lost, 3)...), []int{0, 1, 2, 2, 2}, Fault},
+		{"and have their own end", retrying(2), append(repeat(asks, 2), repeat(lost, maxFaults+1)...), []int{0, 1, 2, 2, 2, 2}, Fault},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -174,7 +174,7 @@ func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, box *war
 	n := len(j.Attempts) + 1
 	a := Attempt{
 		Number: n, Token: token, Engine: engine, Sandbox: s.sandboxID(token),
-		Status: InProgress, Phase: runner.PhaseProvisioning, Started: now,
+		Status: InProgress, Phase: runner.PhaseProvisioning, Started: now, Boot: s.boot,
 		Phases: []Phase{{Name: runner.PhaseProvisioning, Status: InProgress, Started: now}},
 		Log:    fmt.Sprintf("%s/%d/%s/%d", b.Project, b.Number, j.ID, n),
 	}
@@ -186,7 +186,7 @@ func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, box *war
 		return leased{}, err
 	}
 	j.Attempts = append(j.Attempts, a)
-	j.State, j.Why, j.Status = JobLeased, "", InProgress
+	j.State, j.Why, j.Status, j.Again = JobLeased, "", InProgress, nil
 	if j.Started.IsZero() {
 		j.Started = now
 	}

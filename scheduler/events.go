@@ -55,7 +55,7 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 		}
 		applyCommands(a, p.Commands)
 		if p.Command != nil {
-			a.Command = p.Command.Text
+			a.Command, a.Begun = p.Command.Text, true
 		}
 		if a.Phase == wire.PhaseUpload {
 			a.Command = "" // all of them are over

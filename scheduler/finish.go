@@ -11,14 +11,6 @@ import (
 	"github.com/runner-ci/runner/runner"
 )
 
-const (
-	// maxAttempts bounds the tries at a job whose sandbox could not be made. None of its commands ran, so trying
-	// again is always safe. Tries that the buildspec asks for do not count.
-	maxAttempts = 3
-	// attemptPause lies before the second try; it doubles.
-	attemptPause = 2 * time.Second
-)
-
 // finish commits an attempt's result and all that follows from it, in one transaction: another attempt, or the
 // job's end, its dependents, its siblings under fast-fail, and the build's own result.
 func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
@@ -30,6 +22,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	again, pause := false, time.Duration(0)
 	var ended Attempt
 	var queued time.Time
+	policy := s.faultPolicy(e, res)
 	waited := s.waitedForTests(e.build) // its lock comes before a transaction
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		b, err := s.load(tx, key)
@@ -41,14 +34,24 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 			return err
 		}
 		now := time.Now()
+		var message string
+		again, pause, message = anotherAttempt(b, j, a, res, policy, now)
+		res := res // this may run twice
+		res.Message = message
 		endAttempt(a, res, now)
 		a.Waited = waited[workerID(e.build, e.job, a.Number)]
 		ended, queued = *a, j.Queued
 		if err := dueOf(tx, e.build, e.index, a); err != nil {
 			return err
 		}
-		if again, pause = anotherAttempt(b, j, a, res); again {
+		if again {
 			j.State, j.Queued = JobQueued, now // the wait for its next slot begins now
+			if j.Again != nil {
+				b.Faults++
+				if err := putBuild(tx, b); err != nil {
+					return err
+				}
+			}
 			return putJob(tx, key, e.index, j)
 		}
 		j.end(a.Status, a.Reason, a.Message, now)
@@ -84,27 +87,28 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	return nil
 }
 
-// anotherAttempt decides whether a job is tried again, and says so on its row. A job can forge its result, so that the
-// count is kept here, from the plan.
-func anotherAttempt(b *Build, j *Job, a *Attempt, res runner.Result) (again bool, pause time.Duration) {
+// anotherAttempt decides whether a job is tried again, after which pause, and says so on its row. A job can forge its
+// result, so that the count is kept here, from the plan. The message is the result's, with what there is to say of that.
+func anotherAttempt(b *Build, j *Job, a *Attempt, res runner.Result, policy string, now time.Time) (again bool, pause time.Duration, message string) {
 	if b.StopBy != "" || b.StopCause != "" {
-		return false, 0
+		return false, 0, res.Message
 	}
-	asked := retries(j)
-	if res.Retry && a.Status == Failed {
+	if res.Retry && Status(res.Status) == Failed {
 		pj, err := planJob(b, j.ID)
-		if err != nil || asked >= maxRetries(pj) {
-			return false, 0
+		if err != nil || retries(j) >= maxRetries(pj) {
+			return false, 0, res.Message
 		}
 		a.Retry = true
 		j.Why = fmt.Sprintf("attempt %d failed and is tried again, as on-failure: RETRY asks", a.Number)
-		return true, 0
+		return true, 0, res.Message
 	}
-	if faults := len(j.Attempts) - asked; res.Transient && faults < maxAttempts {
-		j.Why = fmt.Sprintf("attempt %d could not start: %s; trying again", a.Number, res.Message)
-		return true, attemptPause
+	wait, why := afterFault(b, j, res, policy, now)
+	if wait == nil {
+		return false, 0, withWhy(res.Message, why)
 	}
-	return false, 0
+	j.Again = wait
+	j.Why = fmt.Sprintf("attempt %d ended by the machine's fault (%s), and is tried again in %s: %s", a.Number, res.Reason, shownPause(wait.Pause), firstLine(res.Message))
+	return true, wait.Pause, res.Message
 }
 
 // retries counts the attempts after which on-failure: RETRY asked for another one.

@@ -71,7 +71,7 @@ func lends(p *Project, b *Build, ref string) bool { return !b.Fork || ref == p.I
 func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string, lend bool) (runner.Image, *planFailure) {
 	auth, err := s.registryAuth(ref)
 	if err != nil {
-		return runner.Image{}, &planFailure{Fault, "settings", err.Error()}
+		return runner.Image{}, &planFailure{status: Fault, reason: "settings", message: err.Error()}
 	}
 	withheld := auth != nil && !lend
 	if withheld {
@@ -87,6 +87,7 @@ func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Proj
 // Reasons of builds that ended at their image or their engine.
 const (
 	imageMissing      = "image"
+	imagePull         = "image_pull"
 	engineUnavailable = "engine_unavailable"
 	engineUnknown     = "unknown_engine"
 )
@@ -97,10 +98,20 @@ func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageReque
 	switch {
 	case err == nil:
 		return img, nil
+	case errors.As(err, &missing) && !missing.Machine:
+		return img, &planFailure{status: Failed, reason: imageMissing, message: err.Error()}
 	case errors.As(err, &missing):
-		return img, &planFailure{Fault, imageMissing, err.Error()}
+		return img, &planFailure{status: Fault, reason: imagePull, message: err.Error(), passing: missing.Passing}
 	}
-	return img, &planFailure{Fault, engineUnavailable, err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
+	return img, &planFailure{
+		status: Fault, reason: engineUnavailable, passing: true,
+		message: err.Error() + "; start it (systemctl start docker), or correct engines in the configuration",
+	}
+}
+
+// noImage tells whether the image could not be had, for whatever cause, from an engine that answers.
+func (f *planFailure) noImage() bool {
+	return f != nil && (f.reason == imageMissing || f.reason == imagePull)
 }
 
 // takeImage resolves a reference as it was written. Where image-aliases has another image for it, that one is taken,
@@ -112,7 +123,7 @@ func (s *Scheduler) takeImage(ctx context.Context, ex runner.Executor, p *Projec
 	}
 	if p.Pull != "always" {
 		img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: written, Pull: "never"})
-		if f == nil || f.reason != imageMissing {
+		if !f.noImage() {
 			return img, f
 		}
 	}

@@ -27,15 +27,15 @@ const maxBuildspec = 1 << 20
 func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure) {
 	p, err := s.Project(b.Project)
 	if err != nil {
-		return nil, &planFailure{Fault, "project_removed", err.Error()}
+		return nil, &planFailure{status: Fault, reason: "project_removed", message: err.Error()}
 	}
 	t, err := s.Trigger(b.Trigger)
 	if err != nil {
-		return nil, &planFailure{Fault, "trigger", err.Error()}
+		return nil, &planFailure{status: Fault, reason: "trigger", message: err.Error()}
 	}
 	remote, err := s.remote(&p)
 	if err != nil {
-		return nil, &planFailure{Fault, "settings", err.Error()}
+		return nil, &planFailure{status: Fault, reason: "settings", message: err.Error()}
 	}
 	ahead := s.lookAhead(ctx, &p)
 	if f := s.resolveCommit(ctx, &p, &t, remote, b); f != nil {
@@ -110,16 +110,17 @@ func warnOfOrigin(t *Trigger, b *Build) {
 // sourceFailure says whose fault it is that the source cannot be had: what does not exist was asked for wrongly;
 // what cannot be reached is the machine's.
 func sourceFailure(err error) *planFailure {
-	f := &planFailure{Fault, "source", "the source could not be fetched: " + err.Error()}
+	f := &planFailure{status: Fault, reason: "source", message: "the source could not be fetched: " + err.Error()}
 	var fe *source.FetchError
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		f.reason = "disk_full"
+		f.reason, f.passing = "disk_full", true
 	case errors.As(err, &fe):
 		f.reason = "source_" + string(fe.Kind)
 		if fe.UserFault() {
 			f.status = Failed
 		}
+		f.passing = fe.Kind == source.KindUnreachable || fe.Kind == source.KindTimeout || fe.Kind == source.KindInternal
 	}
 	return f
 }
@@ -131,7 +132,7 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 	}
 	spec, err := buildspec.Parse(name, data)
 	if err != nil {
-		return &planFailure{Failed, "buildspec", err.Error()}
+		return &planFailure{status: Failed, reason: "buildspec", message: err.Error()}
 	}
 	var trouble error // of the mirror, which is nobody's buildspec's
 	most := int(min(s.limitsOf(p).Jobs, buildspec.MaxJobs))
@@ -144,16 +145,16 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 	}})
 	switch {
 	case err != nil && trouble != nil:
-		return &planFailure{Fault, "source", fmt.Sprintf("reading the buildspecs that %s names: %v", name, trouble)}
+		return &planFailure{status: Fault, reason: "source", message: fmt.Sprintf("reading the buildspecs that %s names: %v", name, trouble)}
 	case err != nil:
-		return &planFailure{Failed, "buildspec", err.Error()}
+		return &planFailure{status: Failed, reason: "buildspec", message: err.Error()}
 	}
 	for i := range plan.Jobs {
 		j := &plan.Jobs[i]
 		j.Image = cmp.Or(t.Override.Image, j.Image)
 		refused := buildspec.ForeignType(j.EnvType) || buildspec.WindowsShell(j.Shell)
 		if j.Image == "" && !refused && !s.needsNoImage(p) {
-			return &planFailure{Failed, "no_image", fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, name)}
+			return &planFailure{status: Failed, reason: "no_image", message: fmt.Sprintf("no image to run %s in: write one under env.image in %s, or set the project's image", j.Name, name)}
 		}
 	}
 	b.Plan, b.Warnings, b.Note = plan, planWarnings(plan), plan.Note
@@ -172,9 +173,9 @@ func (s *Scheduler) readBuildspec(ctx context.Context, p *Project, t *Trigger, r
 	data, err := s.source.ReadFile(ctx, remote.URL, b.Commit, name, maxBuildspec)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return name, nil, &planFailure{Failed, "buildspec_missing", fmt.Sprintf("the commit has no %s: %v; add it, or name another with the project's buildspec setting", name, err)}
+		return name, nil, &planFailure{status: Failed, reason: "buildspec_missing", message: fmt.Sprintf("the commit has no %s: %v; add it, or name another with the project's buildspec setting", name, err)}
 	case err != nil:
-		return name, nil, &planFailure{Fault, "source", fmt.Sprintf("reading %s: %v", name, err)}
+		return name, nil, &planFailure{status: Fault, reason: "source", message: fmt.Sprintf("reading %s: %v", name, err)}
 	}
 	return name, data, nil
 }
@@ -199,7 +200,7 @@ func (s *Scheduler) executor(p *Project) (runner.Executor, *planFailure) {
 	engine := s.engineOf(p)
 	ex, ok := s.runner.Executors[engine]
 	if !ok {
-		return nil, &planFailure{Fault, engineUnknown, fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}
+		return nil, &planFailure{status: Fault, reason: engineUnknown, message: fmt.Sprintf("project %q runs on engine %q, which is not configured; add it under engines", p.Name, engine)}
 	}
 	return ex, nil
 }

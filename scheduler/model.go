@@ -136,6 +136,8 @@ type Build struct {
 	Open      int       `json:"open,omitempty"`      // jobs that have not ended; 0 in rows of older versions, too
 	StopBy    string    `json:"stopBy,omitempty"`    // who asked, while it is being stopped
 	StopCause string    `json:"stopCause,omitempty"` // "fast_fail": nothing of it begins any more
+	Faults    int       `json:"faults,omitempty"`    // tries that followed a fault: of its planning, then of its jobs
+	Again     *Again    `json:"again,omitempty"`     // while it waits to be planned again
 
 	index *planIndex // of Plan
 }
@@ -159,12 +161,14 @@ type Job struct {
 	Started   time.Time `json:"started,omitzero"`
 	EndedAt   time.Time `json:"ended,omitzero"`
 	Attempts  []Attempt `json:"attempts"`
+	Again     *Again    `json:"again,omitempty"`     // while it waits for another attempt after a fault
 	TakenFrom string    `json:"takenFrom,omitempty"` // build whose result of this job was taken over
 }
 
 // end is a job's last transition, with or without an attempt.
 func (j *Job) end(status Status, reason, message string, now time.Time) {
 	j.State, j.Status, j.Reason, j.Message, j.EndedAt, j.Why = JobEnded, status, reason, message, now, ""
+	j.Again = nil
 }
 
 // JobState is where a job is in the queue. A lease is a state of the row, never its deletion.
@@ -197,7 +201,9 @@ type Attempt struct {
 	Set     string    `json:"set,omitempty"`     // id of the artifact set, when there is one
 	Started time.Time `json:"started"`
 	EndedAt time.Time `json:"ended,omitzero"`
-	Frame   uint64    `json:"frame"` // newest frame of the agent that this row reflects
+	Boot    string    `json:"boot,omitempty"`  // the run of the machine's kernel in which it was leased
+	Begun   bool      `json:"begun,omitempty"` // a command of it began
+	Frame   uint64    `json:"frame"`           // newest frame of the agent that this row reflects
 
 	Paused    time.Time         `json:"paused,omitzero"`     // since when it is held at a breakpoint
 	Pause     int               `json:"pause,omitempty"`     // the number of that pause

@@ -161,16 +161,27 @@ func (s *Scheduler) takeNumbered() []Build {
 }
 
 // planBuild fetches, reads, expands and queues one build. Its context ends when the build is stopped; daemon ends
-// when the daemon leaves, and then the build stays as it is for the next start.
-func (s *Scheduler) planBuild(ctx, daemon context.Context, b Build) {
+// when the daemon leaves, and then the build stays as it is for the next start. After a fault of the machine it returns how
+// long the build waits for another try.
+func (s *Scheduler) planBuild(ctx, daemon context.Context, b Build) (again time.Duration) {
 	made, failure := s.makePlan(ctx, &b)
 	if daemon.Err() != nil && failure != nil {
-		return
+		return 0
 	}
 	var err error
+	if failure != nil && ctx.Err() == nil {
+		if again, err = s.planAgain(&b, failure); again > 0 {
+			s.log.Warn("a build could not be planned; trying again", "build", b.ID(), "reason", failure.reason, "error", failure.message, "in", again)
+			s.hub.tell(b.ID())
+			return again
+		}
+		if err != nil {
+			s.log.Error("storing that a build is to be planned again", "build", b.ID(), "error", err)
+		}
+	}
 	for wait := time.Second; ; wait = min(wait*2, time.Minute) {
 		if cur, err := s.Build(b.ID()); err == nil && cur.StopBy != "" {
-			failure = &planFailure{Stopped, "stopped", "stopped by " + cur.StopBy}
+			failure = &planFailure{status: Stopped, reason: "stopped", message: "stopped by " + cur.StopBy}
 		}
 		if failure != nil {
 			err = s.failBuild(b, failure)
@@ -183,24 +194,26 @@ func (s *Scheduler) planBuild(ctx, daemon context.Context, b Build) {
 		s.log.Error("storing a plan; trying again", "build", b.ID(), "error", err, "in", wait)
 		select {
 		case <-daemon.Done():
-			return
+			return 0
 		case <-time.After(wait):
 		}
 	}
 	s.hub.tell(b.ID())
 	s.wakeDispatcher()
+	return 0
 }
 
 // planFailure ends a build before it has jobs.
 type planFailure struct {
 	status          Status
 	reason, message string
+	passing         bool // of FAULT: it may be over soon
 }
 
 // phase is where a person looks for the cause: images and engines have nothing to do with the source.
 func (f *planFailure) phase() string {
 	switch f.reason {
-	case imageMissing, engineUnavailable, engineUnknown:
+	case imageMissing, imagePull, engineUnavailable, engineUnknown:
 		return runner.PhaseProvisioning
 	}
 	return phaseSource
@@ -219,7 +232,7 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		b.Phases = slices.Clone(b.Phases)
 		// What was planned so far lacks the rest, its images for one: a retry must not take it over.
 		b.Plan, b.Images = nil, nil
-		b.StopBy = cur.StopBy
+		b.StopBy, b.Faults, b.Again = cur.StopBy, cur.Faults, nil
 		b.Status, b.Reason, b.Message, b.EndedAt, b.Phase = f.status, f.reason, f.message, now, phaseCompleted
 		if f.phase() != phaseSource {
 			endPhase(&b.Phases, phaseSource, Succeeded, now)
@@ -254,6 +267,8 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 		endPhase(&b.Phases, phaseSource, Succeeded, now)
 		beginPhase(&b.Phases, phaseQueued, now)
 		b.Phase = phaseQueued
+		// What its planning met is over, and its jobs have their own count.
+		b.Faults, b.Again, b.Reason, b.Message = 0, nil, "", ""
 		for i := range jobs {
 			if jobs[i].State != JobEnded {
 				jobs[i].Queued = now

@@ -1,6 +1,9 @@
 package scheduler
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 const (
 	// planners bounds the builds that are fetched and planned at once. Most of the time they wait for a remote or
@@ -17,24 +20,57 @@ type planning struct {
 	cancel         context.CancelFunc
 	turn           chan struct{} // closed when the turn comes
 	running        bool
+	rests          bool // after a fault, until another try is due
 }
 
-// plan plans a build as soon as its turn comes.
+// plan plans a build as soon as its turn comes, and again after a fault, when its pause is over.
 func (s *Scheduler) plan(daemon context.Context, b Build) {
 	ctx, cancel := context.WithCancel(daemon)
-	p := &planning{build: b.ID(), project: b.Project, seq: b.Seq, cancel: cancel, turn: make(chan struct{})}
+	p := &planning{build: b.ID(), project: b.Project, seq: b.Seq, cancel: cancel, rests: true}
 	s.mu.Lock()
 	s.planning[p.build] = p
-	s.givePlanTurns()
 	s.mu.Unlock()
+	wait := b.Again.left(time.Now())
+	if wait == 0 {
+		s.wantTurn(p) // now, so that turns are asked for in the order of the builds
+	}
 	s.each("plans", "fetches and plans one build", func() {
 		defer s.endPlanning(p)
-		select {
-		case <-p.turn:
-		case <-ctx.Done(): // stopped before its turn: planBuild says so
+		for {
+			s.rest(ctx, p, wait)
+			select {
+			case <-p.turn:
+			case <-ctx.Done(): // stopped before its turn: planBuild says so
+			}
+			if wait = s.planBuild(ctx, daemon, b); wait == 0 {
+				return
+			}
 		}
-		s.planBuild(ctx, daemon, b)
 	})
+}
+
+// rest gives up a build's turn for a while, and asks for another one.
+func (s *Scheduler) rest(ctx context.Context, p *planning, wait time.Duration) {
+	if wait == 0 {
+		return
+	}
+	s.mu.Lock()
+	p.running, p.rests = false, true
+	s.givePlanTurns()
+	s.mu.Unlock()
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+	s.wantTurn(p)
+}
+
+// wantTurn has a build wait for its turn.
+func (s *Scheduler) wantTurn(p *planning) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.rests, p.turn = false, make(chan struct{})
+	s.givePlanTurns()
 }
 
 func (s *Scheduler) endPlanning(p *planning) {
@@ -76,7 +112,7 @@ func nextPlanning(all map[string]*planning, served map[string]uint64) *planning 
 	}
 	var best *planning
 	for _, p := range all {
-		if !p.running && running[p.project] < limit && (best == nil || plansBefore(p, best, running, served)) {
+		if !p.running && !p.rests && running[p.project] < limit && (best == nil || plansBefore(p, best, running, served)) {
 			best = p
 		}
 	}

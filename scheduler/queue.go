@@ -17,7 +17,7 @@ type entry struct {
 	priority   int
 	state      JobState
 	queued     time.Time // since when this daemon has it wait
-	notBefore  time.Time // a second attempt waits a little
+	notBefore  time.Time // an attempt that follows a fault waits
 	leased     time.Time // since when it holds a slot
 	at         int       // its place in the heap of its line; -1: in none
 	stop       chan runner.StopRequest
@@ -27,10 +27,14 @@ type entry struct {
 // newEntry counts the wait for a slot from now on, by the monotonic clock: between two daemons no clock is to be trusted, and
 // nobody gets a slot while there is none.
 func newEntry(b *Build, j *Job, index, priority int) *entry {
-	return &entry{
+	e := &entry{
 		build: b.ID(), job: j.ID, project: b.Project, index: index, seq: b.Seq, priority: priority,
 		state: j.State, queued: time.Now(), at: -1, stop: make(chan runner.StopRequest, 1), resume: make(chan runner.ResumeRequest, 1),
 	}
+	if now := time.Now(); j.Again != nil {
+		e.notBefore = now.Add(j.Again.left(now))
+	}
+	return e
 }
 
 // tellStop asks for the end of the attempt that holds the job, unless that was done already.

@@ -178,10 +178,10 @@ func (s *Scheduler) renewImage(ctx context.Context, ex runner.Executor, p *Proje
 		return s.takeImage(ctx, ex, p, written, lend)
 	}
 	img, f := resolveImage(ctx, ex, runner.ImageRequest{Ref: old.ID, Pull: "never"})
-	if f != nil && f.reason == imageMissing && old.Digest != "" {
+	if f.noImage() && old.Digest != "" {
 		img, f = s.askForImage(ctx, ex, p, old.Pinned(), lend)
 	}
-	if f != nil && f.reason == imageMissing {
+	if f.noImage() {
 		return s.askForImage(ctx, ex, p, old.Ref, lend)
 	}
 	img.Ref, img.Digest = old.Ref, old.Digest

@@ -28,9 +28,9 @@ func TestABuildThatEndedWhileItWasPlannedLeavesNothingToTakeOver(t *testing.T) {
 		failure planFailure
 		images  map[string]runner.Image
 	}{
-		{"no image could be had", planFailure{Fault, "image", "no such image"}, map[string]runner.Image{}},
-		{"one of the images could be had", planFailure{Fault, "image", "no such image"}, map[string]runner.Image{"golang": {ID: "sha256:1"}}},
-		{"it was stopped", planFailure{Stopped, "stopped", "stopped by ada"}, nil},
+		{"no image could be had", planFailure{status: Fault, reason: "image", message: "no such image"}, map[string]runner.Image{}},
+		{"one of the images could be had", planFailure{status: Fault, reason: "image", message: "no such image"}, map[string]runner.Image{"golang": {ID: "sha256:1"}}},
+		{"it was stopped", planFailure{status: Stopped, reason: "stopped", message: "stopped by ada"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestARetryThatEndedWhileItWasPlannedPassesOnWhatItRetried(t *testing.T) {
 				}
 			}
 			_, between := retryOf(t, s, b.ID(), tt.first)
-			if err := s.failBuild(between, &planFailure{Fault, "source", "no answer"}); err != nil {
+			if err := s.failBuild(between, &planFailure{status: Fault, reason: "source", message: "no answer"}); err != nil {
 				t.Fatal(err)
 			}
 			tr, last := retryOf(t, s, between.ID(), tt.second)
@@ -126,7 +126,7 @@ func failed(t *testing.T, s *Scheduler, tr Trigger, at func(*Build)) Build {
 	}
 	b := builds[0]
 	at(&b)
-	if err := s.failBuild(b, &planFailure{Fault, "image", "no such image"}); err != nil {
+	if err := s.failBuild(b, &planFailure{status: Fault, reason: "image", message: "no such image"}); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -153,7 +153,7 @@ func TestARetryIsAskedForWhatItsBuildWas(t *testing.T) {
 		if !reflect.DeepEqual(tr.Override, asked.Override) {
 			t.Errorf("it overrides %+v, want %+v", tr.Override, asked.Override)
 		}
-		if err := s.failBuild(b, &planFailure{Fault, "image", "no such image"}); err != nil {
+		if err := s.failBuild(b, &planFailure{status: Fault, reason: "image", message: "no such image"}); err != nil {
 			t.Fatal(err)
 		}
 		id = b.ID()
@@ -217,7 +217,7 @@ func TestARetryKeepsTheSourceVersionThatWasAskedFor(t *testing.T) {
 			if got := sourceVersion(&b, &tr); got != tt.want {
 				t.Errorf("the retry of %s %q has the source version %s, want %s", tt.asks.Kind, tt.asks.Ref, got, tt.want)
 			}
-			if err := s.failBuild(b, &planFailure{Fault, "image", "no such image"}); err != nil {
+			if err := s.failBuild(b, &planFailure{status: Fault, reason: "image", message: "no such image"}); err != nil {
 				t.Fatal(err)
 			}
 			id = b.ID()

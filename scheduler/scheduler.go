@@ -24,6 +24,7 @@ type Scheduler struct {
 	group    group // of writes that many ask for at once
 	instance string
 	epoch    uint64
+	boot     string // of the machine
 	log      *slog.Logger
 	hub      hub
 	plans    plans
@@ -74,7 +75,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		return nil, err
 	}
 	s := &Scheduler{
-		db: db, group: group{db: db, meter: noMeter{}}, meter: noMeter{}, instance: instance, epoch: epoch, log: log,
+		db: db, group: group{db: db, meter: noMeter{}}, meter: noMeter{}, instance: instance, epoch: epoch, boot: bootID(), log: log,
 		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),

@@ -86,7 +86,7 @@ func (s *Scheduler) checkSecrets(ctx context.Context, p *Project, t *Trigger, b 
 	if rest := len(problems) - maxSecretProblems; rest > 0 {
 		problems = append(problems[:maxSecretProblems], fmt.Sprintf("and %d more", rest))
 	}
-	return &planFailure{status, reasonSecrets, strings.Join(problems, "\n")}
+	return &planFailure{status: status, reason: reasonSecrets, message: strings.Join(problems, "\n")}
 }
 
 func tellOnce(list []string, told map[string]bool, text string) []string {

@@ -321,7 +321,7 @@ func TestFaultsAreTriedAgainWithinABudget(t *testing.T) {
 	s := open(t, statePath(t))
 	b := queued(t, s, fanout(1, false))
 	transient := runner.Result{Status: wire.StatusFault, Reason: "engine_unavailable", Message: "no engine", Transient: true}
-	for range maxAttempts {
+	for range maxFaults + 1 {
 		e, l := take(t, s)
 		if err := s.finish(e, l.attempt.Token, transient); err != nil {
 			t.Fatal(err)

@@ -88,6 +88,9 @@ func (s *Scheduler) endQueued(e *entry, status Status, reason, message string) e
 			return nil // leased in the meantime
 		}
 		now := time.Now()
+		if j.Again != nil {
+			message = fmt.Sprintf("%s; its attempt %d had ended by the machine's fault (%s)", message, len(j.Attempts), j.Again.Reason)
+		}
 		j.end(status, reason, message, now)
 		if err := putJob(tx, key, e.index, j); err != nil {
 			return err

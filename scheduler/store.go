@@ -21,6 +21,9 @@ import (
 // schemaVersion is the version of the buckets below. An older binary refuses a newer file.
 const schemaVersion = 2
 
+// Format is that version, for who asks whether a binary can read what another one writes.
+const Format = schemaVersion
+
 // Buckets of state.db.
 var (
 	bucketMeta       = []byte("meta")       // version, instance, epoch

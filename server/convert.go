@@ -54,10 +54,14 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	if !j.Started.IsZero() {
 		out.Seconds = seconds(j.Started, j.EndedAt)
 	}
+	if j.Again != nil {
+		out.RetryAt = j.Again.At
+	}
 	at := newest(j)
 	if at == nil {
 		return out
 	}
+	out.Attempts = showAttempts(j)
 	out.Attempt, out.Phase, out.Command, out.Exit, out.Warm = at.Number, at.Phase, at.Command, at.Exit, at.Warm
 	out.Reason, out.Message = cmp.Or(j.Reason, at.Reason), cmp.Or(j.Message, at.Message)
 	out.Phases, out.Paused = showPhases(at.Phases), at.Paused
@@ -74,6 +78,20 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	}
 	if state, err := a.Artifacts.LogState(at.Log); err == nil {
 		out.LogBytes = state.Bytes
+	}
+	return out
+}
+
+// showAttempts lists the tries at a job that has had more than one.
+func showAttempts(j *scheduler.Job) (out []client.Attempt) {
+	if len(j.Attempts) < 2 {
+		return nil
+	}
+	for i := range j.Attempts {
+		a := &j.Attempts[i]
+		out = append(out, client.Attempt{
+			Number: a.Number, Status: string(a.Status), Reason: a.Reason, Message: a.Message, Started: a.Started, Ended: a.EndedAt,
+		})
 	}
 	return out
 }
@@ -124,7 +142,7 @@ func showTrigger(t scheduler.Trigger) client.Trigger {
 func showProject(p scheduler.Project) client.Project {
 	return client.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
-		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, Privileged: p.Privileged, Visibility: p.Visibility,
+		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
 		WebhookSecret: string(p.WebhookSecret), Username: p.Username, Token: string(p.Token),
 		SSHKey: string(p.SSHKey), KnownHosts: string(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, CPUs: p.Limits.CPUs, MemoryBytes: p.Limits.MemoryBytes, PIDs: p.Limits.PIDs,
@@ -144,7 +162,7 @@ func readProject(p client.Project) config.Project {
 	}
 	return config.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
-		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, Privileged: p.Privileged, Visibility: p.Visibility,
+		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,

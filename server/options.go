@@ -131,6 +131,8 @@ type Options struct {
 	// Metrics answers scrapes; nil means with nothing.
 	Metrics http.Handler
 	Meter   Meter // nil counts nothing
+	// Backup writes a backup of the daemon; nil where there is nothing to keep, as in a daemon of one build.
+	Backup func(ctx context.Context, w io.Writer) error
 
 	// Warnings are sentences about what an admin should look at. Nil means there are none.
 	Warnings func() []string

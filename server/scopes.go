@@ -41,6 +41,7 @@ var needs = map[string]need{
 	"whoami": {access.Read, ofAny, false},
 	"drain":  {access.Admin, ofDaemon, false},
 
+	"backup":      {access.Admin, ofDaemon, false},
 	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project
 	"status-page": {access.Admin, ofDaemon, false},
 	"metrics":     {access.Read, ofDaemon, false},

@@ -78,6 +78,7 @@ func New(o Options) http.Handler {
 	a.routeHealth()
 	a.routeDaemon()
 	a.routeStatus()
+	a.routeBackup()
 	a.routeBuilds()
 	a.routeLogs()
 	a.routeArtifacts()

@@ -89,6 +89,7 @@ func Project(o *Output, p client.Project) {
 	}
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)
+	set("retry-faults", p.RetryFaults)
 	set("privileged", strconv.FormatBool(p.Privileged))
 	set("depth", strconv.Itoa(p.Depth))
 	set("submodules", strconv.FormatBool(p.Submodules))

@@ -61,8 +61,9 @@ func newServe(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the daemon: webhooks and submits in, builds out",
 		Long: "Runs the daemon until SIGTERM or SIGINT. Both leave running builds alone: the next start takes them up, so a restart\n" +
-			"or an upgrade kills no build. SIGHUP reads the configuration again. With no configuration it listens on\n" + config.DefaultListen +
-			" and says what to do next. The log goes to standard error.",
+			"or an upgrade kills no build. SIGHUP reads the configuration again. SIGUSR2 upgrades in place: the binary that lies where\n" +
+			"this one did takes over the process and its socket, if a rehearsal says that it can; no connection is refused. systemd\n" +
+			"may pass the socket. With no configuration it listens on " + config.DefaultListen + " and says what to do next. The log goes to\nstandard error.",
 		Example: "  runner serve\n  runner serve --config /etc/runner/runner.yml --log-format json\n  runner serve --data /tmp/try --listen 127.0.0.1:0",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -127,13 +128,26 @@ func (a *app) logger(format, level string) (*slog.Logger, error) {
 }
 
 func (a *app) serve(ctx context.Context, cfg *config.Config, file string, logger *slog.Logger) error {
+	if rehearsal, err := daemon.Rehearsal(); rehearsal {
+		if err == nil {
+			fmt.Fprintln(a.out, daemon.RehearsalDone())
+		}
+		return err
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding our own binary: %w", err)
+	}
 	ctx, unhook := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer unhook()
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
+	upgrade := make(chan os.Signal, 1)
+	signal.Notify(upgrade, syscall.SIGUSR2)
+	defer signal.Stop(upgrade)
 	return daemon.Serve(ctx, cfg, daemon.ServeOptions{
-		Version: release(), Logger: logger, ConfigPath: file, Reload: reload,
+		Version: release(), Logger: logger, ConfigPath: file, Reload: reload, Upgrade: upgrade, Binary: binary,
 		Ready: func(url, tokenFile string, created bool) { a.welcome(cfg, url, tokenFile, created) },
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/leak"
 	"github.com/runner-ci/runner/source"
 )
 
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "source-worker" {
 		os.Exit(source.WorkerMain(os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	leak.Main(m)
 }
 
 // healthyPatient is a machine on which nothing is wrong, for a test to break.

@@ -47,7 +47,7 @@ func TestWhatBadInputGets(t *testing.T) {
 		{
 			name:   "missing-image",
 			files:  map[string]string{"buildspec.yml": strings.Replace(spec("true"), image, "127.0.0.1:1/no/such:image", 1)},
-			status: "FAULT", reason: "image", says: []string{"127.0.0.1:1/no/such:image"},
+			status: "FAULT", reason: "image_pull", says: []string{"127.0.0.1:1/no/such:image"},
 		},
 		{
 			name: "no-image", files: map[string]string{"buildspec.yml": "version: 0.2\nphases:\n  build:\n    commands:\n      - 'true'\n"},

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type daemon struct {
 	address string
 	extra   string // lines of runner.yml
 	env     []string
+	binary  string // in place of the one under test; "": that
 	cmd     *exec.Cmd
 	gone    chan struct{}
 	log     *syncBuffer
@@ -109,6 +111,9 @@ func (d *daemon) configure(projects ...string) {
 	if !strings.Contains(extra, "engines:") && !d.networked() {
 		extra += "engines: [{id: local, network: none}]\n"
 	}
+	if !strings.Contains(extra, "retry-faults:") {
+		extra += "\nretry-faults: never\n" // most tests tell of one attempt, and wait for its end
+	}
 	text := fmt.Sprintf("listen: %s\ndata: %s\n%s", d.address, d.data(), extra)
 	if len(projects) > 0 {
 		text += "projects:\n" + strings.Join(projects, "")
@@ -131,7 +136,7 @@ func (d *daemon) networked() bool {
 // spawn starts the process.
 func (d *daemon) spawn() {
 	d.t.Helper()
-	d.cmd = exec.Command(binary, "serve", "--config", filepath.Join(d.dir, "runner.yml"))
+	d.cmd = exec.Command(cmp.Or(d.binary, binary), "serve", "--config", filepath.Join(d.dir, "runner.yml"))
 	d.cmd.Env = append(append(os.Environ(), "HOOK_SECRET="+hookSecret), d.env...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.cmd.Start(); err != nil {

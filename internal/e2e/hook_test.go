@@ -52,6 +52,10 @@ func (d *daemon) send(h delivery) (int, map[string]any) {
 
 // deliver is send for a daemon that may not be there.
 func (d *daemon) deliver(h delivery) (int, map[string]any, error) {
+	return d.deliverBy(http.DefaultClient, h)
+}
+
+func (d *daemon) deliverBy(c *http.Client, h delivery) (int, map[string]any, error) {
 	body, err := json.Marshal(h.payload)
 	if err != nil {
 		return 0, nil, err
@@ -66,7 +70,7 @@ func (d *daemon) deliver(h delivery) (int, map[string]any, error) {
 	req.Header.Set("X-GitHub-Event", h.event)
 	req.Header.Set("X-GitHub-Delivery", h.id)
 	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	res, err := http.DefaultClient.Do(req)
+	res, err := c.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

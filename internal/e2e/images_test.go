@@ -51,7 +51,7 @@ func TestAnImageOfTheEngineGoesBeforeAnAlias(t *testing.T) {
 		t.Errorf("warnings %q, log:\n%s", b.Warnings, d.logs(b))
 	}
 	b := d.ended(d.push(other, same), "FAULT")
-	if b.Reason != "image" || !strings.HasPrefix(b.Message, "127.0.0.1:1/nobody/made-here:1.0 is taken for "+ref) {
+	if b.Reason != "image_pull" || !strings.HasPrefix(b.Message, "127.0.0.1:1/nobody/made-here:1.0 is taken for "+ref) {
 		t.Errorf("it ended %s: %s", b.Reason, b.Message)
 	}
 }

@@ -71,11 +71,11 @@ func TestARetryFindsTheImageThatWasMissing(t *testing.T) {
 	git := newGitServer(t)
 	_, url, commit := git.repo("late", inImage(ref, "echo inside $MADE"))
 	d := newDaemon(t, "", project("late", url))
-	if b := d.ended(d.push(url, commit), "FAULT"); b.Reason != "image" {
-		t.Fatalf("the reason is %s (%s), want image", b.Reason, b.Message)
+	if b := d.ended(d.push(url, commit), "FAULT"); b.Reason != "image_pull" {
+		t.Fatalf("the reason is %s (%s), want image_pull", b.Reason, b.Message)
 	}
-	if b := d.ended(d.retried("late#1", false), "FAULT"); b.Reason != "image" || len(b.Jobs) != 0 {
-		t.Errorf("while the image is missing a retry ends %s (%s) with %d jobs, want image and none", b.Reason, b.Message, len(b.Jobs))
+	if b := d.ended(d.retried("late#1", false), "FAULT"); b.Reason != "image_pull" || len(b.Jobs) != 0 {
+		t.Errorf("while the image is missing a retry ends %s (%s) with %d jobs, want image_pull and none", b.Reason, b.Message, len(b.Jobs))
 	}
 	makeImage(t, ref, "late")
 	for _, id := range []string{"late#1", "late#2"} { // the retry of a retry, too
@@ -114,8 +114,8 @@ func TestARetryWhoseImageIsLostSaysSo(t *testing.T) {
 	makeImage(t, ref, "first")
 	d.ended(d.push(url, commit), "SUCCEEDED")
 	loseImage(t, ref)
-	if b := d.ended(d.retried("lost#1", false), "FAULT"); b.Reason != "image" || !strings.Contains(b.Message, ref) {
-		t.Errorf("without any image the retry ends %s (%s), want image and its name", b.Reason, b.Message)
+	if b := d.ended(d.retried("lost#1", false), "FAULT"); b.Reason != "image_pull" || !strings.Contains(b.Message, ref) {
+		t.Errorf("without any image the retry ends %s (%s), want image_pull and its name", b.Reason, b.Message)
 	}
 	makeImage(t, ref, "second")
 	b := d.ended(d.retried("lost#1", false), "SUCCEEDED")

@@ -120,7 +120,7 @@ func TestJobImagesComeFromAPrivateRegistry(t *testing.T) {
 	git := newGitServer(t)
 	_, url, commit := git.repo("private", map[string]string{"buildspec.yml": strings.Replace(spec("echo inside $CODEBUILD_BUILD_IMAGE"), image, ref, 1)})
 	stranger := newDaemon(t, "", project("private", url))
-	if b := stranger.ended(stranger.push(url, commit), "FAULT"); b.Reason != "image" {
+	if b := stranger.ended(stranger.push(url, commit), "FAILED"); b.Reason != "image" {
 		t.Errorf("without credentials the reason is %s (%s), want image", b.Reason, b.Message)
 	}
 	known := &daemon{t: t, dir: t.TempDir(), address: freeAddress(t), log: new(syncBuffer), env: []string{"REGISTRY_PASSWORD=open sesame"}}
@@ -132,7 +132,7 @@ func TestJobImagesComeFromAPrivateRegistry(t *testing.T) {
 		t.Errorf("the log does not name the image:\n%s", known.logs(b))
 	}
 	// A fork's build runs in the image of the project's settings, and is not lent the credentials for any other.
-	for settings, want := range map[string]string{"pull: always": "FAULT", "pull: always\n    image: " + ref: "SUCCEEDED"} {
+	for settings, want := range map[string]string{"pull: always": "FAILED", "pull: always\n    image: " + ref: "SUCCEEDED"} {
 		known.terminate()
 		known.configure(project("private", url, settings, "approval: none"))
 		known.start()
@@ -143,7 +143,7 @@ func TestJobImagesComeFromAPrivateRegistry(t *testing.T) {
 		if err != nil || len(tr.Builds) != 1 {
 			t.Fatalf("the fork's pull request made %v (%s %s, %v), want one build", tr.Builds, tr.Outcome, tr.Reason, err)
 		}
-		if b := known.ended(tr.Builds[0], want); want == "FAULT" && !strings.Contains(b.Message, "is lent no credentials") {
+		if b := known.ended(tr.Builds[0], want); want == "FAILED" && !strings.Contains(b.Message, "is lent no credentials") {
 			t.Errorf("with %s it says %s", settings, b.Message)
 		}
 	}

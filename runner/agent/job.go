@@ -46,7 +46,8 @@ func runJob(ctx context.Context, job *wire.Job, s *spool, r *reaper, home string
 	}
 	defer out.close()
 	p := &phases{job: job, spool: s, log: log, out: out, requests: q, resumes: resumes}
-	p.early = newEarly(job, s)
+	spareOnce()
+	p.early, p.unstrained = newEarly(job, s), sandboxStrain()
 	defer func() { p.breaks.close(); p.shards.close() }()
 	done, ok := p.prepare(home, r)
 	if ok {

@@ -34,7 +34,8 @@ type phases struct {
 	engine  *engine // nil: the job gets none of its own
 	failure failure // of the phase that failed last
 	packing string  // the reason of the result if an artifact cannot be packed
-	before  hits    // what the kernel had refused and ended when the newest command began
+
+	unstrained, strained strain // before the first command, and what the newest one added to it
 }
 
 // CodeBuild's codes in a phase's context.
@@ -172,12 +173,12 @@ func (p *phases) command(ctx context.Context, c wire.CommandBegan) (int, error) 
 	p.shards.enter(c.Phase, c.Index)
 	p.log.say("Running command %s", text)
 	p.log.forgetPrinted()
-	p.before = kernelHits()
-	start := time.Now()
+	start, before := time.Now(), sandboxStrain()
 	exit, err := p.shell.run(ctx, text, !p.failed)
 	if err != nil {
 		return 0, err
 	}
+	p.strained = sandboxStrain().since(before)
 	p.out.settle()
 	p.spool.add(wire.CommandEnded{Phase: c.Phase, Index: c.Index, Exit: exit, Millis: time.Since(start).Milliseconds()})
 	return exit, nil
@@ -188,7 +189,12 @@ func (p *phases) failedCommand(phase, text string, exit int) string {
 	p.log.say("Command did not exit successfully %s exit status %d", text, exit)
 	shown := cut(p.log.masker.String(text))
 	printed := p.log.lastPrinted()
-	reason, why := p.whyFailed(exit)
+	reason, why := "command_failed", hint(exit, p.shell.name)
+	limit, advice := p.metLimit(exit)
+	if limit != "" {
+		reason, why = limit, "; "+advice
+		p.log.say("%s", advice)
+	}
 	result := wire.Done{
 		Reason: reason, Phase: phase, Exit: exit, Command: shown,
 		Message: fmt.Sprintf("in %s the command %s ended with exit status %d%s%s", phase, oneLine(shown), exit, why, p.hintOf(printed)),
@@ -212,7 +218,12 @@ func (p *phases) endedBy(err error, phase string) wire.Done {
 	var why *ending
 	if errors.As(err, &why) {
 		p.log.say("%s", why.message)
-		return wire.Done{Status: why.status, Reason: why.reason, Message: why.message, Phase: phase}
+		return wire.Done{Status: why.status, Reason: why.reason, Message: "in " + phase + ": " + why.message, Phase: phase}
+	}
+	if p.outOfProcesses(err) {
+		done := endedByProcesses(phase)
+		p.log.say("%s", done.Message)
+		return done
 	}
 	return wire.Done{
 		Status: wire.StatusFault, Reason: "agent_error", Phase: phase,

@@ -144,7 +144,7 @@ func timeUp(job *wire.Job) *ending {
 	limit := time.Duration(job.Limits.TimeoutMillis) * time.Millisecond
 	return &ending{
 		status: wire.StatusTimedOut, reason: "timeout", grace: graceOf(job.Limits.GraceMillis),
-		message: fmt.Sprintf("the build took longer than its limit of %s: raise the project's timeout, or make the build shorter", limit),
+		message: fmt.Sprintf("the build took longer than its limit of %s: raise limits.timeout of the project, or make the build shorter", limit),
 	}
 }
 

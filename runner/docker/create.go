@@ -315,7 +315,7 @@ func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, f fa
 func imageRefused(i runner.Image, f facts, err error) error {
 	switch {
 	case cerrdefs.IsNotFound(err) && says(err, "no such image"):
-		return &runner.ImageError{Ref: imageName(i), Err: err, Hint: "it was removed from the engine after it was resolved: retry the build"}
+		return &runner.ImageError{Ref: imageName(i), Err: err, Machine: true, Hint: "it was removed from the engine after it was resolved: retry the build"}
 	case says(err, "exec format error", "image operating system", "does not match the detected host platform"):
 		return &runner.ImageError{Ref: imageName(i), Err: err, Hint: "the image is not made for the engine's platform, linux/" + f.goarch}
 	}

@@ -46,7 +46,7 @@ func (e *Engine) Resolve(ctx context.Context, req runner.ImageRequest) (runner.I
 	}
 	img, err := e.present(ctx, f, req.Ref, named)
 	if cerrdefs.IsNotFound(err) {
-		return img, &runner.ImageError{Ref: req.Ref, Err: errors.New("it was removed just after it was pulled"), Hint: "look who else cleans up on that engine"}
+		return img, &runner.ImageError{Ref: req.Ref, Err: errors.New("it was removed just after it was pulled"), Machine: true, Passing: true, Hint: "look who else cleans up on that engine"}
 	}
 	return img, err
 }

@@ -83,31 +83,66 @@ func (e *Engine) pullFailed(ctx context.Context, f facts, req runner.ImageReques
 			return err
 		}
 	}
-	return &runner.ImageError{Ref: req.Ref, Err: err, Hint: pullHint(err, f, req)}
+	machine, passing := pullFault(err)
+	return &runner.ImageError{Ref: req.Ref, Err: err, Hint: pullHint(err, f, req), Machine: machine, Passing: passing}
+}
+
+// The words by which engines and registries tell why a pull failed.
+var (
+	saysFull     = []string{"no space left on device"}
+	saysPlatform = []string{"no matching manifest", "does not match the specified platform", "cannot be used on this platform"}
+	saysLimited  = []string{"toomanyrequests", "rate limit"}
+	saysDenied   = []string{"unauthorized", "denied", "authentication required", "no basic auth credentials"}
+	saysTrust    = []string{"x509", "certificate"}
+	saysPlain    = []string{"server gave http response to https client"}
+	saysNetwork  = []string{"dial tcp", "no such host", "connection refused", "i/o timeout", "tls handshake", "awaiting headers", "network is unreachable", "server misbehaving", "eof"}
+	saysMissing  = []string{"not found", "manifest unknown", "name unknown", "does not exist"}
+)
+
+// pullFault tells whether a failed pull is the machine's fault, and then whether it may be over soon. What does not exist,
+// or is not for who asks, was asked for wrongly. The order is pullHint's.
+func pullFault(err error) (machine, passing bool) {
+	switch {
+	case says(err, saysFull...):
+		return true, true
+	case says(err, saysPlatform...):
+		return false, false
+	case says(err, saysLimited...):
+		return true, true
+	case says(err, saysDenied...):
+		return false, false
+	case says(err, saysTrust...), says(err, saysPlain...):
+		return true, false
+	case says(err, saysNetwork...):
+		return true, true
+	case says(err, saysMissing...):
+		return false, false
+	}
+	return true, true
 }
 
 // pullHint says what to do about a failed pull. The order matters: registries answer "denied" for what does not
 // exist, and engines wrap one cause in another's words.
 func pullHint(err error, f facts, req runner.ImageRequest) string {
 	switch {
-	case says(err, "no space left on device"):
+	case says(err, saysFull...):
 		return "the engine's disk is full: remove images with docker image prune, or give it more room"
-	case says(err, "no matching manifest", "does not match the specified platform", "cannot be used on this platform"):
+	case says(err, saysPlatform...):
 		return fmt.Sprintf("the registry has it for other platforms only, the engine needs linux/%s", f.goarch)
-	case says(err, "toomanyrequests", "rate limit"):
+	case says(err, saysLimited...):
 		return "the registry limits pulls: configure credentials under registries, or a mirror in the engine"
-	case says(err, "unauthorized", "denied", "authentication required", "no basic auth credentials"):
+	case says(err, saysDenied...):
 		if req.Auth == nil {
 			return "it does not exist, or it needs credentials: check the name, or configure registries"
 		}
 		return fmt.Sprintf("it does not exist, or the registry refused user %q: check the name and the credentials under registries", req.Auth.Username)
-	case says(err, "x509", "certificate"):
+	case says(err, saysTrust...):
 		return "the engine does not trust the registry's certificate: put its CA into /etc/docker/certs.d/HOST/ca.crt on the engine's host"
-	case says(err, "server gave http response to https client"):
+	case says(err, saysPlain...):
 		return "the registry speaks plain HTTP: add it to insecure-registries of the engine"
-	case says(err, "dial tcp", "no such host", "connection refused", "i/o timeout", "tls handshake", "awaiting headers", "network is unreachable", "server misbehaving", "eof"):
+	case says(err, saysNetwork...):
 		return "the engine cannot reach the registry: check the name, the engine's network and its proxy; with pull policy if-not-present a loaded image is enough"
-	case says(err, "not found", "manifest unknown", "name unknown", "does not exist"):
+	case says(err, saysMissing...):
 		return "check the name and the tag"
 	}
 	return "try docker pull on the engine's host"

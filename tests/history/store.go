@@ -17,6 +17,9 @@ import (
 // quarantine, and reads what version 1 wrote.
 const schemaVersion = 2
 
+// Format is that version, for who asks whether a binary can read what another one writes.
+const Format = schemaVersion
+
 var (
 	bucketMeta   = []byte("meta")
 	bucketBuilds = []byte("builds")
