@@ -41,7 +41,7 @@ func (l *launch) furnish(ctx context.Context) error {
 	} else {
 		err = p.attachOnce(sources(l.spec), sourceDir)
 	}
-	if err == nil || p.ended() { // the engine may not know yet, and what fails in a dead process says nothing of what we can do
+	if err == nil || p.dead() { // the engine may not know yet, and what fails in a dead process says nothing of what we can do
 		return nil
 	}
 	if st, ierr := l.e.Inspect(ctx, l.spec.ID); ierr != nil || !st.Running {

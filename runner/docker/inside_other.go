@@ -26,3 +26,5 @@ func errNotLinux() error {
 }
 
 func (place) ended() bool { return false }
+
+func (place) dead() bool { return false }
