@@ -46,7 +46,7 @@ func (l *launch) furnish(ctx context.Context) error {
 		err = p.attachOnce(sources(l.spec), sourceDir)
 	}
 	wire := g.Wait()
-	if err == nil && wire == nil || p.ended() { // the engine may not know yet, and what fails in a dead process says nothing of what we can do
+	if err == nil && wire == nil || p.dead() { // the engine may not know yet, and what fails in a dead process says nothing of what we can do
 		return nil
 	}
 	if st, ierr := l.e.Inspect(ctx, l.spec.ID); ierr != nil || !st.Running {

@@ -279,9 +279,16 @@ func pathError(doing, path string, err error) error {
 // ended tells whether the container's first process has ended, and with it every other: the kernel ends them before its
 // last thread is gone.
 func (p place) ended() bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d", p.pid))
+	return errors.Is(err, os.ErrNotExist) || p.dead()
+}
+
+// dead tells whether the first process is seen to have ended, and nobody has taken notice yet. One that is not seen may be
+// where the daemon sees no processes.
+func (p place) dead() bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	if err != nil {
-		return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)
+		return errors.Is(err, unix.ESRCH)
 	}
 	_, state, _ := strings.Cut(string(stat[max(0, strings.LastIndexByte(string(stat), ')')):]), " ")
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.pid))

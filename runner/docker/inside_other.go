@@ -29,3 +29,5 @@ func errNotLinux() error {
 func (place) ended() bool { return false }
 
 func (*Engine) watchBridge() {}
+
+func (place) dead() bool { return false }
