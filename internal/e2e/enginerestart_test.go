@@ -42,7 +42,8 @@ func newOwnEngine(t *testing.T) *ownEngine {
 
 func (e *ownEngine) start() {
 	e.t.Helper()
-	e.cmd = exec.Command("dockerd", "--data-root="+filepath.Join(e.dir, "data"), "--exec-root="+filepath.Join(e.dir, "exec"), "--host="+e.host,
+	// In a network of its own, since an engine that is to have no bridge removes docker0, which is the machine's.
+	e.cmd = exec.Command("unshare", "--net", "dockerd", "--data-root="+filepath.Join(e.dir, "data"), "--exec-root="+filepath.Join(e.dir, "exec"), "--host="+e.host,
 		"--pidfile="+filepath.Join(e.dir, "pid"), "--bridge=none", "--iptables=false", "--ip6tables=false", "--shutdown-timeout=1")
 	e.cmd.Stdout, e.cmd.Stderr = e.said, e.said
 	if err := e.cmd.Start(); err != nil {
