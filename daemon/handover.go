@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/tests/history"
@@ -39,13 +40,15 @@ const (
 const (
 	// rehearsalWait bounds a rehearsal. A cold disk reads a binary in seconds.
 	rehearsalWait = 20 * time.Second
+	// rehearsalEnd is how long its output is waited for when it was ended: what it left behind may hold that for ever.
+	rehearsalEnd = time.Second
 	// upgradeWait bounds how long requests under way are waited for; their clients wait for the new binary otherwise.
 	upgradeWait = 3 * time.Second
 )
 
 // formats are the newest formats that this binary writes, as Rehearsed reads them.
 func formats() string {
-	return fmt.Sprintf("state=%d artifacts=%d tests=%d", scheduler.Format, artifacts.Format, history.Format)
+	return fmt.Sprintf("state=%d artifacts=%d tests=%d access=%d", scheduler.Format, artifacts.Format, history.Format, access.Format)
 }
 
 // Rehearsal tells whether this process is a rehearsal, and then whether this binary could take over: it knows every format
@@ -77,6 +80,9 @@ func rehearse(ctx context.Context, binary string, args []string) error {
 	cmd.Env = append(os.Environ(), envRehearsal+"="+formats())
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what lies there may be a script, whose child hangs
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = rehearsalEnd
 	err := cmd.Run()
 	if err == nil && !strings.Contains(said.String(), rehearsed) {
 		err = errors.New("it did not say that it can take over")
