@@ -141,15 +141,18 @@ type Project struct {
 	Protected     []string          `json:"protected,omitempty"`
 	Approval      string            `json:"approval,omitempty"`   // which pull requests wait: forks, all, none
 	Privileged    bool              `json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
-	CPUs          float64           `json:"cpus,omitempty"`
-	MemoryBytes   int64             `json:"memoryBytes,omitempty"`
-	PIDs          int64             `json:"pids,omitempty"`
-	TimeoutSec    int64             `json:"timeoutSeconds,omitempty"`
-	QueueSec      int64             `json:"queueTimeoutSeconds,omitempty"`
-	MaxJobs       int               `json:"maxJobs,omitempty"`
-	Priority      int               `json:"priority,omitempty"`
-	Engine        string            `json:"engine,omitempty"`
-	Managed       string            `json:"managed,omitempty"` // "file" (read-only here) or "api"
+	Network       string            `json:"network,omitempty"`    // what jobs may reach: open, private, none; empty: the daemon's
+	// NetworkUntrusted narrows Network for jobs that are not trusted.
+	NetworkUntrusted string  `json:"networkUntrusted,omitempty"`
+	CPUs             float64 `json:"cpus,omitempty"`
+	MemoryBytes      int64   `json:"memoryBytes,omitempty"`
+	PIDs             int64   `json:"pids,omitempty"`
+	TimeoutSec       int64   `json:"timeoutSeconds,omitempty"`
+	QueueSec         int64   `json:"queueTimeoutSeconds,omitempty"`
+	MaxJobs          int     `json:"maxJobs,omitempty"`
+	Priority         int     `json:"priority,omitempty"`
+	Engine           string  `json:"engine,omitempty"`
+	Managed          string  `json:"managed,omitempty"` // "file" (read-only here) or "api"
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

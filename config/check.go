@@ -79,6 +79,7 @@ func (c *Config) check() faults {
 	if t := c.Source.Timeout; t != 0 && t < time.Second {
 		f.add("source.timeout", "15m is the default", "%v is too short", t)
 	}
+	f.checkNetworks(c.Network, c.NetworkUntrusted)
 	c.checkProxy(&f)
 	c.checkEngines(&f)
 	c.checkRegistries(&f)

@@ -16,14 +16,17 @@ type Config struct {
 	Data   string `yaml:"data"`   // data directory; default depends on who runs us
 	Slots  int    `yaml:"slots"`  // jobs at once over all engines; default the number of cores
 	// Warm is how many sandboxes may wait for jobs of the images used lately: WarmAuto, WarmOff or a number.
-	Warm            string     `yaml:"warm"`
-	WarmMemoryBytes int64      `yaml:"warm-memory" unit:"bytes"` // that they may have together
-	Engines         []Engine   `yaml:"engines"`                  // default: one Docker engine "local" from the environment
-	Limits          Limits     `yaml:"limits"`                   // of one job, unless its project says otherwise
-	Retention       Retention  `yaml:"retention"`
-	CABundle        string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
-	Proxy           Proxy      `yaml:"proxy"`
-	Registries      []Registry `yaml:"registries"`
+	Warm            string   `yaml:"warm"`
+	WarmMemoryBytes int64    `yaml:"warm-memory" unit:"bytes"` // that they may have together
+	Engines         []Engine `yaml:"engines"`                  // default: one Docker engine "local" from the environment
+	Limits          Limits   `yaml:"limits"`                   // of one job, unless its project says otherwise
+	// Network is what jobs may reach, unless their project says otherwise; see Project.NetworkOf.
+	Network          string     `yaml:"network"`
+	NetworkUntrusted string     `yaml:"network-untrusted"` // of jobs that are not trusted
+	Retention        Retention  `yaml:"retention"`
+	CABundle         string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
+	Proxy            Proxy      `yaml:"proxy"`
+	Registries       []Registry `yaml:"registries"`
 	// ImageAliases are images to take for others: by reference, or by its beginning with * behind it. See ImageFor.
 	ImageAliases  map[string]string `yaml:"image-aliases"`
 	AllowFileURLs bool              `yaml:"allow-file-urls"` // whether projects may name file:// repositories
@@ -118,10 +121,13 @@ type Project struct {
 	Protected     []string          `yaml:"protected" json:"protected,omitempty"`   // ref patterns that are trusted; default: the default branch
 	Approval      string            `yaml:"approval" json:"approval,omitempty"`     // which pull requests wait: forks (default), all, none
 	Privileged    bool              `yaml:"privileged" json:"privileged,omitempty"` // whether jobs may ask for privileged-mode
-	Limits        Limits            `yaml:"limits" json:"limits"`
-	MaxJobs       int               `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
-	Priority      int               `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
-	Engine        string            `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+	Network       string            `yaml:"network" json:"network,omitempty"`       // what jobs may reach: open, private, none; empty: the daemon's
+	// NetworkUntrusted narrows Network for jobs that are not trusted.
+	NetworkUntrusted string `yaml:"network-untrusted" json:"networkUntrusted,omitempty"`
+	Limits           Limits `yaml:"limits" json:"limits"`
+	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
+	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
+	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

@@ -114,6 +114,8 @@ image-aliases: {"golang:*": "mirror.corp/golang:*"}
 allow-file-urls: true
 source: {memory: 512MiB, timeout: 5m}
 secrets: {key-file: key}
+network: private
+network-untrusted: none
 projects:
   - name: api
     url: https://example.com/api.git
@@ -131,6 +133,8 @@ projects:
     submodules: true
     protected: [main, "release/*"]
     approval: all
+    network: private
+    network-untrusted: none
     privileged: true
     limits: *limits
     max-jobs: 2

@@ -27,6 +27,7 @@ type Attempt struct {
 
 	Privileged bool
 	Services   []Service
+	Network    Network
 	Cache      CacheScope
 	Timeout    time.Duration
 

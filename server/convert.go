@@ -122,6 +122,7 @@ func showProject(p scheduler.Project) client.Project {
 	return client.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
 		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, Privileged: p.Privileged,
+		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted,
 		WebhookSecret: string(p.WebhookSecret), Username: p.Username, Token: string(p.Token),
 		SSHKey: string(p.SSHKey), KnownHosts: string(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, CPUs: p.Limits.CPUs, MemoryBytes: p.Limits.MemoryBytes, PIDs: p.Limits.PIDs,
@@ -138,6 +139,7 @@ func readProject(p client.Project, was config.Limits) config.Project {
 	return config.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
 		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, Privileged: p.Privileged,
+		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted,
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,

@@ -88,6 +88,8 @@ func Project(o *Output, p client.Project) {
 		t.Row("secrets-manager", oneLine(name+"="+p.Secrets[name]))
 	}
 	set("approval", p.Approval)
+	set("network", p.Network)
+	set("network-untrusted", p.NetworkUntrusted)
 	set("privileged", strconv.FormatBool(p.Privileged))
 	set("depth", strconv.Itoa(p.Depth))
 	set("submodules", strconv.FormatBool(p.Submodules))

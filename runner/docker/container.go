@@ -29,6 +29,9 @@ func (e *Engine) containerConfig(spec runner.SandboxSpec, mode workspace) *conta
 	if e.wires(spec, mode) {
 		labels[LabelWired] = e.networkName()
 	}
+	if spec.Network != runner.NetworkOpen {
+		labels[LabelReach] = string(spec.Network)
+	}
 	return &container.Config{
 		Image:       spec.Image.ID,
 		Entrypoint:  []string{agentPath},
@@ -59,6 +62,7 @@ func (e *Engine) hostConfig(spec runner.SandboxSpec, mode workspace, f facts, a 
 		ShmSize:     shmSize(spec.Limits.MemoryBytes),
 		Resources:   resources(spec.Limits, f),
 	}
+	host.DNS = nameless(spec)
 	if spec.Privileged {
 		e.privileged(host)
 	}

@@ -71,6 +71,7 @@ type Engine struct {
 	version once[string]
 	facts   once[facts]
 	network once[struct{}]
+	private once[struct{}]
 	bridge  string // the network that is made on demand
 	agent   agentGate
 	boots   bootLog

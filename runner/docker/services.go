@@ -126,7 +126,7 @@ func (l *launch) createService(ctx context.Context, s runner.Service, name strin
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(ownNetwork(l.spec.ID)), IpcMode: container.IPCModePrivate,
 		LogConfig: serviceLog, CapDrop: []string{"NET_RAW"}, OomScoreAdj: oomScore,
-		ShmSize: shmSize(s.Limits.MemoryBytes), Resources: resources(s.Limits, l.facts),
+		ShmSize: shmSize(s.Limits.MemoryBytes), Resources: resources(s.Limits, l.facts), DNS: nameless(l.spec),
 	}
 	settled, cancel := settle(ctx)
 	defer cancel()
