@@ -44,6 +44,10 @@ type Engine struct {
 	Workspace string  `yaml:"workspace"` // "auto" (default), "mount", "overlay" or "copy"
 	Mounts    []Mount `yaml:"mounts"`    // always read-only
 	Firewall  string  `yaml:"firewall"`  // "auto" (default) or "off"
+	Runtime   string  `yaml:"runtime"`   // OCI runtime of the engine's, by name; default the engine's own choice
+	Seccomp   string  `yaml:"seccomp"`   // file of a profile; default the engine's own
+	// NoNewPrivileges keeps setuid programs, sudo among them, from giving a process more than it has.
+	NoNewPrivileges bool `yaml:"no-new-privileges"`
 }
 
 // Mount shows one path of the engine's host in every job, read-only.

@@ -104,7 +104,7 @@ url: https://ci.example.com/runner
 data: state
 slots: 3
 engines:
-  - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, mounts: [{source: /opt/go, target: /opt/go}]}
+  - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, runtime: runsc, seccomp: seccomp.json, no-new-privileges: true, mounts: [{source: /opt/go, target: /opt/go}]}
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
 retention: {age: 7d, bytes: 10GiB, caches: 5GiB}
 ca-bundle: ca.pem

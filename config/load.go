@@ -133,6 +133,9 @@ func (c *Config) absolute(dir string) {
 	}
 	path(&c.Data)
 	path(&c.CABundle)
+	for i := range c.Engines {
+		path(&c.Engines[i].Seccomp)
+	}
 	path(&c.Secrets.KeyFile)
 	for i := range c.Registries {
 		c.Registries[i].Password = c.Registries[i].Password.absolute(dir)

@@ -48,6 +48,10 @@ type Options struct {
 	// metadata services, the engine and this daemon, where this process can set them, and a warning tells where not.
 	Firewall string
 
+	Runtime         string // of the engine's, by name; empty: its default
+	Seccomp         string // file of a seccomp profile; empty: the engine's
+	NoNewPrivileges bool   // setuid programs give nobody more than they have
+
 	CABundle string // PEM file that jobs trust besides the system's authorities; empty for none
 	Proxy    Proxy  // proxies for jobs
 
@@ -65,7 +69,8 @@ type Engine struct {
 	opts  Options
 	api   *client.Client
 	log   *slog.Logger
-	ca    []byte // combined bundle, nil for none
+	ca    []byte   // combined bundle, nil for none
+	held  []string // security options of jobs and services, unless privileged
 	pulls singleflight.Group
 
 	version once[string]
@@ -111,11 +116,15 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
 	}
+	held, err := securityOptions(o)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
+	}
 	api, err := dial(o.Host)
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
 	}
-	e := &Engine{opts: o, api: api, ca: ca, bridge: DefaultNetwork, log: o.Logger.With("engine", o.Engine)}
+	e := &Engine{opts: o, api: api, ca: ca, held: held, bridge: DefaultNetwork, log: o.Logger.With("engine", o.Engine)}
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil
 }

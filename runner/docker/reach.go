@@ -47,12 +47,16 @@ func (e *Engine) fenced(spec runner.SandboxSpec) bool {
 	return spec.Network != runner.NetworkOpen && e.opts.Network != networkNone && (spec.Network == runner.NetworkPrivate || len(spec.Services) > 0)
 }
 
-// wantWall refuses to start what the firewall would have to keep, and does not. The wall was looked at.
+// wantWall refuses to start what the firewall would have to keep, and does not.
 func (e *Engine) wantWall(spec runner.SandboxSpec) error {
 	if !e.fenced(spec) {
 		return nil
 	}
-	if err := e.FirewallTrouble(); err != nil {
+	err := e.FirewallTrouble()
+	if err == nil && !e.wall.raised.Load() {
+		err = errors.New("nobody looked at it yet")
+	}
+	if err != nil {
 		return &runner.NetworkError{Network: spec.Network, Reason: "the firewall of engine " + e.opts.Engine + " cannot be set: " + err.Error()}
 	}
 	return nil

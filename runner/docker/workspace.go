@@ -63,7 +63,7 @@ func (e *Engine) choose(spec runner.SandboxSpec, f facts) (mode workspace, try b
 	if known := e.mode.get(); known != "" {
 		return known, false, nil
 	}
-	if e.mode.refused.Load() {
+	if e.mode.refused.Load() || e.opts.Runtime != "" {
 		return workspaceOverlay, true, nil
 	}
 	return workspaceMount, true, nil
