@@ -75,7 +75,11 @@ func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageReque
 	case errors.As(err, &missing):
 		return img, &planFailure{Fault, imageMissing, err.Error()}
 	}
-	return img, &planFailure{Fault, engineUnavailable, err.Error() + "; start it (systemctl start docker), or correct engines in the configuration"}
+	what := err.Error()
+	if errors.As(err, new(*runner.UnavailableError)) {
+		what += "; start it (systemctl start docker), or correct engines in the configuration"
+	}
+	return img, &planFailure{Fault, engineUnavailable, what}
 }
 
 // takeImage resolves a reference as it was written. Where image-aliases has another image for it, that one is taken,

@@ -181,15 +181,18 @@ func (e *Engine) Engine() string { return e.opts.Engine }
 // pingTimeout is short, because Ping is asked by people and health checks.
 const pingTimeout = 5 * time.Second
 
-// Ping tells whether the engine answers, within five seconds.
+// Ping tells whether the engine answers, within five seconds, and can make sandboxes at all.
 func (e *Engine) Ping(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	if err := e.negotiate(short); err != nil {
 		return e.fail(ctx, "pinging", err)
 	}
-	_, err := e.api.Ping(short)
-	return e.fail(ctx, "pinging", err)
+	if _, err := e.api.Ping(short); err != nil {
+		return e.fail(ctx, "pinging", err)
+	}
+	_, err := e.engineFacts(short) // asked once: an engine may answer, and lack what the configuration wants of it
+	return err
 }
 
 // Places inside a sandbox. Root is the agent's volume, read-only, and holds the mount points of the others, so that

@@ -84,7 +84,7 @@ func TestRuntime(t *testing.T) {
 		t.Errorf("runtime %q with workspace %q, %v", in.HostConfig.Runtime, in.Config.Labels[LabelWorkspace], err)
 	}
 	other := newEngine(t, func(o *Options) { o.Runtime = "runsc-" + randomID() })
-	if _, err := other.Capacity(t.Context()); err == nil || !strings.Contains(err.Error(), "it has no runtime \"runsc-") {
+	if err := other.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "it has no runtime \"runsc-") {
 		t.Error(err)
 	}
 	if err := (&Engine{opts: Options{Runtime: "runsc"}}).checkRuntime(system.Info{}); err == nil {
