@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/docker/docker/api/types/network"
 	"golang.org/x/sys/unix"
 
 	"github.com/runner-ci/runner/runner"
@@ -93,7 +95,7 @@ func (f *elsewhere) listen(conn net.PacketConn) {
 // told tells whether a job can get a word out as a question for a name.
 func (f *elsewhere) told(b *box, host string) bool {
 	word := randomID()
-	b.sh("timeout 2 nslookup " + word + ".example.com " + host)
+	b.sh("timeout 1 nslookup " + word + ".example.com " + host)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.ContainsFunc(f.got, func(s string) bool { return strings.Contains(s, word) })
@@ -164,16 +166,20 @@ func TestReach(t *testing.T) {
 		}
 		b.refusedAtOnce(tcp(herePublic, here))
 		b.refusedAtOnce(tcp(gateway, here))
-		b.refused("timeout 15 nslookup data.in.names.example.com")
+		b.refused("timeout 2 nslookup data.in.names.example.com")
 	}
 	if got, err := e.run(t, serviceName(served.spec.ID, "db"), tcp(beyondPrivate, port)+" || echo refused"); err != nil || !strings.HasSuffix(strings.TrimSpace(got), "refused") {
 		t.Errorf("a service of a job without network: %q, %v", got, err)
 	}
 
-	// Who flushes the firewall opens the way, until a daemon looks at it: here the next one, at its start.
-	iptablesRun(t, e, "-F", wallPrivate)
+	// Who changes the rules changes them until a daemon looks at them: here the next one, at its start. This rule, at the end,
+	// opens nothing, for the chain is every daemon's on this machine.
+	iptablesRun(t, e, "-A", wallPrivate, "-d", "203.0.113.77", "-j", "RETURN")
 	next := sameDaemon(t, e)
 	next.raiseWall(t.Context())
+	if rules, err := next.wall.families[0].run(t.Context(), "-S", wallPrivate); err != nil || strings.Contains(rules, "203.0.113.77") {
+		t.Errorf("the rules are still changed: %v\n%s", err, rules)
+	}
 	attach(t, next, private.spec).refusedAtOnce(tcp(beyondPublic, port))
 }
 
@@ -227,5 +233,74 @@ func TestReachThatCannotBeHeld(t *testing.T) {
 				t.Errorf("%T: %v; want %q", err, err, tt.expected)
 			}
 		})
+	}
+}
+
+// TestWallOfIPv6 tells of a job on an engine that gives IPv6 to our network, which looks for the same there.
+func TestWallOfIPv6(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.bridge = "runner-six-" + randomID()
+	on := true
+	options := networkOptions(e.bridge, runner.NetworkOpen)
+	options.EnableIPv6 = &on
+	options.IPAM = &network.IPAM{Config: []network.IPAMConfig{{Subnet: "fd9a:7d3c:1::/64", Gateway: "fd9a:7d3c:1::1"}}}
+	if _, err := e.api.NetworkCreate(t.Context(), e.bridge, options); err != nil {
+		t.Skipf("this engine makes no network with IPv6: %v", err)
+	}
+	t.Cleanup(func() { _ = e.api.NetworkRemove(context.WithoutCancel(t.Context()), e.bridge) })
+	const metadata = "fd00:ec2::254"
+	if out, err := exec.Command("ip", "-6", "addr", "add", metadata+"/128", "dev", "lo", "nodad").CombinedOutput(); err != nil {
+		t.Skipf("this machine has no IPv6: %v %s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("ip", "-6", "addr", "del", metadata+"/128", "dev", "lo").Run() })
+	listen := func() net.Addr {
+		ln, err := net.Listen("tcp6", "[::]:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "reached") })}
+		go func() { _ = s.Serve(ln) }()
+		t.Cleanup(func() { s.Close() })
+		return ln.Addr()
+	}
+	daemon, registry := listen(), listen()
+	e.HideListener(daemon)
+	t.Cleanup(func() { forgetWall(t, e) })
+	b := start(t, e, newSpec(t, e, nil))
+	if err := e.FirewallTrouble(); err != nil {
+		t.Skipf("this machine's firewall cannot be set: %v", err)
+	}
+	get := func(host string, at net.Addr) string {
+		return "timeout 20 wget -q -O - 'http://[" + host + "]:" + portOf(at) + "/'"
+	}
+	nic, err := net.InterfaceByName(bridgeName(e.bridge))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := ""
+	if addrs, err := nic.Addrs(); err == nil {
+		for _, a := range addrs {
+			if ip, _, err := net.ParseCIDR(a.String()); err == nil && ip.IsLinkLocalUnicast() {
+				link = ip.String()
+			}
+		}
+	}
+	b.want(get("fd9a:7d3c:1::1", registry), "reached")
+	b.want(get(link+"%eth0", registry), "reached")
+	b.refusedAtOnce(get(metadata, registry))
+	for _, host := range []string{"fd9a:7d3c:1::1", link + "%eth0"} {
+		b.refusedAtOnce(get(host, daemon))
+		b.refusedAtOnce("timeout 20 wget -q -O - 'http://[" + host + "]:2375/'")
+	}
+	// A job that may reach private addresses alone has none of IPv6, whatever the engine gives.
+	private := newSpec(t, e, nil)
+	private.Network = runner.NetworkPrivate
+	start(t, e, private).want("ip -6 addr show dev eth0 | wc -l", "0")
+	if err := e.Remove(t.Context(), private.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.api.NetworkRemove(t.Context(), e.privateName()); err != nil {
+		t.Error(err)
 	}
 }
