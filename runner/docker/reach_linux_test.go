@@ -236,6 +236,36 @@ func TestReachThatCannotBeHeld(t *testing.T) {
 	}
 }
 
+// TestReachThatChanged tells of a daemon that died before it started a sandbox, and of another word in the settings since.
+func TestReachThatChanged(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	start(t, e, newSpec(t, e, nil))
+	if err := e.FirewallTrouble(); err != nil {
+		t.Skipf("this machine's firewall cannot be set: %v", err)
+	}
+	half := newSpec(t, e, nil)
+	l, err := e.launch(t.Context(), half)
+	if err == nil {
+		_, err = l.make(t.Context(), containerName(half.ID))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	half.Network = runner.NetworkNone
+	start(t, e, half).want("ls /sys/class/net", "lo")
+
+	served := newSpec(t, e, nil)
+	if err := e.ensureOwnNetwork(t.Context(), served); err != nil {
+		t.Fatal(err)
+	}
+	served.Network, served.Services = runner.NetworkPrivate, []runner.Service{web(served, "db", "data", "0")}
+	start(t, e, served).want("wget -q -O - http://db/", "data")
+	if found, err := e.ownNetworks(t.Context(), served.ID); err != nil || len(found) != 1 || !strings.HasPrefix(found[0].Options[bridgeOption], bridgePrivate) {
+		t.Errorf("its network is %+v, %v", found, err)
+	}
+}
+
 // TestWallOfIPv6 tells of a job on an engine that gives IPv6 to our network, which looks for the same there.
 func TestWallOfIPv6(t *testing.T) {
 	t.Parallel()
