@@ -161,7 +161,12 @@ func (l *launch) once(ctx context.Context) error {
 	}
 	var started bool
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { e.raiseWall(gctx); return l.startServices(gctx) }) // nothing starts before there is a wall
+	g.Go(func() error {
+		if err := e.raiseWall(gctx); err != nil {
+			return err // nothing starts before there is a wall
+		}
+		return l.startServices(gctx)
+	})
 	g.Go(func() (err error) { started, err = l.make(gctx, name); return err })
 	if err := g.Wait(); err != nil {
 		return err
