@@ -15,8 +15,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// schemaVersion is the version of the buckets below. An older binary refuses a newer file.
-const schemaVersion = 1
+// Format is the version of the buckets below. An older binary refuses a newer file.
+const Format = 1
 
 // Buckets of access.db.
 var (
@@ -111,15 +111,15 @@ func prepare(tx *bbolt.Tx) error {
 	if v := meta.Get(metaVersion); v != nil {
 		return knownVersion(v)
 	}
-	return meta.Put(metaVersion, number(schemaVersion))
+	return meta.Put(metaVersion, number(Format))
 }
 
 func knownVersion(v []byte) error {
 	if len(v) != 8 {
 		return errors.New("it does not say its version: it is damaged, or no file of tokens; restore a backup")
 	}
-	if got := binary.BigEndian.Uint64(v); got > schemaVersion {
-		return fmt.Errorf("it has version %d of the file of tokens, this binary knows %d; use the newer binary that wrote it", got, schemaVersion)
+	if got := binary.BigEndian.Uint64(v); got > Format {
+		return fmt.Errorf("it has version %d of the file of tokens, this binary knows %d; use the newer binary that wrote it", got, Format)
 	}
 	return nil
 }

@@ -412,7 +412,7 @@ func TestAFileOfANewerBinaryIsRefusedAndADamagedOneReported(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	change(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(metaVersion, number(schemaVersion+1)) })
+	change(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(metaVersion, number(Format+1)) })
 	if _, err := Open(Options{Path: path}); err == nil || !strings.Contains(err.Error(), "newer binary") {
 		t.Errorf("a newer file: %v", err)
 	}

@@ -89,6 +89,7 @@ func (c *Config) check() faults {
 	f.atLeast("retention.audit", int64(c.Retention.Audit), 0)
 	c.checkTLS(&f)
 	c.checkAccess(&f)
+	f.checkNetworks(c.Network, c.NetworkUntrusted)
 	c.checkProxy(&f)
 	c.checkEngines(&f)
 	c.checkRegistries(&f)
@@ -188,7 +189,10 @@ func (e Engine) checkProcess(f *faults, at string) {
 	if e.Type != "process" {
 		return
 	}
-	for field, set := range map[string]bool{"host": e.Host != "", "network": e.Network != "", "mounts": len(e.Mounts) > 0} {
+	for field, set := range map[string]bool{
+		"host": e.Host != "", "network": e.Network != "", "mounts": len(e.Mounts) > 0,
+		"runtime": e.Runtime != "", "seccomp": e.Seccomp != "", "no-new-privileges": e.NoNewPrivileges,
+	} {
 		if set {
 			f.add(at+"."+field, "remove it, or use type docker", "an engine of type process has no such setting")
 		}

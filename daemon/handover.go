@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/tests/history"
@@ -45,7 +46,7 @@ const (
 
 // formats are the newest formats that this binary writes, as Rehearsed reads them.
 func formats() string {
-	return fmt.Sprintf("state=%d artifacts=%d tests=%d", scheduler.Format, artifacts.Format, history.Format)
+	return fmt.Sprintf("state=%d artifacts=%d tests=%d access=%d", scheduler.Format, artifacts.Format, history.Format, access.Format)
 }
 
 // Rehearsal tells whether this process is a rehearsal, and then whether this binary could take over: it knows every format
@@ -73,11 +74,18 @@ func Rehearsal() (is bool, err error) {
 func rehearse(ctx context.Context, binary string, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, rehearsalWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), envRehearsal+"="+formats())
 	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	err := cmd.Run()
+	run := func() error {
+		cmd := exec.CommandContext(ctx, binary, args...)
+		cmd.Env = append(os.Environ(), envRehearsal+"="+formats())
+		cmd.Stdout, cmd.Stderr = &said, &said
+		return cmd.Run()
+	}
+	err := run()
+	for errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil { // whoever wrote it has a child that has not let go of it yet
+		time.Sleep(20 * time.Millisecond)
+		err = run()
+	}
 	if err == nil && !strings.Contains(said.String(), rehearsed) {
 		err = errors.New("it did not say that it can take over")
 	}

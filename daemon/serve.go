@@ -18,6 +18,7 @@ import (
 	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/internal/failpoint"
+	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/server"
 )
 
@@ -167,7 +168,12 @@ func (p *parts) mayUpgrade(ctx context.Context, o ServeOptions, ln *listener) (*
 // greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
 // builds when the engine is back.
 func (p *parts) greetEngines(ctx context.Context) {
-	if err := p.ready(ctx); err != nil && ctx.Err() == nil {
+	err := p.ready(ctx)
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case !errors.As(err, new(*runner.UnavailableError)):
+		p.log.Error("builds cannot run on an engine as it is configured", "error", err)
+	default:
 		p.log.Error("no build can run until its engine answers", "error", err, "hint", "start it (systemctl start docker), or correct engines in the configuration")
 	}
 }

@@ -222,7 +222,7 @@ func TestNetworkIsPrunedUnderJobs(t *testing.T) {
 	other.bridge = e.bridge
 	one, two, server := start(t, e, newSpec(t, e, nil)), start(t, other, newSpec(t, other, nil)), hostServer(t)
 	get := "wget -q -O - http://" + w.gateway.Addr().String() + ":" + portOf(server) + "/"
-	patient := "for i in 1 2 3 4 5 6; do timeout 5 " + get + " && break; sleep 1; done"
+	patient := "for i in $(seq 40); do timeout 2 " + get + " 2>/dev/null && break; sleep 0.5; done"
 	for range 2 {
 		if err := e.api.NetworkRemove(t.Context(), e.bridge); err != nil {
 			t.Fatal(err)

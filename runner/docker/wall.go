@@ -149,9 +149,13 @@ func (e *Engine) mendWall(ctx context.Context) error {
 	w.mu.Lock()
 	listeners := append(e.engineListener(), w.listeners...)
 	w.mu.Unlock()
+	servers, _, err := hostServers(resolvConf, systemdResolvConf)
+	if err != nil {
+		e.log.Debug("looking for the name servers that jobs with a private network may ask", "error", err)
+	}
 	var errs []error
 	for _, t := range w.families {
-		rules := wallRules{six: t.six, instance: e.opts.Instance, listeners: listeners}
+		rules := wallRules{six: t.six, instance: e.opts.Instance, listeners: listeners, servers: servers}
 		err := t.mend(ctx, rules)
 		if err != nil && t.six {
 			e.log.Debug("setting rules for IPv6", "error", err) // our bridges have no IPv6, unless the engine gives it to all
