@@ -127,8 +127,11 @@ func TestWall(t *testing.T) {
 	iptablesRun(t, e, "-F", ownChain(e.opts.Instance))
 	boxes[0].want("timeout 5 wget -q -O - http://"+e.gateway(t)+":"+portOf(daemon)+"/", "reached")
 	e.wall.mending.Lock()
-	e.lookAtWall(t.Context())
+	err := e.lookAtWall(t.Context())
 	e.wall.mending.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	boxes[0].refusedAtOnce("timeout 30 wget -q -O - http://" + e.gateway(t) + ":" + portOf(daemon) + "/")
 }
 
