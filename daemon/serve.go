@@ -17,6 +17,7 @@ import (
 
 	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/server"
 )
@@ -48,6 +49,7 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 		return socket.Close() // told to end in between
 	case socket != nil && err == nil:
 		signal.Ignore(syscall.SIGUSR2) // a second one, until the new binary listens to it
+		failpoint.Pass("7/let-go")
 		return upgradeTo(o.Binary, socket)
 	case socket != nil && in.former != nil: // it never came to serve
 		return errors.Join(err, goBack(in, socket, err))

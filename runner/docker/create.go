@@ -171,7 +171,9 @@ func (l *launch) once(ctx context.Context) error {
 	var started bool
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { // nothing starts before there is a wall
-		e.raiseWall(gctx)
+		if err := e.raiseWall(gctx); err != nil {
+			return err
+		}
 		if err := e.wantWall(l.spec); err != nil {
 			return err
 		}

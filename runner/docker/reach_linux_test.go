@@ -176,7 +176,9 @@ func TestReach(t *testing.T) {
 	// opens nothing, for the chain is every daemon's on this machine.
 	iptablesRun(t, e, "-A", wallPrivate, "-d", "203.0.113.77", "-j", "RETURN")
 	next := sameDaemon(t, e)
-	next.raiseWall(t.Context())
+	if err := next.raiseWall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if rules, err := next.wall.families[0].run(t.Context(), "-S", wallPrivate); err != nil || strings.Contains(rules, "203.0.113.77") {
 		t.Errorf("the rules are still changed: %v\n%s", err, rules)
 	}

@@ -127,8 +127,11 @@ func TestWall(t *testing.T) {
 	iptablesRun(t, e, "-F", ownChain(e.opts.Instance))
 	boxes[0].want("timeout 5 wget -q -O - http://"+e.gateway(t)+":"+portOf(daemon)+"/", "reached")
 	e.wall.mending.Lock()
-	e.lookAtWall(t.Context())
+	err := e.lookAtWall(t.Context())
 	e.wall.mending.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	boxes[0].refusedAtOnce("timeout 30 wget -q -O - http://" + e.gateway(t) + ":" + portOf(daemon) + "/")
 }
 
@@ -220,7 +223,9 @@ func TestWallIsOffOrElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = far.api.NetworkRemove(t.Context(), far.bridge) }()
-	far.raiseWall(t.Context())
+	if err := far.raiseWall(t.Context()); err != nil {
+		t.Errorf("jobs do not run there: %v", err)
+	}
 	if err := far.FirewallTrouble(); err == nil || !strings.Contains(err.Error(), "not on this machine, as") {
 		t.Errorf("an engine whose bridge is not seen here: %v", err)
 	}

@@ -269,13 +269,18 @@ func nameServers(path string) (all []netip.Addr, err error) {
 	return all, nil
 }
 
-// wire joins a sandbox that runs to its network, where that is the daemon's work.
+// wire joins a sandbox that runs to its network, where that is the daemon's work. Whether a former process did, which may
+// have died on the way, only the sandbox tells.
 func (e *Engine) wire(p place, id string) error {
 	b, _ := e.made.get(id)
-	if !b.wired {
+	if !b.wired || b.joined {
 		return nil
 	}
-	return p.plug(e.wiring.Load(), id, b.container[:min(len(b.container), hostnameBytes)])
+	err := p.plug(e.wiring.Load(), id, b.container[:min(len(b.container), hostnameBytes)])
+	if err == nil {
+		e.made.note(id, func(b *madeBox) { b.joined = true })
+	}
+	return err
 }
 
 // hostnameBytes of a container's id are the name that the engine gives it.
