@@ -57,6 +57,7 @@ type Job struct {
 	Compute      string `json:"compute,omitempty"` // "BUILD_GENERAL1_SMALL", …; see ComputeOf
 	EnvType      string `json:"envType,omitempty"` // "LINUX_CONTAINER", …
 	Privileged   bool   `json:"privileged,omitempty"`
+	Network      string `json:"network,omitempty"`      // private or none: not more than that, whatever the project lets it reach
 	DebugSession bool   `json:"debugSession,omitempty"` // codebuild-breakpoint holds the build
 
 	Shard         int        `json:"shard,omitempty"`         // from 0

@@ -19,6 +19,9 @@ const (
 	healthRetries  = 30
 )
 
+// networks are what x-runner.network can narrow the job's network to.
+var networks = []string{"private", "none"}
+
 // serviceName is a DNS label, by which the job reaches the service.
 var serviceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
@@ -27,6 +30,7 @@ func (c *checker) runner(e entry) {
 	if n, ok := c.block(e, runnerSection.name); ok {
 		c.section(runnerSection, n, map[string]func(entry){
 			"services": c.services,
+			"network":  func(e entry) { c.spec.Network = c.word(e, runnerSection.path(e.key), networks) },
 			"sharding": func(e entry) { c.spec.Sharding = c.sharding(e, runnerSection.path(e.key)) },
 			"shards":   func(e entry) { c.spec.Shards = c.shards(e, runnerSection.path(e.key)) },
 			"tests":    c.tests,

@@ -15,18 +15,21 @@ var shardings = []string{"equal-distribution", "stability", "timing", "queue"}
 const maxTarget = 24 * time.Hour
 
 // sharding is one of these words, "" for what was told to be none.
-func (c *checker) sharding(e entry, what string) string {
+func (c *checker) sharding(e entry, what string) string { return c.word(e, what, shardings) }
+
+// word is one of those allowed, in any case; "" where it is none.
+func (c *checker) word(e entry, what string, allowed []string) string {
 	text, ok := c.text(e, what)
 	word := strings.ToLower(text)
-	if !ok || slices.Contains(shardings, word) {
+	if !ok || slices.Contains(allowed, word) {
 		return word
 	}
-	hint := "write " + strings.Join(shardings, ", ")
-	if near := nearest(text, shardings); near != "" {
+	hint := "write " + strings.Join(allowed, ", ")
+	if near := nearest(text, allowed); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	c.fail(e.value.at, complaint{
-		message: fmt.Sprintf("%s must be one of %s, but this is %s", what, strings.Join(shardings, ", "), e.value.found()),
+		message: fmt.Sprintf("%s must be one of %s, but this is %s", what, strings.Join(allowed, ", "), e.value.found()),
 		hint:    hint,
 	})
 	return ""

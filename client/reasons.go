@@ -27,6 +27,7 @@ var Reasons = []Reason{
 	{"buildspec_missing", "FAILED", "the commit has no buildspec"},
 	{"secrets", "FAILED or FAULT", "a parameter or secret does not exist or is not for this build (FAILED); the store could not be opened (FAULT)"},
 	{"privileged", "FAILED", "the job asks for `privileged-mode` and may not have it"},
+	{"network", "FAILED or FAULT", "a job cannot be kept to its network, so it is not started: `privileged-mode` with another network than `open` (FAILED); rules of the firewall that cannot be set (FAULT)"},
 	{"environment_type", "FAILED", "the job asks for another system or architecture than the engine's"},
 	{"dependency_failed", "FAILED", "not started, because a job that it depends on did not succeed"},
 	{"spool_damaged", "FAILED", "something in the job wrote to its agent's files, so its result cannot be trusted"},

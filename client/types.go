@@ -156,22 +156,25 @@ type Project struct {
 	RetryFaults   string            `json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
 	Privileged    bool              `json:"privileged,omitempty"`  // whether jobs may ask for privileged-mode
 	Visibility    string            `json:"visibility,omitempty"`  // who may look at builds without a token: private (nobody), public (anybody)
-	CPUs          float64           `json:"cpus,omitempty"`
-	MemoryBytes   int64             `json:"memoryBytes,omitempty"`
-	PIDs          int64             `json:"pids,omitempty"`
-	DiskBytes     int64             `json:"diskBytes,omitempty"`
-	Files         int64             `json:"files,omitempty"`
-	LogBytes      int64             `json:"logBytes,omitempty"`
-	ArtifactBytes int64             `json:"artifactBytes,omitempty"` // of each artifact
-	CacheBytes    int64             `json:"cacheBytes,omitempty"`    // that one job leaves
-	ReportBytes   int64             `json:"reportBytes,omitempty"`   // of one job, together
-	Jobs          int64             `json:"jobs,omitempty"`          // of one build
-	TimeoutSec    int64             `json:"timeoutSeconds,omitempty"`
-	QueueSec      int64             `json:"queueTimeoutSeconds,omitempty"`
-	MaxJobs       int               `json:"maxJobs,omitempty"`
-	Priority      int               `json:"priority,omitempty"`
-	Engine        string            `json:"engine,omitempty"`
-	Managed       string            `json:"managed,omitempty"` // "file" (read-only here) or "api"
+	Network       string            `json:"network,omitempty"`     // what jobs may reach: open, private, none; empty: the daemon's
+	// NetworkUntrusted narrows Network for jobs that are not trusted.
+	NetworkUntrusted string  `json:"networkUntrusted,omitempty"`
+	CPUs             float64 `json:"cpus,omitempty"`
+	MemoryBytes      int64   `json:"memoryBytes,omitempty"`
+	PIDs             int64   `json:"pids,omitempty"`
+	DiskBytes        int64   `json:"diskBytes,omitempty"`
+	Files            int64   `json:"files,omitempty"`
+	LogBytes         int64   `json:"logBytes,omitempty"`
+	ArtifactBytes    int64   `json:"artifactBytes,omitempty"` // of each artifact
+	CacheBytes       int64   `json:"cacheBytes,omitempty"`    // that one job leaves
+	ReportBytes      int64   `json:"reportBytes,omitempty"`   // of one job, together
+	Jobs             int64   `json:"jobs,omitempty"`          // of one build
+	TimeoutSec       int64   `json:"timeoutSeconds,omitempty"`
+	QueueSec         int64   `json:"queueTimeoutSeconds,omitempty"`
+	MaxJobs          int     `json:"maxJobs,omitempty"`
+	Priority         int     `json:"priority,omitempty"`
+	Engine           string  `json:"engine,omitempty"`
+	Managed          string  `json:"managed,omitempty"` // "file" (read-only here) or "api"
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

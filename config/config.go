@@ -25,6 +25,9 @@ type Config struct {
 	WarmMemoryBytes int64    `yaml:"warm-memory" unit:"bytes"` // that they may have together
 	Engines         []Engine `yaml:"engines"`                  // default: one Docker engine "local" from the environment
 	Limits          Limits   `yaml:"limits"`                   // of one job, unless its project says otherwise
+	// Network is what jobs may reach, unless their project says otherwise; see Project.NetworkOf.
+	Network          string `yaml:"network"`
+	NetworkUntrusted string `yaml:"network-untrusted"` // of jobs that are not trusted
 	// RetryFaults says which jobs are tried again that ended by the machine's fault; "": see RetryBeforeCommands.
 	RetryFaults string     `yaml:"retry-faults"`
 	Space       Space      `yaml:"space"`
@@ -51,6 +54,10 @@ type Engine struct {
 	Workspace string  `yaml:"workspace"` // "auto" (default), "mount", "overlay" or "copy"
 	Mounts    []Mount `yaml:"mounts"`    // always read-only
 	Firewall  string  `yaml:"firewall"`  // "auto" (default) or "off"
+	Runtime   string  `yaml:"runtime"`   // OCI runtime of the engine's, by name; default the engine's own choice
+	Seccomp   string  `yaml:"seccomp"`   // file of a profile; default the engine's own
+	// NoNewPrivileges keeps setuid programs, sudo among them, from giving a process more than it has.
+	NoNewPrivileges bool `yaml:"no-new-privileges"`
 }
 
 // Mount shows one path of the engine's host in every job, read-only.
@@ -88,7 +95,14 @@ type Retention struct {
 	// CacheBytes bounds the caches of all projects together; those that are worth the least go first.
 	CacheBytes int64 `yaml:"caches" unit:"bytes"`
 	// Audit is how long records of the audit log are kept.
-	Audit time.Duration `yaml:"audit"`
+	Audit  time.Duration `yaml:"audit"`
+	Builds BuildsKept    `yaml:"builds"`
+}
+
+// BuildsKept says how long and how many builds are remembered at all, with their triggers, jobs and plans.
+type BuildsKept struct {
+	Age    time.Duration `yaml:"age"`    // since they ended
+	Number int64         `yaml:"number"` // of all projects together; the oldest go first
 }
 
 // Proxy settings reach the daemon and every job.
@@ -198,10 +212,13 @@ type Project struct {
 	Privileged    bool              `yaml:"privileged" json:"privileged,omitempty"`    // whether jobs may ask for privileged-mode
 	RetryFaults   string            `yaml:"retry-faults" json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
 	Visibility    string            `yaml:"visibility" json:"visibility,omitempty"`    // who may look at builds without a token: private (default) nobody, public anybody
-	Limits        Limits            `yaml:"limits" json:"limits"`
-	MaxJobs       int               `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
-	Priority      int               `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
-	Engine        string            `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+	Network       string            `yaml:"network" json:"network,omitempty"`          // what jobs may reach: open, private, none; empty: the daemon's
+	// NetworkUntrusted narrows Network for jobs that are not trusted.
+	NetworkUntrusted string `yaml:"network-untrusted" json:"networkUntrusted,omitempty"`
+	Limits           Limits `yaml:"limits" json:"limits"`
+	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
+	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
+	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

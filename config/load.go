@@ -136,6 +136,9 @@ func (c *Config) absolute(dir string) {
 	path(&c.TLS.Certificate)
 	path(&c.TLS.Key)
 	c.Access.OIDC.ClientSecret = c.Access.OIDC.ClientSecret.absolute(dir)
+	for i := range c.Engines {
+		path(&c.Engines[i].Seccomp)
+	}
 	path(&c.Secrets.KeyFile)
 	for name, value := range c.Telemetry.OTLP.Headers {
 		c.Telemetry.OTLP.Headers[name] = value.absolute(dir)

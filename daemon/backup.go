@@ -13,6 +13,8 @@ import (
 	"path"
 	"path/filepath"
 	"time"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // A backup is a tar: a header first, then the files of the data directory that cannot be made anew, then their checksums. A
@@ -71,6 +73,7 @@ func (p *parts) backup(ctx context.Context, version string, w io.Writer) error {
 		names = append(names, "secrets.db")
 	}
 	return p.artifacts.Copy(ctx, filepath.Join(dir, "artifacts.db"), func(ctx context.Context, segments []string) error {
+		failpoint.Pass("7/backup-copied")
 		p.log.Info("a backup begins", "copied", time.Since(began).Round(time.Millisecond), "segments", len(segments))
 		b := newBackupWriter(w)
 		b.json(backupHeader, info)

@@ -51,6 +51,7 @@ func executor(cfg *config.Config, e config.Engine, l layout, instance string, lo
 	return docker.New(docker.Options{
 		Engine: e.ID, Host: e.Host, Instance: instance, DataDir: l.data, Agent: agentbin.Linux,
 		Workspace: e.Workspace, Network: e.Network, Firewall: e.Firewall, CABundle: cfg.CABundle,
+		Runtime: e.Runtime, Seccomp: e.Seccomp, NoNewPrivileges: e.NoNewPrivileges,
 		Proxy:  docker.Proxy{HTTP: cfg.Proxy.HTTP, HTTPS: cfg.Proxy.HTTPS, No: cfg.Proxy.No},
 		Logger: log, Called: called,
 	})

@@ -76,14 +76,21 @@ func Rehearsal() (is bool, err error) {
 func rehearse(ctx context.Context, binary string, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, rehearsalWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), envRehearsal+"="+formats())
 	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what lies there may be a script, whose child hangs
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = rehearsalEnd
-	err := cmd.Run()
+	run := func() error {
+		cmd := exec.CommandContext(ctx, binary, args...)
+		cmd.Env = append(os.Environ(), envRehearsal+"="+formats())
+		cmd.Stdout, cmd.Stderr = &said, &said
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what lies there may be a script, whose child hangs
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		cmd.WaitDelay = rehearsalEnd
+		return cmd.Run()
+	}
+	err := run()
+	for errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil { // whoever wrote it has a child that has not let go of it yet
+		time.Sleep(20 * time.Millisecond)
+		err = run()
+	}
 	if err == nil && !strings.Contains(said.String(), rehearsed) {
 		err = errors.New("it did not say that it can take over")
 	}

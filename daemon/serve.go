@@ -17,6 +17,8 @@ import (
 
 	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/failpoint"
+	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/server"
 )
 
@@ -47,6 +49,7 @@ func Serve(ctx context.Context, cfg *config.Config, o ServeOptions) error {
 		return socket.Close() // told to end in between
 	case socket != nil && err == nil:
 		signal.Ignore(syscall.SIGUSR2) // a second one, until the new binary listens to it
+		failpoint.Pass("7/let-go")
 		return upgradeTo(o.Binary, socket)
 	case socket != nil && in.former != nil: // it never came to serve
 		return errors.Join(err, goBack(in, socket, err))
@@ -165,7 +168,12 @@ func (p *parts) mayUpgrade(ctx context.Context, o ServeOptions, ln *listener) (*
 // greetEngines says at the start which engines do not answer. The daemon serves even so: it takes webhooks in, and
 // builds when the engine is back.
 func (p *parts) greetEngines(ctx context.Context) {
-	if err := p.ready(ctx); err != nil && ctx.Err() == nil {
+	err := p.ready(ctx)
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case !errors.As(err, new(*runner.UnavailableError)):
+		p.log.Error("builds cannot run on an engine as it is configured", "error", err)
+	default:
 		p.log.Error("no build can run until its engine answers", "error", err, "hint", "start it (systemctl start docker), or correct engines in the configuration")
 	}
 }

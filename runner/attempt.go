@@ -29,6 +29,7 @@ type Attempt struct {
 
 	Privileged bool
 	Services   []Service
+	Network    Network
 	Cache      CacheScope
 	Timeout    time.Duration
 

@@ -16,6 +16,10 @@ func (e *ServiceError) Error() string {
 	return msg
 }
 
+func (e *NetworkError) Error() string {
+	return fmt.Sprintf("the network of this job is %s, and it cannot be kept to that: %s", e.Network, e.Reason)
+}
+
 func (e *ImageError) Error() string {
 	msg := fmt.Sprintf("image %q cannot be had: %v", e.Ref, e.Err)
 	if e.Hint != "" {

@@ -82,6 +82,12 @@ type UnavailableError struct {
 	Err    error
 }
 
+// NetworkError tells that a sandbox cannot be held to the network that it may have, and so is not made.
+type NetworkError struct {
+	Network Network
+	Reason  string // what it would take
+}
+
 // ImageError tells that an image cannot be had.
 type ImageError struct {
 	Ref  string
@@ -143,7 +149,20 @@ type SandboxSpec struct {
 	Privileged bool
 	// Services are started beside the sandbox, on a network of its own, before Create returns; they are gone with it.
 	Services []Service
+
+	// Network is what job and services may reach. An executor that cannot hold them to it answers Create with a NetworkError.
+	Network Network
 }
+
+// Network is what a sandbox may reach. What an engine keeps from every job is kept from it whatever this says.
+type Network string
+
+// Networks, the widest first.
+const (
+	NetworkOpen    Network = ""        // whatever the engine's host can reach
+	NetworkPrivate Network = "private" // private addresses and the host's name servers
+	NetworkNone    Network = "none"    // itself and its services
+)
 
 // Service is a container beside a sandbox, which is reachable from it by Name.
 type Service struct {

@@ -197,7 +197,10 @@ func provisionFault(err error) Result {
 	var image *ImageError
 	var gone *UnavailableError
 	var service *ServiceError
+	var network *NetworkError
 	switch {
+	case errors.As(err, &network):
+		return fault("network", network.Error())
 	case errors.As(err, &service):
 		return Result{
 			Status: wire.StatusFailed, Reason: "service", Phase: PhaseProvisioning,

@@ -32,6 +32,8 @@ type WarmSandbox struct {
 	ID     string // its row was committed before Warm is called
 	Image  Image
 	Limits Limits // those it will likely be needed with
+	// Network is that of the jobs it is for: it has it while it waits.
+	Network Network
 }
 
 // CanWarm tells why an engine can make no such sandbox ahead of its job; nil if it can. The answer may change: what an
@@ -76,7 +78,7 @@ func (r *Runner) warmer(engine string) (Warmer, error) {
 }
 
 func (r *Runner) warmSpec(engine string, w WarmSandbox) SandboxSpec {
-	return r.spec(engine, Attempt{Sandbox: w.ID, Image: w.Image, Limits: w.Limits}, "")
+	return r.spec(engine, Attempt{Sandbox: w.ID, Image: w.Image, Limits: w.Limits, Network: w.Network}, "")
 }
 
 // spec is the sandbox of an attempt.
@@ -84,7 +86,7 @@ func (r *Runner) spec(engine string, a Attempt, tree string) SandboxSpec {
 	return SandboxSpec{
 		ID: a.Sandbox, Image: a.Image, Dir: r.dir(a.Sandbox), Tree: tree,
 		Limits: a.Limits, Env: r.Env[engine], Mounts: r.Mounts[engine],
-		Privileged: a.Privileged, Services: a.Services,
+		Privileged: a.Privileged, Services: a.Services, Network: a.Network,
 	}
 }
 

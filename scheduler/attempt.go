@@ -70,7 +70,7 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 		Image: b.Images[pj.Image], Job: job,
 		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules, Stranger: b.Fork},
 		Limits: limits, Log: a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: e.stop, Resume: e.resume,
-		Privileged: job.Privileged, Services: services(b, pj, limits), Cache: cacheScope(b, &t),
+		Privileged: job.Privileged, Services: services(b, pj, limits), Network: s.networkOf(&p, b, pj), Cache: cacheScope(b, &t),
 		Tests: s.testsOf(l),
 	}, nil
 }

@@ -233,7 +233,7 @@ func TestAnAttemptHasAllThatItsJobAsksFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limits := runner.Limits{CPUs: 1, MemoryBytes: 2 * gib, PIDs: config.DefaultPIDs}
+	limits := runner.Limits{CPUs: 1, MemoryBytes: 2 * gib, PIDs: config.DefaultPIDs, DiskBytes: config.DefaultDiskBytes, Files: config.DefaultFiles}
 	want := []runner.Service{{Name: "db", Image: runner.Image{ID: "sha256:2"}, Env: []string{"P=1"}, Limits: limits,
 		Health: &runner.Health{Command: "ok", Interval: 2 * time.Second, Timeout: 3 * time.Second, Retries: 4, StartPeriod: 5 * time.Second}}}
 	if !reflect.DeepEqual(a.Services, want) || a.Limits != limits || !a.Privileged || a.Image.ID != "sha256:1" || a.Resume == nil {
@@ -262,7 +262,7 @@ func TestAnAttemptHasAllThatItsJobAsksFor(t *testing.T) {
 		Artifacts: &wire.ArtifactSpec{Files: []string{"out"}, Name: "app", EnableSymlinks: true},
 		Secondary: []wire.ArtifactSpec{{ID: "docs", Files: []string{"doc"}, ExcludePaths: []string{"x"}}},
 		Cache:     &wire.CacheSpec{Paths: []string{"/root/.m2/**/*"}, Key: "k", Fallback: []string{"f"}, Restore: true},
-		Limits:    wire.Limits{LogBytes: config.DefaultLogBytes, ArtifactBytes: config.DefaultArtifactBytes, CacheBytes: config.DefaultCacheBytes, ReportBytes: config.DefaultReportBytes},
+		Limits:    wire.Limits{LogBytes: config.DefaultLogBytes, ArtifactBytes: config.DefaultArtifactBytes, CacheBytes: config.DefaultCacheBytes, ReportBytes: config.DefaultReportBytes, FileBytes: config.DefaultDiskBytes},
 	}
 	if !reflect.DeepEqual(job, wantJob) || last != "batch" {
 		t.Errorf("the agent reads\n%+v, want\n%+v\nand A=%s", job, wantJob, last)

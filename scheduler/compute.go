@@ -62,15 +62,18 @@ const (
 	reasonPrivileged  = "privileged"
 	reasonEnvironment = "environment_type"
 	reasonShell       = "shell"
+	reasonNetwork     = "network"
 )
 
 // refusal tells why a job cannot run here. Its reason is empty when it can.
-func refusal(p *Project, b *Build, pj *buildspec.Job, engine string, has runner.Capacity) (reason, message string) {
+func refusal(p *Project, b *Build, pj *buildspec.Job, network runner.Network, engine string, has runner.Capacity) (reason, message string) {
 	switch kind := pj.EnvType; {
 	case pj.Privileged && b.Fork:
 		return reasonPrivileged, fmt.Sprintf("%s asks for privileged-mode, which a pull request from a fork never gets: it would be root on the machine", pj.Name)
 	case pj.Privileged && !p.Privileged:
 		return reasonPrivileged, fmt.Sprintf("%s asks for privileged-mode, which project %q does not permit; set privileged: true for it (runner run --privileged) where everybody whose builds it runs may be root on the machine", pj.Name, p.Name)
+	case pj.Privileged && network != runner.NetworkOpen:
+		return reasonNetwork, fmt.Sprintf("%s asks for privileged-mode, and its network is %s: no network can be kept from root on the machine; let the project have network: open, or take privileged-mode out", pj.Name, network)
 	case buildspec.ForeignType(kind):
 		return reasonEnvironment, fmt.Sprintf("%s asks for the environment type %s, and engine %s runs Linux containers; use LINUX_CONTAINER or ARM_CONTAINER, or take the job out", pj.Name, kind, engine)
 	case strings.HasPrefix(kind, "ARM_") && has.Arch != "" && has.Arch != "arm64":
@@ -97,7 +100,7 @@ func (s *Scheduler) judgeJobs(ctx context.Context, p *Project, b *Build, jobs []
 		if j.State == JobEnded {
 			continue
 		}
-		if reason, message := refusal(p, b, &b.Plan.Jobs[i], ex.Engine(), has); reason != "" {
+		if reason, message := refusal(p, b, &b.Plan.Jobs[i], s.networkOf(p, b, &b.Plan.Jobs[i]), ex.Engine(), has); reason != "" {
 			j.end(Failed, reason, message, now)
 		}
 	}

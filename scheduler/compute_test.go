@@ -55,24 +55,27 @@ func TestWhatCannotRunHereIsRefused(t *testing.T) {
 		fork    bool
 		has     runner.Capacity
 		reason  string
+		network runner.Network
 	}{
-		{"an ordinary job", buildspec.Job{EnvType: "LINUX_CONTAINER"}, mayNot, false, amd, ""},
-		{"a privileged one that may", buildspec.Job{Privileged: true}, may, false, amd, ""},
-		{"a privileged one that may not", buildspec.Job{Privileged: true}, mayNot, false, amd, "privileged"},
-		{"a privileged one of a fork", buildspec.Job{Privileged: true}, may, true, amd, "privileged"},
-		{"ARM on ARM", buildspec.Job{EnvType: "ARM_CONTAINER"}, may, false, arm, ""},
-		{"ARM elsewhere", buildspec.Job{EnvType: "ARM_LAMBDA_CONTAINER"}, may, false, amd, "environment_type"},
-		{"ARM on an engine that does not say", buildspec.Job{EnvType: "ARM_CONTAINER"}, may, false, runner.Capacity{}, ""},
-		{"LINUX_CONTAINER on ARM, whose image decides", buildspec.Job{EnvType: "LINUX_CONTAINER"}, may, false, arm, ""},
-		{"Windows", buildspec.Job{EnvType: "WINDOWS_SERVER_2022_CONTAINER"}, may, false, amd, "environment_type"},
-		{"a Mac", buildspec.Job{EnvType: "MAC_ARM"}, may, false, arm, "environment_type"},
-		{"PowerShell", buildspec.Job{Shell: "PowerShell.exe"}, may, false, amd, "shell"},
-		{"PowerShell on Windows, whose type says more", buildspec.Job{Shell: "pwsh", EnvType: "WINDOWS_EC2"}, may, false, amd, "environment_type"},
-		{"bash", buildspec.Job{Shell: "/bin/bash", EnvType: "LINUX_EC2"}, may, false, amd, ""},
+		{"an ordinary job", buildspec.Job{EnvType: "LINUX_CONTAINER"}, mayNot, false, amd, "", ""},
+		{"a privileged one that may", buildspec.Job{Privileged: true}, may, false, amd, "", ""},
+		{"a privileged one that must not reach everything", buildspec.Job{Privileged: true}, may, false, amd, "network", runner.NetworkPrivate},
+		{"one that reaches nothing", buildspec.Job{}, may, false, amd, "", runner.NetworkNone},
+		{"a privileged one that may not", buildspec.Job{Privileged: true}, mayNot, false, amd, "privileged", ""},
+		{"a privileged one of a fork", buildspec.Job{Privileged: true}, may, true, amd, "privileged", ""},
+		{"ARM on ARM", buildspec.Job{EnvType: "ARM_CONTAINER"}, may, false, arm, "", ""},
+		{"ARM elsewhere", buildspec.Job{EnvType: "ARM_LAMBDA_CONTAINER"}, may, false, amd, "environment_type", ""},
+		{"ARM on an engine that does not say", buildspec.Job{EnvType: "ARM_CONTAINER"}, may, false, runner.Capacity{}, "", ""},
+		{"LINUX_CONTAINER on ARM, whose image decides", buildspec.Job{EnvType: "LINUX_CONTAINER"}, may, false, arm, "", ""},
+		{"Windows", buildspec.Job{EnvType: "WINDOWS_SERVER_2022_CONTAINER"}, may, false, amd, "environment_type", ""},
+		{"a Mac", buildspec.Job{EnvType: "MAC_ARM"}, may, false, arm, "environment_type", ""},
+		{"PowerShell", buildspec.Job{Shell: "PowerShell.exe"}, may, false, amd, "shell", ""},
+		{"PowerShell on Windows, whose type says more", buildspec.Job{Shell: "pwsh", EnvType: "WINDOWS_EC2"}, may, false, amd, "environment_type", ""},
+		{"bash", buildspec.Job{Shell: "/bin/bash", EnvType: "LINUX_EC2"}, may, false, amd, "", ""},
 	}
 	for _, tt := range tests {
 		tt.job.Name = "build"
-		reason, message := refusal(tt.project, &Build{Fork: tt.fork}, &tt.job, "local", tt.has)
+		reason, message := refusal(tt.project, &Build{Fork: tt.fork}, &tt.job, tt.network, "local", tt.has)
 		if reason != tt.reason || (reason != "") != strings.HasPrefix(message, "build asks for ") {
 			t.Errorf("%s: refused for %q: %s; want %q", tt.name, reason, message, tt.reason)
 		}

@@ -214,7 +214,9 @@ type sandboxRow struct {
 	Warm   bool           `json:"warm,omitempty"` // it waits for a job, and has none
 	Image  *runner.Image  `json:"image,omitempty"`
 	Limits *runner.Limits `json:"limits,omitempty"`
-	Make   string         `json:"make,omitempty"` // of the daemon that made it
+	// Network is that of the jobs that a warm one is for.
+	Network runner.Network `json:"network,omitempty"`
+	Make    string         `json:"make,omitempty"` // of the daemon that made it
 }
 
 // runLease runs one attempt to its result, commits that, and destroys the sandbox.

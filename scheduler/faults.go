@@ -12,6 +12,7 @@ import (
 
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -186,6 +187,7 @@ func (s *Scheduler) planAgain(b *Build, f *planFailure) (time.Duration, error) {
 		cur.Message = fmt.Sprintf("%s; trying again in %s (%d of %d)", strings.TrimRight(f.message, "\n"), shownPause(wait), cur.Faults, maxFaults)
 		return putBuild(tx, cur)
 	})
+	failpoint.Pass("2/again-committed")
 	return wait, err
 }
 

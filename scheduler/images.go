@@ -103,10 +103,11 @@ func resolveImage(ctx context.Context, ex runner.Executor, req runner.ImageReque
 	case errors.As(err, &missing):
 		return img, &planFailure{status: Fault, reason: imagePull, message: err.Error(), passing: missing.Passing}
 	}
-	return img, &planFailure{
-		status: Fault, reason: engineUnavailable, passing: true,
-		message: err.Error() + "; start it (systemctl start docker), or correct engines in the configuration",
+	what := err.Error()
+	if errors.As(err, new(*runner.UnavailableError)) {
+		what += "; start it (systemctl start docker), or correct engines in the configuration"
 	}
+	return img, &planFailure{status: Fault, reason: engineUnavailable, passing: true, message: what}
 }
 
 // noImage tells whether the image could not be had, for whatever cause, from an engine that answers.

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 
+	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/source"
@@ -11,6 +12,15 @@ import (
 // limitsOf lays a project's limits over the daemon's.
 func (s *Scheduler) limitsOf(p *Project) config.Limits {
 	return p.Limits.Or(s.config().Limits)
+}
+
+// networkOf is what a job may reach.
+func (s *Scheduler) networkOf(p *Project, b *Build, pj *buildspec.Job) runner.Network {
+	word := s.config().NetworkOf(&p.Project, b.Trusted, pj.Network)
+	if word == config.NetworkOpen {
+		return runner.NetworkOpen
+	}
+	return runner.Network(word)
 }
 
 // remote resolves a project's credentials at the moment of use, so that a rotated secret needs no restart.

@@ -17,7 +17,7 @@ func (s *Scheduler) wantOf(ctx context.Context, p *Project, b *Build, pj *builds
 		return nil
 	}
 	return &want{
-		kind: warmKind{engine, image.ID}, image: image, limits: s.limitsFor(ctx, s.limitsOf(p), pj, engine),
+		kind: warmKind{engine, image.ID, s.networkOf(p, b, pj)}, image: image, limits: s.limitsFor(ctx, s.limitsOf(p), pj, engine),
 	}
 }
 

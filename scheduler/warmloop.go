@@ -137,7 +137,7 @@ func (s *Scheduler) warmLimitNow() int {
 // makeWarm commits the row of a sandbox, then makes it.
 func (s *Scheduler) makeWarm(ctx context.Context, w want) {
 	engine, image := w.kind.engine, w.image
-	if err := s.runner.CanWarm(ctx, engine, runner.WarmSandbox{Image: image, Limits: w.limits}); err != nil {
+	if err := s.runner.CanWarm(ctx, engine, runner.WarmSandbox{Image: image, Limits: w.limits, Network: w.kind.network}); err != nil {
 		s.noWarm(ctx, w.kind, err)
 		return
 	}
@@ -150,7 +150,7 @@ func (s *Scheduler) makeWarm(ctx context.Context, w want) {
 		b.id = s.sandboxID(token)
 		s.pool.enter(b)
 		return put(tx, bucketSandboxes, []byte(b.id), sandboxRow{
-			ID: b.id, Engine: engine, Created: time.Now(), Warm: true, Image: &image, Limits: &w.limits, Make: s.runner.Make,
+			ID: b.id, Engine: engine, Created: time.Now(), Warm: true, Image: &image, Limits: &w.limits, Network: w.kind.network, Make: s.runner.Make,
 		})
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Scheduler) makeWarm(ctx context.Context, w want) {
 		return
 	}
 	failpoint.Pass("3/warm-row-committed")
-	if err := s.runner.Warm(ctx, engine, runner.WarmSandbox{ID: b.id, Image: image, Limits: w.limits}); err != nil {
+	if err := s.runner.Warm(ctx, engine, runner.WarmSandbox{ID: b.id, Image: image, Limits: w.limits, Network: w.kind.network}); err != nil {
 		if ctx.Err() == nil {
 			s.noWarm(ctx, w.kind, err)
 			s.dropWarm(ctx, b)
@@ -210,7 +210,7 @@ func (s *Scheduler) adoptWarm(ctx context.Context, b *warmBox) error {
 	if err != nil {
 		return err
 	}
-	err = s.runner.Warm(ctx, row.Engine, runner.WarmSandbox{ID: b.id, Image: *row.Image, Limits: *row.Limits})
+	err = s.runner.Warm(ctx, row.Engine, runner.WarmSandbox{ID: b.id, Image: *row.Image, Limits: *row.Limits, Network: row.Network})
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (s *Scheduler) findWarm() error {
 			if err != nil || !row.Warm || row.Image == nil || row.Limits == nil {
 				return err
 			}
-			b := &warmBox{id: row.ID, kind: warmKind{row.Engine, row.Image.ID}, limits: *row.Limits, made: row.Created, usable: row.Make == s.runner.Make}
+			b := &warmBox{id: row.ID, kind: warmKind{row.Engine, row.Image.ID, row.Network}, limits: *row.Limits, made: row.Created, usable: row.Make == s.runner.Make}
 			s.pool.found(b, *row.Image, time.Now())
 			return nil
 		})

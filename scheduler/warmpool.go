@@ -24,8 +24,11 @@ type warmPool struct {
 	kick     chan struct{}
 }
 
-// warmKind is what a sandbox is made for: jobs of an image on an engine.
-type warmKind struct{ engine, image string }
+// warmKind is what a sandbox is made for: jobs of an image on an engine, with a network.
+type warmKind struct {
+	engine, image string
+	network       runner.Network
+}
 
 // warmBox is one sandbox without a job.
 type warmBox struct {
@@ -126,7 +129,7 @@ func (p *warmPool) began(w want, now time.Time) {
 
 func (p *warmPool) begin(w want, now time.Time) {
 	for kind, d := range p.demands { // the tag of an image was moved
-		if kind.engine == w.kind.engine && kind != w.kind && d.image.Ref == w.image.Ref && d.running == 0 {
+		if kind.engine == w.kind.engine && kind.network == w.kind.network && kind != w.kind && d.image.Ref == w.image.Ref && d.running == 0 {
 			d.peaks = nil
 		}
 	}
@@ -279,7 +282,7 @@ func (p *warmPool) next(limit int, busy bool, now time.Time) (work warmWork) {
 // plan shares the limit out. It names what is too much, and returns the kind that lacks one most urgently, if any.
 func (p *warmPool) plan(limit int, now time.Time, work *warmWork) (short *warmKind) {
 	kinds := slices.SortedFunc(maps.Keys(p.demands), func(a, b warmKind) int {
-		return cmp.Or(p.demands[b].used.Compare(p.demands[a].used), cmp.Compare(a.engine, b.engine), cmp.Compare(a.image, b.image))
+		return cmp.Or(p.demands[b].used.Compare(p.demands[a].used), cmp.Compare(a.engine, b.engine), cmp.Compare(a.image, b.image), cmp.Compare(a.network, b.network))
 	})
 	waiting := make(map[warmKind][]*warmBox)
 	for _, b := range p.boxes {

@@ -23,7 +23,7 @@ func newPoolStage() *poolStage {
 }
 
 func wants(image string, l runner.Limits) want {
-	return want{kind: warmKind{"local", "sha256:" + image}, image: runner.Image{Ref: image, ID: "sha256:" + image}, limits: l}
+	return want{kind: warmKind{engine: "local", image: "sha256:" + image}, image: runner.Image{Ref: image, ID: "sha256:" + image}, limits: l}
 }
 
 // jobs runs n jobs of an image at once, each with a sandbox of its own, and returns how many of those waited for it.
@@ -160,10 +160,10 @@ func TestWhatFailsIsTriedLessAndLess(t *testing.T) {
 		for p.next(1, false, p.now).make == nil {
 			p.now = p.now.Add(time.Second)
 			p.jobs("a", 0)
-			p.demands[warmKind{"local", "sha256:a"}].peak(p.now, 1)
+			p.demands[warmKind{engine: "local", image: "sha256:a"}].peak(p.now, 1)
 		}
 		waits = append(waits, p.now.Sub(last))
-		p.fails(warmKind{"local", "sha256:a"}, "no", p.now)
+		p.fails(warmKind{engine: "local", image: "sha256:a"}, "no", p.now)
 	}
 	if waits[1] != warmRetry || waits[2] != 2*warmRetry || waits[8] != warmRetryMost {
 		t.Errorf("it is tried again after %v", waits)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -24,11 +25,14 @@ type Problem struct {
 	Hint   string                `json:"hint,omitempty" doc:"what to do about it"`
 	ID     string                `json:"id,omitempty" doc:"of a mistake of ours: the daemon's log has more under this id"`
 	Errors []client.FieldProblem `json:"errors,omitempty" doc:"what is wrong with which part of the request"`
+
+	retry time.Duration // after which another try makes sense; 0: none is promised
 }
 
 var (
 	_ huma.StatusError       = (*Problem)(nil)
 	_ huma.ContentTypeFilter = (*Problem)(nil)
+	_ huma.HeadersError      = (*Problem)(nil)
 )
 
 // Error returns the detail.
@@ -89,6 +93,8 @@ func problemOf(err error) *Problem {
 		return problem(http.StatusConflict, err.Error(), "")
 	case errors.Is(err, scheduler.ErrDraining):
 		return problem(http.StatusServiceUnavailable, err.Error(), "runner drain --off lets it take work again")
+	case diskFull(err):
+		return fullProblem()
 	}
 	return problem(http.StatusInternalServerError, err.Error(), "the daemon's log has more under this id")
 }

@@ -153,6 +153,9 @@ func register[I, O any](a *api, op huma.Operation, handle func(context.Context, 
 			p.ID = newID()
 			a.Logger.Error("a request failed", "id", p.ID, "operation", op.OperationID, "error", err)
 		}
+		if p.retry > 0 {
+			a.Logger.Error("a request failed, and its client may send it again", "operation", op.OperationID, "error", err)
+		}
 		return nil, p
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// unfinishedAge is how old something in tmp/ must be before nobody can still be at work on it.
+// unfinishedAge is how old something in tmp/ must be before it is seen whether somebody still works on it.
 const unfinishedAge = 24 * time.Hour
 
 // justUsed protects snapshots that somebody, perhaps another process, is about to mount.
@@ -114,7 +114,7 @@ func (s *Store) evict(c kept) (bool, error) {
 	return true, os.Remove(c.home + ".lock")
 }
 
-// sweep removes what was never finished.
+// sweep removes what was never finished, and what nobody works on any more: ages say little, since clocks jump.
 func (s *Store) sweep() error {
 	entries, err := os.ReadDir(s.tmp())
 	if err != nil {
@@ -123,8 +123,19 @@ func (s *Store) sweep() error {
 	var errs []error
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > unfinishedAge {
-			errs = append(errs, os.RemoveAll(filepath.Join(s.tmp(), e.Name())))
+			errs = append(errs, sweepOne(filepath.Join(s.tmp(), e.Name())))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func sweepOne(path string) error {
+	lock, err := lockThere(path)
+	if errors.Is(err, errLocked) || errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		defer lock.unlock()
+	} // what cannot be opened is nothing that was made here
+	return os.RemoveAll(path)
 }

@@ -50,17 +50,17 @@ func (s *Store) Receive(ctx context.Context, url, ref, commit string, r io.Reade
 	if !strings.HasPrefix(ref, refsSubmit) || !validRef(ref) {
 		return Resolved{}, fmt.Errorf("%q is not a ref below %s", ref, refsSubmit)
 	}
-	path, err := s.spool(ctx, r, maxBytes)
+	pack, err := s.spool(ctx, r, maxBytes)
 	if err != nil {
 		return Resolved{}, err
 	}
-	defer os.Remove(path)
+	defer pack.end()
 	done, err := s.turns.take(ctx, l.key())
 	if err != nil {
 		return Resolved{}, err
 	}
 	defer done()
-	res, err := s.do(ctx, &request{Op: "receive", URL: l.String(), Ref: ref, Commit: commit, Path: path, Max: maxBytes})
+	res, err := s.do(ctx, &request{Op: "receive", URL: l.String(), Ref: ref, Commit: commit, Path: pack.path, Max: maxBytes})
 	if err != nil {
 		return Resolved{}, err
 	}
@@ -68,16 +68,19 @@ func (s *Store) Receive(ctx context.Context, url, ref, commit string, r io.Reade
 }
 
 // spool stores what a laptop sends, at whatever speed, before a child begins to spend its time on it.
-func (s *Store) spool(ctx context.Context, r io.Reader, maxBytes int64) (path string, err error) {
-	f, err := os.CreateTemp(s.tmp(), "received-*")
-	if err != nil {
-		return "", fmt.Errorf("storing a pack: %w", err)
+func (s *Store) spool(ctx context.Context, r io.Reader, maxBytes int64) (pack *inHand, err error) {
+	if pack, err = beginFile(s.tmp(), "received-*"); err != nil {
+		return nil, fmt.Errorf("storing a pack: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name())
+			pack.end()
 		}
 	}()
+	f, err := os.OpenFile(pack.path, os.O_WRONLY, 0)
+	if err != nil {
+		return pack, fmt.Errorf("storing a pack: %w", err)
+	}
 	limited := r
 	if maxBytes > 0 {
 		limited = io.LimitReader(r, maxBytes+1)
@@ -86,14 +89,14 @@ func (s *Store) spool(ctx context.Context, r io.Reader, maxBytes int64) (path st
 	err = errors.Join(err, f.Close())
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return pack, context.Cause(ctx)
 	case err != nil:
-		return "", fmt.Errorf("storing a pack: %w", err)
+		return pack, fmt.Errorf("storing a pack: %w", err)
 	case maxBytes > 0 && n > maxBytes:
-		return "", fail(KindTooLarge, "push the branch first, so that less need be sent, or ignore large files",
+		return pack, fail(KindTooLarge, "push the branch first, so that less need be sent, or ignore large files",
 			"the pack has more than the %d MiB allowed", maxBytes>>20)
 	}
-	return f.Name(), nil
+	return pack, nil
 }
 
 // untilDone reads until a context ends.

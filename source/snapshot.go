@@ -124,22 +124,22 @@ func (s *Store) makeSnapshot(ctx context.Context, home string, r Remote, commit 
 	if err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(s.tmp(), "snapshot-*")
+	work, err := beginDir(s.tmp(), "snapshot-*")
 	if err != nil {
 		return fmt.Errorf("making a snapshot: %w", err)
 	}
-	defer os.RemoveAll(tmp)
-	if err := os.Chmod(tmp, 0o755); err != nil {
+	defer work.end()
+	if err := os.Chmod(work.path, 0o755); err != nil {
 		return err
 	}
 	_, err = s.do(ctx, &request{
-		Op: "layout", URL: parts[0].URL, Commit: commit, Target: tmp, Parts: parts, Max: s.opts.TreeBytes, Files: s.opts.TreeFiles,
+		Op: "layout", URL: parts[0].URL, Commit: commit, Target: work.path, Parts: parts, Max: s.opts.TreeBytes, Files: s.opts.TreeFiles,
 		Kin: strings.TrimPrefix(filepath.Base(home), commit),
 	})
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, home); err != nil {
+	if err := os.Rename(work.path, home); err != nil {
 		return fmt.Errorf("publishing a snapshot: %w", err)
 	}
 	return nil
@@ -147,15 +147,15 @@ func (s *Store) makeSnapshot(ctx context.Context, home string, r Remote, commit 
 
 // discard removes a snapshot, first from its name, so that nobody meets half of it.
 func discard(dir, home string) error {
-	tmp, err := os.MkdirTemp(filepath.Join(dir, "tmp"), "discarded-*")
+	work, err := beginDir(filepath.Join(dir, "tmp"), "discarded-*")
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(home, filepath.Join(tmp, "snapshot")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		_ = os.RemoveAll(tmp)
+	defer work.end()
+	if err := os.Rename(home, filepath.Join(work.path, "snapshot")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("removing a snapshot: %w", err)
 	}
-	return os.RemoveAll(tmp)
+	return os.RemoveAll(work.path)
 }
 
 // bootID names this boot of the machine, as far as the system tells.

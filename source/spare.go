@@ -163,12 +163,12 @@ func makeSpare(ctx context.Context, req *request) (*response, error) {
 		return &response{}, nil // it is being made or removed, or was made before this boot
 	}
 	defer from.close()
-	tmp, err := os.MkdirTemp(filepath.Join(req.Dir, "tmp"), "spare-*")
+	work, err := beginDir(filepath.Join(req.Dir, "tmp"), "spare-*")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(tmp)
-	if err := from.copyTo(ctx, tmp, home); errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) {
+	defer work.end()
+	if err := from.copyTo(ctx, work.path, home); errors.Is(err, unix.EMLINK) || errors.Is(err, unix.EPERM) {
 		return &response{}, nil // not every file can have one more name, or no file here: then there is no spare
 	} else if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func makeSpare(ctx context.Context, req *request) (*response, error) {
 	if err := discard(req.Dir, spare); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(tmp, spare); err != nil && !errors.Is(err, os.ErrExist) { // somebody else made one
+	if err := os.Rename(work.path, spare); err != nil && !errors.Is(err, os.ErrExist) { // somebody else made one
 		return nil, fmt.Errorf("publishing a spare: %w", err)
 	}
 	return &response{}, nil

@@ -90,6 +90,8 @@ func Project(o *Output, p client.Project) {
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)
 	set("retry-faults", p.RetryFaults)
+	set("network", p.Network)
+	set("network-untrusted", p.NetworkUntrusted)
 	set("privileged", strconv.FormatBool(p.Privileged))
 	set("depth", strconv.Itoa(p.Depth))
 	set("submodules", strconv.FormatBool(p.Submodules))

@@ -137,6 +137,9 @@ func traits(g jobGroup) string {
 	if g.first.Privileged {
 		all = append(all, "privileged")
 	}
+	if n := g.first.Network; n != "" {
+		all = append(all, "network "+n)
+	}
 	if g.first.IgnoreFailure {
 		all = append(all, "may fail")
 	}

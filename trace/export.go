@@ -16,6 +16,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/runner-ci/runner/activity"
+	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/scheduler"
 )
 
@@ -125,7 +126,9 @@ func (e *Exporter) Run(ctx context.Context, t *activity.Task) {
 		d, err := e.queue.NextTrace()
 		if d != nil && err == nil {
 			t.Does("exporting " + d.Build.ID())
-			err = e.export(ctx, d)
+			if err = e.export(ctx, d); err == nil {
+				failpoint.Pass("6/trace-exported")
+			}
 		}
 		if ctx.Err() != nil {
 			return

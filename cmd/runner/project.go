@@ -149,6 +149,8 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.StringVar(&p.Approval, "approval", "", "which pull requests wait for runner approve: forks (default), all or none")
 	f.StringVar(&p.RetryFaults, "retry-faults", "", "which jobs are tried again that ended by the machine's fault: always, before-commands or never (default the daemon's)")
 	f.BoolVar(&p.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on the machine")
+	f.StringVar(&p.Network, "network", "", "what jobs may reach: open, private (no public address) or none (default the daemon's setting)")
+	f.StringVar(&p.NetworkUntrusted, "network-untrusted", "", "the same for jobs that are not trusted; it narrows --network")
 	f.StringVar(&p.WebhookSecret, "webhook-secret", "", "what webhooks are signed with, file:/path or env:NAME")
 	f.StringVar(&p.Username, "username", "", "user name that goes with --token")
 	f.StringVar(&p.Token, "token", "", "for https repositories, file:/path or env:NAME")

@@ -14,6 +14,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -98,6 +99,19 @@ type patient struct {
 	left   *leftOut
 
 	scratch string // a directory of this run's, for the source worker
+
+	mu     sync.Mutex
+	opened []io.Closer // engines
+}
+
+// end lets go of what the run made and opened.
+func (p *patient) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.opened {
+		_ = c.Close()
+	}
+	_ = os.RemoveAll(p.scratch)
 }
 
 // leftOut collects what was not looked at.
@@ -119,7 +133,7 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(p.scratch)
+	defer p.end()
 	return p.examine(ctx), nil
 }
 

@@ -40,7 +40,7 @@ func healthyPatient(t *testing.T) *patient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(p.scratch) })
+	t.Cleanup(p.end)
 	p.proc = filepath.Join(dir, "proc")
 	for name, text := range map[string]string{
 		"self/limits": "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files\n",

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -49,7 +50,13 @@ func (p *patient) engineChecks() (list []check) {
 // executor is an engine as the daemon has it, but for the firewall, where it would leave rules, and for the place of its sandboxes.
 func (p *patient) executor(e config.Engine) (runner.Executor, error) {
 	e.Firewall = "off"
-	return daemon.Executor(p.cfg, e, p.ward(), p.instance(), p.Logger)
+	ex, err := daemon.Executor(p.cfg, e, p.ward(), p.instance(), p.Logger)
+	if c, closes := ex.(io.Closer); closes && err == nil {
+		p.mu.Lock()
+		p.opened = append(p.opened, c)
+		p.mu.Unlock()
+	}
+	return ex, err
 }
 
 func (p *patient) engine(ctx context.Context, look func() (runner.Executor, error)) []Finding {

@@ -51,11 +51,11 @@ func judged(t *testing.T, log string) verdict {
 	r := &request{kind: k, salt: "pepper", build: "two#1"}
 	const own = "[Container] 2026/01/02 03:04:05.678901 Running command sh work.sh\n"
 	const began = "token 01234567-89ab-cdef-0123-456789abcdef\n"
-	j.output(r, own+began+"pepper\ndone\n", excuse{})
+	j.output(r, client.Job{Attempt: 1}, own+began+"pepper\ndone\n", excuse{})
 	if v := j.verdict(); v.bad() {
 		t.Fatalf("the log as it should be is judged %+v", v)
 	}
-	j.output(r, strings.NewReplacer("OWN", own, "BEGAN", began).Replace(log), excuse{})
+	j.output(r, client.Job{Attempt: 1}, strings.NewReplacer("OWN", own, "BEGAN", began).Replace(log), excuse{})
 	return j.verdict()
 }
 

@@ -62,8 +62,8 @@ func (d *daemon) configure(warm string) error {
 			fmt.Fprintf(&projects, "    %s\n", line)
 		}
 	}
-	text := fmt.Sprintf("listen: %s\ndata: %s\nslots: %d\nwarm: %s\nengines:\n  - id: main\n    type: docker\n    host: unix://%s\nprojects:\n%s",
-		d.address, d.data, slots, warm, d.w.engine.address(), projects.String())
+	text := fmt.Sprintf("listen: %s\ndata: %s\nslots: %d\nwarm: %s\nengines:\n  - id: main\n    type: docker\n    host: unix://%s\ntelemetry:\n  otlp:\n    endpoint: %s\n    protocol: http/protobuf\nprojects:\n%s",
+		d.address, d.data, slots, warm, d.w.engine.address(), d.w.collector.url, projects.String())
 	return os.WriteFile(d.config, []byte(text), 0o600)
 }
 

@@ -30,6 +30,7 @@ type judge struct {
 	strays    int             // containers that were killed and that no job was heard of
 	found     [3]int
 	ends      map[string]int // builds by how they ended
+	retried   int            // attempts that followed a fault
 	reference map[string]string
 }
 
@@ -177,6 +178,13 @@ func (j *judge) ended(how string) {
 	j.ends[how]++
 }
 
+// again counts attempts that followed a fault.
+func (j *judge) again(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.retried += n
+}
+
 func (j *judge) counts() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -187,5 +195,5 @@ func (j *judge) counts() string {
 		parts = append(parts, fmt.Sprintf("%d %s", count, how))
 	}
 	slices.Sort(parts)
-	return fmt.Sprintf("%d builds judged, %s", n, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d builds judged, %s; %d attempts after a fault", n, strings.Join(parts, ", "), j.retried)
 }

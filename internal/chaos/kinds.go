@@ -23,6 +23,7 @@ type kind struct {
 	work     string   // work.sh
 	files    int      // tests, where the kind has some
 	serves   bool     // its jobs have services
+	once     bool     // its commands may begin once, whatever happens
 	report   string   // what its report file has, where it leaves one
 	settings []string // further lines of its project
 	status   string
@@ -90,6 +91,7 @@ func (w *world) setKinds(ctx context.Context) error {
 	w.kinds = []*kind{
 		{name: "small", spec: spec + "reports:\n  unit:\n    files: [r.xml]\n", report: report, work: "cat salt\n" + slowly(40, "0.04") + keep + "echo '" + report + "' > r.xml\n", output: small, left: twoFiles},
 		{name: "fails", spec: spec, work: "cat salt\n" + slowly(40, "0.03") + keep + "exit 7\n", status: "FAILED", exit: 7, output: small, left: twoFiles},
+		{name: "deploys", once: true, settings: []string{"retry-faults: before-commands"}, spec: spec, work: "cat salt\n" + slowly(40, "0.03") + keep, output: small, left: twoFiles},
 		{name: "large", spec: spec, work: "cat salt; seq 1 300000; sleep 1; seq 300001 400000\nmkdir out; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do cat blob.bin; done > out/big; cat salt >> out/big\n",
 			output: func(_ *kind, salt string) string { return salt + "\n" + lines("", 1, 400000) },
 			left: func(k *kind, salt string) map[string][]byte {

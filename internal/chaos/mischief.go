@@ -25,6 +25,7 @@ func (w *world) storm(ctx context.Context) (kills int, err error) {
 	w.users.begin(ctx)
 	defer w.users.stop()
 	s := &storm{w: w, c: w.chance.fork(w.seed, 1)}
+	defer s.kept.work.Wait()
 	defer s.mend()
 	end := w.began.Add(w.limit)
 	for s.kills < w.kills && time.Now().Before(end) && ctx.Err() == nil {
@@ -42,6 +43,8 @@ func (w *world) storm(ctx context.Context) (kills int, err error) {
 		w.say("time is up", "after %d of %d kills", s.kills, w.kills)
 	}
 	s.mend()
+	s.kept.work.Wait()
+	w.say("kept", "%d upgrades in place, %d backups laid out, %d parts of traces collected", s.kept.upgrades, s.kept.whole.Load(), w.collector.parts.Load())
 	return s.kills, s.rise("")
 }
 
@@ -55,6 +58,7 @@ type storm struct {
 	kills  int
 	calms  int
 	jumps  int
+	kept   keeping
 	outage func() // ends the one that lasts; nil: there is none
 	until  time.Time
 }
@@ -68,14 +72,18 @@ func (s *storm) step(ctx context.Context) error {
 		return s.after()
 	}
 	switch n := s.c.below(100); {
-	case n < 64:
+	case n < 60:
 		return s.killDaemon(ctx)
-	case n < 80:
+	case n < 76:
 		s.killBox(ctx)
-	case n < 90:
+	case n < 86:
 		s.outageBegins()
-	default:
+	case n < 92:
 		return s.jump()
+	case n < 96:
+		return s.upgrade()
+	default:
+		s.backup(ctx)
 	}
 	s.wait(s.c.between(100*time.Millisecond, time.Second))
 	return nil
@@ -92,7 +100,10 @@ func (s *storm) wait(d time.Duration) (died bool) {
 }
 
 // killDaemon lets the daemon live for a while, longer where it is to die by itself, and kills it.
-func (s *storm) killDaemon(context.Context) error {
+func (s *storm) killDaemon(ctx context.Context) error {
+	if err := s.provoke(ctx); err != nil {
+		return err
+	}
 	lives := s.c.between(50*time.Millisecond, 2500*time.Millisecond)
 	if s.w.daemon.point != "" {
 		lives += pointWait
@@ -204,10 +215,13 @@ func (s *storm) outageBegins() {
 	if s.outage != nil {
 		return
 	}
-	what, begin, end := s.drawOutage()
-	if begin == nil {
-		return
+	if what, begin, end := s.drawOutage(); begin != nil {
+		s.takeAway(what, begin, end)
 	}
+}
+
+// takeAway begins an outage, which mend ends.
+func (s *storm) takeAway(what string, begin, end func()) {
 	lasts := s.c.between(200*time.Millisecond, 4*time.Second)
 	over := s.w.judge.begins(what)
 	s.w.judge.event("outage", "%s for %s", what, lasts.Round(100*time.Millisecond))

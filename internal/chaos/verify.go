@@ -45,13 +45,17 @@ func (j *judge) build(ctx context.Context, r *request, b client.Build) {
 	}
 	var logs []string
 	for _, job := range b.Jobs {
-		if job.Exit != k.exit || job.Status != k.status || job.Attempt < k.attempts || excuse.none() && job.Attempt != k.attempts {
-			if !excuse.disk() {
-				j.violation(lost, "%s %s ended %s with exit status %d in attempt %d (%s: %s), want %s with %d in attempt %d", b.ID, job.Name, job.Status, job.Exit, job.Attempt, job.Reason, job.Message, k.status, k.exit, k.attempts)
-			}
+		if !j.tried(r, job, excuse) {
 			return
 		}
-		log, err := j.log(ctx, b.ID, job.ID)
+		log, err := j.log(ctx, b.ID, job.ID, 0)
+		for _, a := range faults(job) { // a shard that was lost has run tests before
+			if k.output == nil && err == nil {
+				var former string
+				former, err = j.log(ctx, b.ID, job.ID, a.Number)
+				logs = append(logs, former)
+			}
+		}
 		if err != nil {
 			j.violation(lost, "the log of %s %s cannot be read: %v", b.ID, job.Name, err)
 			return
@@ -62,7 +66,7 @@ func (j *judge) build(ctx context.Context, r *request, b client.Build) {
 		j.shards(r, logs)
 		return
 	}
-	j.output(r, logs[0], excuse)
+	j.output(r, b.Jobs[0], logs[0], excuse)
 	j.files(ctx, r, b.Jobs[0], excuse)
 	if k.report != "" {
 		j.report(ctx, r, excuse)
@@ -91,23 +95,27 @@ func faultReason(b client.Build) string {
 
 // witnessed compares how often the job's commands began with how many attempts the daemon knows of.
 func (j *judge) witnessed(r *request, b client.Build) {
-	attempts := 0
+	attempts, faulty := 0, 0
 	for _, job := range b.Jobs {
 		attempts += job.Attempt
+		faulty += len(faults(job))
 	}
 	heard := j.w.witness.of(b.ID)
 	if len(heard) > attempts {
 		j.violation(doubled, "the commands of %s began %d times in %d attempts", b.ID, len(heard), attempts)
 	}
-	if len(heard) < attempts && b.Status == "SUCCEEDED" && j.excuse(r).none() {
+	if r.kind.once && len(heard) > 1 {
+		j.violation(doubled, "the commands of %s began %d times, and its project wants them tried again only before they begin", b.ID, len(heard))
+	}
+	if len(heard) < attempts-faulty && b.Status == "SUCCEEDED" && j.excuse(r).none() {
 		j.violation(lost, "%s ended %s in %d attempts, and its commands were heard to begin %d times", b.ID, b.Status, attempts, len(heard))
 	}
 }
 
-// log reads all of a log, again where the daemon dies in the middle.
-func (j *judge) log(ctx context.Context, build, job string) (text string, err error) {
+// log reads all of an attempt's log, 0 for the last, again where the daemon dies in the middle.
+func (j *judge) log(ctx context.Context, build, job string, attempt int) (text string, err error) {
 	err = insist(ctx, func() error {
-		rc, err := j.w.daemon.api.Log(ctx, build, job, client.LogOptions{})
+		rc, err := j.w.daemon.api.Log(ctx, build, job, client.LogOptions{Attempt: attempt})
 		if err != nil {
 			return err
 		}
@@ -127,13 +135,17 @@ var (
 )
 
 // output compares a log with what its commands print, byte by byte, and the agent's own lines with those of other builds
-// of the kind. Where something was away, the daemon may say below them what it could not take in.
-func (j *judge) output(r *request, log string, excuse excuse) {
+// of the kind, below one that names the fault which the attempt follows. Where something was away, the daemon may say below
+// them what it could not take in.
+func (j *judge) output(r *request, job client.Job, log string, excuse excuse) {
 	var said, own strings.Builder
 	tokens := 0
+	before := preface(job)
 	for line := range strings.Lines(log) {
 		text, whole := strings.CutSuffix(line, "\n")
 		switch {
+		case before != "" && stamp.ReplaceAllString(line, "") == before:
+			before = ""
 		case stamp.MatchString(line):
 			if line = stamp.ReplaceAllString(line, ""); !vague.MatchString(line) {
 				own.WriteString(strings.ReplaceAll(line, r.salt, "SALT"))
@@ -144,6 +156,9 @@ func (j *judge) output(r *request, log string, excuse excuse) {
 		default:
 			said.WriteString(line)
 		}
+	}
+	if before != "" {
+		j.violation(lost, "the log of %s does not begin with what came before: %q", r.build, before)
 	}
 	if tokens != 1 {
 		j.violation(doubled, "the log of %s has the beginning of the commands %d times", r.build, tokens)
@@ -238,7 +253,7 @@ func (j *judge) shards(r *request, logs []string) {
 		switch n := ran[name]; {
 		case n == 0:
 			j.violation(lost, "%s: %s did not run in any shard", r.build, name)
-		case n > 1:
+		case n > 1+len(logs)-r.kind.jobs: // a shard may have been lost before it said so
 			j.violation(doubled, "%s: %s ran %d times over the shards", r.build, name, n)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 )
@@ -17,6 +18,7 @@ type witness struct {
 	mu    sync.Mutex
 	heard map[string][]testimony // by build
 	boxes map[string]string      // build by container, of which a job knows the first twelve digits
+	addrs map[netip.Addr]bool    // that jobs had
 }
 
 // testimony is one run of a job's commands.
@@ -27,7 +29,7 @@ func newWitness() (*witness, error) {
 	if err != nil {
 		return nil, err
 	}
-	wit := &witness{port: ln.Addr().(*net.TCPAddr).Port, heard: make(map[string][]testimony), boxes: make(map[string]string)}
+	wit := &witness{port: ln.Addr().(*net.TCPAddr).Port, heard: make(map[string][]testimony), boxes: make(map[string]string), addrs: make(map[netip.Addr]bool)}
 	wit.srv = &http.Server{Handler: http.HandlerFunc(wit.serve)}
 	go func() { _ = wit.srv.Serve(ln) }()
 	return wit, nil
@@ -40,6 +42,9 @@ func (wit *witness) serve(rw http.ResponseWriter, req *http.Request) {
 	defer wit.mu.Unlock()
 	wit.heard[build] = append(wit.heard[build], testimony{q.Get("token"), q.Get("box")})
 	wit.boxes[q.Get("box")] = build
+	if at, err := netip.ParseAddrPort(req.RemoteAddr); err == nil {
+		wit.addrs[at.Addr().Unmap()] = true
+	}
 	fmt.Fprintln(rw, "heard")
 }
 
@@ -56,6 +61,18 @@ func (wit *witness) ranIn(box string) (build string, known bool) {
 	defer wit.mu.Unlock()
 	build, known = wit.boxes[box]
 	return build, known
+}
+
+// interfaces are the names of the host's ends of cables that bear the addresses of jobs that were heard.
+func (wit *witness) interfaces() (names []string) {
+	wit.mu.Lock()
+	defer wit.mu.Unlock()
+	for addr := range wit.addrs {
+		if nic, err := net.InterfaceByName(fmt.Sprintf("vethrun%x", addr.AsSlice())); err == nil {
+			names = append(names, nic.Name)
+		}
+	}
+	return names
 }
 
 func (wit *witness) close() { _ = wit.srv.Close() }

@@ -44,6 +44,7 @@ type world struct {
 	disk         *disk  // nil: there is none of its own
 	clock        *clock // nil: it does not jump
 	witness      *witness
+	collector    *collector
 	daemon       *daemon
 	points       *points
 	kinds        []*kind
@@ -76,7 +77,7 @@ func newWorld(ctx context.Context, o options, dir string) (w *world, err error) 
 			return w, err
 		}
 	}
-	for _, step := range []func(context.Context) error{w.setDisk, w.setClock, w.setGit, w.setEngine, w.setRegistry, w.setWitness, w.setKinds} {
+	for _, step := range []func(context.Context) error{w.setDisk, w.setClock, w.setGit, w.setEngine, w.setRegistry, w.setWitness, w.setCollector, w.setKinds} {
 		if err := step(ctx); err != nil {
 			return w, err
 		}

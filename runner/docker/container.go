@@ -29,6 +29,9 @@ func (e *Engine) containerConfig(spec runner.SandboxSpec, mode workspace) *conta
 	if e.wires(spec, mode) {
 		labels[LabelWired] = e.networkName()
 	}
+	if spec.Network != runner.NetworkOpen {
+		labels[LabelReach] = string(spec.Network)
+	}
 	return &container.Config{
 		Image:       spec.Image.ID,
 		Entrypoint:  []string{agentPath},
@@ -41,8 +44,8 @@ func (e *Engine) containerConfig(spec runner.SandboxSpec, mode workspace) *conta
 	}
 }
 
-// hostConfig is what the engine grants a sandbox. The default seccomp profile and masked paths apply, except to a
-// privileged one. Privileges may still be gained by setuid programs: builds use sudo.
+// hostConfig is what the engine grants a sandbox. A seccomp profile and masked paths apply, except to a privileged one.
+// Privileges may still be gained by setuid programs, unless the configuration says otherwise: builds use sudo.
 func (e *Engine) hostConfig(spec runner.SandboxSpec, mode workspace, f facts, a *agentBinary) (*container.HostConfig, error) {
 	mounts, err := e.mounts(spec, mode, a)
 	if err != nil {
@@ -54,11 +57,12 @@ func (e *Engine) hostConfig(spec runner.SandboxSpec, mode workspace, f facts, a 
 		NetworkMode: container.NetworkMode(e.networkOf(spec, mode)),
 		IpcMode:     container.IPCModePrivate,
 		LogConfig:   container.LogConfig{Type: "none"},
-		CapDrop:     []string{"NET_RAW"},
 		OomScoreAdj: oomScore,
 		ShmSize:     shmSize(spec.Limits.MemoryBytes),
 		Resources:   resources(spec.Limits, f),
 	}
+	host.DNS = nameless(spec)
+	e.hold(host)
 	if spec.Privileged {
 		e.privileged(host)
 	}

@@ -136,6 +136,13 @@ func (l *launch) mend(err error) (string, func(context.Context) error) {
 			e.network.forget()
 			return errors.Join(e.Remove(ctx, l.spec.ID), e.ensureNetwork(ctx))
 		}
+	case says(err, "network "+e.privateName()+" not found"):
+		return "the network is gone", func(ctx context.Context) error {
+			e.private.forget()
+			return e.Remove(ctx, l.spec.ID)
+		}
+	case errors.Is(err, errOtherReach):
+		return "its network is another one now", func(ctx context.Context) error { return e.Remove(ctx, l.spec.ID) }
 	case says(err, Root) && says(err, "no such file", "not found", "read-only file system"):
 		return "the agent is gone from its volume", func(ctx context.Context) error {
 			e.agent.forget()
@@ -154,14 +161,24 @@ func (l *launch) once(ctx context.Context) error {
 			l.mode = workspace(in.Config.Labels[LabelWorkspace])
 			return l.furnish(ctx)
 		}
-		if err := e.ensureOwnNetwork(ctx, l.spec.ID); err != nil {
+		if err := e.ensureOwnNetwork(ctx, l.spec); err != nil {
 			return err
 		}
 		failpoint.Pass("4/network-made")
+	} else if err := e.ensurePrivate(ctx, l.spec); err != nil {
+		return err
 	}
 	var started bool
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { e.raiseWall(gctx); return l.startServices(gctx) }) // nothing starts before there is a wall
+	g.Go(func() error { // nothing starts before there is a wall
+		if err := e.raiseWall(gctx); err != nil {
+			return err
+		}
+		if err := e.wantWall(l.spec); err != nil {
+			return err
+		}
+		return l.startServices(gctx)
+	})
 	g.Go(func() (err error) { started, err = l.make(gctx, name); return err })
 	if err := g.Wait(); err != nil {
 		return err
@@ -275,6 +292,9 @@ func (l *launch) adopt(ctx context.Context, name string, conflict error) (starte
 	if in.State.Status != container.StateCreated {
 		return true, nil
 	}
+	if in.Config.Labels[LabelReach] != string(l.spec.Network) {
+		return false, errOtherReach
+	}
 	if l.mode.onDisk() {
 		return false, nil
 	}
@@ -288,9 +308,12 @@ func (e *Engine) createFailed(ctx context.Context, spec runner.SandboxSpec, f fa
 	doing := "making sandbox " + spec.ID
 	var service *runner.ServiceError
 	var image *runner.ImageError
+	var reach *runner.NetworkError
 	switch {
 	case errors.As(err, &service):
 		return service
+	case errors.As(err, &reach):
+		return reach
 	case errors.As(err, &image):
 		return image
 	case unavailable(err) || ctx.Err() != nil:

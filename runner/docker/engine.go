@@ -48,6 +48,10 @@ type Options struct {
 	// metadata services, the engine and this daemon, where this process can set them, and a warning tells where not.
 	Firewall string
 
+	Runtime         string // of the engine's, by name; empty: its default
+	Seccomp         string // file of a seccomp profile; empty: the engine's
+	NoNewPrivileges bool   // setuid programs give nobody more than they have
+
 	CABundle string // PEM file that jobs trust besides the system's authorities; empty for none
 	Proxy    Proxy  // proxies for jobs
 
@@ -69,12 +73,14 @@ type Engine struct {
 	opts  Options
 	api   *client.Client
 	log   *slog.Logger
-	ca    []byte // combined bundle, nil for none
+	ca    []byte   // combined bundle, nil for none
+	held  []string // security options of jobs and services, unless privileged
 	pulls singleflight.Group
 
 	version once[string]
 	facts   once[facts]
 	network once[struct{}]
+	private once[struct{}]
 	bridge  string // the network that is made on demand
 	agent   agentGate
 	boots   bootLog
@@ -114,11 +120,15 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
 	}
+	held, err := securityOptions(o)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
+	}
 	api, err := dial(o.Host, o.Called)
 	if err != nil {
 		return nil, fmt.Errorf("engine %s: %w", o.Engine, err)
 	}
-	e := &Engine{opts: o, api: api, ca: ca, bridge: DefaultNetwork, log: o.Logger.With("engine", o.Engine)}
+	e := &Engine{opts: o, api: api, ca: ca, held: held, bridge: DefaultNetwork, log: o.Logger.With("engine", o.Engine)}
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -182,15 +192,18 @@ func (e *Engine) Engine() string { return e.opts.Engine }
 // pingTimeout is short, because Ping is asked by people and health checks.
 const pingTimeout = 5 * time.Second
 
-// Ping tells whether the engine answers, within five seconds.
+// Ping tells whether the engine answers, within five seconds, and can make sandboxes at all.
 func (e *Engine) Ping(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	if err := e.negotiate(short); err != nil {
 		return e.fail(ctx, "pinging", err)
 	}
-	_, err := e.api.Ping(short)
-	return e.fail(ctx, "pinging", err)
+	if _, err := e.api.Ping(short); err != nil {
+		return e.fail(ctx, "pinging", err)
+	}
+	_, err := e.engineFacts(short) // asked once: an engine may answer, and lack what the configuration wants of it
+	return err
 }
 
 // Places inside a sandbox. Root is the agent's volume, read-only, and holds the mount points of the others, so that

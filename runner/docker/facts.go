@@ -63,6 +63,10 @@ func (e *Engine) engineFacts(ctx context.Context) (facts, error) {
 		if info.OSType != "linux" {
 			return facts{}, fmt.Errorf("it runs %s containers, linux ones are needed", info.OSType)
 		}
+		if err := e.checkRuntime(info); err != nil {
+			return facts{}, err
+		}
+		e.sayUnheld(info)
 		return facts{
 			root: info.DockerRootDir, goarch: goarch(info.Architecture), cpus: info.NCPU, memory: info.MemTotal, cpuQuota: info.CPUCfsQuota,
 			remapped: slices.ContainsFunc(info.SecurityOptions, func(s string) bool {

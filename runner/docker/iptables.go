@@ -16,6 +16,7 @@ type iptables struct {
 	program string // its path; "-restore" follows it for the other program
 	six     bool
 	seen    string // our lines of the listing after the last mending
+	filled  string // what was asked for then
 	plain   bool
 }
 
@@ -96,11 +97,12 @@ func (t *iptables) mend(ctx context.Context, rules wallRules) error {
 	if err != nil {
 		return err
 	}
-	if t.seen != "" && rules.ours(listing) == t.seen {
+	rules.plain = t.plain
+	rules.former = strings.Contains(listing, "-N "+ownChain(rules.instance)+"\n")
+	if t.seen != "" && rules.ours(listing) == t.seen && rules.restore() == t.filled {
 		return nil
 	}
 	t.seen = ""
-	rules.former = strings.Contains(listing, "-N "+ownChain(rules.instance)+"\n")
 	if err := t.fill(ctx, &rules); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (t *iptables) mend(ctx context.Context, rules wallRules) error {
 		}
 	}
 	listing, err = t.run(ctx, "-S")
-	t.seen = rules.ours(listing)
+	t.seen, t.filled = rules.ours(listing), rules.restore()
 	return err
 }
 

@@ -14,6 +14,7 @@ type madeBox struct {
 	limits    container.Resources // as it was made
 	making    string              // LabelMaking
 	wired     bool                // LabelWired
+	joined    bool                // this process joined it to its network, or saw that it was
 }
 
 type madeBoxes struct {
@@ -35,6 +36,16 @@ func (m *madeBoxes) put(id string, b madeBox) {
 		m.all = map[string]madeBox{}
 	}
 	m.all[id] = b
+}
+
+// note changes what is known of a sandbox, if anything is.
+func (m *madeBoxes) note(id string, change func(*madeBox)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b, ok := m.all[id]; ok {
+		change(&b)
+		m.all[id] = b
+	}
 }
 
 func (m *madeBoxes) forget(id string) {

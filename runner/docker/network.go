@@ -34,8 +34,10 @@ func (e *Engine) networkOf(spec runner.SandboxSpec, mode workspace) string {
 	switch {
 	case len(spec.Services) > 0:
 		return ownNetwork(spec.ID)
-	case e.wires(spec, mode):
+	case spec.Network == runner.NetworkNone || e.wires(spec, mode):
 		return networkNone
+	case spec.Network == runner.NetworkPrivate && e.opts.Network == "":
+		return e.privateName()
 	}
 	return e.networkName()
 }
@@ -69,10 +71,14 @@ func (e *Engine) ensureNetwork(ctx context.Context) error {
 // names unique, but they do hold bridges unique, so one of two creations fails, and waits for the other's network to
 // be seen, or tries again if that one came to nothing.
 func (e *Engine) makeNetwork(ctx context.Context, name string) error {
-	options := networkOptions(name)
+	return e.makeAs(ctx, name, networkOptions(name, runner.NetworkOpen))
+}
+
+// makeAs is makeNetwork for any network.
+func (e *Engine) makeAs(ctx context.Context, name string, options network.CreateOptions) error {
 	options.IPAM = e.sameAgain(name)
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
-		if found, err := e.checkNetwork(ctx, name); found || err != nil {
+		if found, err := e.checkNetwork(ctx, name, options); found || err != nil {
 			return err
 		}
 		_, err := e.api.NetworkCreate(ctx, name, options)
@@ -90,23 +96,24 @@ func (e *Engine) makeNetwork(ctx context.Context, name string) error {
 	}
 }
 
-func networkOptions(name string) network.CreateOptions {
+func networkOptions(name string, reach runner.Network) network.CreateOptions {
 	return network.CreateOptions{
-		Driver: "bridge",
-		Options: map[string]string{
-			enableICC:                        "false",
-			"com.docker.network.bridge.name": bridgeName(name),
-		},
-		Labels: map[string]string{LabelNetwork: name},
+		Driver:  "bridge",
+		Options: map[string]string{enableICC: "false", bridgeOption: bridgeFor(name, reach)},
+		Labels:  map[string]string{LabelNetwork: name},
 	}
 }
+
+// bridgeOption is the bridge driver's for the name of its interface.
+const bridgeOption = "com.docker.network.bridge.name"
 
 // networkPatience bounds the wait for the network that another daemon is making: the waits before it add up to about
 // as much.
 const networkPatience = 10 * time.Second
 
-// checkNetwork tells whether the network exists, and refuses one that lets sandboxes reach each other.
-func (e *Engine) checkNetwork(ctx context.Context, name string) (bool, error) {
+// checkNetwork tells whether the network exists, and refuses one that lets sandboxes reach each other, or what its name
+// says that they do not reach.
+func (e *Engine) checkNetwork(ctx context.Context, name string, want network.CreateOptions) (bool, error) {
 	n, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{})
 	switch {
 	case cerrdefs.IsNotFound(err):
@@ -115,9 +122,30 @@ func (e *Engine) checkNetwork(ctx context.Context, name string) (bool, error) {
 		return false, err
 	case n.Options[enableICC] != "false":
 		return true, fmt.Errorf("network %q exists and lets containers reach each other: remove it with docker network rm %s, so that it is made anew, or name another network in the configuration", name, name)
+	case want.EnableIPv6 != nil && (n.EnableIPv6 || n.Options[bridgeOption] != want.Options[bridgeOption]):
+		return true, fmt.Errorf("network %q exists and was made by somebody else, so that no rules keep it private: remove it with docker network rm %s", name, name)
 	}
 	return true, nil
 }
+
+// bridgeFor is the bridge of a network from which only so much is reached. The firewall's rules know it by its beginning,
+// which holds whatever the daemon does, and whoever loads the rules anew.
+func bridgeFor(network string, reach runner.Network) string {
+	plain := bridgeName(network)
+	switch reach {
+	case runner.NetworkPrivate:
+		return bridgePrivate + plain[len(bridgePrivate):]
+	case runner.NetworkNone:
+		return bridgeShut + plain[len(bridgeShut):]
+	}
+	return plain
+}
+
+// Beginnings of bridges' names, behind which no other bridge of ours has a letter: a digest follows br-run-.
+const (
+	bridgePrivate = "br-run-p"
+	bridgeShut    = "br-run-x"
+)
 
 // bridgeName is an interface name, at most 15 bytes, that belongs to one network name.
 func bridgeName(network string) string {

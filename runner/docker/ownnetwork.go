@@ -7,6 +7,8 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
+
+	"github.com/runner-ci/runner/runner"
 )
 
 // ownNetwork is the network of a sandbox that has services. Its containers reach each other and no other sandbox:
@@ -15,18 +17,18 @@ func ownNetwork(id string) string { return containerName(id) }
 
 // ensureOwnNetwork makes a sandbox's own network unless it is there. A second one of the same name cannot come to
 // be, although engines allow it, because its bridge would have the same name too.
-func (e *Engine) ensureOwnNetwork(ctx context.Context, id string) error {
+func (e *Engine) ensureOwnNetwork(ctx context.Context, spec runner.SandboxSpec) error {
+	id, options := spec.ID, e.ownOptions(spec)
 	for try := 0; ; try++ {
 		found, err := e.ownNetworks(ctx, id)
+		if len(found) > 0 && found[0].Options[bridgeOption] != options.Options[bridgeOption] {
+			return errOtherReach
+		}
 		if len(found) > 0 || err != nil {
 			return err
 		}
 		settled, cancel := settle(ctx)
-		_, err = e.api.NetworkCreate(settled, ownNetwork(id), network.CreateOptions{
-			Driver:  "bridge",
-			Options: map[string]string{"com.docker.network.bridge.name": bridgeName(ownNetwork(id))},
-			Labels:  e.labels(id, ""),
-		})
+		_, err = e.api.NetworkCreate(settled, ownNetwork(id), options)
 		cancel()
 		switch {
 		case err == nil:
@@ -38,6 +40,21 @@ func (e *Engine) ensureOwnNetwork(ctx context.Context, id string) error {
 			return fmt.Errorf("making the network of its services: %w", err)
 		}
 	}
+}
+
+// ownOptions are those of a sandbox's own network. From one that reaches nothing else no packet is led on, by the engine's
+// rules, and the host itself answers none, by ours.
+func (e *Engine) ownOptions(spec runner.SandboxSpec) network.CreateOptions {
+	options := network.CreateOptions{
+		Driver:  "bridge",
+		Options: map[string]string{bridgeOption: bridgeFor(ownNetwork(spec.ID), spec.Network)},
+		Labels:  e.labels(spec.ID, ""),
+	}
+	if spec.Network == runner.NetworkOpen {
+		return options
+	}
+	options.Internal = spec.Network == runner.NetworkNone
+	return ipv4Only(options)
 }
 
 // ownNetworks lists the networks of a sandbox's own: one or none.

@@ -14,6 +14,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/runner-ci/runner/internal/failpoint"
 )
 
 // jobLink is the name of a sandbox's interface, as the engine would call it.
@@ -131,6 +133,7 @@ func (c *cable) plug(id string) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Pass("4/cable-laid")
 	for _, step := range []struct {
 		doing string
 		do    func() error

@@ -172,6 +172,38 @@ func TestPluggingIsTakenUp(t *testing.T) {
 	noLinks(t, w)
 }
 
+// TestFillJoinsWhatAFormerDaemonOnlyStarted: a job can be given a sandbox of a former daemon before anybody looked at it, and
+// that daemon may have died between the container's start and its plugging.
+func TestFillJoinsWhatAFormerDaemonOnlyStarted(t *testing.T) {
+	t.Parallel()
+	e := wiredEngine(t)
+	spec := newSpec(t, e, nil)
+	warm(t, e, spec)
+	p, err := e.inside(t.Context(), spec.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := e.wiring.Load()
+	if err := wired(p.pid, w, func(c *cable) error {
+		return c.inside.LinkDel(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Name: jobLink}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	next := sameDaemon(t, e)
+	next.bridge = e.bridge
+	if err := next.Fill(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	b := attach(t, next, spec)
+	b.want("timeout 5 wget -q -O - http://"+e.gateway(t)+":"+portOf(hostServer(t))+"/", "reached")
+	if !next.wall.raised.Load() {
+		t.Error("no daemon of this process looked at the firewall before the job")
+	}
+	if links := hostLinks(t, w); len(links) != 1 {
+		t.Errorf("interfaces %q", links)
+	}
+}
+
 // TestSandboxThatCannotBePlugged is joined by the engine, and so are those after it.
 func TestSandboxThatCannotBePlugged(t *testing.T) {
 	t.Parallel()
@@ -201,7 +233,7 @@ func TestNetworkIsPrunedUnderJobs(t *testing.T) {
 	other.bridge = e.bridge
 	one, two, server := start(t, e, newSpec(t, e, nil)), start(t, other, newSpec(t, other, nil)), hostServer(t)
 	get := "wget -q -O - http://" + w.gateway.Addr().String() + ":" + portOf(server) + "/"
-	patient := "for i in 1 2 3 4 5 6; do timeout 5 " + get + " && break; sleep 1; done"
+	patient := "for i in $(seq 40); do timeout 2 " + get + " 2>/dev/null && break; sleep 0.5; done"
 	for range 2 {
 		if err := e.api.NetworkRemove(t.Context(), e.bridge); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ var engineCaps = []string{
 // then grants by name what an engine needs. Control groups are read-only in such a container; its agent, which may
 // mount, changes that.
 func (e *Engine) privileged(host *container.HostConfig) {
-	host.CapDrop = nil
+	host.CapDrop, host.SecurityOpt = nil, nil
 	if !e.caged.Load() {
 		host.Privileged = true
 		return

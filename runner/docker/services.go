@@ -125,9 +125,10 @@ func (l *launch) createService(ctx context.Context, s runner.Service, name strin
 	}
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(ownNetwork(l.spec.ID)), IpcMode: container.IPCModePrivate,
-		LogConfig: serviceLog, CapDrop: []string{"NET_RAW"}, OomScoreAdj: oomScore,
-		ShmSize: shmSize(s.Limits.MemoryBytes), Resources: resources(s.Limits, l.facts),
+		LogConfig: serviceLog, OomScoreAdj: oomScore,
+		ShmSize: shmSize(s.Limits.MemoryBytes), Resources: resources(s.Limits, l.facts), DNS: nameless(l.spec),
 	}
+	l.e.hold(host)
 	settled, cancel := settle(ctx)
 	defer cancel()
 	_, err = l.e.api.ContainerCreate(settled, config, host, endpoint(l.spec.ID, s.Name), nil, name)

@@ -181,10 +181,10 @@ func TestServicesHalfMade(t *testing.T) {
 	}
 
 	spec := newSpec(t, e, nil)
-	if err := e.ensureOwnNetwork(t.Context(), spec.ID); err != nil {
+	if err := e.ensureOwnNetwork(t.Context(), spec); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.ensureOwnNetwork(t.Context(), spec.ID); err != nil {
+	if err := e.ensureOwnNetwork(t.Context(), spec); err != nil {
 		t.Fatal(err)
 	}
 	if ids, err := e.List(t.Context()); err != nil || len(ids) != 1 || ids[0] != spec.ID {

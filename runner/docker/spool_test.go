@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"archive/tar"
 	"bytes"
 	"errors"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/docker/docker/api/types/container"
 
 	"github.com/runner-ci/runner/runner"
 )
@@ -57,7 +60,8 @@ func TestHostileSpool(t *testing.T) {
 		spec := newSpec(t, e, nil)
 		b := start(t, e, spec)
 		b.want("cd /codebuild/spool; echo x >frames; ln -s /etc/shadow link; ln -s frames inner; ln -s / up; ln -s loop loop; "+
-			"mkfifo fifo; mkdir dir; echo x >dir/file; mknod null c 1 3; mknod disk b 254 0", "")
+			"mkfifo fifo; mkdir dir; echo x >dir/file", "")
+		putDevices(t, e, spec.ID)
 		for _, name := range []string{"link", "inner", "up", "loop", "fifo", "dir", "null", "disk"} {
 			wantRefused(t, e, spec.ID, name)
 		}
@@ -68,6 +72,32 @@ func TestHostileSpool(t *testing.T) {
 		b.want("cd /codebuild/spool; rm frames; ln -s /proc/1/environ frames", "")
 		wantRefused(t, e, spec.ID, "frames")
 	})
+}
+
+// putDevices puts device nodes into a spool, as a job could that has the capability to make them.
+func putDevices(t *testing.T, e *Engine, id string) {
+	t.Helper()
+	if e.opts.Workspace != workspaceCopy {
+		for name, mode := range map[string]uint32{"null": syscall.S_IFCHR, "disk": syscall.S_IFBLK} {
+			if err := syscall.Mknod(filepath.Join(e.SandboxDir(id), "spool", name), mode|0o600, 1<<8|3); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	var pack bytes.Buffer
+	w := tar.NewWriter(&pack)
+	err := errors.Join(
+		w.WriteHeader(&tar.Header{Typeflag: tar.TypeChar, Name: spoolDir[1:] + "/null", Mode: 0o600, Devmajor: 1, Devminor: 3}),
+		w.WriteHeader(&tar.Header{Typeflag: tar.TypeBlock, Name: spoolDir[1:] + "/disk", Mode: 0o600, Devmajor: 254}),
+		w.Close(),
+	)
+	if err == nil {
+		err = e.api.CopyToContainer(t.Context(), containerName(id), "/", &pack, container.CopyToContainerOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func wantRefused(t *testing.T, e *Engine, id, name string) {

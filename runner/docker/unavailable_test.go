@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,5 +135,49 @@ func TestOptionsThatAreRefused(t *testing.T) {
 			e.Close()
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// TestNothingStartsBeforeTheWallIsLookedAt: an engine that does not say where its bridge is leaves it open whether jobs are
+// kept from what is not theirs, until it says.
+func TestNothingStartsBeforeTheWallIsLookedAt(t *testing.T) {
+	t.Parallel()
+	var silent atomic.Bool
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", "/var/run/docker.sock")
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	engine := &httputil.ReverseProxy{
+		Rewrite:   func(req *httputil.ProxyRequest) { req.Out.URL.Scheme, req.Out.URL.Host = "http", "engine" },
+		Transport: transport,
+	}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if silent.Load() && strings.Contains(req.URL.Path, "/networks/") {
+			panic(http.ErrAbortHandler) // closes the connection
+		}
+		engine.ServeHTTP(w, req)
+	}))
+	t.Cleanup(front.Close)
+	e := newEngine(t, func(o *Options) { o.Host = "tcp://" + front.Listener.Addr().String() })
+	t.Cleanup(func() { forgetWall(t, e) })
+	if _, err := e.ready(t.Context()); err != nil { // the network was made before
+		t.Fatal(err)
+	}
+	spec := newSpec(t, e, nil)
+	silent.Store(true)
+	var gone *runner.UnavailableError
+	if err := e.Create(t.Context(), spec); !errors.As(err, &gone) {
+		t.Fatalf("a sandbox is made, and nobody knows whether the rules are set: %v", err)
+	}
+	if st, err := e.Inspect(t.Context(), spec.ID); err == nil && st.Running {
+		t.Error("it was started all the same")
+	}
+	if e.wall.raised.Load() || e.FirewallTrouble() != nil {
+		t.Errorf("raised %v; what nobody knows is told as if it were: %v", e.wall.raised.Load(), e.FirewallTrouble())
+	}
+	silent.Store(false)
+	start(t, e, spec).want("true", "")
+	if !e.wall.raised.Load() {
+		t.Error("it was not looked at afterwards")
 	}
 }

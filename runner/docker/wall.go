@@ -61,23 +61,29 @@ func (e *Engine) FirewallTrouble() error {
 	return e.wall.trouble
 }
 
-// raiseWall sets the rules before the first sandbox of a process, and sees to it that they stay. Jobs run without
-// them too: a warning says what to do.
-func (e *Engine) raiseWall(ctx context.Context) {
+// unlooked tells that nobody knows whether the rules are in place: the engine did not answer, or what else changes the
+// firewall held it for too long. It says nothing of the next look.
+type unlooked struct{ error }
+
+func (u unlooked) Unwrap() error { return u.error }
+
+// raiseWall sets the rules before the first sandbox of a process, and sees to it that they stay. Where they cannot be set,
+// jobs run without them, and a warning says what to do. Where nobody can tell, nothing may start: the error is unlooked.
+func (e *Engine) raiseWall(ctx context.Context) error {
 	if e.opts.Firewall == firewallOff || e.opts.Network != "" {
-		return
+		return nil
 	}
 	w := &e.wall
 	if w.raised.Load() {
-		return
+		return nil
 	}
 	w.mending.Lock()
 	defer w.mending.Unlock()
 	if w.raised.Load() {
-		return
+		return nil
 	}
-	if e.lookAtWall(ctx); ctx.Err() != nil {
-		return
+	if err := e.lookAtWall(ctx); err != nil {
+		return err
 	}
 	w.raised.Store(true)
 	e.jobs.Go(func() {
@@ -89,20 +95,29 @@ func (e *Engine) raiseWall(ctx context.Context) {
 				return
 			case <-tick.C:
 				w.mending.Lock()
-				e.lookAtWall(e.life)
+				if err := e.lookAtWall(e.life); err != nil {
+					e.log.Debug("the firewall was not looked at; what is set stays", "error", err)
+				}
 				w.mending.Unlock()
 			}
 		}
 	})
+	return nil
 }
 
-// lookAtWall mends the rules, and warns when that becomes impossible. The caller holds mending.
-func (e *Engine) lookAtWall(ctx context.Context) {
+// lookAtWall mends the rules, and warns when that becomes impossible. An error tells that it could not look. The caller
+// holds mending.
+func (e *Engine) lookAtWall(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, wallTimeout)
 	defer cancel()
 	err := e.mendWall(short)
-	if ctx.Err() != nil {
-		return
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && short.Err() != nil:
+		return unlooked{fmt.Errorf("setting the rules of the firewall took longer than %s, so nothing is started: %w", wallTimeout, errors.Join(err, short.Err()))}
+	case errors.As(err, new(unlooked)):
+		return err
 	}
 	e.wall.mu.Lock()
 	before := e.wall.trouble
@@ -116,6 +131,7 @@ func (e *Engine) lookAtWall(ctx context.Context) {
 	case err == nil && before != nil:
 		e.log.Info("jobs are kept from the cloud's metadata service and this machine's own services again")
 	}
+	return nil
 }
 
 func (e *Engine) mendWall(ctx context.Context) error {
@@ -133,9 +149,13 @@ func (e *Engine) mendWall(ctx context.Context) error {
 	w.mu.Lock()
 	listeners := append(e.engineListener(), w.listeners...)
 	w.mu.Unlock()
+	servers, _, err := hostServers(resolvConf, systemdResolvConf)
+	if err != nil {
+		e.log.Debug("looking for the name servers that jobs with a private network may ask", "error", err)
+	}
 	var errs []error
 	for _, t := range w.families {
-		rules := wallRules{six: t.six, instance: e.opts.Instance, listeners: listeners}
+		rules := wallRules{six: t.six, instance: e.opts.Instance, listeners: listeners, servers: servers}
 		err := t.mend(ctx, rules)
 		if err != nil && t.six {
 			e.log.Debug("setting rules for IPv6", "error", err) // our bridges have no IPv6, unless the engine gives it to all
@@ -154,7 +174,7 @@ func (e *Engine) beside(ctx context.Context) error {
 	}
 	n, err := e.api.NetworkInspect(ctx, e.bridge, network.InspectOptions{})
 	if err != nil {
-		return fmt.Errorf("looking at network %s: %w", e.bridge, err)
+		return unlooked{fmt.Errorf("looking at network %s: %w", e.bridge, err)}
 	}
 	elsewhere := fmt.Errorf("the engine's networks are not on this machine, as when it is elsewhere or rootless, or this daemon is in a container: %s is not seen here", bridgeName(e.bridge))
 	nic, err := net.InterfaceByName(bridgeName(e.bridge))

@@ -21,7 +21,7 @@ func TestWallRules(t *testing.T) {
 	w := wallRules{instance: "i", listeners: []netip.AddrPort{
 		netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("[::]:8080"),
 		netip.MustParseAddrPort("10.0.0.5:81"), netip.MustParseAddrPort("[2001:db8::1]:82"),
-	}}
+	}, servers: []netip.Addr{netip.MustParseAddr("9.9.9.9"), netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("2620:fe::fe")}}
 	for _, tt := range []struct {
 		six, plain bool
 		want       []string
@@ -30,13 +30,16 @@ func TestWallRules(t *testing.T) {
 		{false, false, []string{
 			"-A RUNNER-JOBS -d 169.254.0.0/16 -j REJECT", "-A RUNNER-JOBS -d 169.254.0.0/16 -p tcp -j REJECT --reject-with tcp-reset",
 			"-A RUNNER-JOBS -m conntrack --ctorigdst 169.254.0.0/16 -j REJECT",
+			"-A RUNNER-PRIVATE -d 10.0.0.0/8 -j RETURN", "-A RUNNER-PRIVATE -d 9.9.9.9 -p udp --dport 53 -j RETURN", "-A RUNNER-PRIVATE -j REJECT",
+			"-A RUNNER-SHUT -j REJECT", "-A RUNNER-SHUT -p tcp -j REJECT --reject-with tcp-reset",
 			"-A RUNNER-JOBS -p udp --dport 53 -j RETURN", "-A RUNNER-HOST -p tcp --dport 2375 -j REJECT --reject-with tcp-reset", "-A RUNNER-HOST -j RUNNER-JOBS",
 			"-A " + ownChain("i") + " -p tcp --dport 8080 -j REJECT --reject-with tcp-reset", "-A " + ownChain("i") + " -d 10.0.0.5 -p tcp --dport 81 -j REJECT --reject-with tcp-reset",
-		}, []string{"fd00", "dport 1 ", "dport 82"}},
+		}, []string{"fd00", "dport 1 ", "dport 82", "127.0.0.1", "2620"}},
 		{true, true, []string{
+			"-A RUNNER-PRIVATE -d fc00::/7 -j RETURN", "-A RUNNER-PRIVATE -d 2620:fe::fe -p tcp --dport 53 -j RETURN", "-A RUNNER-PRIVATE -j DROP",
 			"-A RUNNER-JOBS -d fd00:ec2::254/128 -j DROP", "-A " + ownChain("i") + " -d 2001:db8::1 -p tcp --dport 82 -j DROP",
 			"-A " + ownChain("i") + " -p tcp --dport 8080 -j DROP",
-		}, []string{"169.254", "REJECT", "conntrack", "dport 81", "fe80::/10"}},
+		}, []string{"169.254", "REJECT", "conntrack", "dport 81", "RUNNER-JOBS -d fe80::/10"}},
 	} {
 		w.six, w.plain = tt.six, tt.plain
 		lines := strings.Split(w.restore(), "\n")
@@ -49,6 +52,18 @@ func TestWallRules(t *testing.T) {
 			if strings.Contains(w.restore(), not) {
 				t.Errorf("six %v: %q in\n%s", tt.six, not, w.restore())
 			}
+		}
+	}
+	for _, tt := range []struct {
+		j    jump
+		want string
+	}{
+		{jump{"INPUT", wallHost}, "-i br-run-+ -j RUNNER-HOST"},
+		{jump{"INPUT", wallShut}, "-i br-run-x+ -j RUNNER-SHUT"},
+		{jump{"DOCKER-USER", wallPrivate}, "-i br-run-p+ ! -o br-run-p+ -j RUNNER-PRIVATE"},
+	} {
+		if got := strings.Join(tt.j.spec(), " "); got != tt.want {
+			t.Errorf("the jump is %q, want %q", got, tt.want)
 		}
 	}
 	if own := (wallRules{instance: "i", listeners: w.listeners[:1]}).own(); own != "" {
@@ -112,8 +127,11 @@ func TestWall(t *testing.T) {
 	iptablesRun(t, e, "-F", ownChain(e.opts.Instance))
 	boxes[0].want("timeout 5 wget -q -O - http://"+e.gateway(t)+":"+portOf(daemon)+"/", "reached")
 	e.wall.mending.Lock()
-	e.lookAtWall(t.Context())
+	err := e.lookAtWall(t.Context())
 	e.wall.mending.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	boxes[0].refusedAtOnce("timeout 30 wget -q -O - http://" + e.gateway(t) + ":" + portOf(daemon) + "/")
 }
 
@@ -205,7 +223,9 @@ func TestWallIsOffOrElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = far.api.NetworkRemove(t.Context(), far.bridge) }()
-	far.raiseWall(t.Context())
+	if err := far.raiseWall(t.Context()); err != nil {
+		t.Errorf("jobs do not run there: %v", err)
+	}
 	if err := far.FirewallTrouble(); err == nil || !strings.Contains(err.Error(), "not on this machine, as") {
 		t.Errorf("an engine whose bridge is not seen here: %v", err)
 	}

@@ -13,6 +13,10 @@ import (
 const (
 	wallJobs = "RUNNER-JOBS"
 	wallHost = "RUNNER-HOST"
+	// wallPrivate says where jobs may go that reach private addresses alone, wallShut that those go nowhere that reach
+	// nothing but their services.
+	wallPrivate = "RUNNER-PRIVATE"
+	wallShut    = "RUNNER-SHUT"
 )
 
 // fromJobs matches what comes from a bridge of ours: see bridgeName.
@@ -30,6 +34,15 @@ var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("fe80::a9fe:a9fe/128"), // OpenStack
 }
 
+// privateRanges are the addresses that are nobody's in public, and IPv6's link-local ones, without which nothing there works.
+var privateRanges = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"),
+	netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("fc00::/7"),
+	netip.MustParsePrefix("fe80::/10"),
+}
+
 // enginePorts are where engines listen by convention, when they do.
 var enginePorts = []uint16{2375, 2376}
 
@@ -40,6 +53,7 @@ type wallRules struct {
 	former    bool // a former process of this daemon left its chain
 	instance  string
 	listeners []netip.AddrPort // of the daemon and its engine; an unspecified address is every one
+	servers   []netip.Addr     // the host's name servers
 }
 
 // own is the daemon's chain, with what only it listens on. Empty when it never listened in this family.
@@ -90,7 +104,7 @@ func (w wallRules) no() string {
 // restore is the text for iptables-restore --noflush, which replaces our chains in one step and leaves others alone.
 func (w wallRules) restore() string {
 	var b strings.Builder
-	chains := []string{wallJobs, wallHost}
+	chains := []string{wallJobs, wallHost, wallPrivate, wallShut}
 	if own := w.own(); own != "" {
 		chains = append(chains, own)
 	}
@@ -122,15 +136,52 @@ func (w wallRules) restore() string {
 	for _, rule := range w.ports() {
 		add(w.own(), rule)
 	}
+	for _, rule := range w.private() {
+		add(wallPrivate, rule)
+	}
+	for _, rule := range w.nothing() {
+		add(wallShut, rule)
+	}
 	b.WriteString("COMMIT\n")
 	return b.String()
 }
 
+// private are the rules of wallPrivate.
+func (w wallRules) private() (rules []string) {
+	for _, net := range privateRanges {
+		if net.Addr().Is6() == w.six {
+			rules = append(rules, "-d "+net.String()+" -j RETURN")
+		}
+	}
+	for _, s := range w.servers {
+		if s.Is6() == w.six && !s.IsLoopback() {
+			to := "-d " + s.WithZone("").String()
+			rules = append(rules, to+" -p udp --dport 53 -j RETURN", to+" -p tcp --dport 53 -j RETURN")
+		}
+	}
+	return append(rules, w.nothing()...)
+}
+
+func (w wallRules) nothing() []string { return []string{"-p tcp " + w.reset(), w.no()} }
+
 // jump is a rule of a chain that is not ours.
 type jump struct{ from, to string }
 
-// spec is the jump's rule, as arguments.
-func (j jump) spec() []string { return append(strings.Fields(fromJobs), "-j", j.to) }
+// spec is the jump's rule, as arguments. What goes from a bridge to itself, as from a job to its services, is not among
+// what a network's reach is about.
+func (j jump) spec() []string {
+	in := fromJobs
+	switch j.to {
+	case wallPrivate:
+		in = "-i " + bridgePrivate + "+"
+	case wallShut:
+		in = "-i " + bridgeShut + "+"
+	}
+	if in != fromJobs && j.from != "INPUT" {
+		in += " ! -o " + strings.TrimPrefix(in, "-i ")
+	}
+	return append(strings.Fields(in), "-j", j.to)
+}
 
 // jumps lead from the chains that packets pass to ours. The engine keeps DOCKER-USER before all rules of its own.
 func (w wallRules) jumps(dockerUser bool) []jump {
@@ -138,7 +189,10 @@ func (w wallRules) jumps(dockerUser bool) []jump {
 	if dockerUser {
 		forward = "DOCKER-USER"
 	}
-	all := []jump{{forward, wallJobs}, {"INPUT", wallHost}}
+	all := []jump{
+		{forward, wallPrivate}, {"INPUT", wallPrivate}, {forward, wallShut}, {"INPUT", wallShut},
+		{forward, wallJobs}, {"INPUT", wallHost},
+	}
 	if own := w.own(); own != "" {
 		all = append(all, jump{"INPUT", own})
 	}
@@ -150,7 +204,7 @@ func (w wallRules) jumps(dockerUser bool) []jump {
 func (w wallRules) ours(listing string) string {
 	var out strings.Builder
 	for line := range strings.Lines(listing) {
-		for _, chain := range []string{wallJobs, wallHost, ownChain(w.instance)} {
+		for _, chain := range []string{wallJobs, wallHost, wallPrivate, wallShut, ownChain(w.instance)} {
 			if strings.Contains(line+" ", " "+chain+" ") || strings.HasSuffix(strings.TrimSpace(line), " "+chain) {
 				out.WriteString(line)
 				break

@@ -60,7 +60,8 @@ func (e *Engine) Warm(ctx context.Context, spec runner.SandboxSpec) error {
 }
 
 // Fill mounts the workspace of a warm sandbox, sets its limits where they differ from those it was made with, and
-// shares its memory accordingly. The engine is asked for no more than the limits.
+// shares its memory accordingly. It joins it to its network, too: a former process that started the container may have
+// died before it did. The engine is asked for no more than the limits.
 func (e *Engine) Fill(ctx context.Context, spec runner.SandboxSpec) error {
 	if err := e.checkSpec(spec); err != nil {
 		return err
@@ -79,6 +80,12 @@ func (e *Engine) Fill(ctx context.Context, spec runner.SandboxSpec) error {
 	}
 	if err == nil {
 		err = e.prepare(spec)
+	}
+	if err == nil {
+		err = e.raiseWall(ctx)
+	}
+	if err == nil {
+		err = e.wire(p, spec.ID)
 	}
 	if err == nil {
 		var g errgroup.Group
@@ -145,8 +152,7 @@ func (e *Engine) limit(ctx context.Context, p place, spec runner.SandboxSpec, f 
 	if _, err := e.api.ContainerUpdate(short, containerName(spec.ID), container.UpdateConfig{Resources: *change}); err != nil {
 		return fmt.Errorf("changing its limits: %w", err)
 	}
-	b.limits = want
-	e.made.put(spec.ID, b)
+	e.made.note(spec.ID, func(b *madeBox) { b.limits = want })
 	return nil
 }
 

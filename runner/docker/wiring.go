@@ -40,7 +40,7 @@ func (w wireError) Unwrap() error { return w.error }
 
 // wires tells whether the daemon, and not the engine, joins such a sandbox to the default network.
 func (e *Engine) wires(spec runner.SandboxSpec, mode workspace) bool {
-	return mode == workspaceMount && !spec.Privileged && len(spec.Services) == 0 && e.opts.Network == "" && e.wiring.Load() != nil
+	return mode == workspaceMount && spec.Network == runner.NetworkOpen && !spec.Privileged && len(spec.Services) == 0 && e.opts.Network == "" && e.wiring.Load() != nil
 }
 
 // findWiring sees whether the daemon can join sandboxes to the default network, and says why not.
@@ -65,7 +65,7 @@ func (e *Engine) findWiring(ctx context.Context) {
 
 func (e *Engine) wiringOf(ctx context.Context, name string) (wiring, error) {
 	var none wiring
-	if err := wantResolvers("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"); err != nil {
+	if err := wantResolvers(resolvConf, systemdResolvConf); err != nil {
 		return none, err
 	}
 	if err := e.beside(ctx); err != nil {
@@ -156,7 +156,7 @@ func (e *Engine) remakeNetwork(ctx context.Context, n network.Inspect, lower str
 	if err := e.api.NetworkRemove(ctx, n.ID); err != nil {
 		return err
 	}
-	options := networkOptions(n.Name)
+	options := networkOptions(n.Name, runner.NetworkOpen)
 	options.IPAM = shared(n.IPAM.Config[0].Subnet, n.IPAM.Config[0].Gateway, lower)
 	_, err := e.api.NetworkCreate(ctx, n.Name, options)
 	return err
@@ -219,11 +219,7 @@ func linkAddress(name string) (netip.Addr, bool) {
 // the engine's own name server can ask, which it does not start for a container that is without a network to it. Like
 // the engine, it looks at the second file where the first only names systemd's stub.
 func wantResolvers(path, systemd string) error {
-	servers, err := nameServers(path)
-	if err == nil && len(servers) == 1 && servers[0] == netip.AddrFrom4([4]byte{127, 0, 0, 53}) {
-		path = systemd
-		servers, err = nameServers(path)
-	}
+	servers, path, err := hostServers(path, systemd)
 	if err != nil {
 		return err
 	}
@@ -238,6 +234,22 @@ func wantResolvers(path, systemd string) error {
 		return fmt.Errorf("%s names no name server of IPv4", path)
 	}
 	return nil
+}
+
+// Files that name the host's name servers: see wantResolvers.
+const (
+	resolvConf        = "/etc/resolv.conf"
+	systemdResolvConf = "/run/systemd/resolve/resolv.conf"
+)
+
+// hostServers are the name servers that containers are told, and the file that has them.
+func hostServers(path, systemd string) ([]netip.Addr, string, error) {
+	servers, err := nameServers(path)
+	if err == nil && len(servers) == 1 && servers[0] == netip.AddrFrom4([4]byte{127, 0, 0, 53}) {
+		path = systemd
+		servers, err = nameServers(path)
+	}
+	return servers, path, err
 }
 
 func nameServers(path string) (all []netip.Addr, err error) {
@@ -257,13 +269,18 @@ func nameServers(path string) (all []netip.Addr, err error) {
 	return all, nil
 }
 
-// wire joins a sandbox that runs to its network, where that is the daemon's work.
+// wire joins a sandbox that runs to its network, where that is the daemon's work. Whether a former process did, which may
+// have died on the way, only the sandbox tells.
 func (e *Engine) wire(p place, id string) error {
 	b, _ := e.made.get(id)
-	if !b.wired {
+	if !b.wired || b.joined {
 		return nil
 	}
-	return p.plug(e.wiring.Load(), id, b.container[:min(len(b.container), hostnameBytes)])
+	err := p.plug(e.wiring.Load(), id, b.container[:min(len(b.container), hostnameBytes)])
+	if err == nil {
+		e.made.note(id, func(b *madeBox) { b.joined = true })
+	}
+	return err
 }
 
 // hostnameBytes of a container's id are the name that the engine gives it.

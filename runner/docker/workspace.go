@@ -63,7 +63,7 @@ func (e *Engine) choose(spec runner.SandboxSpec, f facts) (mode workspace, try b
 	if known := e.mode.get(); known != "" {
 		return known, false, nil
 	}
-	if e.mode.refused.Load() {
+	if e.mode.refused.Load() || e.opts.Runtime != "" {
 		return workspaceOverlay, true, nil
 	}
 	return workspaceMount, true, nil
@@ -152,7 +152,7 @@ func (e *Engine) checkSpec(spec runner.SandboxSpec) error {
 	if l.CPUs < 0 || l.MemoryBytes < 0 || l.PIDs < 0 {
 		return fmt.Errorf("sandbox %s: limits are %g CPUs, %d bytes, %d processes, none may be negative", spec.ID, l.CPUs, l.MemoryBytes, l.PIDs)
 	}
-	if err := errors.Join(e.checkMounts(spec), e.checkServices(spec)); err != nil {
+	if err := errors.Join(e.checkMounts(spec), e.checkServices(spec), e.checkReach(spec)); err != nil {
 		return err
 	}
 	dirs := []string{filepath.Join(spec.Dir, "upper"), filepath.Join(spec.Dir, "spool"), filepath.Join(spec.Dir, "objects")}

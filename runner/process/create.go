@@ -69,6 +69,8 @@ func (e *Executor) Create(_ context.Context, spec runner.SandboxSpec) error {
 // checkSpec refuses what only an isolating executor can do.
 func checkSpec(spec runner.SandboxSpec) error {
 	switch {
+	case spec.Network != runner.NetworkOpen:
+		return &runner.NetworkError{Network: spec.Network, Reason: "this engine runs jobs on the host itself; run the job on an engine of type docker"}
 	case spec.Privileged:
 		return errors.New("privileged jobs need a container of their own, and this engine runs jobs on the host itself: " +
 			"run the job on an engine of type docker, or leave privileged-mode out")
