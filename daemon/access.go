@@ -156,7 +156,7 @@ func (p *parts) listen(cfg *config.Config, in *inherited) (ln *listener, plain n
 // serveWeb answers on the listener, and on that for plain HTTP where there is one. What ends the first is sent to failed.
 // Stop ends both, the first once all that it accepted is answered or a time is over.
 func (p *parts) serveWeb(web *http.Server, ln *listener, plain net.Listener, failed chan<- error) (stop func(wait time.Duration) error) {
-	served := make(chan struct{})
+	served, early := make(chan struct{}), watchUnasked(web)
 	go p.tasks.Many("http", "answers requests and webhooks", func(*activity.Task) {
 		defer close(served)
 		if p.tls.config == nil {
@@ -170,7 +170,8 @@ func (p *parts) serveWeb(web *http.Server, ln *listener, plain net.Listener, fai
 	return func(wait time.Duration) error {
 		redirects()
 		ln.end()
-		<-served // every connection that was accepted is the server's to wait for
+		<-served // every connection that was accepted is the server's to wait for, once it was asked for something
+		early.wait(wait / 3)
 		return shutdown(web, wait)
 	}
 }

@@ -65,6 +65,22 @@ func (s *session) reprovision(ctx context.Context) (res Result, ok bool) {
 	return s.provision(ctx)
 }
 
+// neverBegan tells of a warm sandbox that was given to the attempt by a daemon which died before it looked at it: a former one
+// may have died before its container was made, or started. Its agent has spooled nothing, so no command has begun.
+func (s *session) neverBegan(ctx context.Context, state SandboxState, gone error) bool {
+	if !s.attempt.Warm || s.provisioned || s.stop != nil {
+		return false
+	}
+	if gone == nil {
+		return state.StartedAt.IsZero()
+	}
+	spool, err := s.ex.Open(ctx, s.attempt.Sandbox, "frames")
+	if err == nil {
+		spool.Close()
+	}
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoSandbox)
+}
+
 // PhaseProvisioning is the phase in which a job's workspace and sandbox are made.
 const PhaseProvisioning = "PROVISIONING"
 

@@ -107,6 +107,12 @@ func (s *session) follow(ctx context.Context) (*wire.Done, Result) {
 		}
 		state, ierr := s.ex.Inspect(ctx, s.attempt.Sandbox)
 		if errors.Is(ierr, ErrNoSandbox) || (ierr == nil && !state.Running) {
+			if s.neverBegan(ctx, state, ierr) {
+				if res, ok := s.reprovision(ctx); !ok {
+					return nil, res
+				}
+				continue
+			}
 			done, res, uerr := s.lastWords(ctx, state, ierr)
 			if uerr == nil {
 				return done, res

@@ -4,7 +4,9 @@ package runner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,6 +24,25 @@ type ahead struct {
 	*process.Executor
 	calls []string
 	fails error // of Fill
+	still bool  // what there is was made and never started
+	gone  bool  // somebody removed its container, and not its files
+}
+
+func (a *ahead) Attach(ctx context.Context, id string) (io.ReadWriteCloser, error) {
+	if a.still || a.gone {
+		return nil, errors.New("it does not run")
+	}
+	return a.Executor.Attach(ctx, id)
+}
+
+func (a *ahead) Inspect(ctx context.Context, id string) (runner.SandboxState, error) {
+	switch {
+	case a.still:
+		return runner.SandboxState{}, nil
+	case a.gone:
+		return runner.SandboxState{}, runner.ErrNoSandbox
+	}
+	return a.Executor.Inspect(ctx, id)
 }
 
 func (a *ahead) CanWarm(context.Context, runner.SandboxSpec) error { return nil }
@@ -43,6 +64,7 @@ func (a *ahead) Create(ctx context.Context, spec runner.SandboxSpec) error {
 
 func (a *ahead) Remove(ctx context.Context, id string) error {
 	a.calls = append(a.calls, "remove")
+	a.still = false
 	return a.Executor.Remove(ctx, id)
 }
 
@@ -63,6 +85,8 @@ func TestAWarmSandboxIsFilledBeforeItsJobIsSent(t *testing.T) {
 	cases := []struct {
 		name   string
 		sent   bool
+		unmade bool // a former daemon committed no more than its row
+		still  bool
 		before func(t *testing.T, dir string)
 		fails  error
 		want   []string
@@ -70,6 +94,11 @@ func TestAWarmSandboxIsFilledBeforeItsJobIsSent(t *testing.T) {
 		{name: "at once", want: []string{"warm", "fill 7"}},
 		{name: "it is gone", fails: runner.ErrNoSandbox, want: []string{"warm", "fill 7", "remove", "create"}},
 		{name: "a daemon died between lease and job", sent: true, want: []string{"warm", "fill 7"}},
+		{name: "a daemon died before it was made, and another after the lease", sent: true, unmade: true, want: []string{"remove", "create"}},
+		{
+			name: "a daemon died before it was started, and another after the lease", sent: true, still: true,
+			fails: errors.New("it does not run"), want: []string{"warm", "fill 7", "remove", "create"},
+		},
 		{
 			name: "a daemon died filling it", sent: true, want: []string{"warm", "remove", "create"},
 			before: func(t *testing.T, dir string) {
@@ -86,9 +115,10 @@ func TestAWarmSandboxIsFilledBeforeItsJobIsSent(t *testing.T) {
 			r.Executors[engine] = ex
 			r.Logger = slog.New(slog.DiscardHandler)
 			image := runner.Image{ID: "host"}
-			if err := r.Warm(t.Context(), engine, runner.WarmSandbox{ID: sandbox, Image: image}); err != nil {
-				t.Fatal(err)
+			if !c.unmade {
+				must(t, r.Warm(t.Context(), engine, runner.WarmSandbox{ID: sandbox, Image: image}))
 			}
+			ex.still = c.still
 			if c.before != nil {
 				c.before(t, ex.SandboxDir(sandbox))
 			}
@@ -114,6 +144,25 @@ func TestAWarmSandboxIsFilledBeforeItsJobIsSent(t *testing.T) {
 				t.Errorf("committed %q, want %q", told.phases, want)
 			}
 		})
+	}
+}
+
+// TestAWarmSandboxWhoseJobBeganIsNotMadeAgain: what it spooled says so, whatever became of it.
+func TestAWarmSandboxWhoseJobBeganIsNotMadeAgain(t *testing.T) {
+	r, host := host(t)
+	ex := &ahead{Executor: host}
+	r.Executors[engine], r.Logger = ex, slog.New(slog.DiscardHandler)
+	must(t, r.Warm(t.Context(), engine, runner.WarmSandbox{ID: sandbox, Image: runner.Image{ID: "host"}}))
+	frames, err := os.OpenFile(filepath.Join(ex.SandboxDir(sandbox), "spool", "frames"), os.O_CREATE|os.O_WRONLY, 0o600)
+	must(t, err)
+	must(t, frames.Close())
+	ex.gone = true
+	res, err := r.Run(t.Context(), engine, runner.Attempt{
+		ID: "a", Sandbox: sandbox, Warm: true, Sent: true, Image: runner.Image{ID: "host"}, Log: "log", Set: "set", Timeout: time.Minute,
+		Job: wire.Job{Phases: []wire.Phase{{Name: wire.PhaseBuild, Commands: []string{"true"}}}},
+	}, &story{})
+	if err != nil || res.Status != wire.StatusFault || res.Reason != "sandbox_lost" || slices.Contains(ex.calls, "create") {
+		t.Errorf("%+v, %v; asked of the executor: %q", res, err, ex.calls)
 	}
 }
 

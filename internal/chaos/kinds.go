@@ -162,7 +162,7 @@ func (k *kind) create(ctx context.Context, w *world, c *chance) (err error) {
 	if k.repo, err = githost.Create(ctx, w.git.root, k.name); err != nil {
 		return err
 	}
-	files := map[string]string{"buildspec.yml": k.spec, "began.sh": w.beganText(k), "work.sh": k.work, "blob.bin": string(k.blob)}
+	files := map[string]string{"buildspec.yml": k.spec, "began.sh": w.beganText(k), "work.sh": k.script(), "blob.bin": string(k.blob)}
 	for i := range k.files {
 		files[fmt.Sprintf("tests/t%02d.sh", i)] = "sleep 0.1\n"
 	}
@@ -173,6 +173,14 @@ func (k *kind) create(ctx context.Context, w *world, c *chance) (err error) {
 	}
 	_, _, err = k.renew(ctx, 1)
 	return err
+}
+
+// script is work.sh. It ends with the first command that fails, as on a full disk; without its service it goes on.
+func (k *kind) script() string {
+	if k.serves {
+		return k.work
+	}
+	return "set -e\n" + k.work
 }
 
 // head is the newest commit with its salt.

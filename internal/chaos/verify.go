@@ -163,7 +163,7 @@ func (j *judge) output(r *request, job client.Job, log string, excuse excuse) {
 	if tokens != 1 {
 		j.violation(doubled, "the log of %s has the beginning of the commands %d times", r.build, tokens)
 	}
-	unserved := slices.Contains(excuse.what, serviceDied) // one that died answers nothing
+	unserved := slices.Contains(excuse.what, serviceDied) || r.kind.serves && excuse.disk() // one that died answers nothing
 	if want := r.kind.output(r.kind, r.salt); said.String() != want && !unserved {
 		j.violation(lost, "the log of %s is not what its commands print: %s", r.build, difference(said.String(), want))
 	}
