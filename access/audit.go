@@ -30,19 +30,36 @@ type Event struct {
 	Count   int       `json:"count,omitempty"`  // of refusals: how often, within a minute
 }
 
-// Bounds of the audit log, in records. What was refused is kept apart, so that somebody who asks in vain ten thousand times
-// pushes out none of what was done.
+// Bounds of each part of the audit log, in records. What was refused is kept apart, and what those do who are no admins,
+// so that somebody who asks in vain ten thousand times, or logs in, or stops their own build again and again, pushes out
+// none of what admins did.
 const (
 	maxEvents  = 200_000
 	maxRefused = 10_000
 )
 
-// atomicCounts are how many records the two buckets have.
-type atomicCounts struct{ done, refused atomic.Int64 }
+// auditBuckets are the parts.
+var auditBuckets = [][]byte{bucketAudit, bucketOthers, bucketRefused}
+
+// atomicCounts are how many records each of them has.
+type atomicCounts struct{ done, others, refused atomic.Int64 }
+
+// of is the count of a part, and its bound.
+func (c *atomicCounts) of(bucket []byte) (count *atomic.Int64, most int64) {
+	switch string(bucket) {
+	case string(bucketRefused):
+		return &c.refused, maxRefused
+	case string(bucketOthers):
+		return &c.others, maxEvents
+	}
+	return &c.done, maxEvents
+}
 
 func (s *Store) countEvents(tx *bbolt.Tx) error {
-	s.kept.done.Store(int64(tx.Bucket(bucketAudit).Stats().KeyN))
-	s.kept.refused.Store(int64(tx.Bucket(bucketRefused).Stats().KeyN))
+	for _, bucket := range auditBuckets {
+		count, _ := s.kept.of(bucket)
+		count.Store(int64(tx.Bucket(bucket).Stats().KeyN))
+	}
 	return nil
 }
 
@@ -57,10 +74,7 @@ func (s *Store) append(tx *bbolt.Tx, bucket []byte, e Event) (uint64, error) {
 	if err := put(b, number(seq), e); err != nil {
 		return 0, err
 	}
-	count, most := &s.kept.done, int64(maxEvents)
-	if &bucket[0] == &bucketRefused[0] {
-		count, most = &s.kept.refused, maxRefused
-	}
+	count, most := s.kept.of(bucket)
 	change := int64(1)
 	for c := b.Cursor(); count.Load()+change > most; change-- {
 		if k, _ := c.First(); k == nil {
@@ -74,11 +88,15 @@ func (s *Store) append(tx *bbolt.Tx, bucket []byte, e Event) (uint64, error) {
 	return seq, nil
 }
 
-// Record commits what is about to be done, and returns the number to give to Result.
-func (s *Store) Record(e Event) (seq uint64, err error) {
+// Record commits what is about to be done by somebody with these grants, and returns the number to give to Result.
+func (s *Store) Record(e Event, by Grants) (seq uint64, err error) {
 	e.At = time.Now().UTC()
+	bucket := bucketOthers
+	if by.Somewhere(Admin) {
+		bucket = bucketAudit
+	}
 	err = s.db.Batch(func(tx *bbolt.Tx) (err error) {
-		seq, err = s.append(tx, bucketAudit, e)
+		seq, err = s.append(tx, bucket, e)
 		return err
 	})
 	if err != nil {
@@ -92,6 +110,10 @@ func (s *Store) Result(seq uint64, status int) error {
 	err := s.db.Batch(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketAudit)
 		raw := b.Get(number(seq))
+		if raw == nil {
+			b = tx.Bucket(bucketOthers)
+			raw = b.Get(number(seq))
+		}
 		if raw == nil {
 			return nil // so much was done since that it is over the bound
 		}
@@ -110,7 +132,7 @@ func (s *Store) Result(seq uint64, status int) error {
 
 // Expire removes records from before a time.
 func (s *Store) Expire(before time.Time) error {
-	for _, bucket := range [][]byte{bucketAudit, bucketRefused} {
+	for _, bucket := range auditBuckets {
 		for more := true; more; {
 			err := s.db.Update(func(tx *bbolt.Tx) (err error) {
 				more, err = s.expireSome(tx, bucket, before)
@@ -128,10 +150,7 @@ func (s *Store) Expire(before time.Time) error {
 const someRows = 5000
 
 func (s *Store) expireSome(tx *bbolt.Tx, bucket []byte, before time.Time) (more bool, err error) {
-	count := &s.kept.done
-	if &bucket[0] == &bucketRefused[0] {
-		count = &s.kept.refused
-	}
+	count, _ := s.kept.of(bucket)
 	c := tx.Bucket(bucket).Cursor()
 	for n := 0; n < someRows; n++ {
 		k, v := c.First()
@@ -169,7 +188,7 @@ func (s *Store) Events(f Filter, cursor string, limit int) (page []Event, next s
 	}
 	var reached uint64 // all records from here on were looked at
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		for _, bucket := range [][]byte{bucketAudit, bucketRefused} {
+		for _, bucket := range auditBuckets {
 			some, last, err := newest(tx.Bucket(bucket), before, limit+1, f)
 			if err != nil {
 				return err
@@ -183,7 +202,7 @@ func (s *Store) Events(f Filter, cursor string, limit int) (page []Event, next s
 	}
 	slices.SortFunc(page, func(a, b Event) int { return cmp.Compare(b.Seq, a.Seq) })
 	if at := slices.IndexFunc(page, func(e Event) bool { return e.Seq < reached }); at >= 0 {
-		page = page[:at] // between these, the other bucket may have some that were not looked at
+		page = page[:at] // between these, another bucket may have some that were not looked at
 	}
 	switch {
 	case len(page) > limit:

@@ -23,11 +23,12 @@ var (
 	bucketMeta     = []byte("meta")     // version
 	bucketTokens   = []byte("tokens")   // name → Token
 	bucketSessions = []byte("sessions") // sum → Session
-	bucketAudit    = []byte("audit")    // sequence → Event
+	bucketAudit    = []byte("audit")    // sequence → Event, by admins
+	bucketOthers   = []byte("others")   // sequence of bucketAudit's → Event, by anybody else
 	bucketRefused  = []byte("refused")  // sequence of bucketAudit's → Event; apart, so that who is refused pushes nothing out
 )
 
-var allBuckets = [][]byte{bucketMeta, bucketTokens, bucketSessions, bucketAudit, bucketRefused}
+var allBuckets = [][]byte{bucketMeta, bucketTokens, bucketSessions, bucketAudit, bucketOthers, bucketRefused}
 
 var metaVersion = []byte("version")
 

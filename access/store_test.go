@@ -264,7 +264,7 @@ func TestWhoLogsInWithoutEndLogsNobodyElseOut(t *testing.T) {
 
 func TestARecordIsThereBeforeTheActionAndItsResultAfter(t *testing.T) {
 	s, path := fresh(t)
-	seq, err := s.Record(Event{Who: "ada", Action: "stop-build", Object: "api#1"})
+	seq, err := s.Record(Event{Who: "ada", Action: "stop-build", Object: "api#1"}, Root())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,12 +334,41 @@ func TestTheAuditLogIsBoundedByNumberAndAge(t *testing.T) {
 		t.Errorf("%d records are left, %d are counted, next %q, %v", len(page), s.kept.done.Load(), next, err)
 	}
 	s.kept.done.Store(maxEvents) // as if there were so many
-	if _, err := s.Record(Event{Action: "new"}); err != nil {
+	if _, err := s.Record(Event{Action: "new"}, Root()); err != nil {
 		t.Fatal(err)
 	}
 	page, _, err = s.Events(Filter{}, "", 100)
 	if err != nil || len(page) != 30 || page[0].Action != "new" || page[29].Action != "11" || s.kept.done.Load() != maxEvents {
 		t.Errorf("beyond the bound there are %d records, from %+v, %d counted, %v", len(page), page[len(page)-1], s.kept.done.Load(), err)
+	}
+}
+
+// TestWhoIsNoAdminPushesNothingOut has a submitter do more than is kept.
+func TestWhoIsNoAdminPushesNothingOut(t *testing.T) {
+	s, path := fresh(t)
+	submitter := Grants{{Scope: Submit, Projects: []string{"api"}}}
+	if _, err := s.Record(Event{Who: "root", Action: "put-secret"}, Root()); err != nil {
+		t.Fatal(err)
+	}
+	var last uint64
+	for i := range 3 {
+		seq, err := s.Record(Event{Who: "ada", Action: "stop-build"}, submitter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = seq
+		if i == 1 {
+			s.kept.others.Store(maxEvents) // as if there were so many
+		}
+	}
+	if err := s.Result(last, 200); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Store{s, open(t, killed(t, path))} {
+		page, next, err := s.Events(Filter{}, "", 10)
+		if err != nil || next != "" || len(page) != 3 || page[2].Who != "root" || page[0].Result != 200 || page[1].Seq != 3 {
+			t.Errorf("the log has %+v (%v), want what root did, and ada's last two", page, err)
+		}
 	}
 }
 
@@ -352,7 +381,7 @@ func TestPagesOfTheAuditLogLeaveNothingOut(t *testing.T) {
 			if err := s.flush(); err != nil {
 				t.Fatal(err)
 			}
-		} else if _, err := s.Record(e); err != nil {
+		} else if _, err := s.Record(e, Root()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -219,4 +220,16 @@ func FuzzReadEvents(f *testing.F) {
 			t.Errorf("%d events of %q", events, stream)
 		}
 	})
+}
+
+func TestACertificateThatNobodyKnowsIsNamed(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	_, err := New(srv.URL, "").Daemon(t.Context())
+	var gone *UnreachableError
+	if !errors.As(err, &gone) || gone.Hint != hintTrust {
+		t.Errorf("%v, %+v", err, gone)
+	}
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,6 +68,7 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 const (
 	hintURL     = "give the daemon's address with --url or RUNNER_URL, like http://127.0.0.1:8080"
 	hintRefused = "start it with `runner serve`, or give its address with --url or RUNNER_URL"
+	hintTrust   = "have this machine trust the authority that signed the certificate, or name its PEM file in the variable SSL_CERT_FILE"
 	hintOther   = "check the address (--url, RUNNER_URL) and that nothing between here and there stops the connection"
 )
 
@@ -78,7 +80,10 @@ func unreachable(base string, connected bool, err error) *UnreachableError {
 	}
 	hint := hintOther
 	var dns *net.DNSError
+	var authority x509.UnknownAuthorityError
 	switch {
+	case errors.As(err, &authority):
+		hint = hintTrust
 	case errors.Is(err, syscall.ECONNREFUSED):
 		hint = hintRefused
 	case errors.As(err, &dns), strings.Contains(err.Error(), "unsupported protocol scheme"):

@@ -76,8 +76,12 @@ func (c *Config) check() faults {
 	}
 	f.atLeast("retention.age", int64(c.Retention.Age), 0)
 	f.atLeast("retention.caches", c.Retention.CacheBytes, 0)
-	if age := c.Retention.Age; age > 0 && age < time.Minute {
-		f.add("retention.age", "write 30d, or 0 to keep for ever", "%v is less than a minute", age)
+	f.atLeast("retention.builds.age", int64(c.Retention.Builds.Age), 0)
+	f.atLeast("retention.builds.number", c.Retention.Builds.Number, 0)
+	for key, age := range map[string]time.Duration{"retention.age": c.Retention.Age, "retention.builds.age": c.Retention.Builds.Age} {
+		if age > 0 && age < time.Minute {
+			f.add(key, "write 30d, or 0 to keep for ever", "%v is less than a minute", age)
+		}
 	}
 	if m := c.Source.MemoryBytes; m != 0 && m < 64<<20 {
 		f.add("source.memory", "64MiB is the least that unpacks a small repository", "%d bytes is too little", m)

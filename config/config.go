@@ -95,7 +95,14 @@ type Retention struct {
 	// CacheBytes bounds the caches of all projects together; those that are worth the least go first.
 	CacheBytes int64 `yaml:"caches" unit:"bytes"`
 	// Audit is how long records of the audit log are kept.
-	Audit time.Duration `yaml:"audit"`
+	Audit  time.Duration `yaml:"audit"`
+	Builds BuildsKept    `yaml:"builds"`
+}
+
+// BuildsKept says how long and how many builds are remembered at all, with their triggers, jobs and plans.
+type BuildsKept struct {
+	Age    time.Duration `yaml:"age"`    // since they ended
+	Number int64         `yaml:"number"` // of all projects together; the oldest go first
 }
 
 // Proxy settings reach the daemon and every job.

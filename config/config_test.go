@@ -47,7 +47,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if site.Limits.MemoryBytes != 2<<30 || site.Limits.Or(c.Limits).Timeout != 30*time.Minute {
 		t.Errorf("website inherits wrongly: %+v", site.Limits.Or(c.Limits))
 	}
-	if c.Retention != (Retention{Age: 30 * 24 * time.Hour, Bytes: 50 << 30, CacheBytes: 20 << 30, Audit: DefaultAudit}) {
+	if c.Retention != (Retention{Age: 30 * 24 * time.Hour, Bytes: 50 << 30, CacheBytes: 20 << 30, Audit: DefaultAudit, Builds: BuildsKept{DefaultBuildsAge, DefaultBuildsNumber}}) {
 		t.Errorf("retention %+v", c.Retention)
 	}
 }
@@ -123,7 +123,7 @@ engines:
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, disk: 3GiB, files: 5000, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
 retry-faults: never
 space: {floor: 7%}
-retention: {age: 7d, bytes: 10GiB, caches: 5GiB, audit: 60d}
+retention: {age: 7d, bytes: 10GiB, caches: 5GiB, audit: 60d, builds: {age: 90d, number: 500}}
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
 registries: [{server: ghcr.io, username: bot, password: "env:GHCR"}]

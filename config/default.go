@@ -41,6 +41,9 @@ const (
 	DefaultRetention = 30 * 24 * time.Hour
 	// DefaultAudit is how long the audit log is kept: long enough to be asked about the year before.
 	DefaultAudit = 400 * 24 * time.Hour
+	// DefaultBuildsAge and DefaultBuildsNumber of builds that are remembered: the last year's, in less than a gigabyte of
+	// state.db.
+	DefaultBuildsAge, DefaultBuildsNumber = 400 * 24 * time.Hour, 100_000
 	// DefaultSessionAge and DefaultSessionIdle of a browser's session: a working day, a long lunch.
 	DefaultSessionAge, DefaultSessionIdle = 12 * time.Hour, 2 * time.Hour
 	// DefaultSourceMemory bounds the process that unpacks repositories: go-git holds the largest file and a
@@ -85,11 +88,14 @@ func Default() *Config {
 		Data:   DefaultData(),
 		Slots:  runtime.NumCPU(),
 		Warm:   WarmAuto, WarmMemoryBytes: DefaultWarmMemory,
-		Limits:    defaultLimits,
-		Space:     Space{Floor: DefaultFloor},
-		Retention: Retention{Age: DefaultRetention, CacheBytes: DefaultRetentionCaches, Audit: DefaultAudit},
-		Access:    Access{SessionAge: DefaultSessionAge, SessionIdle: DefaultSessionIdle},
-		Source:    SourceLimit{MemoryBytes: DefaultSourceMemory, Timeout: DefaultSourceTimeout},
+		Limits: defaultLimits,
+		Space:  Space{Floor: DefaultFloor},
+		Retention: Retention{
+			Age: DefaultRetention, CacheBytes: DefaultRetentionCaches, Audit: DefaultAudit,
+			Builds: BuildsKept{Age: DefaultBuildsAge, Number: DefaultBuildsNumber},
+		},
+		Access: Access{SessionAge: DefaultSessionAge, SessionIdle: DefaultSessionIdle},
+		Source: SourceLimit{MemoryBytes: DefaultSourceMemory, Timeout: DefaultSourceTimeout},
 	}
 	c.fill()
 	return c

@@ -40,6 +40,8 @@ const (
 const (
 	// rehearsalWait bounds a rehearsal. A cold disk reads a binary in seconds.
 	rehearsalWait = 20 * time.Second
+	// rehearsalEnd is how long its output is waited for when it was ended: what it left behind may hold that for ever.
+	rehearsalEnd = time.Second
 	// upgradeWait bounds how long requests under way are waited for; their clients wait for the new binary otherwise.
 	upgradeWait = 3 * time.Second
 )
@@ -79,6 +81,9 @@ func rehearse(ctx context.Context, binary string, args []string) error {
 		cmd := exec.CommandContext(ctx, binary, args...)
 		cmd.Env = append(os.Environ(), envRehearsal+"="+formats())
 		cmd.Stdout, cmd.Stderr = &said, &said
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what lies there may be a script, whose child hangs
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		cmd.WaitDelay = rehearsalEnd
 		return cmd.Run()
 	}
 	err := run()

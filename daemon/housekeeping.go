@@ -72,6 +72,7 @@ func (p *parts) keep(ctx context.Context, r config.Retention) {
 	if err != nil {
 		p.log.Warn("applying retention to logs and artifacts", "error", err)
 	}
+	p.keepBuilds(ctx, r.Builds)
 	p.keepTests(r)
 	p.keepAudit(r)
 	if _, err := p.artifacts.Collect(ctx); err != nil {

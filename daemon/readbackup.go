@@ -13,7 +13,7 @@ import (
 )
 
 // backupNames are the files that a backup may hold besides its header and its checksums.
-var backupNames = regexp.MustCompile(`^(state|tests|secrets|access|artifacts)\.db$|^artifacts\.db\.segments/[0-9]{1,20}\.db$`)
+var backupNames = regexp.MustCompile(`^(state|tests|access|secrets|artifacts)\.db$|^artifacts\.db\.segments/[0-9]{1,20}\.db$`)
 
 // maxBackupJSON bounds header and checksums: the latter has a line for each segment.
 const maxBackupJSON = 64 << 20

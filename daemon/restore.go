@@ -90,7 +90,7 @@ func writeSynced(path string, size int64, content io.Reader) error {
 // openRestored opens what was laid out, as a start would: a file that is damaged or too new is told of now. Of caches, which
 // are in no backup, the store forgets the records.
 func openRestored(cfg *config.Config, l layout, log *slog.Logger) error {
-	for _, path := range []string{l.state(), l.blobs(), l.tests(), l.secrets()} {
+	for _, path := range []string{l.state(), l.blobs(), l.tests(), l.secrets(), l.access()} {
 		if err := sound(path, always); err != nil {
 			return err
 		}

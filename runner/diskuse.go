@@ -29,7 +29,9 @@ type Meter interface {
 type diskUse struct {
 	Bytes int64 // blocks, as the file system counts them: holes take none
 	Files int64 // of every kind
-	top   map[string]share
+	// TooDeep tells that more directories lie too deep than can be measured.
+	TooDeep bool
+	top     map[string]share
 }
 
 // share is the part of a use that lies below one directory near the top.
@@ -37,7 +39,7 @@ type share struct{ bytes, files int64 }
 
 // over tells whether the use is more than the limits allow.
 func (u diskUse) over(l Limits) bool {
-	return l.DiskBytes > 0 && u.Bytes > l.DiskBytes || l.Files > 0 && u.Files > l.Files
+	return u.TooDeep || l.DiskBytes > 0 && u.Bytes > l.DiskBytes || l.Files > 0 && u.Files > l.Files
 }
 
 // maxTops bounds of how many directories what they take is kept apart.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +13,8 @@ import (
 const (
 	// heldDirs is how many levels of a tree are open at once while it is measured. What lies deeper is put off.
 	heldDirs = 128
+	// maxPutOff bounds how many directories are put off at a time: no build has so many that lie so deep.
+	maxPutOff = 1 << 18
 	// namedLevels is how many levels of names are told apart.
 	namedLevels = 2
 	// namesAtOnce is how many names of a directory are read at once.
@@ -87,8 +87,8 @@ func (m *measurer) tree(d WrittenDir) error {
 // deep measures a directory that was put off.
 func (m *measurer) deep(p putOff) error {
 	fd, err := unix.OpenByHandleAt(int(m.root.Fd()), p.handle, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
-	if errors.Is(err, unix.ESTALE) {
-		return nil
+	if errors.Is(err, unix.ESTALE) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return nil // it is gone, or was something else by the time that its handle was asked for
 	}
 	if err != nil {
 		return fmt.Errorf("measuring directories that lie deep: %w", err)
@@ -156,6 +156,10 @@ func (m *measurer) entry(parent *os.File, name, top string, level int) error {
 }
 
 func (m *measurer) putOff(parent *os.File, name, top string) error {
+	if len(m.put) >= maxPutOff {
+		m.use.TooDeep = true
+		return errEnough
+	}
 	handle, _, err := unix.NameToHandleAt(int(parent.Fd()), name, 0)
 	if errors.Is(err, unix.ENOENT) {
 		return nil
@@ -165,59 +169,6 @@ func (m *measurer) putOff(parent *os.File, name, top string) error {
 	}
 	m.put = append(m.put, putOff{handle, top})
 	return nil
-}
-
-// unlinkedName stands for files without a name.
-const unlinkedName = "removed files that processes still have open"
-
-// measureUnlinked counts the files that processes of the containers have open and that have no name any more: no walk
-// finds them. pids are the first processes of the containers; what shares a namespace of processes with one counts.
-func (u *diskUse) measureUnlinked(pids []int) {
-	spaces := make(map[string]bool)
-	for _, pid := range pids {
-		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid)); err == nil {
-			spaces[ns] = true
-		}
-	}
-	if own, err := os.Readlink("/proc/self/ns/pid"); err != nil || len(spaces) == 0 || spaces[own] {
-		return
-	}
-	proc, err := os.Open("/proc")
-	if err != nil {
-		return
-	}
-	defer proc.Close()
-	names, _ := proc.Readdirnames(-1)
-	seen := make(map[[2]uint64]bool)
-	for _, name := range names {
-		if _, err := strconv.Atoi(name); err != nil {
-			continue
-		}
-		dir := filepath.Join("/proc", name)
-		if ns, err := os.Readlink(filepath.Join(dir, "ns/pid")); err == nil && spaces[ns] {
-			u.unlinkedOf(dir, seen)
-		}
-	}
-}
-
-// unlinkedOf counts what one process has open.
-func (u *diskUse) unlinkedOf(proc string, seen map[[2]uint64]bool) {
-	fds, err := os.Open(filepath.Join(proc, "fd"))
-	if err != nil {
-		return
-	}
-	defer fds.Close()
-	names, _ := fds.Readdirnames(-1)
-	for _, fd := range names {
-		var st unix.Stat_t
-		if unix.Stat(filepath.Join(proc, "fd", fd), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink > 0 || onTmpfs(filepath.Join(proc, "fd", fd)) {
-			continue
-		}
-		if file := [2]uint64{st.Dev, st.Ino}; !seen[file] {
-			seen[file] = true
-			u.add(unlinkedName, st.Blocks*512)
-		}
-	}
 }
 
 // onTmpfs tells whether a file takes memory rather than disk.

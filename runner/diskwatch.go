@@ -119,20 +119,12 @@ func (w *diskWatch) measure(ctx context.Context, told bool) error {
 		}
 		w.at, w.known = at, true
 	}
-	select {
-	case diskTurns <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-diskTurns }()
 	// How far a job is over its limits is worth knowing, and not worth any length of time.
 	limits := Limits{DiskBytes: 2 * w.limits.DiskBytes, Files: 2 * w.limits.Files}
 	if told {
 		limits = Limits{DiskBytes: 2 * limits.DiskBytes, Files: 2 * limits.Files}
 	}
-	began := time.Now()
-	bytes, files := freeOn(w.dirs())
-	use, err := measure(ctx, w.dirs(), limits)
+	use, began, err := w.walk(ctx, limits)
 	if err != nil {
 		return err
 	}
@@ -140,9 +132,23 @@ func (w *diskWatch) measure(ctx context.Context, told bool) error {
 	if w.at.Bytes > 0 {
 		use.add("/", w.at.Bytes)
 	}
-	w.use, w.free, w.measuredAt = use, [2]int64{bytes, files}, time.Now()
+	w.use, w.measuredAt = use, time.Now()
 	w.cost = w.measuredAt.Sub(began)
 	return nil
+}
+
+// walk measures the directories when it is this sandbox's turn, and notes what was free before.
+func (w *diskWatch) walk(ctx context.Context, limits Limits) (use diskUse, began time.Time, err error) {
+	select {
+	case diskTurns <- struct{}{}:
+	case <-ctx.Done():
+		return use, began, ctx.Err()
+	}
+	defer func() { <-diskTurns }()
+	began = time.Now()
+	w.free[0], w.free[1] = freeOn(w.dirs())
+	use, err = measure(ctx, w.dirs(), limits)
+	return use, began, err
 }
 
 // warn says once that a sandbox cannot be measured.
@@ -156,6 +162,9 @@ func (w *diskWatch) warn(ctx context.Context, err error) {
 
 // tooMuchDisk is the sentence for a job that has more than it may.
 func tooMuchDisk(u diskUse, l Limits) string {
+	if u.TooDeep {
+		return "the job had more directories than can be measured that lie far below others when it was stopped; let the build nest fewer of them"
+	}
 	var b strings.Builder
 	of, shown := func(s share) int64 { return s.bytes }, mib
 	if l.DiskBytes > 0 && u.Bytes > l.DiskBytes {

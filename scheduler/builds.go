@@ -29,7 +29,7 @@ func (s *Scheduler) Build(id string) (Build, error) {
 	var b *Build
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		b, err = s.load(tx, key)
-		return err
+		return orForgotten(tx, id, err)
 	})
 	if err != nil {
 		return Build{}, fmt.Errorf("build %s: %w", id, err)
@@ -99,7 +99,7 @@ func (s *Scheduler) Jobs(build string) ([]Job, error) {
 	var jobs []Job
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		if tx.Bucket(bucketBuilds).Get(key) == nil {
-			return fmt.Errorf("build %s: %w", build, ErrNotFound)
+			return fmt.Errorf("build %s: %w", build, orForgotten(tx, build, ErrNotFound))
 		}
 		jobs, err = jobsOf(tx, key)
 		return err

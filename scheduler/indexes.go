@@ -174,15 +174,21 @@ func activeBefore(tx *bbolt.Tx, before uint64) (iter.Seq[[]byte], error) {
 	}, err
 }
 
-// numberBefore is the number of a project's first build that does not come before a sequence: both count up together.
+// numberBefore is a number that no build of a project has which comes before a sequence, and below which all such builds
+// lie: both count up together. Builds may be missing that Forget removed.
 func numberBefore(tx *bbolt.Tx, project string, before uint64) (uint64, error) {
 	last := lastNumber(tx, project)
 	if before == noCursor {
 		return uint64(last) + 1, nil
 	}
 	var failed error
+	c, prefix := tx.Bucket(bucketBuilds).Cursor(), word(project)
 	i := sort.Search(last, func(i int) bool {
-		b, err := get[struct{ Seq uint64 }](tx, bucketBuilds, buildKey(project, i+1))
+		key, _ := c.Seek(buildKey(project, i+1)) // or the first after it that is still there
+		if !bytes.HasPrefix(key, prefix) {
+			return true
+		}
+		b, err := get[struct{ Seq uint64 }](tx, bucketBuilds, key)
 		if err != nil {
 			failed = err
 			return true

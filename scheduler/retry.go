@@ -36,40 +36,64 @@ func (s *Scheduler) fillRetry(t *Trigger) error {
 	return nil
 }
 
-// judgeTrust is trusted for any trigger. A retry is trusted as the build it retries was; where that one ended before
-// its source was had, nobody has judged it yet, and its own trigger is.
-func (s *Scheduler) judgeTrust(p *Project, t *Trigger, defaultBranch string) bool {
+// unjudged follows a retry to what it is judged by: the build that it, or a retry in between, retried, where the source of
+// that was had; else the trigger of the first one. Where it is nil, nobody has judged yet.
+func (s *Scheduler) unjudged(t Trigger) (asked Trigger, judged *Build, err error) {
 	for t.Kind == KindRetry {
 		old, err := s.Build(t.RetryOf)
 		if err != nil {
-			return false
+			return t, nil, err
 		}
 		if old.Tree != "" {
-			return old.Trusted
+			return t, &old, nil
 		}
-		asked, err := s.Trigger(old.Trigger)
-		if err != nil {
-			return false
+		if t, err = s.Trigger(old.Trigger); err != nil {
+			return t, nil, err
 		}
-		t = &asked
 	}
-	return trusted(p, t, defaultBranch)
+	return t, nil, nil
+}
+
+// judgeTrust is trusted for any trigger. A retry is trusted as the build it retries was; where that one ended before
+// its source was had, nobody has judged it yet, and its own trigger is.
+func (s *Scheduler) judgeTrust(p *Project, t *Trigger, defaultBranch string) bool {
+	asked, judged, err := s.unjudged(*t)
+	switch {
+	case err != nil:
+		return false
+	case judged != nil:
+		return judged.Trusted
+	}
+	return trusted(p, &asked, defaultBranch)
+}
+
+// MayBeTrusted tells whether a build is trusted, or may turn out to be: one whose source was not had has been judged by
+// nobody, and it, or a retry of it, still will be. What cannot be known counts as yes.
+func (s *Scheduler) MayBeTrusted(build string) (bool, error) {
+	b, err := s.Build(build)
+	if err != nil || b.Trusted || b.Tree != "" || b.Fork {
+		return b.Trusted, err
+	}
+	t, err := s.Trigger(b.Trigger)
+	if err != nil {
+		return true, nil
+	}
+	asked, judged, err := s.unjudged(t)
+	p, perr := s.Project(b.Project)
+	switch {
+	case err != nil || perr != nil:
+		return true, nil
+	case judged != nil:
+		return judged.Trusted, nil
+	}
+	asked.Ref = cmp.Or(asked.Ref, b.Ref, "refs/heads/"+cmp.Or(p.Branch, "HEAD")) // which may be the default branch
+	return trusted(&p, &asked, asked.Ref), nil
 }
 
 // commitByHand tells whether a person named the commit, and nobody has judged yet where it comes from.
 func (s *Scheduler) commitByHand(t *Trigger) bool {
-	for t.Kind == KindRetry {
-		old, err := s.Build(t.RetryOf)
-		if err != nil || old.Tree != "" {
-			return false
-		}
-		asked, err := s.Trigger(old.Trigger)
-		if err != nil {
-			return false
-		}
-		t = &asked
-	}
-	return t.Kind == KindManual && t.Commit != ""
+	asked, judged, err := s.unjudged(*t)
+	return err == nil && judged == nil && asked.Kind == KindManual && asked.Commit != ""
 }
 
 // takeOver gives a retry the plan and the images of the build it retries, and, when only the failed jobs are

@@ -176,6 +176,7 @@ func TestARetryIsTrustedAsItsBuildWas(t *testing.T) {
 		{"a trusted push", push, judged(true), true},
 		{"a push that was not trusted then", push, judged(false), false},
 		{"a push to the default branch whose source could not be had", push, unjudged, true},
+		{"a submit whose source could not be had", Trigger{Kind: KindSubmit, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"}, unjudged, false},
 		{"a pull request", request, judged(false), false},
 		{"a pull request whose source could not be had", request, unjudged, false},
 	}
@@ -186,9 +187,15 @@ func TestARetryIsTrustedAsItsBuildWas(t *testing.T) {
 			t.Fatal(err)
 		}
 		old := failed(t, s, tt.asks, tt.at)
-		tr, _ := retryOf(t, s, old.ID(), false)
+		tr, fresh := retryOf(t, s, old.ID(), false)
 		if got := s.judgeTrust(&p, &tr, "main"); got != tt.want {
 			t.Errorf("the retry of %s is trusted: %t, want %t", tt.name, got, tt.want)
+		}
+		// Whoever may not start a trusted build may not have this one started again.
+		for _, id := range []string{old.ID(), fresh.ID()} {
+			if may, err := s.MayBeTrusted(id); err != nil || may != tt.want {
+				t.Errorf("%s, build %s, may be trusted: %t (%v), want %t", tt.name, id, may, err, tt.want)
+			}
 		}
 	}
 }

@@ -71,7 +71,8 @@ const initialMmap = 1 << 30
 const lockWait = 3 * time.Second
 
 // openState opens or makes state.db, and counts this start. The list of free pages is stored with each commit: without
-// it, every start would read all pages to make it anew. It is short, because next to nothing is ever removed.
+// it, every start would read all pages to make it anew. It is short, because what Forget
+// frees is used again by the builds that come.
 func openState(path string, log *slog.Logger) (db *bbolt.DB, instance string, epoch uint64, err error) {
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: lockWait, InitialMmapSize: initialMmap, FreelistType: bbolt.FreelistMapType,

@@ -28,7 +28,7 @@ func audited[I, O any](a *api, op huma.Operation, handle func(context.Context, *
 		if a.Access == nil {
 			return handle(ctx, in)
 		}
-		seq, err := a.Access.Record(eventOf(ctx, op.OperationID, in))
+		seq, err := a.Access.Record(eventOf(ctx, op.OperationID, in), caller(ctx).grants)
 		if err != nil {
 			return nil, err
 		}

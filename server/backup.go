@@ -16,7 +16,7 @@ func (a *api) routeBackup() {
 	add(a, huma.Operation{
 		OperationID: "backup", Method: http.MethodGet, Path: "/api/v1/daemon/backup", Tags: []string{"daemon"},
 		Summary:     "A backup of the daemon's state, logs, artifacts and sealed secrets, as a tar",
-		Description: "It is taken while builds run. The key of the secret store, caches, mirrors and snapshots are not in it. runner restore checks it and lays it out. An answer that breaks off is no backup.",
+		Description: "It is taken while builds run. The key of the secret store, the daemon's own token, caches, mirrors and snapshots are not in it; hashes of other tokens and the audit log are. runner restore checks it and lays it out. An answer that breaks off is no backup.",
 		Responses:   streamed("application/x-tar"),
 		Errors:      []int{http.StatusConflict},
 	}, func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {

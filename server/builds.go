@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -176,7 +177,7 @@ func (a *api) accept(ctx context.Context, key KeyInput, t scheduler.Trigger) (*j
 	t.Actor, t.Parent = callerOf(ctx), clip(key.Traceparent, 55)
 	if key.Key != "" {
 		// With the caller's name in it, so that no one can guess another's key and read what was made by it.
-		t.Delivery = strings.Join([]string{"api", string(t.Kind), t.Actor, key.Key}, "/")
+		t.Delivery = strings.Join([]string{"api", string(t.Kind), url.PathEscape(t.Actor), key.Key}, "/")
 	}
 	stored, _, err := a.Scheduler.Accept(ctx, t)
 	if err != nil {

@@ -219,6 +219,16 @@ func (s *staged) HasEnded(id string) bool {
 	return err != nil || b.Status.Ended()
 }
 
+func (s *staged) MayBeTrusted(id string) (bool, error) {
+	s.mu.Lock()
+	b := s.builds[id]
+	s.mu.Unlock()
+	if b == nil {
+		return s.Scheduler.MayBeTrusted(id)
+	}
+	return b.Trusted, nil
+}
+
 func (s *staged) Jobs(id string) ([]scheduler.Job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

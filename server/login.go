@@ -223,7 +223,7 @@ func (a *api) ownerOf(token string) access.Owner {
 
 // open makes a session and gives its cookie to the browser.
 func (a *api) open(w http.ResponseWriter, who *identity, owner access.Owner) (session access.Session, p *Problem) {
-	seq, err := a.Access.Record(access.Event{Who: who.name, Address: who.address, Action: "login"})
+	seq, err := a.Access.Record(access.Event{Who: who.name, Address: who.address, Action: "login"}, who.grants)
 	var secret string
 	if err == nil {
 		session, secret, err = a.Access.Begin(owner)

@@ -27,6 +27,7 @@ type Scheduler interface {
 
 	Build(id string) (scheduler.Build, error)
 	HasEnded(build string) bool
+	MayBeTrusted(build string) (bool, error)
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)

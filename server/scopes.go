@@ -182,15 +182,16 @@ func (a *api) permitTrigger(who *identity, scope access.Scope, id string) error 
 	return nil
 }
 
-// permitTrusted keeps whoever is no admin of its project from a trusted build.
+// permitTrusted keeps whoever is no admin of its project from a trusted build, and from one of which nobody can tell yet: a
+// retry of it may be trusted.
 func (a *api) permitTrusted(who *identity, in within) error {
 	build, ok := in.(interface{ id() string })
 	if !ok || who.grants.May(access.Admin, in.project()) {
 		return nil
 	}
-	b, err := a.Scheduler.Build(build.id())
-	if err == nil && b.Trusted {
-		err = forbidden(who, fmt.Sprintf("build %s is trusted, and this needs the scope admin for project %s", build.id(), in.project()))
+	may, err := a.Scheduler.MayBeTrusted(build.id())
+	if err == nil && may {
+		err = forbidden(who, fmt.Sprintf("build %s is trusted, or may be once its source is had, and this needs the scope admin for project %s", build.id(), in.project()))
 	}
 	return err
 }

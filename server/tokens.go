@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -65,7 +66,7 @@ func (a *api) accessStore() (*access.Store, error) {
 func accessProblem(err error) error {
 	switch {
 	case errors.Is(err, access.ErrInvalid):
-		return problem(http.StatusUnprocessableEntity, err.Error(), "")
+		return problem(http.StatusUnprocessableEntity, strings.TrimSuffix(err.Error(), ": "+access.ErrInvalid.Error()), "")
 	case errors.Is(err, access.ErrExists):
 		return problem(http.StatusConflict, err.Error(), "choose another name, or revoke that one first: runner token rm NAME")
 	case errors.Is(err, access.ErrNotFound):

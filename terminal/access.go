@@ -28,6 +28,14 @@ func expiry(t, now time.Time) string {
 	case !now.Before(t):
 		return "expired"
 	}
+	return day(t, now)
+}
+
+// day is a date and, of what is near, the time of day as well.
+func day(t, now time.Time) string {
+	if t.Sub(now) < 48*time.Hour {
+		return t.Local().Format("2006-01-02 15:04")
+	}
 	return t.Local().Format(time.DateOnly)
 }
 
@@ -35,7 +43,7 @@ func expiry(t, now time.Time) string {
 func TokenMade(o *Output, t client.Token) {
 	until := "never expires"
 	if !t.Expires.IsZero() {
-		until = "expires on " + t.Expires.Local().Format(time.DateOnly)
+		until = "expires on " + day(t.Expires, time.Now())
 	}
 	o.Lines(fmt.Sprintf("token %s: %s for %s, %s; it is not shown again", oneLine(t.Name), oneLine(t.Scope), within(t.Projects), until))
 }

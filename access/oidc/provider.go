@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -228,9 +229,9 @@ func (p *Provider) owner(claims map[string]any) (who access.Owner) {
 	return who
 }
 
-// clean tells whether a name can stand in a log.
+// clean tells whether a name can stand in a log: whatever turns text around or hides in it cannot.
 func clean(name string) bool {
-	return name != "" && len(name) <= maxName && !slices.ContainsFunc([]rune(name), func(r rune) bool { return r < ' ' || r == 0x7f })
+	return name != "" && len(name) <= maxName && !slices.ContainsFunc([]rune(name), func(r rune) bool { return !unicode.IsGraphic(r) })
 }
 
 func invalid(format string, args ...any) error {

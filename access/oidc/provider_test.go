@@ -305,3 +305,14 @@ func TestAProviderThatIsAwayIsAskedAgain(t *testing.T) {
 		t.Errorf("when it is back: %v", err)
 	}
 }
+
+func TestNamesThatCanStandInALog(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Ada Lovelace": true, "ada@example.com": true, "渡辺": true, "": false,
+		"a\nb": false, "a\x7f": false, "admin\u202eada": false, "a\u200bda": false,
+	} {
+		if clean(name) != want {
+			t.Errorf("%q: want %v", name, want)
+		}
+	}
+}

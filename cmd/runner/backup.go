@@ -18,7 +18,7 @@ import (
 )
 
 // withoutWords is what no backup holds.
-const withoutWords = "the key of the secret store (keep it apart), API tokens, caches, mirrors and snapshots, which are made anew, and running sandboxes"
+const withoutWords = "the key of the secret store (keep it apart), the daemon's own API token, caches, mirrors and snapshots, which are made anew, and running sandboxes"
 
 func newBackup(a *app) *cobra.Command {
 	cmd := &cobra.Command{

@@ -65,6 +65,14 @@ func (c *cable) open(pid int) (err error) {
 	if c.ns, err = netns.GetFromPid(pid); err != nil {
 		return fmt.Errorf("finding the network of the container's process %d: %w", pid, err)
 	}
+	home, err := netns.Get()
+	if err != nil {
+		return fmt.Errorf("finding the host's network: %w", err)
+	}
+	defer home.Close()
+	if c.ns.Equal(home) { // the container has ended, and another process has its first one's number
+		return fmt.Errorf("process %d has the host's network, so it is not the container's", pid)
+	}
 	if c.host, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("speaking to the kernel of the host's network: %w", err)
 	}

@@ -48,6 +48,17 @@ func knowNeighbour(t *testing.T, e *Engine, b *box, ip string) {
 	}
 }
 
+// TestTheHostsNetworkIsNeverPlugged has a process of the host where the container's was: it took its number.
+func TestTheHostsNetworkIsNeverPlugged(t *testing.T) {
+	t.Parallel()
+	for _, pid := range []int{os.Getpid(), os.Getppid()} {
+		err := wired(pid, &wiring{}, func(*cable) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), "the host's network") {
+			t.Errorf("the network of process %d, which is the host's: %v", pid, err)
+		}
+	}
+}
+
 // TestAddressesOfManyAtOnce gives one to each of many networks at the same time, from two daemons.
 func TestAddressesOfManyAtOnce(t *testing.T) {
 	t.Parallel()

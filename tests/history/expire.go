@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -45,6 +46,32 @@ func (s *Store) expire(b Build) error {
 		return err
 	}
 	return s.db.Update(func(tx *bbolt.Tx) error { return dropFailures(tx, r.Build) })
+}
+
+// Forget removes all that is kept of a build that has ended but its results in the history of each test. Doing it twice is
+// doing it once.
+func (s *Store) Forget(project string, n int) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	r, err := s.row(project, n)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		for _, blob := range append([]uint64{r.Merged, r.Bad, r.Coverage}, r.Runs...) {
+			if err := loosen(tx, blob); err != nil {
+				return err
+			}
+		}
+		return errors.Join(dropFailures(tx, r.Build), tx.Bucket(bucketBuilds).Delete(buildKey(project, n)))
+	})
+	if err != nil {
+		return err
+	}
+	return s.dropLoose()
 }
 
 // due finds some builds whose tests are to go, and how far each project can be passed over when they have gone.

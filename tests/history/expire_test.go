@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -50,5 +51,35 @@ func TestExpiredBuildsArePassedOver(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestABuildIsForgotten looks at what is left of one: its results in the history of each test.
+func TestABuildIsForgotten(t *testing.T) {
+	s := open(t)
+	for n := range 3 {
+		take(t, s, build(n+1), 0, 1, named("fine", tests.Succeeded))
+		if err := s.Finish("api", n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // doing it twice is doing it once
+		if err := s.Forget("api", 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Summary("api", 1); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the build that was forgotten: %v", err)
+	}
+	if _, err := s.Summary("api", 2); err != nil {
+		t.Errorf("its neighbour: %v", err)
+	}
+	trends, _, err := s.Ranked("api", Slowest, 0, 10)
+	if err != nil || len(trends) != 1 {
+		t.Fatalf("%v, %v", trends, err)
+	}
+	results, err := s.Test("api", trends[0].ID)
+	if err != nil || len(results) != 3 {
+		t.Errorf("the history of its test has %d results (%v), want 3", len(results), err)
 	}
 }
