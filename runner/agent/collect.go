@@ -82,8 +82,7 @@ func (s *shell) bury() {
 		s.discard()
 	}
 	if s.status != nil {
-		s.status.Close()
-		s.status = nil
+		s.closeFiles()
 		_ = os.Remove(s.statusPath())
 	}
 }

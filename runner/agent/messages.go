@@ -21,8 +21,9 @@ type message struct {
 // maxMessage bounds what a shell may say at once: its state is the longest, and has to fit where the agent's files are.
 const maxMessage = 32 << 20
 
-// readMessages splits what shells write into messages until the FIFO is closed.
-func readMessages(from *os.File, to chan<- message) {
+// readMessages splits what shells write into messages until the FIFO is closed. It closes over when it has ended.
+func readMessages(from *os.File, to chan<- message, over chan<- struct{}) {
+	defer close(over)
 	var h held
 	buf := make([]byte, 64<<10)
 	for {

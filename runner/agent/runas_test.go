@@ -94,6 +94,7 @@ func TestAQuestionDoesNotLendItsShell(t *testing.T) {
 		}
 		defer out.Close()
 		s := newShell("/bin/sh", "sh", filepath.Join(dir, "shell"), dir, os.Environ(), int(out.Fd()), ownReaper(t))
+		t.Cleanup(s.sweep)
 		s.fresh = fresh
 		if answers, err := s.ask(t.Context(), "printf 'Aone\\000'"); err != nil || len(answers) != 1 {
 			t.Fatalf("answers %q, %v", answers, err)

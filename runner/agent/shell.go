@@ -36,6 +36,7 @@ type shell struct {
 	ended    <-chan syscall.WaitStatus // nil once it was read
 	status   *os.File
 	messages chan message
+	heard    chan struct{}  // closed when nothing reads status any more
 	unsaid   <-chan message // the end of the process, when the FIFO did not take it
 
 	state, functions []byte // of the last shell that told
@@ -114,6 +115,7 @@ func (s *shell) remove(ctx context.Context, files ...string) {
 // sweep removes what was left when all shells had to end.
 func (s *shell) sweep() {
 	if s != nil {
+		s.closeFiles()
 		s.remove(context.Background(), s.unread...)
 	}
 }
@@ -284,7 +286,7 @@ func (s *shell) makeFiles() error {
 		if named, err2 := os.Lstat(s.statusPath()); err == nil && err2 == nil && os.SameFile(ours, named) {
 			return nil
 		}
-		s.status.Close()
+		s.closeFiles()
 		_ = os.Remove(s.statusPath())
 		if s.script != nil && s.ended == nil {
 			s.discard() // the message of its end went with the file
@@ -300,9 +302,24 @@ func (s *shell) makeFiles() error {
 	if err != nil {
 		return err
 	}
-	s.status, s.messages = status, make(chan message, 8)
-	go readMessages(status, s.messages)
+	s.status, s.messages, s.heard = status, make(chan message, 8), make(chan struct{})
+	go readMessages(status, s.messages, s.heard)
 	return nil
+}
+
+// closeFiles closes the status FIFO, and waits until its reader, which may have messages that nobody wants, has ended.
+func (s *shell) closeFiles() {
+	if s.status == nil {
+		return
+	}
+	s.status.Close()
+	for s.status != nil {
+		select {
+		case <-s.messages:
+		case <-s.heard:
+			s.status = nil
+		}
+	}
 }
 
 // tell writes lines to the shell. A state may be more than a FIFO holds, so writing waits for the shell to read;

@@ -220,6 +220,7 @@ func TestAStopLeavesACommandItsFile(t *testing.T) {
 	defer out.Close()
 	home := t.TempDir()
 	s := newShell(path, "sh", home, t.TempDir(), os.Environ(), int(out.Fd()), ownReaper(t))
+	t.Cleanup(s.sweep)
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	_, _ = s.run(stopped, "echo on", true)
@@ -248,6 +249,7 @@ func TestAShellThatDiedIsNotWaitedForTwice(t *testing.T) {
 	r := ownReaper(t)
 	for range 30 {
 		s := newShell(path, "sh", t.TempDir(), t.TempDir(), os.Environ(), int(os.Stdout.Fd()), r)
+		t.Cleanup(s.sweep)
 		if err := s.start(); err != nil {
 			t.Fatal(err)
 		}
@@ -273,6 +275,7 @@ func TestAQuestionToADyingShell(t *testing.T) {
 	r := ownReaper(t)
 	for name, path := range shells(t) {
 		s := newShell(path, name, t.TempDir(), t.TempDir(), os.Environ(), int(os.Stdout.Fd()), r)
+		t.Cleanup(s.sweep)
 		answers, err := s.ask(t.Context(), "printf 'Aone\\000'; exit 7")
 		if !errors.Is(err, errEnded) || !strings.Contains(err.Error(), "exit status 7") {
 			t.Errorf("%s: answers %q, error %v; want that the shell ended with exit status 7", name, answers, err)
@@ -292,6 +295,7 @@ func TestTheEndOfAShellComesThroughAFullFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newShell(path, "sh", t.TempDir(), t.TempDir(), os.Environ(), int(os.Stdout.Fd()), ownReaper(t))
+	t.Cleanup(s.sweep)
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
