@@ -122,6 +122,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	}
 	p.scheduler.UseRoom(p.room)
 	p.scheduler.UseSpace(p.space.reason)
+	p.scheduler.UseLast(func() bool { return spendLast(l.data) })
 	p.scheduler.UseMeter(p.metrics)
 	p.scheduler.UseActivity(p.tasks)
 	p.metrics.UseQueue(p.queuePicture)

@@ -13,12 +13,21 @@ import (
 // for the commits that end the builds which the full disk broke, and say why.
 const reserveBytes = 32 << 20
 
+// lastBytes are set aside beside it, and given up for nothing but a result that could not be stored: what fills a disk
+// takes the reserve, too, when it is given up while that goes on.
+const lastBytes = 4 << 20
+
 func reservePath(data string) string { return filepath.Join(data, "reserve") }
+
+func lastPath(data string) string { return filepath.Join(data, "reserve.last") }
 
 // reserve sets the space aside, if there is plenty.
 func reserve(data string) error {
-	path := reservePath(data)
-	if st, err := os.Stat(path); err == nil && st.Size() == reserveBytes {
+	return errors.Join(setAside(data, reservePath(data), reserveBytes), setAside(data, lastPath(data), lastBytes))
+}
+
+func setAside(data, path string, size int64) error {
+	if st, err := os.Stat(path); err == nil && st.Size() == size {
 		return nil
 	}
 	if free, err := freeBytes(data); err != nil || free < 8*reserveBytes {
@@ -29,7 +38,7 @@ func reserve(data string) error {
 		return err
 	}
 	defer f.Close()
-	if err := allocate(f, reserveBytes); err != nil {
+	if err := allocate(f, size); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
@@ -44,6 +53,9 @@ func spend(data string) bool {
 	err = os.Remove(reservePath(data))
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
 }
+
+// spendLast gives the last of it up, and tells whether there was any.
+func spendLast(data string) bool { return os.Remove(lastPath(data)) == nil }
 
 func freeBytes(dir string) (uint64, error) {
 	var st unix.Statfs_t

@@ -19,7 +19,7 @@ import (
 var errRestoring = errors.New("a restore into it was not finished; run runner restore again")
 
 // restorable are the files of a data directory that say nothing of former builds.
-var restorable = []string{"lock", "reserve"}
+var restorable = []string{"lock", "reserve", "reserve.last"}
 
 // Restore lays a backup out in the data directory of a daemon that has none yet. Everything is checked in a directory beside
 // before the first file gets its place, the state last: what was cut off can be done again, and no daemon starts meanwhile.

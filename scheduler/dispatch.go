@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -265,6 +266,10 @@ func (s *Scheduler) store(ctx context.Context, e *entry, token uint64, res runne
 		err := s.finish(e, token, res)
 		if err == nil || errors.Is(err, ErrFenced) {
 			return true
+		}
+		if errors.Is(err, syscall.ENOSPC) && s.last != nil && s.last() {
+			s.log.Warn("the disk is full: the last space that was kept is given up for a result", "build", e.build, "job", e.job)
+			continue
 		}
 		s.log.Error("storing a result; trying again", "build", e.build, "job", e.job, "error", err, "in", wait)
 		select {

@@ -36,6 +36,7 @@ type Scheduler struct {
 	tests  testBooks
 	pool   *warmPool
 	room   func() Room   // nil: there is always room
+	last   func() bool   // gives up what was kept for a result; nil: nothing was
 	space  func() string // why no job may start for lack of disk space, "" if any may; nil: there is always enough
 	said   sync.Map      // what is said once
 	meter  Meter
