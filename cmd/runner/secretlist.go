@@ -23,21 +23,27 @@ func newSecretLs(a *app) *cobra.Command {
 				return err
 			}
 			list, err := c.Secrets(cmd.Context(), "")
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case a.json:
-				return terminal.JSON(a.out, orEmpty(list))
-			case len(list) == 0:
-				a.view().Lines("no secrets yet; set one with: runner secret set NAME --project PROJECT")
-				return nil
 			}
-			terminal.Secrets(a.view(), list, time.Now())
-			return nil
+			return showList(a, list, "no secrets yet; set one with: runner secret set NAME --project PROJECT", terminal.Secrets)
 		},
 	}
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+// showList prints a whole list: as JSON if that is wanted, else as people read it, or what to say where it is empty.
+func showList[T any](a *app, list []T, none string, show func(*terminal.Output, []T, time.Time)) error {
+	switch {
+	case a.json:
+		return terminal.JSON(a.out, orEmpty(list))
+	case len(list) == 0:
+		a.view().Lines(none)
+	default:
+		show(a.view(), list, time.Now())
+	}
+	return nil
 }
 
 // orEmpty is a list that prints as [] when there is nothing in it.

@@ -98,17 +98,10 @@ func newTokenLs(a *app) *cobra.Command {
 				return err
 			}
 			list, err := c.Tokens(cmd.Context())
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case a.json:
-				return terminal.JSON(a.out, orEmpty(list))
-			case len(list) == 0:
-				a.view().Lines("no tokens but the daemon's own; make one with: runner token create NAME --scope submit --project PROJECT")
-				return nil
 			}
-			terminal.Tokens(a.view(), list, time.Now())
-			return nil
+			return showList(a, list, "no tokens but the daemon's own; make one with: runner token create NAME --scope submit --project PROJECT", terminal.Tokens)
 		},
 	}
 	a.jsonFlag(cmd)
