@@ -61,6 +61,9 @@ const (
 	// flushSoon is how long the first output waits at most: an agent's own lines come just before a command's. The waits after it
 	// double up to flushEvery, so that who looks at a job that begins, or says something after a while, sees it at once.
 	flushSoon = 3 * time.Millisecond
+	// flushFirst is the longest wait that a command's first output ends at once: that of the first few commits after a quiet
+	// time, so that many short commands do not make as many commits.
+	flushFirst = 4 * flushSoon
 	// flushQuiet is how long nothing must have come for the waits to begin anew.
 	flushQuiet = time.Second
 	// flushBytes is how much output makes a commit on its own.
@@ -114,7 +117,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 			return nil, err
 		}
 		r.print(r.mask.output(r.log.Data))
-		if r.since++; r.since == 2 && r.pause == flushSoon {
+		if r.since++; r.since == 2 && r.pause <= flushFirst {
 			r.timer.Reset(0) // what the wait was for is here
 		}
 	case wire.KindPhaseBegan:

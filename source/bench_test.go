@@ -1,7 +1,9 @@
 package source
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -128,6 +130,13 @@ func BenchmarkPresent(b *testing.B) {
 		"ReadFile": func() error {
 			_, err := s.ReadFile(b.Context(), remote.URL, snap.Commit, "buildspec.yml", 1<<20)
 			return err
+		},
+		"NoFile": func() error {
+			_, err := s.ReadFile(b.Context(), remote.URL, snap.Commit, "buildspec.yaml", 1<<20)
+			if !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("a file that is not there: %w", err)
+			}
+			return nil
 		},
 		"Snapshot": func() error {
 			snap, err := s.Snapshot(b.Context(), remote, snap.Commit, SnapshotOptions{})

@@ -40,21 +40,24 @@ func (s *Store) do(ctx context.Context, req *request) (*response, error) {
 }
 
 // here does a small thing without a child, whose start would cost more than the thing itself. Only what reads a few
-// objects of bounded size from packs that a child has verified may be done here, and only its success counts:
-// after any failure, a child tries again and says what is wrong.
-func (s *Store) here(ctx context.Context, req request, do func(context.Context, *request) (*response, error)) (res *response) {
+// objects of bounded size from packs that a child has verified may be done here. Its success counts, and that a tree it
+// read has no such file; after any other failure, which gives neither, a child tries again and says what is wrong.
+func (s *Store) here(ctx context.Context, req request, do func(context.Context, *request) (*response, error)) (res *response, missing error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.opts.Logger.Error("reading a mirror panicked; a child tries again", "op", req.Op, "url", req.URL, "panic", p)
-			res = nil
+			res, missing = nil, nil
 		}
 	}()
 	req.Dir, req.here, req.shelf = s.opts.Dir, true, &s.shelf
 	res, err := do(ctx, &req)
-	if err != nil {
-		return nil
+	switch {
+	case err == nil:
+		return res, nil
+	case isNotThere(err):
+		return nil, asFetchError(err, req.URL)
 	}
-	return res
+	return nil, nil
 }
 
 // doing names operations in sentences.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -212,5 +213,27 @@ func TestTheWorkerAnswersNonsense(t *testing.T) {
 	s = open(t, func(o *Options) { o.Worker = []string{"false"} })
 	if _, err := s.Fetch(t.Context(), Remote{URL: "https://example.com/x"}, Want{}); kindOf(t, err) != KindInternal {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAFileThatIsNotThereNeedsNoChild reads through a store whose child cannot be started any more: that a commit has no such
+// file is known from its trees, and most commits lack some file that every build asks for.
+func TestAFileThatIsNotThereNeedsNoChild(t *testing.T) {
+	r, _, remote := served(t)
+	r.write("dir/there.txt", "yes")
+	commit := r.commit("one")
+	s := open(t)
+	if _, err := s.Fetch(t.Context(), remote, Want{}); err != nil {
+		t.Fatal(err)
+	}
+	s.opts.Worker = []string{"/nonexistent/worker"}
+	for _, name := range []string{"none.txt", "dir/thare.txt", "dir/there.txt/more"} {
+		_, err := s.ReadFile(t.Context(), remote.URL, commit, name, 1<<20)
+		if !errors.Is(err, fs.ErrNotExist) || kindOf(t, err) != KindUnknownRef || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if got, err := s.ReadFile(t.Context(), remote.URL, commit, "dir/there.txt", 1<<20); err != nil || string(got) != "yes" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -44,7 +44,7 @@ func (s *Store) fetchAs(ctx context.Context, r Remote, want Want, ask, guarded b
 		if ask {
 			return nil
 		}
-		if res := s.here(ctx, req, fetchKnown); res != nil {
+		if res, _ := s.here(ctx, req, fetchKnown); res != nil {
 			return res.Resolved
 		}
 		return nil

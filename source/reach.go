@@ -21,7 +21,7 @@ func (s *Store) Pushed(ctx context.Context, r Remote, commit string) (bool, erro
 	}
 	req := request{Op: "pushed", URL: l.String(), Commit: commit}
 	ask := func() (bool, error) {
-		res := s.here(ctx, req, pushed)
+		res, _ := s.here(ctx, req, pushed)
 		if res == nil {
 			if res, err = s.do(ctx, &req); err != nil {
 				return false, err

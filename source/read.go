@@ -24,7 +24,10 @@ func (s *Store) ReadFile(ctx context.Context, url, commit, name string, max int6
 		return nil, err
 	}
 	req := request{Op: "read", URL: l.String(), Commit: commit, Path: name, Max: max}
-	res := s.here(ctx, req, readFile)
+	res, err := s.here(ctx, req, readFile)
+	if err != nil {
+		return nil, err
+	}
 	if res == nil {
 		if res, err = s.do(ctx, &req); err != nil {
 			return nil, err
@@ -104,6 +107,12 @@ func (m metadata) lookup(tree pack.ID, name string) (treeEntry, error) {
 
 func notThere(name, hint string) error {
 	return &FetchError{Kind: KindUnknownRef, Message: fmt.Sprintf("the commit has no file %q", name), Hint: hint, Err: fs.ErrNotExist}
+}
+
+// isNotThere tells whether a commit's own trees say that there is no such file: no file of ours was missing.
+func isNotThere(err error) bool {
+	var fe *FetchError
+	return errors.As(err, &fe) && fe.Kind == KindUnknownRef && fe.Err == fs.ErrNotExist
 }
 
 func (m metadata) blob(e treeEntry, name string, limit int64) ([]byte, error) {
