@@ -34,7 +34,7 @@ var (
 	warm             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarm", Times: 10}
 	warmAct          = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarmAct", Times: 5}
 	cold             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
-	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
+	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 5}
 	burst            = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
 	hooksUnderLoad   = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureHooksUnderLoad", Times: 1}
 	day              = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDay", Times: 1}
