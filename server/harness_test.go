@@ -289,6 +289,7 @@ func (s *staged) Watch(ctx context.Context, _ string) <-chan struct{} {
 
 // fakeSource stands for the git mirrors, whose own tests are elsewhere.
 type fakeSource struct {
+	began  func() // called when a pack begins to come in
 	mu     sync.Mutex
 	got    []byte
 	commit string
@@ -299,7 +300,10 @@ func (f *fakeSource) Known(_ context.Context, _ config.Project, ids []string) ([
 	return ids[:min(1, len(ids))], nil
 }
 
-func (f *fakeSource) Receive(_ context.Context, _ config.Project, commit, ref string, pack io.Reader) error {
+func (f *fakeSource) Receive(ctx context.Context, _ config.Project, commit, ref string, pack io.Reader) error {
+	if f.began != nil {
+		f.began()
+	}
 	text, err := io.ReadAll(pack)
 	if err == nil && bytes.HasPrefix(text, []byte("JUNK")) {
 		err = &RefusedError{"the pack is damaged"}
@@ -307,7 +311,7 @@ func (f *fakeSource) Receive(_ context.Context, _ config.Project, commit, ref st
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.got, f.commit, f.ref = text, commit, ref
-	return err
+	return errors.Join(err, ctx.Err())
 }
 
 // asProblem returns the client's error as a problem, or fails.

@@ -53,6 +53,9 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	address := a.addressOf(r)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	if leaving := lasting(r); leaving != nil {
+		defer context.AfterFunc(leaving, cancel)()
+	}
 	defer func() {
 		thrown := recover()
 		cut := thrown != nil && w.status != 0 // half an answer is out: the client must see that it is broken
