@@ -71,6 +71,7 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	}
 	failpoint.Pass("2/plan-made")
 	warnOfAliases(b)
+	s.proveJobs(ctx, &p, &t, b, jobs)
 	return jobs, nil
 }
 
