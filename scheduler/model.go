@@ -63,6 +63,7 @@ type Trigger struct {
 	Override    Override `json:"override"`
 	RetryOf     string   `json:"retryOf,omitempty"` // build id
 	FailedOnly  bool     `json:"failedOnly,omitempty"`
+	Submitter   string   `json:"submitter,omitempty"` // of a retry of a submit: who sent the tree
 	// SourceVersion is what the build was asked for that a retry retries: its own Commit says only what came of it.
 	SourceVersion string `json:"sourceVersion,omitempty"`
 	// Parent is the traceparent that a caller of the API sent with it; never a webhook's.

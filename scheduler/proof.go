@@ -142,7 +142,11 @@ func (s *Scheduler) keyNow(ctx context.Context, b *Build, index int) string {
 	if err != nil || !mayProve(&p, &t, b) {
 		return ""
 	}
-	key, proves := s.proofKey(ctx, &p, &t, b, &b.Plan.Jobs[index])
+	keys, err := s.keysOf(&p, &t, b)
+	if err != nil {
+		return ""
+	}
+	key, proves := keys.key(ctx, &b.Plan.Jobs[index])
 	if !proves {
 		return ""
 	}

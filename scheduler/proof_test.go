@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,13 @@ func (c *proofScene) story() (took bool) {
 	c.check()
 	j := c.jobs(c.lastPush.ID())[0]
 	return j.TakenFrom != ""
+}
+
+// pushed pushes, and returns the build's first job.
+func (c *proofScene) pushed(trust bool) Job {
+	c.t.Helper()
+	b := c.build(c.push, trust)
+	return c.jobs(b.ID())[0]
 }
 
 func (c *proofScene) jobs(build string) []Job {
@@ -486,6 +494,7 @@ func TestOnlyWhatStandsOnNothingThatIsDoneAnewIsTaken(t *testing.T) {
 	}{
 		{"a chain", []buildspec.Job{job("a"), job("b", "a"), job("c", "b")}, "", "a b c"},
 		{"what depends on a job that runs", []buildspec.Job{job("lint"), root, job("e2e", "image"), job("report", "e2e")}, "", "lint"},
+		{"what failed, after what it depends on", []buildspec.Job{job("a"), job("b", "a")}, "b", "a"},
 		{"beside one that failed", []buildspec.Job{job("a"), job("b")}, "b", "a"},
 		{"all shards", shards, "", "BuildFanoutShard1 BuildFanoutShard2"},
 		{"shards of which one failed", shards, "BuildFanoutShard2", ""},
@@ -501,11 +510,11 @@ func TestOnlyWhatStandsOnNothingThatIsDoneAnewIsTaken(t *testing.T) {
 			}
 			c.story()
 			var taken []string
-			for _, j := range c.jobs(c.lastPush.ID()) {
+			for i, j := range c.jobs(c.lastPush.ID()) {
 				if j.TakenFrom != "" {
 					taken = append(taken, j.ID)
-				} else if j.State == JobEnded {
-					t.Errorf("%s ended and was not taken", j.ID)
+				} else if open := tt.plan[i].DependsOn; j.State != JobQueued && (len(open) == 0 || slices.Contains(taken, open[0])) {
+					t.Errorf("%s is %s and was not taken", j.ID, j.State)
 				}
 			}
 			if got := strings.Join(taken, " "); got != tt.want {
@@ -598,4 +607,42 @@ func TestASubmitKnowsWhichPushesWillBeGreen(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhoRetriesAnothersSubmitVouchesForNothing(t *testing.T) {
+	t.Parallel()
+	c := newProofScene(t)
+	c.submit.Actor = "eve"
+	c.build(c.submit, false)
+	c.run()
+	retry := Trigger{Kind: KindRetry, RetryOf: "api#1", Projects: []string{"api"}, Actor: "ada"}
+	again := c.build(retry, false)
+	c.run()
+	if tr, err := c.s.Trigger(again.Trigger); err != nil || tr.Submitter != "eve" {
+		t.Errorf("its tree is said to be of %q (%v), want eve", tr.Submitter, err)
+	}
+	if j := c.pushed(true); j.TakenFrom != "" {
+		t.Errorf("a trusted push took the result of %s", j.TakenFrom)
+	}
+	c.run()
+	c.trusted = false
+	if j := c.pushed(false); j.TakenFrom == "" {
+		t.Error("an untrusted push took none")
+	}
+	c.check()
+}
+
+func TestWhatFailedBeforeIsNoProofWhenOnlyThatIsRetried(t *testing.T) {
+	t.Parallel()
+	c := newProofScene(t)
+	c.result = red
+	c.build(c.submit, false)
+	c.run()
+	c.result = green
+	c.build(Trigger{Kind: KindRetry, RetryOf: "api#1", FailedOnly: true, Projects: []string{"api"}, Actor: "ada"}, false)
+	c.run()
+	if j := c.pushed(false); j.TakenFrom != "" {
+		t.Errorf("a push took the result of %s", j.TakenFrom)
+	}
+	c.check()
 }

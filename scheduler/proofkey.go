@@ -43,15 +43,30 @@ type granter interface {
 	Grant(ctx context.Context, who secrets.Subject, ref secrets.Ref) (secrets.Grant, error)
 }
 
-// proofKey stands for all that a job's result depends on; "" where no result can be proof for it. proves is false where the
+// keyMaker makes the keys of a build's jobs, as settings and secrets are when it is made.
+type keyMaker struct {
+	s        *Scheduler
+	p        *Project
+	t        *Trigger
+	b        *Build
+	settings string
+}
+
+func (s *Scheduler) keysOf(p *Project, t *Trigger, b *Build) (*keyMaker, error) {
+	settings, err := s.settingsRevision(p)
+	return &keyMaker{s, p, t, b, settings}, err
+}
+
+// key stands for all that a job's result depends on; "" where no result can be proof for it. proves is false where the
 // job may take a result, and its own is none, because it is given a secret on the grounds of its trust.
-func (s *Scheduler) proofKey(ctx context.Context, p *Project, t *Trigger, b *Build, pj *buildspec.Job) (key string, proves bool) {
+func (m *keyMaker) key(ctx context.Context, pj *buildspec.Job) (key string, proves bool) {
+	s, p, t, b := m.s, m.p, m.t, m.b
 	plan, err := json.Marshal(pj)
 	if err != nil || neverProof(pj, plan) {
 		return "", false
 	}
 	parts := keyParts{
-		Form: proofKeyForm, Tree: b.Tree, Plan: plan, Bounds: s.limitsOf(p), Network: s.networkOf(p, b, pj),
+		Form: proofKeyForm, Tree: b.Tree, Plan: plan, Settings: m.settings, Bounds: s.limitsOf(p), Network: s.networkOf(p, b, pj),
 		Limits: s.limitsFor(ctx, s.limitsOf(p), pj, s.engineOf(p)), Quarantine: b.QuarantineInForce(),
 	}
 	parts.Bounds.QueueTimeout, parts.Bounds.Jobs = 0, 0
@@ -63,9 +78,6 @@ func (s *Scheduler) proofKey(ctx context.Context, p *Project, t *Trigger, b *Bui
 		parts.Images = append(parts.Images, img.ID)
 	}
 	if parts.Vars, proves, err = s.keyVars(ctx, p, t, b, pj); err != nil {
-		return "", false
-	}
-	if parts.Settings, err = s.settingsRevision(p); err != nil {
 		return "", false
 	}
 	parts.Asked = s.askedVars(p, t, b, pj, plan, parts.Vars)

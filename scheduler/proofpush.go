@@ -14,9 +14,12 @@ type PushProof struct {
 	Until   time.Time // and not after that
 }
 
+// manyToProve is how many jobs a build may have of which it is told: it is computed whenever somebody looks.
+const manyToProve = 500
+
 // PushProof tells whether a push of a submitted tree would be green at once; nil where some of its jobs would run.
 func (s *Scheduler) PushProof(ctx context.Context, b *Build, jobs []Job) *PushProof {
-	if b.Status != Succeeded || b.Plan == nil || len(jobs) == 0 || len(jobs) != len(b.Plan.Jobs) {
+	if b.Status != Succeeded || b.Plan == nil || len(jobs) == 0 || len(jobs) != len(b.Plan.Jobs) || len(jobs) > manyToProve {
 		return nil
 	}
 	p, err := s.Project(b.Project)
@@ -30,13 +33,22 @@ func (s *Scheduler) PushProof(ctx context.Context, b *Build, jobs []Job) *PushPr
 	out := &PushProof{Trusted: p.GreenBeforePush == config.GreenOn && slices.Contains(p.GreenFrom, t.Actor)}
 	push := *b
 	push.Trusted, push.Ref = true, p.DefaultRefs()[0]
+	here, err := s.keysOf(&p, &t, b)
+	if err != nil {
+		return nil
+	}
+	there := *here
+	there.b = &push
 	for i := range jobs {
 		j := &jobs[i]
-		if j.Key == "" || time.Since(j.EndedAt) > p.ResultAge() || s.keyNow(ctx, b, i) != j.Key {
+		if j.Key == "" || time.Since(j.EndedAt) > p.ResultAge() {
 			return nil
 		}
+		if key, _ := here.key(ctx, &b.Plan.Jobs[i]); key != j.Key {
+			return nil // settings or secrets have changed since
+		}
 		if out.Trusted {
-			key, _ := s.proofKey(ctx, &p, &t, &push, &b.Plan.Jobs[i])
+			key, _ := there.key(ctx, &b.Plan.Jobs[i])
 			out.Trusted = key == j.Key
 		}
 		if end := j.EndedAt.Add(p.ResultAge()); out.Until.IsZero() || end.Before(out.Until) {

@@ -26,12 +26,17 @@ func (s *Scheduler) proveJobs(ctx context.Context, p *Project, t *Trigger, b *Bu
 	if !mayProve(p, t, b) {
 		return
 	}
+	maker, err := s.keysOf(p, t, b)
+	if err != nil {
+		s.log.Warn("what settings reach the jobs of a build cannot be told, so that they prove nothing, and all run", "build", b.ID(), "error", err)
+		return
+	}
 	keys := make([]string, len(jobs))
 	for i := range jobs {
 		if jobs[i].State == JobEnded {
 			continue // taken over, or refused
 		}
-		key, proves := s.proofKey(ctx, p, t, b, &b.Plan.Jobs[i])
+		key, proves := maker.key(ctx, &b.Plan.Jobs[i])
 		if keys[i] = key; proves {
 			jobs[i].Key = key
 		}
