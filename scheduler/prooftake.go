@@ -52,10 +52,15 @@ func (s *Scheduler) proveJobs(ctx context.Context, p *Project, t *Trigger, b *Bu
 	leaveUnfounded(b, found)
 	s.carry(ctx, b, found)
 	leaveUnfounded(b, found)
+	taken := 0
 	for i := range found {
 		if found[i] != nil {
 			jobs[i] = *found[i]
+			taken++
 		}
+	}
+	if taken > 0 {
+		s.log.Info("results of the same tree are taken", "build", b.ID(), "jobs", taken, "of", len(jobs))
 	}
 	failpoint.Pass("2/results-shared")
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/runner-ci/runner/client"
 )
 
-// proofLines say which jobs of a build were not run because an earlier build of the same tree had, and of a submitted tree
-// whether a push of it will do the same.
+// proofLines say which jobs of a build were not run because those of an earlier build of the same tree had.
 func proofLines(o *Output, b client.Build, now time.Time) (lines []string) {
 	var from []client.Proof
 	jobs := make(map[client.Proof][]string)
@@ -30,15 +29,19 @@ func proofLines(o *Output, b client.Build, now time.Time) (lines []string) {
 		}
 		lines = append(lines, fmt.Sprintf("%s %s taken from %s, %s %s", o.sign(succeeded), strings.Join(names, ", "), oneLine(p.Build), startedBy(p), Ago(newestOf(b, p), now)))
 	}
-	if g := b.PushProof; g != nil {
-		until := g.Until.Local().Format("2006-01-02 15:04 MST")
-		what := "a push of this tree will be green at once"
-		if !g.Trusted {
-			what = "a push of this tree to a branch that is not protected will be green at once"
-		}
-		lines = append(lines, what+", until "+until)
-	}
 	return lines
+}
+
+// pushLine says of a submitted tree what a push of it will come to; "" where that is not known before.
+func pushLine(g *client.PushProof) string {
+	if g == nil {
+		return ""
+	}
+	where := ""
+	if !g.Trusted {
+		where = " to a branch that is not protected"
+	}
+	return fmt.Sprintf("a push of this tree%s will be green at once, until %s", where, g.Until.Local().Format("2006-01-02 15:04 MST"))
 }
 
 // manyNames is how many jobs are named that were taken from one build.
