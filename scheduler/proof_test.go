@@ -144,11 +144,14 @@ func (c *proofScene) run() {
 	if err := w.Close(); err != nil {
 		c.t.Fatal(err)
 	}
-	if _, err := c.store.PutTar(c.t.Context(), l.attempt.Log, artifacts.SetMeta{}, &packed, artifacts.Limits{}); err != nil {
-		c.t.Fatal(err)
-	}
 	res := c.result
-	res.Set = l.attempt.Log
+	res.Set, res.Secondary = l.attempt.Log, map[string]string{"symbols": l.attempt.Log + "/symbols"}
+	res.Reports = &runner.Reports{Set: l.attempt.Log + "/reports"}
+	for _, id := range []string{res.Set, res.Secondary["symbols"], res.Reports.Set} {
+		if _, err := c.store.PutTar(c.t.Context(), id, artifacts.SetMeta{}, bytes.NewReader(packed.Bytes()), artifacts.Limits{}); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 	if err := c.s.finish(e, l.attempt.Token, res); err != nil {
 		c.t.Fatal(err)
 	}

@@ -125,6 +125,9 @@ var proofOfTheSame = []proofCase{
 	{"a setting of the project", false, func(c *proofScene) {
 		c.between = func() { c.project(func(p *config.Project) { p.Depth = 1 }) }
 	}},
+	{"another branch is protected", false, func(c *proofScene) {
+		c.between = func() { c.project(func(p *config.Project) { p.Protected = []string{"main"} }) }
+	}},
 	{"a setting of the project that reaches no job", true, func(c *proofScene) {
 		c.between = func() { c.project(func(p *config.Project) { p.Priority, p.MaxJobs = 3, 2 }) }
 	}},

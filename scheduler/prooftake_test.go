@@ -39,6 +39,18 @@ func TestAPushHasWhatTheSubmitLeftWhateverBecomesOfThat(t *testing.T) {
 	}
 	forget := func(keep int64) {
 		t.Helper()
+		for due := range 10 { // of reports that nobody has read nothing is forgotten
+			d, err := c.s.NextReports()
+			if err != nil || d == nil && due == 0 {
+				t.Fatalf("no reports are due (%v)", err)
+			}
+			if d == nil {
+				break
+			}
+			if err := c.s.ReportsRead(d); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if _, err := c.s.Forget(t.Context(), Keep{Number: keep}, time.Now(), drop); err != nil {
 			t.Fatal(err)
 		}
@@ -53,16 +65,21 @@ func TestAPushHasWhatTheSubmitLeftWhateverBecomesOfThat(t *testing.T) {
 	if log.Close(); string(text) != "ok test\n" || err != nil {
 		t.Errorf("its log is %q (%v)", text, err)
 	}
-	if set, err := c.store.Set(j.Attempts[0].Set); err != nil || len(set.Files) != 1 {
-		t.Errorf("its artifacts are %+v (%v)", set, err)
+	left := []string{j.Attempts[0].Set, j.Attempts[0].Secondary["symbols"], j.Attempts[0].Reports.Set}
+	for _, id := range left {
+		if set, err := c.store.Set(id); err != nil || len(set.Files) != 1 || !strings.HasPrefix(id, "api/2/@shared/") {
+			t.Errorf("of its artifacts %s is %+v (%v)", id, set, err)
+		}
 	}
 	if next := c.build(c.push, true); c.jobs(next.ID())[0].TakenFrom != "" {
 		t.Error("a result that was taken is proof by itself, after its origin has gone")
 	}
 	c.run()
 	forget(1)
-	if _, err := c.store.Set(j.Attempts[0].Set); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("what the push shared is left behind: %v", err)
+	for _, id := range left {
+		if _, err := c.store.Set(id); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left behind: %v", id, err)
+		}
 	}
 	if err := c.store.Check(t.Context(), func(p string) { t.Error(p) }); err != nil {
 		t.Fatal(err)
@@ -167,8 +184,8 @@ func TestSharedAgainAfterADeathBetweenShareAndCommit(t *testing.T) {
 	if b := mustBuild(t, c.s, builds[0].ID()); b.Status != Succeeded {
 		t.Errorf("the push is %s", b.Status)
 	}
-	if st, err := c.store.Stats(); err != nil || st.Logs != 2 || st.Sets != 2 {
-		t.Errorf("the store has %+v (%v), want two logs and two sets", st, err)
+	if st, err := c.store.Stats(); err != nil || st.Logs != 2 || st.Sets != 6 {
+		t.Errorf("the store has %+v (%v), want two logs and six sets", st, err)
 	}
 }
 
