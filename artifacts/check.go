@@ -16,14 +16,14 @@ import (
 const checkRows = 64
 
 // Check reads the whole store and reports, in a sentence each, where it is not as it must be: every set and log has
-// its generation; every file's chunks exist, are counted and long enough; every chunk has the bytes its hash names;
+// its generation, and every further id that shares one; every file's chunks exist, are counted and long enough; every chunk has the bytes its hash names;
 // every log reads to its end; references and totals add up; every cache has the file that was stored for it; nothing
 // lies there that nothing names. It may run while the store is used, and returns an error only when it could not do
 // its work.
 func (s *Store) Check(ctx context.Context, report func(problem string)) error {
 	c := &checker{s: s, ctx: ctx, report: report}
 	return errors.Join(
-		c.generations(), c.headers(), c.logs(), c.chunks(), c.content(), c.accounts(), c.segments(), c.caches(), c.layers())
+		c.generations(), c.headers(), c.shares(), c.logs(), c.chunks(), c.content(), c.accounts(), c.segments(), c.caches(), c.layers())
 }
 
 type checker struct {
@@ -188,7 +188,7 @@ func (c *checker) headers() error {
 		switch {
 		case err != nil:
 			c.problem("%v", err)
-		case genErr != nil || g.kind != kind || g.id != id || g.state != stateVisible:
+		case genErr != nil || g.kind != kind || (g.id != id && !isShared(tx, gen, id)) || g.state != stateVisible:
 			c.problem("%q has generation %d, which is not there for it", id, gen)
 		case tx.Bucket(ageBucket).Get(ageKey(created, kind, id)) == nil:
 			c.problem("%q would never expire: it has no age", id)

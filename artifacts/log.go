@@ -136,7 +136,7 @@ func putLog(tx *bolt.Tx, id string, before, row logRow) error {
 	return tx.Bucket(logsBucket).Put([]byte(id), encode(&row))
 }
 
-// dropLog makes log id garbage and returns its generation, or 0 when there is no such log.
+// dropLog makes log id garbage and returns its generation, or 0 when there is no such log, or another id shares it.
 func dropLog(tx *bolt.Tx, id string) (uint64, error) {
 	row, err := readLog(tx, id)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -145,8 +145,13 @@ func dropLog(tx *bolt.Tx, id string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return row.Gen, errors.Join(
-		setState(tx, row.Gen, stateDoomed),
+	last, err := letGo(tx, row.Gen, id)
+	gen := row.Gen
+	if !last {
+		gen = 0
+	}
+	return gen, errors.Join(
+		err,
 		tx.Bucket(ageBucket).Delete(ageKey(row.Created, kindLog, id)),
 		addTotals(tx, totals{Logs: -1, LogBytes: -row.Bytes}),
 		tx.Bucket(logsBucket).Delete([]byte(id)))

@@ -12,7 +12,7 @@ import (
 )
 
 // formatVersion is the layout this program writes; raise it with each change and add the step to migrations.
-const formatVersion = 4
+const formatVersion = 5
 
 // Format is that layout's version, for who asks whether a program can read what another one writes.
 const Format = formatVersion
@@ -30,6 +30,7 @@ var migrations = map[uint64]migration{
 	3: func(tx *bolt.Tx) error {
 		return makeBuckets(tx, layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket)
 	},
+	4: func(tx *bolt.Tx) error { return makeBuckets(tx, sharesBucket) },
 }
 
 var (
@@ -44,6 +45,7 @@ var (
 	blocksBucket    = []byte("blocks")
 	ageBucket       = []byte("age")
 	segmentsBucket  = []byte("segments")
+	sharesBucket    = []byte("shares") // generation, id → nothing: the ids that share it with the id of its row
 
 	cachesBucket       = []byte("caches")
 	cacheNamesBucket   = []byte("cachenames")
@@ -56,7 +58,7 @@ var (
 
 	allBuckets = [][]byte{metaBucket, gensBucket, setsBucket, manifestsBucket, chunksBucket, hashesBucket, dataBucket,
 		logsBucket, blocksBucket, ageBucket, segmentsBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket,
-		layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket}
+		layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket, sharesBucket}
 
 	filesKey   = []byte("files")
 	usesKey    = []byte("uses")

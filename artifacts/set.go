@@ -73,7 +73,7 @@ func (s *Store) RemoveSet(ctx context.Context, id string) error {
 	return nil
 }
 
-// dropSet makes set id garbage and returns its generation, or 0 when there is no such set.
+// dropSet makes set id garbage and returns its generation, or 0 when there is no such set, or another id shares it.
 func dropSet(tx *bolt.Tx, id string) (uint64, error) {
 	row, err := readSet(tx, id)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,8 +82,13 @@ func dropSet(tx *bolt.Tx, id string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return row.Gen, errors.Join(
-		setState(tx, row.Gen, stateDoomed),
+	last, err := letGo(tx, row.Gen, id)
+	gen := row.Gen
+	if !last {
+		gen = 0
+	}
+	return gen, errors.Join(
+		err,
 		tx.Bucket(ageBucket).Delete(ageKey(row.Created, kindSet, id)),
 		addTotals(tx, totals{Sets: -1, SetBytes: -row.Bytes}),
 		tx.Bucket(setsBucket).Delete([]byte(id)))

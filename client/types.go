@@ -38,6 +38,8 @@ type Build struct {
 	Phases   []Phase     `json:"phases,omitempty"`
 	Tests    *BuildTests `json:"tests,omitempty"` // none before a job has told of a failure, or one that left reports has ended
 	Jobs     []Job       `json:"jobs,omitempty"`  // only where one build is asked for
+
+	PushProof *PushProof `json:"pushProof,omitempty"` // of a submitted tree, where a push of it would be green at once; with Jobs
 }
 
 // Job is one container's worth of a build; its newest attempt is spread over it.
@@ -74,6 +76,21 @@ type Job struct {
 	RetryAt  time.Time `json:"retryAt,omitzero"`   // when the next one may begin, while the job waits for it after a fault
 
 	TakenFrom string `json:"takenFrom,omitempty"` // id of the build whose result, log and artifacts these are
+	Proof     *Proof `json:"proof,omitempty"`     // by which a push took that result, because its tree is the same
+}
+
+// Proof is by whom and when a result was had that a push took.
+type Proof struct {
+	Build string    `json:"build"`
+	Kind  string    `json:"kind"`         // of that build: submit, push, …
+	By    string    `json:"by,omitempty"` // who started it
+	At    time.Time `json:"at"`           // when the job had ended
+}
+
+// PushProof says which pushes of a submitted tree will take all its results, as things are.
+type PushProof struct {
+	Trusted bool      `json:"trusted"` // also one to the default branch; else only to refs that are not protected
+	Until   time.Time `json:"until"`
 }
 
 // Attempt is one try at a job. Each has a log of its own.
@@ -174,7 +191,12 @@ type Project struct {
 	MaxJobs          int     `json:"maxJobs,omitempty"`
 	Priority         int     `json:"priority,omitempty"`
 	Engine           string  `json:"engine,omitempty"`
-	Managed          string  `json:"managed,omitempty"` // "file" (read-only here) or "api"
+	// GreenBeforePush: which pushes take results of jobs that succeeded before with the same tree: off, untrusted, on.
+	GreenBeforePush string   `json:"greenBeforePush,omitempty"`
+	GreenFrom       []string `json:"greenFrom,omitempty"` // whose submits count for trusted pushes, too
+	GreenAgeSec     int64    `json:"greenAgeSeconds,omitempty"`
+	GreenTags       bool     `json:"greenTags,omitempty"` // tags and releases take results, too
+	Managed         string   `json:"managed,omitempty"`   // "file" (read-only here) or "api"
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

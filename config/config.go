@@ -219,6 +219,12 @@ type Project struct {
 	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
 	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+	// GreenBeforePush says which pushes take the results of jobs that succeeded before with the same tree: GreenOff (default),
+	// GreenUntrusted, GreenOn.
+	GreenBeforePush string        `yaml:"green-before-push" json:"greenBeforePush,omitempty"`
+	GreenFrom       []string      `yaml:"green-from" json:"greenFrom,omitempty"` // whose submits count for trusted pushes, too
+	GreenAge        time.Duration `yaml:"green-age" json:"greenAge,omitempty"`   // of results that count; default GreenAgeDefault
+	GreenTags       bool          `yaml:"green-tags" json:"greenTags,omitempty"` // whether tags and releases take results, too
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

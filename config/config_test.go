@@ -159,6 +159,10 @@ projects:
     max-jobs: 2
     priority: -5
     engine: big
+    green-before-push: on
+    green-from: [ada-laptop, "user:ben"]
+    green-age: 3d
+    green-tags: true
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 

@@ -54,6 +54,7 @@ func (p *Project) faults(allowFile bool) faults {
 		f.add("image", "write name:tag or name@sha256:…", "%q is no image", clip(p.Image))
 	}
 	f.checkNetworks(p.Network, p.NetworkUntrusted)
+	p.checkGreen(&f)
 	p.checkEnv(&f)
 	p.checkSealed(&f)
 	p.checkAccess(&f)

@@ -30,5 +30,8 @@ func (p *parts) dropBuild(ctx context.Context, b *scheduler.Build, blobs []strin
 	if err := p.artifacts.Remove(ctx, blobs); err != nil {
 		return err
 	}
+	if err := p.artifacts.RemoveBelow(ctx, b.SharedBelow()); err != nil {
+		return err
+	}
 	return p.tests.Forget(b.Project, b.Number)
 }

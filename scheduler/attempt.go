@@ -55,6 +55,11 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 	if err != nil {
 		s.log.Warn("not every secret of an adopted job can be masked a second time here; its agent masks them", "build", b.ID(), "job", l.job.ID, "error", err)
 	}
+	if !a.Sent {
+		if err := s.keepKey(ctx, b, l.job); err != nil {
+			s.log.Warn("noting that a job's settings changed before it started", "build", b.ID(), "job", l.job.ID, "error", err)
+		}
+	}
 	if job.Git = gitCredentials(&p, b, pj, remote.Token); job.Git != nil {
 		job.Secrets = append(job.Secrets, job.Git.Token)
 	}

@@ -31,6 +31,7 @@ type attemptTests struct {
 	s       *Scheduler
 	build   *Build
 	job     string // whose tests they are; empty: those of all shards
+	planned string // the job itself
 	worker  string
 	shard   int
 	shards  int
@@ -44,7 +45,7 @@ var _ runner.TestQueue = (*attemptTests)(nil)
 
 func (s *Scheduler) testsOf(l leased) *attemptTests {
 	a := &attemptTests{
-		s: s, build: l.build, worker: workerID(l.build.ID(), l.job.ID, l.attempt.Number),
+		s: s, build: l.build, planned: l.job.ID, worker: workerID(l.build.ID(), l.job.ID, l.attempt.Number),
 		shard: l.job.Shard, shards: max(l.job.Shards, 1), retries: retries(l.job), quarantine: l.build.QuarantineInForce().Matcher(),
 	}
 	if l.job.Shards < 2 {
@@ -257,6 +258,9 @@ func (a *attemptTests) Done(_ context.Context, call wire.TestCall, done wire.Tes
 			return refuse(errNotJoined), nil
 		}
 		why := a.excuse(c, &done)
+		if err := a.excused(why); err != nil {
+			return wire.TestsAnswer{}, err
+		}
 		if c.shares != nil {
 			samples, err := c.shares.done(a.worker, a.shard, done)
 			if err != nil {

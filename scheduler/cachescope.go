@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/runner-ci/runner/runner"
@@ -20,8 +21,9 @@ func cacheScope(b *Build, t *Trigger) runner.CacheScope {
 		// Started by hand of a commit that is not on that branch: what it leaves is not for the branch's builds.
 		own = b.Project + "/commit/" + b.Commit
 	case b.Ref == "" || strings.HasPrefix(b.Ref, "refs/runner/"):
-		// Each submit has a ref that no other one has; what they share is who sent them.
-		own = b.Project + "/submit/" + t.Actor
+		// Each submit has a ref that no other one has; what they share is who sent them, whoever retries one: what one person's
+		// tree leaves is not for another's.
+		own = b.Project + "/submit/" + cmp.Or(t.Submitter, t.Actor)
 	}
 	return runner.CacheScope{Read: []string{own, protected}, Write: own}
 }

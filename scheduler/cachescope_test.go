@@ -22,6 +22,10 @@ func TestCachesStayWhereTheyCannotHurt(t *testing.T) {
 		{"a commit that is not on the branch it was started for", Build{Ref: "refs/heads/main", Fork: true, Commit: "c0ffee"}, "", "[api/commit/c0ffee api/protected] api/commit/c0ffee"},
 		{"a submit, whose ref is its own", Build{Ref: "refs/runner/submit/2026-01-01/x", Author: "mallory"}, "ada", "[api/submit/ada api/protected] api/submit/ada"},
 	}
+	retried := cacheScope(&Build{Project: "api", Ref: "refs/runner/submit/2026-01-01/x"}, &Trigger{Kind: KindRetry, Actor: "ada", Submitter: "mallory"})
+	if retried.Write != "api/submit/mallory" {
+		t.Errorf("what another's tree leaves is written to %s by who retries it", retried.Write)
+	}
 	for _, tt := range tests {
 		tt.build.Project = "api"
 		c := cacheScope(&tt.build, &Trigger{Actor: tt.actor})

@@ -74,7 +74,8 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  6. the test queues of every build can be read, and keep their own invariants;
 //  7. pending triggers exist and are pending, deliveries name triggers that exist;
 //  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
-//     pending, and no more.
+//     pending, and no more;
+//  9. the index of proofs has exactly the jobs that ended with a key, and these succeeded by themselves.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -90,7 +91,7 @@ func (st *State) Check(report func(problem string)) error {
 		if err := checkTriggers(tx, report); err != nil || version(tx) < schemaVersion {
 			return err
 		}
-		return checkIndexes(tx, report)
+		return errors.Join(checkIndexes(tx, report), checkProofs(tx, report))
 	})
 }
 

@@ -62,6 +62,7 @@ func (ev *attemptEvents) Progress(ctx context.Context, p runner.Progress) error 
 		}
 		if p.Paused != nil {
 			a.Paused, a.Pause, a.Resume, j.Why = time.Time{}, p.Pause, "", ""
+			j.Key = "" // somebody can change what it works on
 			if *p.Paused {
 				a.Paused = time.Now()
 				j.Why = pausedWhy(ev.build, a.Paused)

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -24,6 +25,7 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	var queued time.Time
 	policy := s.faultPolicy(e, res)
 	waited := s.waitedForTests(e.build) // its lock comes before a transaction
+	fresh := s.freshKey(context.Background(), e, Status(res.Status))
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		b, err := s.load(tx, key)
 		if err != nil {
@@ -55,6 +57,9 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 			return putJob(tx, key, e.index, j)
 		}
 		j.end(a.Status, a.Reason, a.Message, now)
+		if err := recordProof(tx, b, e.index, j, fresh); err != nil {
+			return err
+		}
 		if err := putJob(tx, key, e.index, j); err != nil {
 			return err
 		}

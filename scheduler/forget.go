@@ -298,6 +298,11 @@ func dropRows(tx *bbolt.Tx, key []byte, room int) (int, error) {
 			gone = append(gone, bytes.Clone(k))
 		}
 		for _, k := range gone {
+			if bytes.Equal(bucket, bucketJobs) {
+				if err := dropProof(tx, k); err != nil {
+					return 0, err
+				}
+			}
 			if err := tx.Bucket(bucket).Delete(k); err != nil {
 				return 0, err
 			}

@@ -61,16 +61,25 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := s.checkSecrets(ctx, &p, &t, b, jobs); f != nil {
 		return nil, f
 	}
+	later := takesResults(&p, &t, b) // where all results were had before, nobody wants the tree
 	group, gctx := errgroup.WithContext(ctx)
 	var imageFailure, snapFailure *planFailure
 	group.Go(func() error { imageFailure = images(gctx, &p, b, jobs); return nil })
-	group.Go(func() error { snapFailure = s.snapshot(gctx, &p, remote, b); return nil })
+	if !later {
+		group.Go(func() error { snapFailure = s.snapshot(gctx, &p, remote, b); return nil })
+	}
 	_ = group.Wait()
 	if f := cmp.Or(snapFailure, imageFailure); f != nil {
 		return nil, f
 	}
-	failpoint.Pass("2/plan-made")
 	warnOfAliases(b)
+	s.proveJobs(ctx, &p, &t, b, jobs)
+	if later && !allTaken(jobs) {
+		if f := s.snapshot(ctx, &p, remote, b); f != nil {
+			return nil, f
+		}
+	}
+	failpoint.Pass("2/plan-made")
 	return jobs, nil
 }
 

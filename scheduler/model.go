@@ -63,6 +63,7 @@ type Trigger struct {
 	Override    Override `json:"override"`
 	RetryOf     string   `json:"retryOf,omitempty"` // build id
 	FailedOnly  bool     `json:"failedOnly,omitempty"`
+	Submitter   string   `json:"submitter,omitempty"` // of a retry of a submit: who sent the tree
 	// SourceVersion is what the build was asked for that a retry retries: its own Commit says only what came of it.
 	SourceVersion string `json:"sourceVersion,omitempty"`
 	// Parent is the traceparent that a caller of the API sent with it; never a webhook's.
@@ -163,12 +164,18 @@ type Job struct {
 	Attempts  []Attempt `json:"attempts"`
 	Again     *Again    `json:"again,omitempty"`     // while it waits for another attempt after a fault
 	TakenFrom string    `json:"takenFrom,omitempty"` // build whose result of this job was taken over
+	// Key is of what success is proof, while the job may yet prove it; of an ended job, of what its result is proof. See proofKey.
+	Key   string `json:"key,omitempty"`
+	Proof *Proof `json:"proof,omitempty"` // by which a push took the result of TakenFrom
 }
 
 // end is a job's last transition, with or without an attempt.
 func (j *Job) end(status Status, reason, message string, now time.Time) {
 	j.State, j.Status, j.Reason, j.Message, j.EndedAt, j.Why = JobEnded, status, reason, message, now, ""
 	j.Again = nil
+	if status != Succeeded {
+		j.Key = ""
+	}
 }
 
 // JobState is where a job is in the queue. A lease is a state of the row, never its deletion.

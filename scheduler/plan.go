@@ -277,6 +277,9 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 				return err
 			}
 		}
+		if b.Started.IsZero() && allTaken(jobs) {
+			b.Started = now
+		}
 		if err := putBuild(tx, &b); err != nil {
 			return err
 		}

@@ -31,6 +31,9 @@ func (s *Scheduler) fillRetry(t *Trigger) error {
 	t.Event, t.ActorID, t.Before = asked.Event, asked.ActorID, asked.Before
 	t.PullRequest, t.HeadRef, t.BaseRef = asked.PullRequest, asked.HeadRef, asked.BaseRef
 	t.Override = asked.Override
+	if t.Submitter = asked.Submitter; asked.Kind == KindSubmit {
+		t.Submitter = asked.Actor
+	}
 	t.Fork = asked.Fork || old.Fork
 	t.SourceVersion = sourceVersion(&old, &asked)
 	return nil

@@ -47,12 +47,13 @@ var (
 	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
+	bucketProofs     = []byte("proofs")     // project NUL key NUL number → proofRow, of jobs whose results are proof
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
-	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
+	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes, bucketProofs,
 }
 
 // Errors of this package, always wrapped with a sentence.

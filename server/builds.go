@@ -116,6 +116,9 @@ func (a *api) wholeBuild(id string) (client.Build, error) {
 			planned(&out.Jobs[i], &b.Plan.Jobs[i])
 		}
 	}
+	if g := a.Scheduler.PushProof(context.Background(), &b, jobs); g != nil {
+		out.PushProof = &client.PushProof{Trusted: g.Trusted, Until: g.Until}
+	}
 	return out, nil
 }
 

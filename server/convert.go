@@ -45,6 +45,9 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 		Reason: j.Reason, Message: j.Message, Queued: j.Queued, Started: j.Started, Ended: j.EndedAt,
 		TakenFrom: j.TakenFrom,
 	}
+	if p := j.Proof; p != nil {
+		out.Proof = &client.Proof{Build: p.Build, Kind: string(p.Kind), By: p.By, At: p.At}
+	}
 	if j.State == scheduler.JobQueued && a.Scheduler.Draining() {
 		out.Why = "the daemon drains and starts no job; runner drain --off ends that"
 	}
@@ -151,6 +154,7 @@ func showProject(p scheduler.Project) client.Project {
 		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
+		GreenBeforePush: p.GreenBeforePush, GreenFrom: p.GreenFrom, GreenAgeSec: int64(p.GreenAge / time.Second), GreenTags: p.GreenTags,
 	}
 }
 
@@ -168,6 +172,7 @@ func readProject(p client.Project) config.Project {
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
+		GreenBeforePush: p.GreenBeforePush, GreenFrom: p.GreenFrom, GreenAge: asDuration(p.GreenAgeSec), GreenTags: p.GreenTags,
 	}
 }
 

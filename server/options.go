@@ -19,6 +19,7 @@ import (
 
 // Scheduler is what the server needs of package scheduler.
 type Scheduler interface {
+	PushProof(ctx context.Context, b *scheduler.Build, jobs []scheduler.Job) *scheduler.PushProof
 	Accept(ctx context.Context, t scheduler.Trigger) (stored scheduler.Trigger, created bool, err error)
 	Trigger(id string) (scheduler.Trigger, error)
 	Triggers(outcome scheduler.Outcome, cursor string, limit int) (page []scheduler.Trigger, next string, err error)

@@ -104,6 +104,9 @@ func next(o *Output, b client.Build, sets []client.ArtifactSet) []string {
 	if len(sets) > 0 {
 		t.Row("artifacts", "runner artifacts "+b.ID+" --out DIR")
 	}
+	if line := pushLine(b.PushProof); line != "" {
+		t.Row("push", line)
+	}
 	switch b.Status {
 	case inProgress:
 		for _, job := range b.Jobs {

@@ -111,6 +111,10 @@ func Project(o *Output, p client.Project) {
 	set("max-jobs", strconv.Itoa(p.MaxJobs))
 	set("priority", strconv.Itoa(p.Priority))
 	set("engine", p.Engine)
+	set("green-before-push", p.GreenBeforePush)
+	set("green-from", strings.Join(p.GreenFrom, " "))
+	set("green-age", orNone(p.GreenAgeSec))
+	set("green-tags", strconv.FormatBool(p.GreenTags))
 	set("managed by", p.Managed)
 	t.Print(o)
 }

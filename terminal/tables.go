@@ -24,6 +24,8 @@ func jobTable(o *Output, b client.Build) []string {
 			status, note = job.Phase, oneLine(job.Command)
 		case job.State != "ended":
 			status, note = job.State, oneLine(job.Why)
+		case job.Proof != nil:
+			note = "taken from " + oneLine(job.TakenFrom)
 		case job.TakenFrom != "":
 			note = "taken over from " + oneLine(job.TakenFrom)
 		case job.Attempt > 1:

@@ -165,5 +165,8 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.Int64Var(&p.Jobs, "jobs", 0, "jobs that one build may have (default the daemon's limit)")
 	f.IntVar(&p.MaxJobs, "max-jobs", 0, "jobs of this project at once (default as many as there are slots)")
 	f.IntVar(&p.Priority, "priority", 0, "higher goes first, -100 to 100")
+	f.StringVar(&p.GreenBeforePush, "green-before-push", "", "which pushes take results that the same tree had before: off (default), untrusted or on")
+	f.StringSliceVar(&p.GreenFrom, "green-from", nil, "with on: token or user:PERSON whose submits count for trusted pushes; may be repeated")
+	f.BoolVar(&p.GreenTags, "green-tags", false, "tags and releases take results, too")
 	f.StringVar(&p.Engine, "engine", "", "id of the engine its jobs run on (default the first)")
 }

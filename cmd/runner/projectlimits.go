@@ -31,6 +31,7 @@ func newLimitFlags(p *client.Project) limitFlags {
 		{name: "reports", usage: "of all report files of a job, like 256MiB", parse: config.ParseSize, into: &p.ReportBytes},
 		{name: "timeout", usage: "of each job, like 60m", parse: wholeSeconds, into: &p.TimeoutSec},
 		{name: "queue-timeout", usage: "how long a job may wait for a slot, like 60m", parse: wholeSeconds, into: &p.QueueSec},
+		{name: "green-age", usage: "how long a result counts for --green-before-push, like 7d (default)", parse: wholeSeconds, into: &p.GreenAgeSec},
 	}
 }
 

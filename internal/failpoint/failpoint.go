@@ -17,6 +17,7 @@ var Points = []Point{
 	{"2/builds-numbered", "the planner has committed a trigger's builds; none is planned"},
 	{"2/commit-fetched", "the commit is in the mirror; the buildspec was not read"},
 	{"2/plan-made", "buildspec, images and snapshot are there; the plan is not committed"},
+	{"2/results-shared", "a push has what earlier results of its tree left, under ids of its own; its plan is not committed"},
 	{"2/plan-committed", "plan and jobs are committed, perhaps with the first lease; nothing follows it yet"},
 	{"2/again-committed", "that a build whose planning met a fault is planned again is committed; nobody waits for that yet"},
 	{"3/warm-row-committed", "the row of a sandbox that is to wait is committed; the sandbox is not made"},

@@ -39,6 +39,7 @@ var (
 	hooksUnderLoad   = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureHooksUnderLoad", Times: 1}
 	day              = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDay", Times: 1}
 	decide           = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDecide", Times: 5}
+	greenPush        = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureGreenPush", Times: 10}
 	caches           = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 )
 
@@ -70,6 +71,7 @@ var Table = []Figure{
 	{Name: "build-warm", Goal: RatioAtMost(0.40), From: warm, Note: submitNote},
 	{Name: "build-warm-act", Goal: RatioAtMost(0.08), From: warmAct, Note: submitNote},
 	{Name: "build-warm-webhook", From: warm},
+	{Name: "green-push", Goal: OursAtMost(1), From: greenPush, Note: "theirs is the same push where its one job, an echo, runs in a sandbox that waited for it"},
 	{Name: "burst-4", Goal: RatioAtMost(0.15), From: burst},
 	{Name: "jobs-100", Goal: RatioAtMost(1), From: jobs},
 	{Name: "cache-restore", Goal: RatioAtMost(0.03), From: caches},
