@@ -16,7 +16,7 @@ type Build struct {
 	Project  string      `json:"project"`
 	Number   int         `json:"number"`
 	Trigger  string      `json:"trigger"`
-	Kind     string      `json:"kind"` // push, tag, pull_request, submit, manual, retry
+	Kind     string      `json:"kind"` // push, tag, pull_request, submit, manual, retry, schedule, registry
 	Status   string      `json:"status"`
 	Phase    string      `json:"phase"`
 	Reason   string      `json:"reason,omitempty"`
@@ -38,6 +38,8 @@ type Build struct {
 	Phases   []Phase     `json:"phases,omitempty"`
 	Tests    *BuildTests `json:"tests,omitempty"` // none before a job has told of a failure, or one that left reports has ended
 	Jobs     []Job       `json:"jobs,omitempty"`  // only where one build is asked for
+
+	Parameters []Parameter `json:"parameters,omitempty"` // of the build, chosen or by default
 }
 
 // Job is one container's worth of a build; its newest attempt is spread over it.
@@ -175,6 +177,8 @@ type Project struct {
 	Priority         int     `json:"priority,omitempty"`
 	Engine           string  `json:"engine,omitempty"`
 	Managed          string  `json:"managed,omitempty"` // "file" (read-only here) or "api"
+
+	BuildParameters map[string]ParameterSetting `json:"buildParameters,omitempty"` // what builds may be asked for by hand
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its
@@ -215,6 +219,8 @@ type Start struct {
 	Image   string            `json:"image,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
 	Debug   bool              `json:"debug,omitempty"` // codebuild-breakpoint holds the jobs
+
+	Parameters map[string]string `json:"parameters,omitempty"` // values by name; the project's settings say what there is
 }
 
 // Submission describes the pack that a laptop sends.

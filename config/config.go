@@ -219,6 +219,8 @@ type Project struct {
 	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
 	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+	// BuildParameters are what builds may be asked for by hand and by schedules, by name.
+	BuildParameters map[string]Parameter `yaml:"parameters" json:"buildParameters,omitempty"`
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

@@ -60,7 +60,7 @@ func documentedKeys(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var keys []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z\\[\\].-]+)` \\|").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z\\[\\].*-]+)` \\|").FindAllStringSubmatch(string(text), -1) {
 		keys = append(keys, m[1])
 	}
 	return keys
@@ -78,6 +78,8 @@ func schemaKeys(t reflect.Type, prefix string) []string {
 			keys = append(keys, schemaKeys(f.Type, key+".")...)
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
 			keys = append(keys, schemaKeys(f.Type.Elem(), key+"[].")...)
+		case f.Type.Kind() == reflect.Map && f.Type.Elem().Kind() == reflect.Struct:
+			keys = append(keys, schemaKeys(f.Type.Elem(), key+".*.")...)
 		}
 	}
 	return keys
@@ -159,6 +161,7 @@ projects:
     max-jobs: 2
     priority: -5
     engine: big
+    parameters: {size: {type: number, default: 3, min: 1, max: 9}}
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 

@@ -31,6 +31,7 @@ func (s *Scheduler) fillRetry(t *Trigger) error {
 	t.Event, t.ActorID, t.Before = asked.Event, asked.ActorID, asked.Before
 	t.PullRequest, t.HeadRef, t.BaseRef = asked.PullRequest, asked.HeadRef, asked.BaseRef
 	t.Override = asked.Override
+	t.Override.Parameters = old.Parameters
 	t.Fork = asked.Fork || old.Fork
 	t.SourceVersion = sourceVersion(&old, &asked)
 	return nil

@@ -23,6 +23,7 @@ func (a *api) showBuild(b *scheduler.Build) client.Build {
 		Commit: b.Commit, Tree: b.Tree, Ref: b.Ref, Title: b.Title, Author: b.Author, RetryOf: b.RetryOf, Trusted: b.Trusted, Fork: b.Fork,
 		Created: b.Created, Started: b.Started, Ended: b.EndedAt, Seconds: seconds(b.Created, b.EndedAt),
 		Warnings: b.Warnings, Note: b.Note, Phases: showPhases(b.Phases), Tests: a.buildTests(b),
+		Parameters: showParameters(b.Parameters),
 	}
 }
 
@@ -151,6 +152,7 @@ func showProject(p scheduler.Project) client.Project {
 		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
+		BuildParameters: showParameterSettings(p.BuildParameters),
 	}
 }
 
@@ -168,6 +170,7 @@ func readProject(p client.Project) config.Project {
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
+		BuildParameters: readParameterSettings(p.BuildParameters),
 	}
 }
 

@@ -87,6 +87,7 @@ func Project(o *Output, p client.Project) {
 	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
 		t.Row("secrets-manager", oneLine(name+"="+p.Secrets[name]))
 	}
+	parameterRows(&t, p.BuildParameters)
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)
 	set("retry-faults", p.RetryFaults)
