@@ -179,6 +179,7 @@ type Project struct {
 	Managed          string  `json:"managed,omitempty"` // "file" (read-only here) or "api"
 
 	BuildParameters map[string]ParameterSetting `json:"buildParameters,omitempty"` // what builds may be asked for by hand
+	Schedules       []ScheduleSetting           `json:"schedules,omitempty"`
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

@@ -221,6 +221,7 @@ type Project struct {
 	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
 	// BuildParameters are what builds may be asked for by hand and by schedules, by name.
 	BuildParameters map[string]Parameter `yaml:"parameters" json:"buildParameters,omitempty"`
+	Schedules       []Schedule           `yaml:"schedules" json:"schedules,omitempty"`
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

@@ -162,6 +162,7 @@ projects:
     priority: -5
     engine: big
     parameters: {size: {type: number, default: 3, min: 1, max: 9}}
+    schedules: [{name: nightly, cron: "30 2 * * 1-5", timezone: Europe/Berlin, jitter: 10m, missed: skip, ref: main, parameters: {size: 4}}]
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 

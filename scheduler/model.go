@@ -38,6 +38,7 @@ const (
 	KindSubmit      TriggerKind = "submit"
 	KindManual      TriggerKind = "manual"
 	KindRetry       TriggerKind = "retry"
+	KindSchedule    TriggerKind = "schedule"
 )
 
 // Trigger is one accepted event, stored before it is acknowledged. It ends as builds, or as skipped with a reason.
@@ -69,6 +70,8 @@ type Trigger struct {
 	// Parent is the traceparent that a caller of the API sent with it; never a webhook's.
 	Parent   string    `json:"parent,omitempty"`
 	Approved *Approval `json:"approved,omitempty"` // of a pull request that had to wait
+
+	Scheduled *ScheduledRun `json:"scheduled,omitempty"` // of a schedule
 
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`

@@ -6,7 +6,7 @@ import "github.com/runner-ci/runner/config"
 // was completed when it was accepted, and else the project's defaults. A retry has those of the build that it retries.
 func parametersOf(p *Project, t *Trigger) []config.Chosen {
 	switch t.Kind {
-	case KindManual, KindRetry:
+	case KindManual, KindSchedule, KindRetry:
 		return t.Override.Parameters
 	}
 	return p.Defaults()

@@ -152,7 +152,7 @@ func showProject(p scheduler.Project) client.Project {
 		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
-		BuildParameters: showParameterSettings(p.BuildParameters),
+		BuildParameters: showParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, showScheduleSetting),
 	}
 }
 
@@ -170,7 +170,7 @@ func readProject(p client.Project) config.Project {
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
-		BuildParameters: readParameterSettings(p.BuildParameters),
+		BuildParameters: readParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, readScheduleSetting),
 	}
 }
 

@@ -42,13 +42,16 @@ func TestSettingsSurviveTheAPI(t *testing.T) {
 	d := newDaemon(t)
 	p := client.Project{Name: "api", URL: apiURL, BuildParameters: map[string]client.ParameterSetting{
 		"size": {Type: "number", Default: "2", Min: new(float64), Description: "of it", Env: "SIZE"},
-		"kind": {Type: "choice", Options: []string{"a", "b"}}, "who": {Required: true, Pattern: "[a-z]+"},
+		"kind": {Type: "choice", Options: []string{"a", "b"}}, "who": {Pattern: "[a-z]+"},
+	}, Schedules: []client.ScheduleSetting{
+		{Name: "nightly", Cron: "30 2 * * 1-5", Timezone: "Europe/Berlin", JitterSec: 600, Missed: "skip", Ref: "main", Parameters: map[string]string{"kind": "a"}},
+		{Name: "often", Cron: "@hourly"},
 	}}
 	if err := d.client().PutProject(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.client().Project(t.Context(), "api")
-	if err != nil || !reflect.DeepEqual(got.BuildParameters, p.BuildParameters) {
+	if err != nil || !reflect.DeepEqual(got.BuildParameters, p.BuildParameters) || !reflect.DeepEqual(got.Schedules, p.Schedules) {
 		t.Errorf("%+v, %v, want %+v", got, err, p)
 	}
 }

@@ -88,6 +88,9 @@ func Project(o *Output, p client.Project) {
 		t.Row("secrets-manager", oneLine(name+"="+p.Secrets[name]))
 	}
 	parameterRows(&t, p.BuildParameters)
+	for _, s := range p.Schedules {
+		t.Row("schedule", oneLine(s.Name+": "+s.Cron+" "+s.Timezone))
+	}
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)
 	set("retry-faults", p.RetryFaults)
