@@ -132,6 +132,8 @@ type Trigger struct {
 	Fork        bool      `json:"fork,omitempty"` // of a pull request from another repository
 	ApprovedBy  string    `json:"approvedBy,omitempty"`
 	ApprovedAt  time.Time `json:"approvedAt,omitzero"`
+
+	Image *PushedImage `json:"image,omitempty"` // of kind registry
 }
 
 // Project is a repository and a buildspec path, with settings. Secret settings are references ("env:NAME",
@@ -180,6 +182,8 @@ type Project struct {
 
 	BuildParameters map[string]ParameterSetting `json:"buildParameters,omitempty"` // what builds may be asked for by hand
 	Schedules       []ScheduleSetting           `json:"schedules,omitempty"`
+
+	RegistryTriggers []RegistryTrigger `json:"registryTriggers,omitempty"`
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

@@ -222,6 +222,8 @@ type Project struct {
 	// BuildParameters are what builds may be asked for by hand and by schedules, by name.
 	BuildParameters map[string]Parameter `yaml:"parameters" json:"buildParameters,omitempty"`
 	Schedules       []Schedule           `yaml:"schedules" json:"schedules,omitempty"`
+	// RegistryTriggers start builds when images are pushed.
+	RegistryTriggers []RegistryTrigger `yaml:"registry-triggers" json:"registryTriggers,omitempty"`
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

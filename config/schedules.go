@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the binary is static, and the machine may have no time zones
@@ -39,12 +38,7 @@ const (
 )
 
 // FullRef is the ref that a schedule builds; "" is the default branch.
-func (s Schedule) FullRef() string {
-	if s.Ref == "" || strings.HasPrefix(s.Ref, "refs/") {
-		return s.Ref
-	}
-	return "refs/heads/" + s.Ref
-}
+func (s Schedule) FullRef() string { return fullRef(s.Ref) }
 
 // Zone is the time zone that the fields of the schedule are read in.
 func (s Schedule) Zone() string { return or(s.Timezone, DefaultTimezone) }
@@ -201,9 +195,7 @@ func (s Schedule) check(f *faults) {
 	if s.Missed != "" {
 		f.oneOf("missed", s.Missed, MissedOnce, MissedSkip, MissedAll)
 	}
-	if s.Ref != "" && (!plausibleRef(s.Ref) || strings.HasPrefix(s.Ref, "refs/") && !slices.ContainsFunc([]string{"refs/heads/", "refs/tags/"}, func(p string) bool { return strings.HasPrefix(s.Ref, p) })) {
-		f.add("ref", "write main or refs/tags/v1.0", "%q is no branch or tag", clip(s.Ref))
-	}
+	f.checkBuiltRef(s.Ref)
 }
 
 // least is the least time between two of the first runs, which tell enough: a year's, or a few hundred.

@@ -39,6 +39,7 @@ const (
 	KindManual      TriggerKind = "manual"
 	KindRetry       TriggerKind = "retry"
 	KindSchedule    TriggerKind = "schedule"
+	KindRegistry    TriggerKind = "registry" // an image was pushed
 )
 
 // Trigger is one accepted event, stored before it is acknowledged. It ends as builds, or as skipped with a reason.
@@ -72,6 +73,7 @@ type Trigger struct {
 	Approved *Approval `json:"approved,omitempty"` // of a pull request that had to wait
 
 	Scheduled *ScheduledRun `json:"scheduled,omitempty"` // of a schedule
+	Image     *PushedImage  `json:"image,omitempty"`     // of a registry
 
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`

@@ -137,6 +137,10 @@ func showTrigger(t scheduler.Trigger) client.Trigger {
 	if t.Approved != nil {
 		out.ApprovedBy, out.ApprovedAt = t.Approved.By, t.Approved.At
 	}
+	if t.Image != nil {
+		image := client.PushedImage(*t.Image)
+		out.Image = &image
+	}
 	return out
 }
 
@@ -153,6 +157,7 @@ func showProject(p scheduler.Project) client.Project {
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
 		BuildParameters: showParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, showScheduleSetting),
+		RegistryTriggers: eachOf(p.RegistryTriggers, showRegistryTrigger),
 	}
 }
 
@@ -171,6 +176,7 @@ func readProject(p client.Project) config.Project {
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
 		BuildParameters: readParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, readScheduleSetting),
+		RegistryTriggers: eachOf(p.RegistryTriggers, readRegistryTrigger),
 	}
 }
 

@@ -46,12 +46,16 @@ func TestSettingsSurviveTheAPI(t *testing.T) {
 	}, Schedules: []client.ScheduleSetting{
 		{Name: "nightly", Cron: "30 2 * * 1-5", Timezone: "Europe/Berlin", JitterSec: 600, Missed: "skip", Ref: "main", Parameters: map[string]string{"kind": "a"}},
 		{Name: "often", Cron: "@hourly"},
+	}, RegistryTriggers: []client.RegistryTrigger{
+		{Registry: "harbor", Repository: "team/*", Tag: "v*", Secret: "env:HARBOR", Ref: "main", IgnorePushers: []string{"ci"}},
+		{Registry: "quay", Repository: "team/app", Secret: "env:QUAY"},
 	}}
 	if err := d.client().PutProject(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.client().Project(t.Context(), "api")
-	if err != nil || !reflect.DeepEqual(got.BuildParameters, p.BuildParameters) || !reflect.DeepEqual(got.Schedules, p.Schedules) {
+	if err != nil || !reflect.DeepEqual(got.BuildParameters, p.BuildParameters) || !reflect.DeepEqual(got.Schedules, p.Schedules) ||
+		!reflect.DeepEqual(got.RegistryTriggers, p.RegistryTriggers) {
 		t.Errorf("%+v, %v, want %+v", got, err, p)
 	}
 }

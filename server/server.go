@@ -93,6 +93,7 @@ func New(o Options) http.Handler {
 	a.routeAudit()
 	a.routeLogin()
 	a.routeHooks()
+	a.routeRegistryHooks()
 	a.routeOpenAPI()
 	return a
 }

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -45,7 +46,11 @@ func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 		if fate == "" {
 			fate = oneLine(x.Reason)
 		}
-		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, shortRef(x.Ref), short(x.Commit), x.Outcome, fate)
+		ref := shortRef(x.Ref)
+		if x.Image != nil {
+			ref = title(x.Image.Name + ":" + x.Image.Tag)
+		}
+		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, ref, short(x.Commit), x.Outcome, fate)
 	}
 	t.Print(o)
 }
@@ -90,6 +95,9 @@ func Project(o *Output, p client.Project) {
 	parameterRows(&t, p.BuildParameters)
 	for _, s := range p.Schedules {
 		t.Row("schedule", oneLine(s.Name+": "+s.Cron+" "+s.Timezone))
+	}
+	for _, r := range p.RegistryTriggers {
+		t.Row("registry-trigger", oneLine(r.Registry+" "+r.Repository+":"+cmp.Or(r.Tag, "*")))
 	}
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)
