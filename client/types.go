@@ -133,7 +133,10 @@ type Trigger struct {
 	ApprovedBy  string    `json:"approvedBy,omitempty"`
 	ApprovedAt  time.Time `json:"approvedAt,omitzero"`
 
-	Image *PushedImage `json:"image,omitempty"` // of kind registry
+	Image    *PushedImage `json:"image,omitempty"`    // of kind registry
+	Schedule string       `json:"schedule,omitempty"` // of kind schedule: its name
+	Due      time.Time    `json:"due,omitzero"`       // when it was due, before jitter
+	Missed   int          `json:"missed,omitempty"`   // runs before it that nobody was there for, and that it stands for
 }
 
 // Project is a repository and a buildspec path, with settings. Secret settings are references ("env:NAME",

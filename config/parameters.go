@@ -42,8 +42,9 @@ const (
 const (
 	// maxParameters bounds the parameters of one project.
 	maxParameters = 100
-	// maxValue bounds a parameter's value in bytes: a process is given all of them in its environment.
-	maxValue = 8 << 10
+	// maxValue bounds a parameter's value in bytes, maxValues those of all parameters of a build: they are stored with it, and
+	// a process is given them in its environment.
+	maxValue, maxValues = 8 << 10, 64 << 10
 )
 
 // parameterName has a capital form that can be a variable's.
@@ -68,6 +69,7 @@ func (p *Project) Choose(values map[string]string) ([]Chosen, error) {
 		}
 	}
 	var out []Chosen
+	size := 0
 	for _, name := range names {
 		parameter := p.BuildParameters[name]
 		value, given := values[name]
@@ -83,6 +85,10 @@ func (p *Project) Choose(values map[string]string) ([]Chosen, error) {
 			value = parameter.Default
 		}
 		out = append(out, Chosen{name, parameter.Variable(name), value})
+		size += len(value)
+	}
+	if size > maxValues {
+		f.add("*", "keep long ones in files of the repository", "the values have %d bytes together, and at most %d are taken", size, maxValues)
 	}
 	if err := f.prefixed("parameters").join(); err != nil {
 		return nil, err

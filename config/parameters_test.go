@@ -96,3 +96,19 @@ func TestParameterSettingsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestTheValuesOfABuildAreBoundedTogether(t *testing.T) {
+	p := Project{Name: "api", BuildParameters: map[string]Parameter{}}
+	values := map[string]string{}
+	for i := range 9 {
+		name := fmt.Sprintf("p%d", i)
+		p.BuildParameters[name], values[name] = Parameter{}, strings.Repeat("x", maxValue)
+	}
+	if _, err := p.Choose(values); err == nil || !strings.Contains(err.Error(), "the values have 73728 bytes together, and at most 65536 are taken") {
+		t.Errorf("%v", err)
+	}
+	delete(values, "p0")
+	if got, err := p.Choose(values); err != nil || len(got) != 8 {
+		t.Errorf("%d values, %v", len(got), err)
+	}
+}

@@ -141,6 +141,9 @@ func showTrigger(t scheduler.Trigger) client.Trigger {
 		image := client.PushedImage(*t.Image)
 		out.Image = &image
 	}
+	if t.Scheduled != nil {
+		out.Schedule, out.Due, out.Missed = t.Scheduled.Schedule, t.Scheduled.Due, t.Scheduled.Missed
+	}
 	return out
 }
 

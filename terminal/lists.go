@@ -46,6 +46,9 @@ func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 		if fate == "" {
 			fate = oneLine(x.Reason)
 		}
+		if x.Schedule != "" {
+			fate += " (" + oneLine(x.Schedule) + standsFor(x.Missed) + ")"
+		}
 		ref := shortRef(x.Ref)
 		if x.Image != nil {
 			ref = title(x.Image.Name + ":" + x.Image.Tag)

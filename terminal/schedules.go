@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -46,9 +45,13 @@ func lastRun(run *client.ScheduledRun, now time.Time) string {
 	if what == "" {
 		what = strings.TrimSpace(run.Outcome + " " + title(run.Reason))
 	}
-	text := Ago(run.Due, now) + " " + oneLine(what)
-	if run.Missed > 0 {
-		text += fmt.Sprintf(", for %s that was missed", Count(run.Missed, "run", "runs"))
+	return Ago(run.Due, now) + " " + oneLine(what) + standsFor(run.Missed)
+}
+
+// standsFor says for how many missed runs of a schedule one stands besides itself.
+func standsFor(missed int) string {
+	if missed == 0 {
+		return ""
 	}
-	return text
+	return ", also for " + Count(missed, "missed run", "missed runs")
 }
