@@ -240,3 +240,32 @@ func TestADrainingDaemonKeepsWhatIsDue(t *testing.T) {
 	tick(t, s, clock.Add(time.Hour))
 	wantRuns(t, s, "06-01 13:00")
 }
+
+func TestCheckReadsTheRowsOfSchedules(t *testing.T) {
+	path := statePath(t)
+	s := scheduled(t, path, config.Schedule{Name: "a", Cron: "@hourly"})
+	tick(t, s, clock)
+	tick(t, s, clock.Add(time.Hour))
+	found := func() (problems []string) {
+		s.Close()
+		state, err := OpenState(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer state.Close()
+		if err := state.Check(func(problem string) { problems = append(problems, problem) }); err != nil {
+			t.Fatal(err)
+		}
+		return problems
+	}
+	if got := found(); len(got) != 0 {
+		t.Errorf("nothing is wrong, and it reports %q", got)
+	}
+	s = scheduled(t, path, config.Schedule{Name: "a", Cron: "@hourly"})
+	if err := s.putSchedule(scheduleKey("api", "a"), scheduleRow{At: clock, Due: clock}); err != nil {
+		t.Fatal(err)
+	}
+	if got := found(); len(got) != 1 || !strings.Contains(got[0], "which is not after") {
+		t.Errorf("a row that is due too early is reported as %q", got)
+	}
+}
