@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	_ "time/tzdata" // the binary is static, and the machine may have no time zones
@@ -36,6 +37,8 @@ const (
 	// maxJitter is the greatest jitter: whoever wants more wants another schedule.
 	maxJitter = 24 * time.Hour
 )
+
+var scheduleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$`)
 
 // FullRef is the ref that a schedule builds; "" is the default branch.
 func (s Schedule) FullRef() string { return fullRef(s.Ref) }
@@ -163,15 +166,15 @@ func (p *Project) checkSchedules(f *faults) {
 	for i, s := range p.Schedules {
 		at := faults{}
 		switch {
-		case !engineID.MatchString(s.Name):
-			at.add("name", "letters, digits, dots, dashes and underscores, at most 63: nightly", "%q is no name of a schedule", clip(s.Name))
+		case !scheduleName.MatchString(s.Name):
+			at.add("name", "letters, digits, dots, dashes and underscores, at most 40: nightly", "%q is no name of a schedule", clip(s.Name))
 		case seen[s.Name]:
 			at.add("name", "give each schedule of a project a name of its own", "schedule %q is there already", s.Name)
 		}
 		seen[s.Name] = true
 		s.check(&at)
 		if _, err := p.Choose(s.Parameters); err != nil {
-			at.add("parameters", "", "%v", err)
+			at.add("parameters", "", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 		*f = append(*f, at.prefixed(fmt.Sprintf("schedules[%d]", i))...)
 	}

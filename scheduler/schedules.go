@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -23,9 +25,10 @@ var bucketSchedules = []byte("schedules") // project NUL schedule → scheduleRo
 
 // scheduleRow is how far a schedule has come.
 type scheduleRow struct {
-	Spec string        `json:"spec"`         // what Due was reckoned by: a schedule that is changed begins anew
-	At   time.Time     `json:"at"`           // Due is the first time after it. A clock that shows less was set back
-	Due  time.Time     `json:"due,omitzero"` // zero: never again
+	Spec string        `json:"spec"`          // what Due was reckoned by: a schedule that is changed begins anew
+	At   time.Time     `json:"at"`            // Due is the first time after it. A clock that shows less was set back
+	Due  time.Time     `json:"due,omitzero"`  // zero: never again
+	Seen time.Time     `json:"seen,omitzero"` // the latest At before a clock was set back
 	Last *ScheduledRun `json:"last,omitempty"`
 }
 
@@ -114,8 +117,7 @@ func (s *Scheduler) tickSchedule(ctx context.Context, p *config.Project, schedul
 		return next, err
 	}
 	spec := schedule.Cron + " " + schedule.Zone()
-	if row.Spec != spec || now.Before(row.At) {
-		row = scheduleRow{Spec: spec, At: now, Due: times.Next(now), Last: row.Last}
+	if begun := row.begin(spec, times, now); begun {
 		if err := s.putSchedule(key, row); err != nil {
 			return next, err
 		}
@@ -125,6 +127,8 @@ func (s *Scheduler) tickSchedule(ctx context.Context, p *config.Project, schedul
 	if len(due) == 0 {
 		return begins(coming, late), nil
 	}
+	newest := due[len(due)-1]
+	due = slices.DeleteFunc(due, func(at time.Time) bool { return !at.After(row.Seen) && isLate(at, now, late) })
 	for i, at := range toRun(schedule, due, now, late) {
 		missed := 0
 		if i == 0 {
@@ -136,12 +140,26 @@ func (s *Scheduler) tickSchedule(ctx context.Context, p *config.Project, schedul
 		}
 		row.Last = &run
 	}
-	newest := due[len(due)-1]
-	if row.Last == nil || !row.Last.Due.Equal(newest) {
+	if len(due) > 0 && (row.Last == nil || !row.Last.Due.Equal(newest)) {
 		s.log.Warn("a schedule's runs were missed and are skipped", "project", p.Name, "schedule", schedule.Name, "runs", len(due), "newest", newest)
 	}
 	row.At, row.Due = newest, coming
 	return begins(coming, late), s.putSchedule(key, row)
+}
+
+// begin has a row begin anew where its schedule is new or was changed, or where the clock was set back. What was seen before
+// is not missed when the clock is set forward again; what comes by the clock comes, and is known where it was started.
+func (row *scheduleRow) begin(spec string, times config.Times, now time.Time) (begun bool) {
+	switch {
+	case row.Spec != spec:
+		row.Seen = time.Time{}
+	case !now.Before(row.At):
+		return false
+	case row.At.After(row.Seen):
+		row.Seen = row.At
+	}
+	row.Spec, row.At, row.Due = spec, now, times.Next(now)
+	return true
 }
 
 // startScheduled commits the trigger of one run. What is known already is the run itself, found again.
@@ -152,7 +170,7 @@ func (s *Scheduler) startScheduled(ctx context.Context, p *config.Project, sched
 	}
 	chosen, err := p.Choose(schedule.Parameters)
 	if err != nil {
-		t.Skip = "the schedule's parameters do not fit the project's: " + err.Error()
+		t.Skip = "the schedule's parameters do not fit the project's: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	t.Override.Parameters = chosen
 	stored, created, err := s.Accept(ctx, t)
@@ -179,16 +197,20 @@ func overdue(times config.Times, due, now time.Time, late func(time.Time) time.D
 
 // toRun chooses which of the times that are overdue are run.
 func toRun(schedule *config.Schedule, due []time.Time, now time.Time, late func(time.Time) time.Duration) []time.Time {
-	newest := due[len(due)-1]
 	switch schedule.MissedWord() {
 	case config.MissedAll:
 		return due[max(0, len(due)-maxCaughtUp):]
 	case config.MissedSkip:
-		if now.Sub(newest.Add(late(newest))) > lateAfter {
+		if len(due) > 0 && isLate(due[len(due)-1], now, late) {
 			return nil
 		}
 	}
-	return due[len(due)-1:]
+	return due[max(0, len(due)-1):]
+}
+
+// isLate tells whether the run of a time was missed, and is not merely a little late.
+func isLate(due, now time.Time, late func(time.Time) time.Duration) bool {
+	return now.Sub(begins(due, late)) > lateAfter
 }
 
 // standsFor is how many runs the first one that is started stands for, besides itself.

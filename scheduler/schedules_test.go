@@ -162,6 +162,30 @@ func TestAClockThatJumpsNeitherStormsNorStarves(t *testing.T) {
 	}
 }
 
+func TestAMachineThatForgetsTheTimeStartsNothingASecondTime(t *testing.T) {
+	path := statePath(t)
+	schedule := config.Schedule{Name: "weekly", Cron: "@weekly", Missed: config.MissedAll}
+	s := scheduled(t, path, schedule)
+	tick(t, s, clock)
+	for week := range 4 {
+		tick(t, s, clock.AddDate(0, 0, 7*(week+1)))
+	}
+	before := runs(t, s)
+	if len(before) != 4 {
+		t.Fatalf("the first four weeks are %q", before)
+	}
+	s.Close()
+	s = scheduled(t, path, schedule)
+	tick(t, s, time.Unix(100, 0)) // a clock without a battery, until it is set
+	if err := s.forgetDeliveries(t.Context(), time.Now().AddDate(1, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	tick(t, s, clock.AddDate(0, 0, 29))
+	wantRuns(t, s, before...)
+	tick(t, s, clock.AddDate(0, 0, 44)) // and what it slept through since is missed, and caught up with
+	wantRuns(t, s, append(before, "07-05 00:00", "07-12 00:00")...)
+}
+
 func TestCatchingUpIsBounded(t *testing.T) {
 	s := scheduled(t, statePath(t), config.Schedule{Name: "often", Cron: "* * * * *", Missed: config.MissedAll}, config.Schedule{Name: "once", Cron: "* * * * *"})
 	tick(t, s, clock)

@@ -93,8 +93,8 @@ func same(a, b []byte) bool {
 // maxPushes bounds what one notification may tell of.
 const maxPushes = 100
 
-// Parse returns the tags that a notification says were pushed, each once. Pulls, mounts, deletions, layers and manifests without a tag,
-// like those of an index's platforms, are none.
+// Parse returns the tags that a notification says were pushed, each once. Pulls, mounts, deletions, layers, signatures, and
+// manifests without a tag, like those of an index's platforms, are none.
 func (k Kind) Parse(header http.Header, body []byte) ([]Push, error) {
 	pushes, err := k.parse(header, body)
 	if err != nil {
@@ -102,7 +102,7 @@ func (k Kind) Parse(header http.Header, body []byte) ([]Push, error) {
 	}
 	var out []Push
 	for _, p := range pushes {
-		if p.Tag == "" || slices.Contains(out, p) {
+		if p.Tag == "" || attachment.MatchString(p.Tag) || slices.Contains(out, p) {
 			continue
 		}
 		if err := p.check(); err != nil {
@@ -114,6 +114,9 @@ func (k Kind) Parse(header http.Header, body []byte) ([]Push, error) {
 	}
 	return out, nil
 }
+
+// attachment is the tag of what is attached to an image, a signature for one, by the image's digest.
+var attachment = regexp.MustCompile(`^sha(256|512)-[0-9a-f]{64,128}(\.[a-z0-9]+)?$`)
 
 // What the parts of an image's name look like. They become variables of jobs, so nothing else gets through.
 var (
