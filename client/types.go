@@ -16,7 +16,7 @@ type Build struct {
 	Project  string      `json:"project"`
 	Number   int         `json:"number"`
 	Trigger  string      `json:"trigger"`
-	Kind     string      `json:"kind"` // push, tag, pull_request, submit, manual, retry
+	Kind     string      `json:"kind"` // push, tag, pull_request, submit, manual, retry, schedule, registry
 	Status   string      `json:"status"`
 	Phase    string      `json:"phase"`
 	Reason   string      `json:"reason,omitempty"`
@@ -39,7 +39,8 @@ type Build struct {
 	Tests    *BuildTests `json:"tests,omitempty"` // none before a job has told of a failure, or one that left reports has ended
 	Jobs     []Job       `json:"jobs,omitempty"`  // only where one build is asked for
 
-	PushProof *PushProof `json:"pushProof,omitempty"` // of a submitted tree, where a push of it would be green at once; with Jobs
+	PushProof  *PushProof  `json:"pushProof,omitempty"`  // of a submitted tree, where a push of it would be green at once; with Jobs
+	Parameters []Parameter `json:"parameters,omitempty"` // of the build, chosen or by default
 }
 
 // Job is one container's worth of a build; its newest attempt is spread over it.
@@ -147,6 +148,11 @@ type Trigger struct {
 	Fork        bool      `json:"fork,omitempty"` // of a pull request from another repository
 	ApprovedBy  string    `json:"approvedBy,omitempty"`
 	ApprovedAt  time.Time `json:"approvedAt,omitzero"`
+
+	Image    *PushedImage `json:"image,omitempty"`    // of kind registry
+	Schedule string       `json:"schedule,omitempty"` // of kind schedule: its name
+	Due      time.Time    `json:"due,omitzero"`       // when it was due, before jitter
+	Missed   int          `json:"missed,omitempty"`   // runs before it that nobody was there for, and that it stands for
 }
 
 // Project is a repository and a buildspec path, with settings. Secret settings are references ("env:NAME",
@@ -197,6 +203,11 @@ type Project struct {
 	GreenAgeSec     int64    `json:"greenAgeSeconds,omitempty"`
 	GreenTags       bool     `json:"greenTags,omitempty"` // tags and releases take results, too
 	Managed         string   `json:"managed,omitempty"`   // "file" (read-only here) or "api"
+
+	BuildParameters map[string]ParameterSetting `json:"buildParameters,omitempty"` // what builds may be asked for by hand
+	Schedules       []ScheduleSetting           `json:"schedules,omitempty"`
+
+	RegistryTriggers []RegistryTrigger `json:"registryTriggers,omitempty"`
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its
@@ -237,6 +248,8 @@ type Start struct {
 	Image   string            `json:"image,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
 	Debug   bool              `json:"debug,omitempty"` // codebuild-breakpoint holds the jobs
+
+	Parameters map[string]string `json:"parameters,omitempty"` // values by name; the project's settings say what there is
 }
 
 // Submission describes the pack that a laptop sends.

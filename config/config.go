@@ -225,6 +225,11 @@ type Project struct {
 	GreenFrom       []string      `yaml:"green-from" json:"greenFrom,omitempty"` // whose submits count for trusted pushes, too
 	GreenAge        time.Duration `yaml:"green-age" json:"greenAge,omitempty"`   // of results that count; default GreenAgeDefault
 	GreenTags       bool          `yaml:"green-tags" json:"greenTags,omitempty"` // whether tags and releases take results, too
+	// BuildParameters are what builds may be asked for by hand and by schedules, by name.
+	BuildParameters map[string]Parameter `yaml:"parameters" json:"buildParameters,omitempty"`
+	Schedules       []Schedule           `yaml:"schedules" json:"schedules,omitempty"`
+	// RegistryTriggers start builds when images are pushed.
+	RegistryTriggers []RegistryTrigger `yaml:"registry-triggers" json:"registryTriggers,omitempty"`
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

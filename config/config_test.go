@@ -60,7 +60,7 @@ func documentedKeys(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var keys []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z\\[\\].-]+)` \\|").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z\\[\\].*-]+)` \\|").FindAllStringSubmatch(string(text), -1) {
 		keys = append(keys, m[1])
 	}
 	return keys
@@ -78,6 +78,8 @@ func schemaKeys(t reflect.Type, prefix string) []string {
 			keys = append(keys, schemaKeys(f.Type, key+".")...)
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
 			keys = append(keys, schemaKeys(f.Type.Elem(), key+"[].")...)
+		case f.Type.Kind() == reflect.Map && f.Type.Elem().Kind() == reflect.Struct:
+			keys = append(keys, schemaKeys(f.Type.Elem(), key+".*.")...)
 		}
 	}
 	return keys
@@ -163,6 +165,9 @@ projects:
     green-from: [ada-laptop, "user:ben"]
     green-age: 3d
     green-tags: true
+    parameters: {size: {type: number, default: 3, min: 1, max: 9}}
+    schedules: [{name: nightly, cron: "30 2 * * 1-5", timezone: Europe/Berlin, jitter: 10m, missed: skip, ref: main, parameters: {size: 4}}]
+    registry-triggers: [{registry: harbor, repository: "team/*", tag: "v*", secret: file:harbor, ref: main, ignore-pushers: [ci]}]
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 
@@ -186,6 +191,9 @@ func TestEveryKeyLoads(t *testing.T) {
 	}
 	if c.Telemetry.OTLP.Headers["Authorization"] != "file:/etc/runner/otel-token" {
 		t.Errorf("headers %v", c.Telemetry.OTLP.Headers)
+	}
+	if got := p.RegistryTriggers[0].Secret; got != "file:/etc/runner/harbor" {
+		t.Errorf("the secret of a registry trigger is %s", got)
 	}
 	if c.Data != "/etc/runner/state" || c.CABundle != "/etc/runner/ca.pem" || p.WebhookSecret != "file:/etc/runner/hook" {
 		t.Errorf("paths are not relative to the file: %q %q %q", c.Data, c.CABundle, p.WebhookSecret)

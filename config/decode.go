@@ -51,6 +51,9 @@ func (d *decoder) value(path string, n ast.Node, v reflect.Value, unit string) {
 		d.list(path, n, v)
 	case reflect.Map:
 		d.variables(path, n, v)
+	case reflect.Pointer: // a setting that can be zero and can be missing
+		v.Set(reflect.New(v.Type().Elem()))
+		d.scalar(path, n, v.Elem(), unit)
 	default:
 		d.scalar(path, n, v, unit)
 	}
@@ -143,7 +146,8 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value) {
 	v.Set(out)
 }
 
-// variables decodes env: names to values, which are taken as they are written ("3.10" stays "3.10").
+// variables decodes what has names of its user's: env, whose values are taken as they are written ("3.10" stays "3.10"), and
+// mappings.
 func (d *decoder) variables(path string, n ast.Node, v reflect.Value) {
 	values, ok := entries(n)
 	if !ok {
@@ -153,7 +157,7 @@ func (d *decoder) variables(path string, n ast.Node, v reflect.Value) {
 	out := reflect.MakeMapWithSize(v.Type(), len(values))
 	for _, entry := range values {
 		if key, ok := d.key(path, entry); ok {
-			text := reflect.New(v.Type().Elem()).Elem() // text, or a reference to a secret
+			text := reflect.New(v.Type().Elem()).Elem() // text, a reference to a secret, or settings
 			d.value(join(path, key), entry.Value, text, "")
 			out.SetMapIndex(reflect.ValueOf(key), text)
 		}

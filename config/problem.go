@@ -106,7 +106,7 @@ func clip(line string) string {
 }
 
 var (
-	secretLine  = regexp.MustCompile(`((?:password|webhook-secret|token|ssh-key|known-hosts)["']?\s*:\s*["']?)([^\s"'},]+)`)
+	secretLine  = regexp.MustCompile(`((?:password|secret|token|ssh-key|known-hosts)["']?\s*:\s*["']?)([^\s"'},]+)`)
 	urlPassword = regexp.MustCompile(`(://[^\s/:@]*:)([^\s/@]+)(@)`)
 )
 

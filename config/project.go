@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -59,6 +60,9 @@ func (p *Project) faults(allowFile bool) faults {
 	p.checkSealed(&f)
 	p.checkAccess(&f)
 	p.checkRefs(&f)
+	p.checkParameters(&f)
+	p.checkSchedules(&f)
+	p.checkRegistryTriggers(&f)
 	f.atLeast("depth", int64(p.Depth), 0)
 	f.atLeast("max-jobs", int64(p.MaxJobs), 0)
 	if p.Priority < -100 || p.Priority > 100 {
@@ -121,9 +125,13 @@ type namedSecret struct {
 }
 
 func (p *Project) secrets() []namedSecret {
-	return []namedSecret{
+	all := []namedSecret{
 		{"webhook-secret", &p.WebhookSecret}, {"token", &p.Token}, {"ssh-key", &p.SSHKey}, {"known-hosts", &p.KnownHosts},
 	}
+	for i := range p.RegistryTriggers {
+		all = append(all, namedSecret{fmt.Sprintf("registry-triggers[%d].secret", i), &p.RegistryTriggers[i].Secret})
+	}
+	return all
 }
 
 // checkAccess checks the secrets, and that each fits the repository's address.

@@ -91,7 +91,7 @@ func waits(t *Trigger, projects []Project) bool {
 // stranger tells whether a build's commit may be anybody's. Of a ref that is neither branch nor tag and that a person
 // starts by hand, a pull request's for one, nobody can tell where it comes from.
 func stranger(t *Trigger) bool {
-	return t.Fork || (t.Kind == KindManual && !branchOrTag(t.Ref))
+	return t.Fork || ((t.Kind == KindManual || t.Kind == KindSchedule) && !branchOrTag(t.Ref))
 }
 
 // branchOrTag is true of refs that only those can push who may push to the repository; without a ref the default branch

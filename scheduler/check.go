@@ -75,7 +75,9 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  7. pending triggers exist and are pending, deliveries name triggers that exist;
 //  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
 //     pending, and no more;
-//  9. the index of proofs has exactly the jobs that ended with a key, and these succeeded by themselves.
+//  9. the index of proofs has exactly the jobs that ended with a key, and these succeeded by themselves;
+//
+// 10. every schedule's row can be read, and is due after the time from which that was reckoned.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -86,6 +88,9 @@ func (st *State) Check(report func(problem string)) error {
 			return nil
 		}
 		if err := checkBuilds(tx, report); err != nil {
+			return err
+		}
+		if err := checkSchedules(tx, report); err != nil {
 			return err
 		}
 		if err := checkTriggers(tx, report); err != nil || version(tx) < schemaVersion {

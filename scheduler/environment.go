@@ -62,7 +62,7 @@ func (s *Scheduler) steadyBuiltins(p *Project, b *Build, t *Trigger, pj *buildsp
 	for _, v := range webhookVars(t) {
 		env = append(env, variable{name: v.Name, value: v.Value})
 	}
-	return env
+	return append(env, registryVars(t)...)
 }
 
 // webhookVars are set for builds that an event of a forge made, with CodeBuild's forms of their values.

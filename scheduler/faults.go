@@ -110,7 +110,7 @@ func (s *Scheduler) givenSecrets(e *entry, p *Project) bool {
 	if err != nil {
 		return true
 	}
-	vars := variables(p, &t, pj)
+	vars := variables(p, &b, &t, pj)
 	last := winners(vars)
 	for i, v := range vars {
 		if v.sealed != nil && last[v.name] == i {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/tests/quarantine"
@@ -37,6 +38,8 @@ const (
 	KindSubmit      TriggerKind = "submit"
 	KindManual      TriggerKind = "manual"
 	KindRetry       TriggerKind = "retry"
+	KindSchedule    TriggerKind = "schedule"
+	KindRegistry    TriggerKind = "registry" // an image was pushed
 )
 
 // Trigger is one accepted event, stored before it is acknowledged. It ends as builds, or as skipped with a reason.
@@ -70,6 +73,9 @@ type Trigger struct {
 	Parent   string    `json:"parent,omitempty"`
 	Approved *Approval `json:"approved,omitempty"` // of a pull request that had to wait
 
+	Scheduled *ScheduledRun `json:"scheduled,omitempty"` // of a schedule
+	Image     *PushedImage  `json:"image,omitempty"`     // of a registry
+
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`
 	Builds  []string `json:"builds,omitempty"` // ids
@@ -81,6 +87,8 @@ type Override struct {
 	Buildspec string            `json:"buildspec,omitempty"` // path
 	Env       map[string]string `json:"env,omitempty"`
 	Debug     bool              `json:"debug,omitempty"` // codebuild-breakpoint holds the jobs
+	// Parameters are those of the build, of triggers that may choose them; see parametersOf.
+	Parameters []config.Chosen `json:"parameters,omitempty"`
 }
 
 // Approval is a person's word that one commit of a pull request may be built. It makes nothing trusted.
@@ -126,6 +134,8 @@ type Build struct {
 	Images   map[string]runner.Image `json:"images,omitempty"` // by reference as written
 	Warnings []string                `json:"warnings,omitempty"`
 	Note     string                  `json:"note,omitempty"` // why there are so many shards
+
+	Parameters []config.Chosen `json:"parameters,omitempty"` // fixed when it is made
 
 	Quarantine quarantine.List `json:"quarantine,omitempty"` // the file's, whether in force or not
 

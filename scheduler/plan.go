@@ -106,7 +106,7 @@ func makeBuilds(tx *bbolt.Tx, t *Trigger, projects []Project) (builds []Build, e
 	for i := range projects {
 		b := Build{
 			Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
-			RetryOf: t.RetryOf, Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
+			RetryOf: t.RetryOf, Parameters: parametersOf(&projects[i], t), Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
 			Phases: []Phase{
 				{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
 				{Name: phaseSource, Status: InProgress, Started: now},

@@ -107,6 +107,7 @@ func (s *Scheduler) PutProject(ctx context.Context, p config.Project) error {
 	}
 	p.Fill()
 	err := s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketProjects, []byte(p.Name), p) })
+	wake(s.schedulesKick)
 	s.hub.tell()
 	return err
 }
@@ -143,14 +144,14 @@ func (s *Scheduler) checkNames(cfg *config.Config) error {
 }
 
 // trusted tells whether a trigger may be given what strangers must not have: a push or tag on a ref that the
-// project lists as protected, or a manual trigger by an admin of a branch or tag. Submits and pull requests never are,
-// also not when an admin starts a pull request's ref by hand. The default branch is a full ref, or empty.
+// project lists as protected, or a branch or tag that an admin started by hand or named in a schedule. Submits and pull
+// requests never are, also not when an admin starts a pull request's ref by hand. The default branch is a full ref, or empty.
 func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 	if t.Fork || t.PullRequest > 0 {
 		return false
 	}
 	switch t.Kind {
-	case KindManual:
+	case KindManual, KindSchedule:
 		return branchOrTag(t.Ref)
 	case KindPush, KindTag:
 	default:

@@ -29,11 +29,13 @@ func (s *Scheduler) fillRetry(t *Trigger) error {
 	}
 	t.Projects, t.Ref, t.Commit, t.Title = []string{old.Project}, old.Ref, old.Commit, old.Title
 	t.Event, t.ActorID, t.Before = asked.Event, asked.ActorID, asked.Before
+	t.Image = asked.Image
 	t.PullRequest, t.HeadRef, t.BaseRef = asked.PullRequest, asked.HeadRef, asked.BaseRef
 	t.Override = asked.Override
 	if t.Submitter = asked.Submitter; asked.Kind == KindSubmit {
 		t.Submitter = asked.Actor
 	}
+	t.Override.Parameters = old.Parameters
 	t.Fork = asked.Fork || old.Fork
 	t.SourceVersion = sourceVersion(&old, &asked)
 	return nil

@@ -55,6 +55,7 @@ type Scheduler struct {
 	started  bool
 
 	planKick, runKick, reportsKick, tracesKick chan struct{}
+	schedulesKick                              chan struct{}
 	work                                       sync.WaitGroup
 }
 
@@ -80,7 +81,8 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
-		tests: testBooks{hold: testHold},
+		schedulesKick: make(chan struct{}, 1),
+		tests:         testBooks{hold: testHold},
 	}
 	if err := s.Configure(cfg); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -102,6 +104,7 @@ func (s *Scheduler) Configure(cfg *config.Config) error {
 		return err
 	}
 	s.cfg.Store(cfg)
+	wake(s.schedulesKick)
 	s.wakePlanner()
 	s.wakeDispatcher()
 	return nil
@@ -126,6 +129,7 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.goDo(func() { s.adopt(ctx, held) })
 	s.runTask("planner", "turns triggers into builds, and lets builds be planned", func(t *activity.Task) { s.planLoop(ctx, t, unplanned) })
 	s.runTask("dispatcher", "gives slots to jobs", func(t *activity.Task) { s.dispatchLoop(ctx, t) })
+	s.runTask("schedules", "starts builds by the clock", func(t *activity.Task) { s.scheduleLoop(ctx, t) })
 	s.runTask("reaper", "compares rows with what engines and disk hold", func(t *activity.Task) { s.tidyLoop(ctx, t) })
 	s.runTask("warm pool", "keeps sandboxes waiting for the jobs that will likely come", func(t *activity.Task) { s.warmLoop(ctx, t) })
 	return nil

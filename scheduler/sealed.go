@@ -24,7 +24,7 @@ func subject(b *Build) secrets.Subject {
 // wanted returns a job's variables in their order without those from the vault that a later layer sets, which are not
 // asked for. The names in the references of the others are complete.
 func (s *Scheduler) wanted(p *Project, b *Build, t *Trigger, pj *buildspec.Job) (vars []variable, err error) {
-	vars = variables(p, t, pj)
+	vars = variables(p, b, t, pj)
 	last := winners(vars)
 	lookup := plainLookup(s.steadyBuiltins(p, b, t, pj), vars)
 	var errs []error

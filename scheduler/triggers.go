@@ -16,7 +16,7 @@ import (
 // returns, and will be acted on whatever happens next. A second trigger with the same delivery is not stored: its first
 // record is returned, and created is false.
 func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, created bool, err error) {
-	if s.isDraining() && t.Kind != KindPush && t.Kind != KindTag && t.Kind != KindPullRequest {
+	if s.isDraining() && t.Kind != KindPush && t.Kind != KindTag && t.Kind != KindPullRequest && t.Kind != KindSchedule && t.Kind != KindRegistry {
 		return Trigger{}, false, fmt.Errorf("%w: it takes no new builds; try again when it is back", ErrDraining)
 	}
 	if err := s.checkTrigger(&t); err != nil {

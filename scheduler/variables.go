@@ -25,9 +25,9 @@ type sealed struct {
 }
 
 // variables lists what is laid over CodeBuild's own variables, in the order in which later ones win: the buildspec's,
-// the project's, the batch entry's, the trigger's. CodeBuild does not say where a batch entry's stand; they are nearer
+// the project's, the batch entry's, the build's parameters, the trigger's. CodeBuild does not say where a batch entry's stand; they are nearer
 // to the job than the project's settings, and a matrix whose axes a project could undo would be none.
-func variables(p *Project, t *Trigger, pj *buildspec.Job) []variable {
+func variables(p *Project, b *Build, t *Trigger, pj *buildspec.Job) []variable {
 	var out []variable
 	for _, v := range pj.Env {
 		out = append(out, variable{name: v.Name, value: v.Value})
@@ -43,6 +43,7 @@ func variables(p *Project, t *Trigger, pj *buildspec.Job) []variable {
 	for _, v := range pj.BatchEnv {
 		out = append(out, variable{name: v.Name, value: v.Value})
 	}
+	out = append(out, parameterVariables(b)...)
 	return append(out, plain(t.Override.Env)...)
 }
 

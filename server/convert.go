@@ -23,6 +23,7 @@ func (a *api) showBuild(b *scheduler.Build) client.Build {
 		Commit: b.Commit, Tree: b.Tree, Ref: b.Ref, Title: b.Title, Author: b.Author, RetryOf: b.RetryOf, Trusted: b.Trusted, Fork: b.Fork,
 		Created: b.Created, Started: b.Started, Ended: b.EndedAt, Seconds: seconds(b.Created, b.EndedAt),
 		Warnings: b.Warnings, Note: b.Note, Phases: showPhases(b.Phases), Tests: a.buildTests(b),
+		Parameters: showParameters(b.Parameters),
 	}
 }
 
@@ -139,6 +140,13 @@ func showTrigger(t scheduler.Trigger) client.Trigger {
 	if t.Approved != nil {
 		out.ApprovedBy, out.ApprovedAt = t.Approved.By, t.Approved.At
 	}
+	if t.Image != nil {
+		image := client.PushedImage(*t.Image)
+		out.Image = &image
+	}
+	if t.Scheduled != nil {
+		out.Schedule, out.Due, out.Missed = t.Scheduled.Schedule, t.Scheduled.Due, t.Scheduled.Missed
+	}
 	return out
 }
 
@@ -155,6 +163,8 @@ func showProject(p scheduler.Project) client.Project {
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
 		GreenBeforePush: p.GreenBeforePush, GreenFrom: p.GreenFrom, GreenAgeSec: int64(p.GreenAge / time.Second), GreenTags: p.GreenTags,
+		BuildParameters: showParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, showScheduleSetting),
+		RegistryTriggers: eachOf(p.RegistryTriggers, showRegistryTrigger),
 	}
 }
 
@@ -173,6 +183,8 @@ func readProject(p client.Project) config.Project {
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
 		GreenBeforePush: p.GreenBeforePush, GreenFrom: p.GreenFrom, GreenAge: asDuration(p.GreenAgeSec), GreenTags: p.GreenTags,
+		BuildParameters: readParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, readScheduleSetting),
+		RegistryTriggers: eachOf(p.RegistryTriggers, readRegistryTrigger),
 	}
 }
 

@@ -367,6 +367,11 @@ func (m *memory) Accept(_ context.Context, t scheduler.Trigger) (scheduler.Trigg
 func newFuzzDaemon() *daemon {
 	p := project("api", apiURL)
 	p.WebhookSecret = "env:IGNORED"
+	return newFuzzDaemonOf(p)
+}
+
+// newFuzzDaemonOf has this project, all of whose secrets are "one".
+func newFuzzDaemonOf(p config.Project) *daemon {
 	state := &memory{projects: []scheduler.Project{{Project: p}}}
 	secret := func(config.Secret) ([]byte, error) { return []byte("one"), nil }
 	return &daemon{handler: New(Options{Scheduler: state, Secret: secret, Forges: []forge.Forge{forge.GitHub{}}}).(*api)}

@@ -169,7 +169,7 @@ func (p *probe) WriteHeader(status int)      { p.status = status }
 // panicked logs a mistake of ours, and answers where nothing was answered yet.
 func (a *api) panicked(w *recorded, r *http.Request, thrown any) {
 	id := newID()
-	a.Logger.Error("a request failed by a mistake in the daemon", "id", id, "method", r.Method, "path", r.URL.Path,
+	a.Logger.Error("a request failed by a mistake in the daemon", "id", id, "method", r.Method, "path", shownPath(r.URL.Path),
 		"panic", fmt.Sprint(thrown), "stack", string(debug.Stack()))
 	if w.status != 0 {
 		return
@@ -192,7 +192,7 @@ func (a *api) logRequest(ctx context.Context, w *recorded, r *http.Request, call
 	case r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics": // asked again and again
 		level = slog.LevelDebug
 	}
-	a.Logger.LogAttrs(ctx, level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+	a.Logger.LogAttrs(ctx, level, "request", slog.String("method", r.Method), slog.String("path", shownPath(r.URL.Path)),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
 		slog.String("remote", address.String()), slog.String("token", caller), slog.String("agent", clip(r.UserAgent(), 100)))
 }

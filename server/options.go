@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/artifacts"
@@ -25,6 +26,7 @@ type Scheduler interface {
 	Triggers(outcome scheduler.Outcome, cursor string, limit int) (page []scheduler.Trigger, next string, err error)
 	Approve(ctx context.Context, id, commit, by string) (scheduler.Trigger, error)
 	WatchTrigger(ctx context.Context, id string) <-chan struct{}
+	Schedules(now time.Time) ([]scheduler.ScheduleState, error)
 
 	Build(id string) (scheduler.Build, error)
 	HasEnded(build string) bool

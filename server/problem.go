@@ -82,7 +82,7 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &field):
-		return fieldProblems(err)
+		return fieldProblems(err, "the project's settings are not right", apiField)
 	case errors.As(err, &refused):
 		return problem(http.StatusUnprocessableEntity, refused.Reason, "")
 	case errors.As(err, &conflict):
@@ -99,9 +99,9 @@ func problemOf(err error) *Problem {
 	return problem(http.StatusInternalServerError, err.Error(), "the daemon's log has more under this id")
 }
 
-// fieldProblems lists every setting of a project that is wrong.
-func fieldProblems(err error) *Problem {
-	p := problem(http.StatusUnprocessableEntity, "the project's settings are not right", "")
+// fieldProblems lists every setting that is wrong, by the name that the API has for it.
+func fieldProblems(err error, detail string, nameOf func(field string) string) *Problem {
+	p := problem(http.StatusUnprocessableEntity, detail, "")
 	var walk func(error)
 	walk = func(err error) {
 		if many, ok := err.(interface{ Unwrap() []error }); ok {
@@ -119,7 +119,7 @@ func fieldProblems(err error) *Problem {
 		if field.Hint != "" {
 			text += " (" + field.Hint + ")"
 		}
-		p.Errors = append(p.Errors, client.FieldProblem{Location: "body." + apiField(field.Field), Message: text})
+		p.Errors = append(p.Errors, client.FieldProblem{Location: "body." + nameOf(field.Field), Message: text})
 	}
 	walk(err)
 	return p
@@ -128,7 +128,7 @@ func fieldProblems(err error) *Problem {
 // apiFields are the settings that the API calls something else than runner.yml does.
 var apiFields = map[string]string{
 	"webhook-secret": "webhookSecret", "ssh-key": "sshKey", "known-hosts": "knownHosts", "max-jobs": "maxJobs",
-	"parameter-store": "parameters", "secrets-manager": "secrets",
+	"parameter-store": "parameters", "secrets-manager": "secrets", "parameters": "buildParameters",
 	"limits.cpus": "cpus", "limits.memory": "memoryBytes", "limits.pids": "pids",
 	"limits.disk": "diskBytes", "limits.files": "files", "limits.log": "logBytes", "limits.artifacts": "artifactBytes",
 	"limits.cache": "cacheBytes", "limits.reports": "reportBytes", "limits.jobs": "jobs",

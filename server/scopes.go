@@ -70,6 +70,8 @@ var needs = map[string]need{
 	"approve":       {access.Admin, ofProject, false},
 	"start":         {access.Admin, ofProject, false}, // what is started by hand may be trusted
 
+	"list-schedules": {access.Read, ofAny, false},
+
 	"list-projects": {access.Read, ofAny, false},
 	"show-project":  {access.Read, ofProject, false},
 	// A project's settings name files and variables of the daemon, and may make jobs privileged.

@@ -86,6 +86,7 @@ func New(o Options) http.Handler {
 	a.routeTests()
 	a.routeCaches()
 	a.routeTriggers()
+	a.routeSchedules()
 	a.routeProjects()
 	a.routeSubmit()
 	a.routeSecrets()
@@ -93,6 +94,7 @@ func New(o Options) http.Handler {
 	a.routeAudit()
 	a.routeLogin()
 	a.routeHooks()
+	a.routeRegistryHooks()
 	a.routeOpenAPI()
 	return a
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // publicRoutes are all routes that need no token. Adding one here is a decision about safety.
-var publicRoutes = []string{"GET /healthz", "GET /readyz", "POST /hooks/github", "GET /login", "POST /login", "POST /logout", "GET /login/oidc", "GET /login/callback"}
+var publicRoutes = []string{"GET /healthz", "GET /readyz", "POST /hooks/github", "GET /login", "POST /login", "POST /logout", "GET /login/oidc", "GET /login/callback",
+	"POST /hooks/registry/distribution", "POST /hooks/registry/dockerhub/{secret}", "POST /hooks/registry/harbor", "POST /hooks/registry/quay/{secret}", "POST /hooks/registry/ghcr"}
 
 // concrete fills in a pattern's parameters.
 func concrete(pattern string) (method, path string) {

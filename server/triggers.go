@@ -110,27 +110,6 @@ func badCommit(commit string) error {
 		"git rev-parse gives the 40 or 64 hexadecimal digits")
 }
 
-func (a *api) start(ctx context.Context, in *startIn) (*jsonOut[client.Trigger], error) {
-	s := in.Body
-	if s.Project == "" {
-		return nil, problem(http.StatusUnprocessableEntity, "the request names no project", "GET /api/v1/projects lists them")
-	}
-	if err := badCommit(s.Commit); err != nil {
-		return nil, err
-	}
-	ref, err := fullRef(s.Ref)
-	if err != nil {
-		return nil, err
-	}
-	if err := badEnv(s.Env); err != nil {
-		return nil, err
-	}
-	return a.accept(ctx, in.KeyInput, scheduler.Trigger{
-		Kind: scheduler.KindManual, Projects: []string{s.Project}, Ref: ref, Commit: s.Commit,
-		Override: scheduler.Override{Image: s.Image, Env: s.Env, Debug: s.Debug},
-	})
-}
-
 // fullRef makes a branch's name a full ref. Tags and other refs are written in full: guessing which of a branch and
 // a tag of the same name is meant would one day build the wrong one.
 func fullRef(ref string) (string, error) {

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -45,7 +46,14 @@ func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 		if fate == "" {
 			fate = oneLine(x.Reason)
 		}
-		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, shortRef(x.Ref), short(x.Commit), x.Outcome, fate)
+		if x.Schedule != "" {
+			fate += " (" + oneLine(x.Schedule) + standsFor(x.Missed) + ")"
+		}
+		ref := shortRef(x.Ref)
+		if x.Image != nil {
+			ref = title(x.Image.Name + ":" + x.Image.Tag)
+		}
+		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, ref, short(x.Commit), x.Outcome, fate)
 	}
 	t.Print(o)
 }
@@ -86,6 +94,13 @@ func Project(o *Output, p client.Project) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
 		t.Row("secrets-manager", oneLine(name+"="+p.Secrets[name]))
+	}
+	parameterRows(&t, p.BuildParameters)
+	for _, s := range p.Schedules {
+		t.Row("schedule", oneLine(s.Name+": "+s.Cron+" "+s.Timezone))
+	}
+	for _, r := range p.RegistryTriggers {
+		t.Row("registry-trigger", oneLine(r.Registry+" "+r.Repository+":"+cmp.Or(r.Tag, "*")))
 	}
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)

@@ -28,7 +28,8 @@ func newShow(a *app) *cobra.Command {
 					return err
 				}
 				o := a.view()
-				o.Lines(terminal.Verdict(b), terminal.Header(b), terminal.Origin(b), "")
+				o.Lines(terminal.Verdict(b), terminal.Header(b), terminal.Origin(b))
+				o.Lines(append(terminal.Parameters(b), "")...)
 				terminal.Summary(o, b, sets)
 				a.tests(cmd.Context(), a.view(), c, b)
 				terminal.Next(o, b, sets)

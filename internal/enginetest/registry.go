@@ -34,9 +34,9 @@ const login = `auth:
 
 // Registry starts a real image registry as StartRegistry does, which ends with the test. Without the program the test is
 // skipped, and fails when CI=true.
-func Registry(t testing.TB, user, password string) string {
+func Registry(t testing.TB, user, password string, more ...string) string {
 	t.Helper()
-	addr, stop, err := StartRegistry(t.TempDir(), user, password)
+	addr, stop, err := StartRegistry(t.TempDir(), user, password, more...)
 	if errors.Is(err, exec.ErrNotFound) {
 		missing(t, "no image registry: %v; install Debian's docker-registry", err)
 	}
@@ -48,9 +48,9 @@ func Registry(t testing.TB, user, password string) string {
 }
 
 // StartRegistry starts a real image registry (Debian's package docker-registry) with an empty store below dir, and
-// returns its address. It lets only the user with the password in, or everybody when user is empty. Without the program
-// the error wraps exec.ErrNotFound.
-func StartRegistry(dir, user, password string) (addr string, stop func(), err error) {
+// returns its address. It lets only the user with the password in, or everybody when user is empty; more are further lines
+// of its configuration. Without the program the error wraps exec.ErrNotFound.
+func StartRegistry(dir, user, password string, more ...string) (addr string, stop func(), err error) {
 	program, err := exec.LookPath("docker-registry")
 	if err != nil {
 		return "", nil, err
@@ -62,7 +62,7 @@ func StartRegistry(dir, user, password string) (addr string, stop func(), err er
 	addr = ln.Addr().String()
 	ln.Close()
 	config := filepath.Join(dir, "config.yml")
-	if err := writeRegistryConfig(dir, config, addr, user, password); err != nil {
+	if err := writeRegistryConfig(dir, config, addr, user, password, more); err != nil {
 		return "", nil, err
 	}
 	var said bytes.Buffer
@@ -88,7 +88,7 @@ func StartRegistry(dir, user, password string) (addr string, stop func(), err er
 	}
 }
 
-func writeRegistryConfig(dir, config, addr, user, password string) error {
+func writeRegistryConfig(dir, config, addr, user, password string, more []string) error {
 	text := fmt.Appendf(nil, registryConfig, filepath.Join(dir, "store"), addr)
 	if user != "" {
 		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -100,6 +100,9 @@ func writeRegistryConfig(dir, config, addr, user, password string) error {
 			return err
 		}
 		text = fmt.Appendf(text, login, users)
+	}
+	for _, lines := range more {
+		text = append(text, lines...)
 	}
 	return os.WriteFile(config, text, 0o600)
 }

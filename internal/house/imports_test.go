@@ -18,6 +18,7 @@ type arrow struct {
 // through interfaces that the lower package declares.
 var arrows = map[string]arrow{
 	"client":            {nil, "anyone may use it: server, CLI, strangers"},
+	"forge/registry":    {[]string{"forge"}, "a registry's payload is a forge's neighbour: GitHub signs both alike"},
 	"forge":             {nil, "a forge's payload says nothing about builds; it must be readable alone"},
 	"buildspec":         {nil, "text to plan is pure: no I/O, nothing of ours, so that it can be fuzzed and reused"},
 	"buildspec/tree":    {[]string{"buildspec"}, "a working tree's files for the pure package above it"},
@@ -49,7 +50,7 @@ var arrows = map[string]arrow{
 
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
 	"scheduler":           {[]string{"activity", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
+	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
 	"daemon":              {[]string{"daemon", "activity", "metrics", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 

@@ -1,0 +1,21 @@
+package scheduler
+
+import "github.com/runner-ci/runner/config"
+
+// parametersOf are the parameters of a build that a trigger makes: what the trigger chose, if it is one that may choose and so
+// was completed when it was accepted, and else the project's defaults. A retry has those of the build that it retries.
+func parametersOf(p *Project, t *Trigger) []config.Chosen {
+	switch t.Kind {
+	case KindManual, KindSchedule, KindRetry:
+		return t.Override.Parameters
+	}
+	return p.Defaults()
+}
+
+// parameterVariables are a build's parameters as variables of its jobs.
+func parameterVariables(b *Build) (out []variable) {
+	for _, c := range b.Parameters {
+		out = append(out, variable{name: c.Variable, value: c.Value})
+	}
+	return out
+}
