@@ -219,6 +219,8 @@ type Project struct {
 	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
 	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+	Status           Status `yaml:"status" json:"status,omitzero"`      // what the forge is told of builds
+	Comment          string `yaml:"comment" json:"comment,omitempty"`   // on pull requests: off (default), on-failure, always
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

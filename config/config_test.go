@@ -159,6 +159,8 @@ projects:
     max-jobs: 2
     priority: -5
     engine: big
+    status: {per: job, context: "ci/{project}"}
+    comment: always
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 

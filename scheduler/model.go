@@ -114,6 +114,9 @@ type Build struct {
 	Author  string `json:"author,omitempty"`
 	RetryOf string `json:"retryOf,omitempty"`
 
+	PullRequest int    `json:"pullRequest,omitempty"`
+	Tells       string `json:"tells,omitempty"` // push, pull_request or tag; "": the forge is told nothing of it
+
 	Status  Status `json:"status"`
 	Phase   string `json:"phase"`             // the newest phase any part of it reached
 	Reason  string `json:"reason,omitempty"`  // a word

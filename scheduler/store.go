@@ -47,12 +47,15 @@ var (
 	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
+	bucketStatuses   = []byte("statuses")   // project NUL commit NUL context → statusRow
+	bucketComments   = []byte("comments")   // project NUL pull request → commentRow
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
 	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
+	bucketStatuses, bucketComments,
 }
 
 // Errors of this package, always wrapped with a sentence.

@@ -56,7 +56,7 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 			}
 		}
 		created = true
-		return putTrigger(tx, &stored)
+		return errors.Join(putTrigger(tx, &stored), s.dueStatuses(tx, builds))
 	})
 	if err != nil {
 		return Trigger{}, false, fmt.Errorf("storing the trigger: %w", err)
@@ -144,7 +144,12 @@ func seekBefore(c *bbolt.Cursor, key []byte) (k, v []byte) {
 // endTrigger records what became of a trigger.
 func (s *Scheduler) endTrigger(t *Trigger, o Outcome, reason string) error {
 	t.Outcome, t.Reason = o, reason
-	err := s.group.update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
+	err := s.group.update(func(tx *bbolt.Tx) error {
+		if o == OutcomeWaiting {
+			return errors.Join(putTrigger(tx, t), s.dueWaiting(tx, t))
+		}
+		return putTrigger(tx, t)
+	})
 	if err == nil {
 		s.meter.Trigger(string(t.Kind), string(o))
 	}

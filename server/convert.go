@@ -151,6 +151,7 @@ func showProject(p scheduler.Project) client.Project {
 		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
+		StatusPer: p.Status.Per, StatusContext: p.Status.Context, Comment: p.Comment,
 	}
 }
 
@@ -168,6 +169,7 @@ func readProject(p client.Project) config.Project {
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
+		Status: config.Status{Per: p.StatusPer, Context: p.StatusContext}, Comment: p.Comment,
 	}
 }
 

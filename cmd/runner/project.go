@@ -165,5 +165,8 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.Int64Var(&p.Jobs, "jobs", 0, "jobs that one build may have (default the daemon's limit)")
 	f.IntVar(&p.MaxJobs, "max-jobs", 0, "jobs of this project at once (default as many as there are slots)")
 	f.IntVar(&p.Priority, "priority", 0, "higher goes first, -100 to 100")
+	f.StringVar(&p.StatusPer, "status", "", "which statuses of commits the forge is told: build (default), job (each job's too) or off")
+	f.StringVar(&p.StatusContext, "status-context", "", "what they are called (default runner/{project})")
+	f.StringVar(&p.Comment, "comment", "", "on pull requests, with what failed: off (default), on-failure or always")
 	f.StringVar(&p.Engine, "engine", "", "id of the engine its jobs run on (default the first)")
 }
