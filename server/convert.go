@@ -151,6 +151,7 @@ func showProject(p scheduler.Project) client.Project {
 		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: string(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 }
 
@@ -168,6 +169,7 @@ func readProject(p client.Project) config.Project {
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: config.Secret(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 }
 

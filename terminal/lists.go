@@ -111,6 +111,11 @@ func Project(o *Output, p client.Project) {
 	set("max-jobs", strconv.Itoa(p.MaxJobs))
 	set("priority", strconv.Itoa(p.Priority))
 	set("engine", p.Engine)
+	set("forge", p.Forge)
+	set("forge-url", p.ForgeURL)
+	set("forge-token", p.ForgeToken)
+	set("webhook", p.Webhook)
+	set("poll", p.Poll)
 	set("managed by", p.Managed)
 	t.Print(o)
 }
