@@ -30,7 +30,7 @@ type commentRow struct {
 func (s *Scheduler) dueComment(tx *bbolt.Tx, p *config.Project, b *Build) error {
 	th := thread{b.Project, b.PullRequest}
 	row, err := commentOf(tx, th)
-	if err != nil || row.Build > b.Number || p.Token == "" {
+	if err != nil || row.Build > b.Number || p.APIToken() == "" {
 		return err
 	}
 	row.Build = b.Number

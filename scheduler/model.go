@@ -72,6 +72,8 @@ type Trigger struct {
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`
 	Builds  []string `json:"builds,omitempty"` // ids
+
+	look *Look // at the remote, that makes it
 }
 
 // Override is what one trigger changes of its project's settings.

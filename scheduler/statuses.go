@@ -123,7 +123,7 @@ func (s *Scheduler) dueStatus(tx *bbolt.Tx, b *Build) error {
 }
 
 // tellsForge tells whether a project wants its forge told of builds, and has what that takes.
-func tellsForge(p *config.Project) bool { return p.Status.Wanted() && p.Token != "" }
+func tellsForge(p *config.Project) bool { return p.Status.Wanted() && p.APIToken() != "" }
 
 // dueWord has the forge told of a commit that has no build, and may get none: that it waits, or that there was nothing to
 // build, which passes a check that is required. Where a build of the commit has spoken, that stands.

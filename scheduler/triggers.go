@@ -26,6 +26,7 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	var builds []Build
 	err = s.group.update(func(tx *bbolt.Tx) error {
 		created, builds = false, nil // this may run twice
+		next := t
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -35,11 +36,17 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
+		if before, err := judgeTips(tx, &next); err != nil || before != nil {
+			if before != nil {
+				stored = *before
+			}
+			return err
+		}
 		seq, err := tx.Bucket(bucketTriggers).NextSequence()
 		if err != nil {
 			return err
 		}
-		stored = t
+		stored = next
 		stored.ID, stored.Received, stored.Outcome = triggerID(seq), time.Now(), OutcomePending
 		key := number(seq)
 		if t.Skip != "" { // nothing is left to decide
@@ -50,10 +57,13 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
-		if len(projects) > 0 {
+		if projects := among(projects, stored.Projects); len(projects) > 0 {
 			if builds, err = makeBuilds(tx, &stored, projects); err != nil {
 				return err
 			}
+		}
+		if err := moveTips(tx, &stored, seq); err != nil {
+			return err
 		}
 		created = true
 		return errors.Join(putTrigger(tx, &stored), s.dueStatuses(tx, builds))

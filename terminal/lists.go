@@ -114,6 +114,11 @@ func Project(o *Output, p client.Project) {
 	set("status-context", p.StatusContext)
 	set("comment", p.Comment)
 	set("engine", p.Engine)
+	set("forge", p.Forge)
+	set("forge-url", p.ForgeURL)
+	set("forge-token", p.ForgeToken)
+	set("webhook", p.Webhook)
+	set("poll", p.Poll)
 	set("managed by", p.Managed)
 	t.Print(o)
 }
