@@ -1,15 +1,19 @@
 package scheduler
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/outbox"
+	"github.com/runner-ci/runner/secrets"
 )
 
 // thread is the place of a comment: one pull request of a project.
@@ -111,4 +115,46 @@ func dropComment(tx *bbolt.Tx, b *Build) error {
 		return err
 	}
 	return tx.Bucket(bucketComments).Delete(th.key())
+}
+
+// MayHoldSecrets tells whether a job of a build was given a parameter, a secret or git credentials, which its report files
+// may then have in clear. What cannot be known counts as yes.
+func (s *Scheduler) MayHoldSecrets(ctx context.Context, build string) bool {
+	key, err := keyOf(build)
+	if err != nil {
+		return true
+	}
+	var b *Build
+	var t Trigger
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		if b, err = s.load(tx, key); err != nil {
+			return err
+		}
+		return readTrigger(tx, b.Trigger, &t)
+	})
+	if err != nil {
+		return true
+	}
+	p, err := s.Project(b.Project)
+	switch {
+	case b.Fork || b.Plan == nil:
+		return false // a stranger's job is given none, and without a plan no job ran
+	case err != nil:
+		return true
+	}
+	return slices.ContainsFunc(b.Plan.Jobs, func(pj buildspec.Job) bool { return s.holdsSecrets(ctx, &p, b, &t, &pj) })
+}
+
+func (s *Scheduler) holdsSecrets(ctx context.Context, p *Project, b *Build, t *Trigger, pj *buildspec.Job) bool {
+	vars, err := s.wanted(p, b, t, pj)
+	if err != nil || gitCredentials(p, b, pj, "any") != nil {
+		return true
+	}
+	last := winners(vars)
+	for i, v := range vars {
+		if v.sealed != nil && last[v.name] == i && !errors.Is(s.askVault(ctx, b, v.sealed.ref), secrets.ErrForbidden) {
+			return true
+		}
+	}
+	return false
 }
