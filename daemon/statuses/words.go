@@ -11,8 +11,12 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 )
 
-// maxWords bounds a description, in bytes, before the forge's own bound.
-const maxWords = 400
+const (
+	// maxWords bounds a description, in bytes, before the forge's own bound.
+	maxWords = 400
+	// maxRead is how much of a text is looked at, in bytes.
+	maxRead = 16 << 10
+)
 
 // stateOf is a status of ours in a forge's words.
 func stateOf(status string, started bool) forge.State {
@@ -170,7 +174,7 @@ func number(n int, one, many string) string {
 
 // line is the first line of a text that has something in it, printable and bounded.
 func line(text string) string {
-	for part := range strings.Lines(text) {
+	for part := range strings.Lines(cut(text, maxRead)) {
 		if part = clean(strings.TrimSpace(part)); part != "" {
 			return cut(part, maxWords)
 		}
@@ -180,6 +184,7 @@ func line(text string) string {
 
 // clean drops what does not print, and what turns the order of the rest around.
 func clean(text string) string {
+	text = cut(text, maxRead)
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t' || r == '\n':
