@@ -10,7 +10,6 @@ import (
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/forge"
-	"github.com/runner-ci/runner/internal/failpoint"
 	"github.com/runner-ci/runner/outbox"
 	"github.com/runner-ci/runner/scheduler"
 )
@@ -73,7 +72,6 @@ func (t *Teller) write(ctx context.Context, at *place, due *scheduler.CommentDue
 	if err != nil {
 		return err
 	}
-	failpoint.Pass("6/comment-added")
 	return t.remember(due, id, nil)
 }
 

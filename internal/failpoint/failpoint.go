@@ -52,7 +52,6 @@ var Points = []Point{
 	{"6/row-removed", "the sandbox's row is gone"},
 	{"6/reports-read", "the tests of an attempt are in their history; that they are is not noted"},
 	{"6/status-set", "a forge was told a status; that it was is not noted"},
-	{"6/comment-added", "a comment was added to a pull request; its id is not stored"},
 	{"6/item-sent", "an item of the outbox was sent, or refused; it still waits"},
 	{"6/trace-exported", "a part of a trace has gone to the collector; it is still due"},
 	{"7/start-counted", "the start is counted in the state; nothing was taken up"},
