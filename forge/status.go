@@ -38,8 +38,8 @@ type Status struct {
 	Ref string
 }
 
-// ErrNoStatuses is of a forge that keeps no statuses of commits.
-var ErrNoStatuses = errors.New("Gogs keeps no statuses of commits")
+// ErrNoStatuses is of a forge that keeps no statuses of commits, as Gogs.
+var ErrNoStatuses = errors.New("this forge keeps no statuses of commits")
 
 // statusLimits are how many characters of a context and of a description a forge takes.
 var statusLimits = map[string]struct{ context, description int }{

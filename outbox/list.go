@@ -36,7 +36,7 @@ func (b *Box) Waiting(limit int) (some []Waiting, all int, err error) {
 				return fmt.Errorf("reading an item of the outbox: %w", err)
 			}
 			r.Body = nil
-			some = append(some, Waiting{Item: r.Item, Put: r.Put, Tries: r.Tries, Next: r.Next, Error: r.Error})
+			some = append(some, Waiting(r))
 		}
 		return nil
 	})

@@ -71,7 +71,9 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, pattern := a.mux.Handler(r)
 	if a.public[pattern] {
 		who = &identity{address: address.String()}
-	} else if found, p := a.admit(w, r, pattern, address); p != nil {
+	} else if found, p := a.admit(w, r, pattern, address); a.toLogin(w, r, pattern, found) {
+		return
+	} else if p != nil {
 		writeProblem(w, p)
 		return
 	} else {

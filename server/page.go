@@ -6,15 +6,20 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
+// buildPage is the path of a build's page.
+const buildPage = "/projects/{project}/builds/{number}"
+
 // routePages adds what people read in a browser who follow a link from a forge.
 func (a *api) routePages() {
 	add(a, huma.Operation{
-		OperationID: "build-page", Method: http.MethodGet, Path: "/projects/{project}/builds/{number}", Tags: []string{"builds"},
+		OperationID: "build-page", Method: http.MethodGet, Path: buildPage, Tags: []string{"builds"},
 		Summary: "One build as a plain page, to which forges link",
 	}, func(_ context.Context, in *BuildInput) (*huma.StreamResponse, error) {
 		b, err := a.wholeBuild(in.id())
@@ -27,6 +32,19 @@ func (a *api) routePages() {
 		}
 		return htmlPage(page.Bytes()), nil
 	})
+}
+
+// toLogin sends a browser that may not see a build's page, and has not said who it is, to the page of the login, which brings it
+// back. It does so whether there is such a build or not.
+func (a *api) toLogin(w http.ResponseWriter, r *http.Request, pattern string, who *identity) bool {
+	if pattern != http.MethodGet+" "+buildPage || r.Header.Get("Authorization") != "" || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return false
+	}
+	if who != nil && (!who.nobody || a.isPublic(strings.Split(r.URL.Path, "/")[2])) {
+		return false
+	}
+	http.Redirect(w, r, a.Base+"/login?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+	return true
 }
 
 // htmlPage is an answer that shows a page in which nothing runs, and which nobody frames.

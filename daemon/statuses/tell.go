@@ -80,6 +80,9 @@ func (t *Teller) Status(ctx context.Context, it outbox.Item) error {
 	if at == nil || err != nil {
 		return err
 	}
+	if at.api.Forge == forge.NameBitbucket && due.Trigger.Fork {
+		return nil // it keeps a fork's commits in the fork
+	}
 	for _, s := range all {
 		mark := fingerprint(s)
 		if due.Told[s.Context] == mark {
