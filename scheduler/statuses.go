@@ -93,7 +93,10 @@ func (s *Scheduler) dueStatuses(tx *bbolt.Tx, builds []Build) error {
 }
 
 // dueStatus has the forge told of a build whose row has just been stored, if that is news and its project wants it.
-func (s *Scheduler) dueStatus(tx *bbolt.Tx, b *Build) error {
+func (s *Scheduler) dueStatus(tx *bbolt.Tx, b *Build) error { return s.tellStatus(tx, b, false) }
+
+// tellStatus is dueStatus, with news also for a build that has come no further.
+func (s *Scheduler) tellStatus(tx *bbolt.Tx, b *Build, news bool) error {
 	if b.Tells == "" || b.Commit == "" {
 		return nil
 	}
@@ -115,7 +118,7 @@ func (s *Scheduler) dueStatus(tx *bbolt.Tx, b *Build) error {
 		return err
 	}
 	now := stage(b)
-	if row.Build == b.Number && row.Stage == now && p.Status.Per != config.StatusPerJob {
+	if row.Build == b.Number && row.Stage == now && p.Status.Per != config.StatusPerJob && !news {
 		return nil
 	}
 	row.Build, row.Stage, row.Word = b.Number, now, nil

@@ -101,6 +101,11 @@ func TestEachStageOfABuildIsToldOnce(t *testing.T) {
 		t.Error("that it runs is not due")
 	}
 	emptied(t, s)
+	s.TestsChanged("api#1")
+	if statusDue(t, s) == nil {
+		t.Error("that a test has failed is not due")
+	}
+	emptied(t, s)
 	second, two := take(t, s)
 	if err := s.finish(first, one.attempt.Token, green); err != nil {
 		t.Fatal(err)

@@ -46,6 +46,9 @@ func ofBuild(b *client.Build) (forge.State, string) {
 		}
 		return state, "waits to run"
 	case forge.StateRunning:
+		if names := failing(b.Tests); names != "" {
+			return state, line("runs; failed already: " + names)
+		}
 		if len(b.Jobs) > 1 {
 			return state, fmt.Sprintf("runs, %d jobs", len(b.Jobs))
 		}
@@ -138,16 +141,24 @@ func failedTests(t *client.BuildTests) string {
 		return ""
 	}
 	text := fmt.Sprintf("%d of %s failed", t.Failed+t.Error, number(t.Total, "test", "tests"))
+	if names := failing(t); names != "" {
+		text += ": " + names
+	}
+	return line(text)
+}
+
+// failing names the tests that are known to have failed.
+func failing(t *client.BuildTests) string {
+	if t == nil {
+		return ""
+	}
 	var names []string
 	for i := range t.Failures {
 		if name := line(t.Failures[i].Name); name != "" {
 			names = append(names, name)
 		}
 	}
-	if len(names) > 0 {
-		text += ": " + strings.Join(names, ", ")
-	}
-	return line(text)
+	return strings.Join(names, ", ")
 }
 
 // span is a time that something took: 0.4 s, 41 s, 12 min, 3 h 5 min.

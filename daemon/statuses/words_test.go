@@ -24,6 +24,8 @@ func TestWhatIsSaidOfABuild(t *testing.T) {
 		{"planning", client.Build{Status: "IN_PROGRESS"}, forge.StatePending, "its source is fetched, and its buildspec read"},
 		{"queued", client.Build{Status: "IN_PROGRESS", Jobs: make([]client.Job, 1)}, forge.StatePending, "waits to run"},
 		{"runs", client.Build{Status: "IN_PROGRESS", Started: began, Jobs: make([]client.Job, 3)}, forge.StateRunning, "runs, 3 jobs"},
+		{"a test has failed", client.Build{Status: "IN_PROGRESS", Started: began, Tests: &client.BuildTests{Failures: []client.TestFailure{{Name: "TestParse"}}}}, forge.StateRunning,
+			"runs; failed already: TestParse"},
 		{"passed", client.Build{Status: "SUCCEEDED", Seconds: 41}, forge.StateSuccess, "passed in 41 s"},
 		{"passed with tests", client.Build{Status: "SUCCEEDED", Seconds: 0.44, Tests: &client.BuildTests{Total: 812, Flaky: 2, Quarantined: 1}}, forge.StateSuccess,
 			"passed in 0.4 s, 812 tests, 2 flaky, 1 failed in quarantine"},
