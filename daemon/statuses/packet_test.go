@@ -12,7 +12,7 @@ func packetOf(b *client.Build, messages bool) string {
 }
 
 // outside is what of a text of Markdown is not within code: what a reader's forge acts on.
-func outside(t *testing.T, text string) string {
+func outside(t testing.TB, text string) string {
 	t.Helper()
 	var prose strings.Builder
 	fence := ""
@@ -34,7 +34,7 @@ func outside(t *testing.T, text string) string {
 }
 
 // withoutQuotes drops code within a line, by the rule of CommonMark: a run of backticks ends at the next run as long.
-func withoutQuotes(t *testing.T, line string) string {
+func withoutQuotes(t testing.TB, line string) string {
 	t.Helper()
 	var out strings.Builder
 	for line != "" {
@@ -134,4 +134,22 @@ func TestAPacketSaysWhatFailedAndHowToRunIt(t *testing.T) {
 	if got := packetOf(b, false); strings.Contains(got, "password") || !strings.Contains(got, "TestParse") {
 		t.Errorf("of a build with secrets:\n%s", got)
 	}
+}
+
+// FuzzNothingLeavesItsCode: the prose of a comment is the same whatever a job says.
+func FuzzNothingLeavesItsCode(f *testing.F) {
+	for _, text := range []string{evil, "`", "``x``", "```\n@team\n```", "~~~\nx", " ` ", "\n\n`````\n", "a\r\n```b"} {
+		f.Add(text)
+	}
+	build := func(text string) *client.Build {
+		return &client.Build{ID: "api#7", Status: "FAILED", Commit: strings.Repeat("a", 40), Tests: &client.BuildTests{Total: 2, Failed: 2, Failures: []client.TestFailure{
+			{Name: "n" + text, Message: "m" + text, File: "f" + text, Line: 3, Command: "c" + text, Runs: 1, FirstBuild: "b" + text, Excerpt: []client.SourceLine{{Number: 3, Text: text}}},
+		}}}
+	}
+	want := outside(f, packetOf(build("x"), true))
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := outside(t, packetOf(build(text), true)); got != want {
+			t.Errorf("%q changes the prose to\n%s\nfrom\n%s", text, got, want)
+		}
+	})
 }
