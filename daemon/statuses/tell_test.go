@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,8 +70,9 @@ func (r *rows) Project(name string) (scheduler.Project, error) {
 // host is a double of a forge's API.
 type host struct {
 	*httptest.Server
-	requests []string // method, path and body
-	answers  []answer // one for each request, then 201
+	mu       sync.Mutex // Detect asks several things at once
+	requests []string   // method, path and body
+	answers  []answer   // one for each request, then 201
 }
 
 type answer struct {
@@ -83,6 +85,8 @@ func newHost(t *testing.T, answers ...answer) *host {
 	h := &host{answers: answers}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		h.requests = append(h.requests, r.Method+" "+r.URL.RequestURI()+" "+string(body))
 		a := answer{status: http.StatusCreated, body: "{}"}
 		if len(h.answers) > 0 {
