@@ -198,16 +198,23 @@ type Project struct {
 	Priority         int     `json:"priority,omitempty"`
 	Engine           string  `json:"engine,omitempty"`
 	// GreenBeforePush: which pushes take results of jobs that succeeded before with the same tree: off, untrusted, on.
-	GreenBeforePush string   `json:"greenBeforePush,omitempty"`
-	GreenFrom       []string `json:"greenFrom,omitempty"` // whose submits count for trusted pushes, too
-	GreenAgeSec     int64    `json:"greenAgeSeconds,omitempty"`
-	GreenTags       bool     `json:"greenTags,omitempty"` // tags and releases take results, too
-	Managed         string   `json:"managed,omitempty"`   // "file" (read-only here) or "api"
-
+	GreenBeforePush string                      `json:"greenBeforePush,omitempty"`
+	GreenFrom       []string                    `json:"greenFrom,omitempty"` // whose submits count for trusted pushes, too
+	GreenAgeSec     int64                       `json:"greenAgeSeconds,omitempty"`
+	GreenTags       bool                        `json:"greenTags,omitempty"`       // tags and releases take results, too
 	BuildParameters map[string]ParameterSetting `json:"buildParameters,omitempty"` // what builds may be asked for by hand
 	Schedules       []ScheduleSetting           `json:"schedules,omitempty"`
 
 	RegistryTriggers []RegistryTrigger `json:"registryTriggers,omitempty"`
+	StatusPer        string            `json:"statusPer,omitempty"`     // which statuses of commits the forge is told: build (default), job, off
+	StatusContext    string            `json:"statusContext,omitempty"` // what they are called; default runner/{project}
+	Comment          string            `json:"comment,omitempty"`       // on pull requests: off (default), on-failure, always
+	Forge            string            `json:"forge,omitempty"`         // github, gitlab, gitea, forgejo, gogs, bitbucket, bitbucket-server; empty: found out
+	ForgeURL         string            `json:"forgeUrl,omitempty"`      // of its API, where that is elsewhere
+	ForgeToken       string            `json:"forgeToken,omitempty"`    // for its API; empty: token
+	Webhook          string            `json:"webhook,omitempty"`       // auto: the daemon registers it
+	Poll             string            `json:"poll,omitempty"`          // off, or how often remote refs are looked at: 5m
+	Managed          string            `json:"managed,omitempty"`       // "file" (read-only here) or "api"
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

@@ -168,6 +168,13 @@ projects:
     parameters: {size: {type: number, default: 3, min: 1, max: 9}}
     schedules: [{name: nightly, cron: "30 2 * * 1-5", timezone: Europe/Berlin, jitter: 10m, missed: skip, ref: main, parameters: {size: 4}}]
     registry-triggers: [{registry: harbor, repository: "team/*", tag: "v*", secret: file:harbor, ref: main, ignore-pushers: [ci]}]
+    status: {per: job, context: "ci/{project}"}
+    comment: always
+    forge: gitea
+    forge-url: https://git.example.com
+    forge-token: file:api
+    webhook: auto
+    poll: 30s
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 

@@ -56,6 +56,7 @@ func (p *Project) faults(allowFile bool) faults {
 	}
 	f.checkNetworks(p.Network, p.NetworkUntrusted)
 	p.checkGreen(&f)
+	p.checkForge(&f)
 	p.checkEnv(&f)
 	p.checkSealed(&f)
 	p.checkAccess(&f)
@@ -63,6 +64,7 @@ func (p *Project) faults(allowFile bool) faults {
 	p.checkParameters(&f)
 	p.checkSchedules(&f)
 	p.checkRegistryTriggers(&f)
+	p.checkStatus(&f)
 	f.atLeast("depth", int64(p.Depth), 0)
 	f.atLeast("max-jobs", int64(p.MaxJobs), 0)
 	if p.Priority < -100 || p.Priority > 100 {
@@ -127,6 +129,7 @@ type namedSecret struct {
 func (p *Project) secrets() []namedSecret {
 	all := []namedSecret{
 		{"webhook-secret", &p.WebhookSecret}, {"token", &p.Token}, {"ssh-key", &p.SSHKey}, {"known-hosts", &p.KnownHosts},
+		{"forge-token", &p.ForgeToken},
 	}
 	for i := range p.RegistryTriggers {
 		all = append(all, namedSecret{fmt.Sprintf("registry-triggers[%d].secret", i), &p.RegistryTriggers[i].Secret})

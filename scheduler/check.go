@@ -10,6 +10,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/outbox"
 )
 
 // State is a state file opened to be looked at while no daemon runs on it.
@@ -76,8 +77,9 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
 //     pending, and no more;
 //  9. the index of proofs has exactly the jobs that ended with a key, and these succeeded by themselves;
-//
-// 10. every schedule's row can be read, and is due after the time from which that was reckoned.
+//  10. every schedule's row can be read, and is due after the time from which that was reckoned;
+//  11. what the outbox has can be read, lies under its keys, and is as much as it counts;
+//  12. what is known of statuses and comments can be read, and no build of it is above its project's newest number.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -87,7 +89,7 @@ func (st *State) Check(report func(problem string)) error {
 			report("state.db: it has no meta bucket: this is not a runner's state")
 			return nil
 		}
-		if err := checkBuilds(tx, report); err != nil {
+		if err := errors.Join(checkBuilds(tx, report), outbox.Check(tx, report), checkTold(tx, report)); err != nil {
 			return err
 		}
 		if err := checkSchedules(tx, report); err != nil {

@@ -126,8 +126,18 @@ func (s *Scheduler) ReportsRead(d *DueReports) error {
 	return err
 }
 
-// TestsChanged tells the watchers of a build that more is known of its tests.
-func (s *Scheduler) TestsChanged(build string) { s.hub.tell(build) }
+// TestsChanged tells the watchers of a build that more is known of its tests, and the forge of one that still runs.
+func (s *Scheduler) TestsChanged(build string) {
+	s.hub.tell(build)
+	b, err := s.Build(build)
+	if err != nil || b.Tells == "" || b.Status.Ended() {
+		return
+	}
+	err = s.group.update(func(tx *bbolt.Tx) error { return s.tellStatus(tx, &b, true) })
+	if err != nil {
+		s.log.Error("having the forge told of a test that failed; it is told of the end", "build", build, "error", err)
+	}
+}
 
 // ReportsDue tells whether reports of a build are still to be read.
 func (s *Scheduler) ReportsDue(build string) (due bool, err error) {

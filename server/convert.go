@@ -165,6 +165,8 @@ func showProject(p scheduler.Project) client.Project {
 		GreenBeforePush: p.GreenBeforePush, GreenFrom: p.GreenFrom, GreenAgeSec: int64(p.GreenAge / time.Second), GreenTags: p.GreenTags,
 		BuildParameters: showParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, showScheduleSetting),
 		RegistryTriggers: eachOf(p.RegistryTriggers, showRegistryTrigger),
+		StatusPer:        p.Status.Per, StatusContext: p.Status.Context, Comment: p.Comment,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: string(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 }
 
@@ -185,6 +187,8 @@ func readProject(p client.Project) config.Project {
 		GreenBeforePush: p.GreenBeforePush, GreenFrom: p.GreenFrom, GreenAge: asDuration(p.GreenAgeSec), GreenTags: p.GreenTags,
 		BuildParameters: readParameterSettings(p.BuildParameters), Schedules: eachOf(p.Schedules, readScheduleSetting),
 		RegistryTriggers: eachOf(p.RegistryTriggers, readRegistryTrigger),
+		Status:           config.Status{Per: p.StatusPer, Context: p.StatusContext}, Comment: p.Comment,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: config.Secret(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 }
 

@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/runner-ci/runner/access"
@@ -76,11 +74,9 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, pattern := a.mux.Handler(r)
 	if a.public[pattern] {
 		who = &identity{address: address.String()}
-	} else if found, p := a.admit(w, r, pattern, address); p != nil {
-		if p.Status == http.StatusUnauthorized && pages[pattern] && readsPages(r) {
-			redirect(w, a.Base+"/login?next="+url.QueryEscape(r.URL.RequestURI()))
-			return
-		}
+	} else if found, p := a.admit(w, r, pattern, address); a.toLogin(w, r, pattern, found) {
+		return
+	} else if p != nil {
 		writeProblem(w, p)
 		return
 	} else {
@@ -95,14 +91,6 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mux.ServeHTTP(w, r)
-}
-
-// pages are the routes that people open in a browser, and that lead to the login where nobody is logged in.
-var pages = map[string]bool{"GET /status": true}
-
-// readsPages tells whether a request is a browser's that shows what comes, and no program's: that reads a status.
-func readsPages(r *http.Request) bool {
-	return r.Header.Get("Authorization") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // admit finds out whom a request for a route comes from, and whether that is anybody who may ask for it at all. To what of

@@ -168,5 +168,12 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.StringVar(&p.GreenBeforePush, "green-before-push", "", "which pushes take results that the same tree had before: off (default), untrusted or on")
 	f.StringSliceVar(&p.GreenFrom, "green-from", nil, "with on: token or user:PERSON whose submits count for trusted pushes; may be repeated")
 	f.BoolVar(&p.GreenTags, "green-tags", false, "tags and releases take results, too")
+	f.StringVar(&p.StatusPer, "status", "", "which statuses of commits the forge is told: build (default), job (each job's too) or off")
+	f.StringVar(&p.StatusContext, "status-context", "", "what they are called (default runner/{project})")
+	f.StringVar(&p.Comment, "comment", "", "on pull requests, with what failed: off (default), on-failure or always")
 	f.StringVar(&p.Engine, "engine", "", "id of the engine its jobs run on (default the first)")
+	f.StringVar(&p.Forge, "forge", "", "github, gitlab, gitea, forgejo, gogs, bitbucket or bitbucket-server (default: found out)")
+	f.StringVar(&p.ForgeURL, "forge-url", "", "address of the forge's API, where it is not where that forge has it")
+	f.StringVar(&p.ForgeToken, "forge-token", "", "for the forge's API, file:/path or env:NAME (default --token)")
+	f.StringVar(&p.Poll, "poll", "", "how often remote refs are compared with what was built, 10s or more, or off (default 5m where webhooks can be lost)")
 }

@@ -12,8 +12,9 @@ func newStatus(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the daemon does right now",
-		Long: "Shows who holds the slots, what waits and why, whether the engines answer, the space that is left, and what every\n" +
-			"long-lived goroutine of the daemon does, since when, and its last error. The daemon has the same at /status.",
+		Long: "Shows who holds the slots, what waits and why, whether the engines answer, what forges have yet to be told or never\n" +
+			"will be, and why, the space that is left, and what every long-lived goroutine of the daemon does, since when, and its\n" +
+			"last error. The daemon has the same at /status.",
 		Example: "  runner status\n  runner status --json | jq '.tasks[] | select(.error)'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
