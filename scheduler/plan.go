@@ -79,7 +79,12 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	if len(projects) == 0 {
 		return nil, s.endTrigger(t, OutcomeSkipped, "its project was removed")
 	}
-	if waits(t, projects) {
+	switch {
+	case !waits(t, projects):
+	case t.Commit == "":
+		return nil, s.endTrigger(t, OutcomeSkipped, fmt.Sprintf(
+			"pull request #%d would have to wait for approval, but the forge does not tell its commit, so an approval would be for whatever comes; push its branch to the repository to have it built", t.PullRequest))
+	default:
 		return nil, s.endTrigger(t, OutcomeWaiting, waitReason(t))
 	}
 	var builds []Build

@@ -2,9 +2,11 @@ package scheduler
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,12 +18,13 @@ import (
 // returns, and will be acted on whatever happens next. A second trigger with the same delivery is not stored: its first
 // record is returned, and created is false.
 func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, created bool, err error) {
-	if s.isDraining() && t.Kind != KindPush && t.Kind != KindTag && t.Kind != KindPullRequest {
+	if s.isDraining() && !t.Kind.ofForge() {
 		return Trigger{}, false, fmt.Errorf("%w: it takes no new builds; try again when it is back", ErrDraining)
 	}
 	if err := s.checkTrigger(&t); err != nil {
 		return Trigger{}, false, err
 	}
+	t.Skip = cmp.Or(t.Skip, unasked(&t))
 	projects := s.atOnce(&t)
 	var builds []Build
 	err = s.group.update(func(tx *bbolt.Tx) error {
@@ -72,6 +75,11 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		s.toPlan(builds)
 	}
 	return stored, created, nil
+}
+
+// ofForge tells whether a forge reports what made the trigger. It will not be reported again.
+func (k TriggerKind) ofForge() bool {
+	return slices.Contains([]TriggerKind{KindPush, KindTag, KindPullRequest, KindRelease, KindComment}, k)
 }
 
 // checkTrigger refuses what can be seen to be wrong before anything is stored.

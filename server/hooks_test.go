@@ -115,9 +115,9 @@ func TestAllKindsOfDeliveries(t *testing.T) {
 		}},
 		{"pr_fork", "pull_request", "pending", "", 202, func(t scheduler.Trigger) bool { return t.Fork && t.Event == "PULL_REQUEST_UPDATED" && !t.Trusted }},
 		{"pr_ghost", "pull_request", "pending", "", 202, func(t scheduler.Trigger) bool { return t.Fork && t.Event == "PULL_REQUEST_REOPENED" }},
-		{"pr_closed", "pull_request", "skipped", `pull request action "closed" builds nothing; opened, synchronize and reopened do`, 202, func(t scheduler.Trigger) bool { return t.Skip != "" }},
+		{"pr_closed", "pull_request", "skipped", "a pull request that was closed builds nothing", 202, func(t scheduler.Trigger) bool { return t.Event == "PULL_REQUEST_CLOSED" && t.Commit == newTip }},
 		{"ping", "ping", "pong", "", 200, nil},
-		{"ping", "issue_comment", "ignored", `Runner builds nothing on "issue_comment" events; it needs only push and pull_request`, 202, nil},
+		{"ping", "star", "ignored", `Runner builds nothing on "star" events; it needs only push and pull_request, and knows release and issue_comment`, 202, nil},
 	} {
 		body := hookBody(t, c.file)
 		form := []byte(url.Values{"payload": {string(body)}}.Encode())
