@@ -127,7 +127,11 @@ type Trigger struct {
 	Builds   []string  `json:"builds,omitempty"`
 
 	PullRequest int       `json:"pullRequest,omitempty"`
-	Fork        bool      `json:"fork,omitempty"` // of a pull request from another repository
+	Fork        bool      `json:"fork,omitempty"`     // of a pull request from another repository
+	HeadRepo    string    `json:"headRepo,omitempty"` // of a pull request: "owner/name" that it comes from
+	Draft       bool      `json:"draft,omitempty"`    // of a pull request
+	Labels      []string  `json:"labels,omitempty"`   // of a pull request
+	Release     string    `json:"release,omitempty"`  // of a release: its name
 	ApprovedBy  string    `json:"approvedBy,omitempty"`
 	ApprovedAt  time.Time `json:"approvedAt,omitzero"`
 }

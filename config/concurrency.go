@@ -59,5 +59,5 @@ func shortRef(ref string) string {
 			return short
 		}
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(ref, "refs/"), "/head")
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(ref, "refs/"), "/head"), "/from")
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ type decision struct {
 
 // decide judges a trigger by the settings of its projects and by what git said, as far as it was asked. It changes nothing.
 func (s *Scheduler) decide(t *Trigger, git looks) (d decision, err error) {
-	if t.Skip != "" && asked[t.Event] == "" {
+	if t.Skip != "" {
 		return decision{reason: t.Skip}, nil
 	}
 	d.reason = "its project was removed"
@@ -68,6 +69,9 @@ func (s *Scheduler) carryOut(tx *bbolt.Tx, t *Trigger, d decision) (made made, e
 	t.Skipped, t.Notes = slices.Clone(d.skipped), d.notes
 	t.Builds, t.Reason = nil, ""
 	switch {
+	case d.waits && t.Commit == "":
+		t.Outcome, t.Reason = OutcomeSkipped, fmt.Sprintf(
+			"pull request #%d would have to wait for approval, but the forge does not tell its commit, so an approval would be for whatever comes; push its branch to the repository to have it built", t.PullRequest)
 	case d.waits:
 		t.Outcome, t.Reason = OutcomeWaiting, waitReason(t)
 	case len(d.projects) > 0:

@@ -37,14 +37,6 @@ const (
 	ask
 )
 
-// asked are the events that build nothing unless a filter names them. Of a release, the tag is pushed, too.
-var asked = map[string]string{
-	"PULL_REQUEST_MERGED": "a pull request that is merged builds nothing unless a filter asks for PULL_REQUEST_MERGED; the push of the merge does",
-	"PULL_REQUEST_CLOSED": "a pull request that is closed builds nothing unless a filter asks for PULL_REQUEST_CLOSED",
-	"RELEASED":            "a release builds nothing unless a filter asks for RELEASED; the push of its tag does",
-	"PRERELEASED":         "a release builds nothing unless a filter asks for PRERELEASED; the push of its tag does",
-}
-
 // judge tells whether a project builds what a trigger is about; where it does not, why, and whether a check that somebody
 // requires may count as passed.
 func (f *facts) judge(p *Project) (v judgement, reason string, passed bool) {
@@ -72,7 +64,7 @@ func (f *facts) judge(p *Project) (v judgement, reason string, passed bool) {
 // judged tells whether filters hold for a trigger: they choose among what happens in a repository, never what a person or
 // a clock asks for.
 func judged(t *Trigger) bool {
-	return t.Event != "" || t.Kind == KindPush || t.Kind == KindTag || t.Kind == KindPullRequest
+	return slices.Contains([]TriggerKind{KindPush, KindTag, KindPullRequest, KindRelease}, t.Kind)
 }
 
 // event judges by a project's filter groups, or by the kind of event where it has none.
@@ -80,10 +72,7 @@ func (f *facts) event(p *Project) (judgement, string) {
 	if len(p.Filters) > 0 {
 		return f.groups(p.Filters)
 	}
-	if reason := asked[f.t.Event]; reason != "" {
-		if f.t.Skip != "" {
-			reason = f.t.Skip
-		}
+	if reason := unasked(f.t); reason != "" {
 		return no, reason
 	}
 	return yes, ""

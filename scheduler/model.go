@@ -34,6 +34,8 @@ const (
 	KindPush        TriggerKind = "push"
 	KindTag         TriggerKind = "tag"
 	KindPullRequest TriggerKind = "pull_request"
+	KindRelease     TriggerKind = "release"
+	KindComment     TriggerKind = "comment" // a command in a comment on a pull request
 	KindSubmit      TriggerKind = "submit"
 	KindManual      TriggerKind = "manual"
 	KindRetry       TriggerKind = "retry"
@@ -53,15 +55,18 @@ type Trigger struct {
 	BaseRef     string   `json:"baseRef,omitempty"` // of a pull request
 	HeadRef     string   `json:"headRef,omitempty"` // branch that a pull request comes from, refs/heads/…
 	PullRequest int      `json:"pullRequest,omitempty"`
-	Fork        bool     `json:"fork,omitempty"`  // from a repository other than the project's
-	Event       string   `json:"event,omitempty"` // CODEBUILD_WEBHOOK_EVENT
-	Title       string   `json:"title,omitempty"` // first line of the head commit or of the pull request
+	Fork        bool     `json:"fork,omitempty"`     // from a repository other than the project's
+	HeadRepo    string   `json:"headRepo,omitempty"` // of a pull request: "owner/name" that it comes from, where that is told
+	Draft       bool     `json:"draft,omitempty"`    // of a pull request
+	Labels      []string `json:"labels,omitempty"`   // of a pull request
+	Release     string   `json:"release,omitempty"`  // of a release: its name
+	Event       string   `json:"event,omitempty"`    // CODEBUILD_WEBHOOK_EVENT
+	Title       string   `json:"title,omitempty"`    // first line of the head commit or of the pull request
 	Actor       string   `json:"actor,omitempty"`
 	ActorID     string   `json:"actorId,omitempty"`
 	Skip        string   `json:"skip,omitempty"`     // the forge side decided already: "branch deleted", …
 	SkipWord    string   `json:"skipWord,omitempty"` // what in the head commit's message, as the forge sent it, asks that nothing be built
 	Read        bool     `json:"read,omitempty"`     // the forge sent that message
-	Release     string   `json:"release,omitempty"`  // name of a release
 	Trusted     bool     `json:"trusted"`            // see design: words
 	Override    Override `json:"override"`
 	RetryOf     string   `json:"retryOf,omitempty"` // build id

@@ -76,7 +76,7 @@ func (s *Scheduler) atOnce(t *Trigger) (d decision, ok bool) {
 	s.mu.Lock()
 	started := s.started
 	s.mu.Unlock()
-	if t.Skip == "" && (!started || s.group.rushed()) {
+	if t.Skip == "" && s.group.rushed() {
 		return d, false
 	}
 	d, err := s.decide(t, nil)

@@ -142,7 +142,7 @@ func (s *Scheduler) checkNames(cfg *config.Config) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// trusted tells whether a trigger may be given what strangers must not have: a push or tag on a ref that the
+// trusted tells whether a trigger may be given what strangers must not have: a push, tag or release on a ref that the
 // project lists as protected, or a manual trigger by an admin of a branch or tag. Submits and pull requests never are,
 // also not when an admin starts a pull request's ref by hand. The default branch is a full ref, or empty.
 func trusted(p *Project, t *Trigger, defaultBranch string) bool {
@@ -152,7 +152,7 @@ func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 	switch t.Kind {
 	case KindManual:
 		return branchOrTag(t.Ref)
-	case KindPush, KindTag:
+	case KindPush, KindTag, KindRelease:
 	default:
 		return false
 	}

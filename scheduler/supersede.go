@@ -3,6 +3,7 @@ package scheduler
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -42,6 +43,12 @@ func (s *Scheduler) supersedes(p *Project, t *Trigger) bool {
 // replaceable tells whether a trigger is a push to a branch or to a pull request.
 func replaceable(t *Trigger) bool {
 	return t.Kind == KindPullRequest || (t.Kind == KindPush && strings.HasPrefix(t.Ref, "refs/heads/"))
+}
+
+// sameRow tells whether two triggers are pushes to the same branch, or to the same pull request. Some forges have no ref for a
+// pull request but its branch, which is pushed to, too.
+func sameRow(a, b *Trigger) bool {
+	return a.Kind == b.Kind && a.Ref == b.Ref && a.PullRequest == b.PullRequest && replaceable(a)
 }
 
 // mayStop tells whether builds of a ref may be stopped for newer ones: not those of a protected branch. Where it is not known
@@ -87,7 +94,7 @@ func (s *Scheduler) stopOlder(tx *bbolt.Tx, p *Project, t *Trigger, newer *Build
 	}
 	for _, b := range older {
 		of, err := triggerOf(tx, b)
-		if err != nil || !replaceable(of) {
+		if err != nil || !sameRow(of, t) {
 			continue
 		}
 		b.StopBy, b.StopCause = newer.ID(), reasonSuperseded
@@ -127,7 +134,7 @@ func newerBuild(tx *bbolt.Tx, project string, t *Trigger) (string, error) {
 		if b.Trigger <= t.ID {
 			return "", nil
 		}
-		if by, err := triggerOf(tx, b); err == nil && replaceable(by) {
+		if by, err := triggerOf(tx, b); err == nil && sameRow(by, t) {
 			return b.ID(), nil
 		}
 	}
@@ -154,10 +161,13 @@ func (s *Scheduler) stopping(build string, after *aftermath) {
 	s.wakeDispatcher()
 }
 
+// requestRef is where forges have the head of a pull request.
+var requestRef = regexp.MustCompile(`^refs/(?:pull|merge-requests|pull-requests)/([0-9]+)/`)
+
 // shownRef is a ref as people say it.
 func shownRef(ref string) string {
-	if n, ok := strings.CutPrefix(ref, "refs/pull/"); ok {
-		return "pull request #" + strings.TrimSuffix(n, "/head")
+	if m := requestRef.FindStringSubmatch(ref); m != nil {
+		return "pull request #" + m[1]
 	}
 	if short, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
 		return shown(short)

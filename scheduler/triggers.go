@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,7 +17,7 @@ import (
 // returns, and will be acted on whatever happens next. A second trigger with the same delivery is not stored: its first
 // record is returned, and created is false.
 func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, created bool, err error) {
-	if s.isDraining() && t.Kind != KindPush && t.Kind != KindTag && t.Kind != KindPullRequest {
+	if s.isDraining() && !t.Kind.ofForge() {
 		return Trigger{}, false, fmt.Errorf("%w: it takes no new builds; try again when it is back", ErrDraining)
 	}
 	if err := s.checkTrigger(&t); err != nil {
@@ -69,6 +70,11 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	}
 	s.supersede(made.superseded)
 	return stored, created, nil
+}
+
+// ofForge tells whether a forge reports what made the trigger. It will not be reported again.
+func (k TriggerKind) ofForge() bool {
+	return slices.Contains([]TriggerKind{KindPush, KindTag, KindPullRequest, KindRelease, KindComment}, k)
 }
 
 // checkTrigger refuses what can be seen to be wrong before anything is stored.

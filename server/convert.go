@@ -131,7 +131,7 @@ func showTrigger(t scheduler.Trigger) client.Trigger {
 		ID: t.ID, Kind: string(t.Kind), Projects: t.Projects, Delivery: t.Delivery, Received: t.Received,
 		Ref: t.Ref, Commit: t.Commit, Title: t.Title, Actor: t.Actor,
 		Outcome: string(t.Outcome), Reason: t.Reason, Builds: t.Builds,
-		PullRequest: t.PullRequest, Fork: t.Fork,
+		PullRequest: t.PullRequest, Fork: t.Fork, HeadRepo: t.HeadRepo, Draft: t.Draft, Labels: t.Labels, Release: t.Release,
 	}
 	if t.Approved != nil {
 		out.ApprovedBy, out.ApprovedAt = t.Approved.By, t.Approved.At
