@@ -3,6 +3,7 @@ package scheduler
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -125,10 +126,10 @@ func takePlace(tx *bbolt.Tx, b *Build) error {
 	return nil
 }
 
-// granted is a build that was given a place.
+// granted is a build that was given a place, or that now waits for another build.
 type granted struct {
 	build string
-	after *aftermath
+	after *aftermath // nil: it waits
 }
 
 // passPlace gives the place of a build that has ended to whoever is next, in the same transaction.
@@ -140,28 +141,38 @@ func (s *Scheduler) passPlace(tx *bbolt.Tx, ended *Build, now time.Time) (out []
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range entitled(all) {
-		b, err := s.load(tx, m.key)
-		if err != nil {
-			return nil, err
+	next := entitled(all)
+	for _, m := range all {
+		if m.row.Holds {
+			continue
 		}
-		if b.Plan == nil {
-			continue // it takes its place when it is queued
+		g := granted{build: m.row.ID()}
+		if slices.ContainsFunc(next, func(n member) bool { return n.row == m.row }) {
+			if g.after, err = s.grant(tx, m.key, now); err != nil {
+				return nil, err
+			}
 		}
-		b.Holds = true
-		after, err := s.settle(tx, b, now)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, granted{b.ID(), after})
+		out = append(out, g)
 	}
 	return out, nil
+}
+
+// grant gives a build its place. One that is still being planned takes it when it is queued.
+func (s *Scheduler) grant(tx *bbolt.Tx, key []byte, now time.Time) (*aftermath, error) {
+	b, err := s.load(tx, key)
+	if err != nil || b.Plan == nil {
+		return nil, err
+	}
+	b.Holds = true
+	return s.settle(tx, b, now)
 }
 
 // followPlaces makes the picture in memory follow the places that were given.
 func (s *Scheduler) followPlaces(all []granted) {
 	for _, g := range all {
-		s.apply(g.build, g.after)
+		if g.after != nil {
+			s.apply(g.build, g.after)
+		}
 		s.hub.tell(g.build)
 	}
 	if len(all) > 0 {
