@@ -12,7 +12,7 @@ var skipWords = regexp.MustCompile(`(?i)\[(?:skip ci|ci skip|no ci|skip runner)\
 var skipTrailer = regexp.MustCompile(`(?im)^skip-checks:[ \t]*true[ \t\r]*$`)
 
 // trailerLine is a line of a paragraph of trailers.
-var trailerLine = regexp.MustCompile(`^[A-Za-z0-9-]+:[ \t]|^[ \t]`)
+var trailerLine = regexp.MustCompile(`^[A-Za-z0-9-]+:|^[ \t]`)
 
 // SkipWord finds what in a commit's message asks that nothing be built; "" if nothing does.
 func SkipWord(message string) string {
