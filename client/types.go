@@ -181,7 +181,15 @@ type Project struct {
 	MaxJobs       int     `json:"maxJobs,omitempty"`
 	Priority      int     `json:"priority,omitempty"`
 	Engine        string  `json:"engine,omitempty"`
-	Managed       string  `json:"managed,omitempty"` // "file" (read-only here) or "api"
+	StatusPer     string  `json:"statusPer,omitempty"`     // which statuses of commits the forge is told: build (default), job, off
+	StatusContext string  `json:"statusContext,omitempty"` // what they are called; default runner/{project}
+	Comment       string  `json:"comment,omitempty"`       // on pull requests: off (default), on-failure, always
+	Forge         string  `json:"forge,omitempty"`         // github, gitlab, gitea, forgejo, gogs, bitbucket, bitbucket-server; empty: found out
+	ForgeURL      string  `json:"forgeUrl,omitempty"`      // of its API, where that is elsewhere
+	ForgeToken    string  `json:"forgeToken,omitempty"`    // for its API; empty: token
+	Webhook       string  `json:"webhook,omitempty"`       // auto: the daemon registers it
+	Poll          string  `json:"poll,omitempty"`          // off, or how often remote refs are looked at: 5m
+	Managed       string  `json:"managed,omitempty"`       // "file" (read-only here) or "api"
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

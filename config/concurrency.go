@@ -14,10 +14,7 @@ type Concurrency struct {
 // maxConcurrency bounds how many builds of one group may run at once.
 const maxConcurrency = 1000
 
-var (
-	placeholder = regexp.MustCompile(`\{[^{}]*\}`)
-	groupName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._/@:+-]*$`)
-)
+var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._/@:+-]*$`)
 
 func (c Concurrency) check(f *faults) {
 	if c.Group == "" {

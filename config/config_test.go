@@ -165,6 +165,13 @@ projects:
     max-jobs: 2
     priority: -5
     engine: big
+    status: {per: job, context: "ci/{project}"}
+    comment: always
+    forge: gitea
+    forge-url: https://git.example.com
+    forge-token: file:api
+    webhook: auto
+    poll: 30s
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 

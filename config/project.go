@@ -54,12 +54,14 @@ func (p *Project) faults(allowFile bool) faults {
 		f.add("image", "write name:tag or name@sha256:…", "%q is no image", clip(p.Image))
 	}
 	f.checkNetworks(p.Network, p.NetworkUntrusted)
+	p.checkForge(&f)
 	p.checkEnv(&f)
 	p.checkSealed(&f)
 	p.checkAccess(&f)
 	p.checkRefs(&f)
 	p.checkFilters(&f)
 	p.Concurrency.check(&f)
+	p.checkStatus(&f)
 	f.atLeast("depth", int64(p.Depth), 0)
 	f.atLeast("max-jobs", int64(p.MaxJobs), 0)
 	if p.Priority < -100 || p.Priority > 100 {
@@ -124,6 +126,7 @@ type namedSecret struct {
 func (p *Project) secrets() []namedSecret {
 	return []namedSecret{
 		{"webhook-secret", &p.WebhookSecret}, {"token", &p.Token}, {"ssh-key", &p.SSHKey}, {"known-hosts", &p.KnownHosts},
+		{"forge-token", &p.ForgeToken},
 	}
 }
 

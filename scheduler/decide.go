@@ -66,7 +66,10 @@ func (s *Scheduler) decide(t *Trigger, git looks) (d decision, err error) {
 
 // carryOut makes of a trigger what was decided, in the caller's transaction.
 func (s *Scheduler) carryOut(tx *bbolt.Tx, t *Trigger, d decision) (made made, err error) {
-	t.Skipped, t.Notes = slices.Clone(d.skipped), d.notes
+	// A look at the remote may have told some of the projects already.
+	d.projects = slices.DeleteFunc(slices.Clone(d.projects), func(p Project) bool { return !slices.Contains(t.Projects, p.Name) })
+	t.Skipped = slices.DeleteFunc(slices.Clone(d.skipped), func(x Skipped) bool { return !slices.Contains(t.Projects, x.Project) })
+	t.Notes = d.notes
 	t.Builds, t.Reason = nil, ""
 	switch {
 	case d.waits && t.Commit == "":
@@ -82,7 +85,28 @@ func (s *Scheduler) carryOut(tx *bbolt.Tx, t *Trigger, d decision) (made made, e
 	if !d.waits && len(t.Builds) == 0 {
 		t.Outcome, t.Reason = OutcomeSkipped, skipReason(t.Skipped, d.reason)
 	}
-	return made, putTrigger(tx, t)
+	return made, errors.Join(putTrigger(tx, t), s.tellCommit(tx, t, made.builds))
+}
+
+// tellCommit has the forge told what becomes of a trigger's commit: of its builds, that it waits, or that nothing was to be
+// built, where that passes a check.
+func (s *Scheduler) tellCommit(tx *bbolt.Tx, t *Trigger, builds []Build) error {
+	if t.Outcome == OutcomeWaiting {
+		return s.dueWaiting(tx, t)
+	}
+	for _, x := range t.Skipped {
+		if !x.Passed {
+			continue
+		}
+		p, err := s.projectIn(tx, x.Project)
+		if err == nil && p != nil {
+			err = s.dueWord(tx, p, t, true, "skipped: "+x.Reason)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.dueStatuses(tx, builds)
 }
 
 // skipReason is why a trigger builds nothing. Where its projects have reasons of their own, these stand in Skipped, since not

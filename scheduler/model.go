@@ -83,6 +83,8 @@ type Trigger struct {
 
 	Skipped []Skipped `json:"skipped,omitempty"` // projects that build nothing of it
 	Notes   []string  `json:"notes,omitempty"`   // what its filters could not be judged by
+
+	look *Look // at the remote, that makes it
 }
 
 // Override is what one trigger changes of its project's settings.
@@ -124,6 +126,9 @@ type Build struct {
 	Title   string `json:"title,omitempty"`
 	Author  string `json:"author,omitempty"`
 	RetryOf string `json:"retryOf,omitempty"`
+
+	PullRequest int    `json:"pullRequest,omitempty"`
+	Tells       string `json:"tells,omitempty"` // push, pull_request or tag; "": the forge is told nothing of it
 
 	Status  Status `json:"status"`
 	Phase   string `json:"phase"`             // the newest phase any part of it reached

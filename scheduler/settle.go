@@ -84,7 +84,7 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 			return nil, err
 		}
 	}
-	if err := putBuild(tx, b); err != nil || b.Open > 0 {
+	if err := errors.Join(putBuild(tx, b), s.dueStatus(tx, b)); err != nil || b.Open > 0 {
 		return after, err
 	}
 	after.granted, err = s.passPlace(tx, b, now)
@@ -140,7 +140,7 @@ func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now tim
 		}
 		return after, err
 	}
-	return after, putBuild(tx, b)
+	return after, errors.Join(putBuild(tx, b), s.dueStatus(tx, b))
 }
 
 // followDependencies looks at blocked jobs, by their places in the plan: it queues those whose dependencies succeeded,

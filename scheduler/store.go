@@ -47,13 +47,19 @@ var (
 	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
 	bucketGroups     = []byte("groups")     // concurrency group NUL build's sequence → key in builds, of those that have not ended
+	bucketLooked     = []byte("looked")     // project → lookedRow, of those whose remote is looked at
+	bucketTips       = []byte("tips")       // project NUL ref → tipRow, of the same
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
+	bucketStatuses   = []byte("statuses")   // project NUL commit NUL context → statusRow
+	bucketComments   = []byte("comments")   // project NUL pull request → commentRow
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
 	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketGroups, bucketOutcomes,
+	bucketStatuses, bucketComments,
+	bucketLooked, bucketTips,
 }
 
 // Errors of this package, always wrapped with a sentence.

@@ -27,6 +27,7 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	var made made
 	err = s.group.update(func(tx *bbolt.Tx) error {
 		created, made.builds, made.superseded = false, nil, nil // this may run twice
+		next := t
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -36,17 +37,26 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
+		if before, err := judgeTips(tx, &next); err != nil || before != nil {
+			if before != nil {
+				stored = *before
+			}
+			return err
+		}
 		seq, err := tx.Bucket(bucketTriggers).NextSequence()
 		if err != nil {
 			return err
 		}
-		stored = t
+		stored = next
 		stored.ID, stored.Received, stored.Outcome = triggerID(seq), time.Now(), OutcomePending
 		key := number(seq)
 		if t.Delivery != "" {
 			if err := tx.Bucket(bucketDeliveries).Put([]byte(t.Delivery), key); err != nil {
 				return err
 			}
+		}
+		if err := moveTips(tx, &stored, seq); err != nil {
+			return err
 		}
 		created = true
 		if decided {

@@ -153,6 +153,8 @@ func showProject(p scheduler.Project) client.Project {
 		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
+		StatusPer: p.Status.Per, StatusContext: p.Status.Context, Comment: p.Comment,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: string(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 }
 
@@ -170,6 +172,8 @@ func readProject(p client.Project) config.Project {
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
+		Status: config.Status{Per: p.StatusPer, Context: p.StatusContext}, Comment: p.Comment,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: config.Secret(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 	readFiltering(p.Filtering, &out)
 	return out
