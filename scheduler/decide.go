@@ -89,18 +89,18 @@ func (s *Scheduler) carryOut(tx *bbolt.Tx, t *Trigger, d decision) (made made, e
 }
 
 // tellCommit has the forge told what becomes of a trigger's commit: of its builds, that it waits, or that nothing was to be
-// built, where that passes a check.
+// built, where that passes a check. A request that waited, and is skipped now that it was approved, does not wait any more.
 func (s *Scheduler) tellCommit(tx *bbolt.Tx, t *Trigger, builds []Build) error {
 	if t.Outcome == OutcomeWaiting {
 		return s.dueWaiting(tx, t)
 	}
 	for _, x := range t.Skipped {
-		if !x.Passed {
+		if !x.Passed && t.Approved == nil {
 			continue
 		}
 		p, err := s.projectIn(tx, x.Project)
 		if err == nil && p != nil {
-			err = s.dueWord(tx, p, t, true, "skipped: "+x.Reason)
+			err = s.dueWord(tx, p, t, x.Passed, "skipped: "+x.Reason)
 		}
 		if err != nil {
 			return err

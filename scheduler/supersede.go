@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"bytes"
 	"errors"
 	"regexp"
 	"strings"
@@ -58,7 +57,7 @@ func (s *Scheduler) mayStop(p *Project, t *Trigger) bool {
 		return true
 	}
 	defaultBranch := ""
-	if p.Branch == "" && len(p.Protected) == 0 {
+	if asksDefault(p) {
 		if s.source != nil {
 			defaultBranch = s.source.DefaultBranch(p.URL)
 		}
@@ -69,34 +68,23 @@ func (s *Scheduler) mayStop(p *Project, t *Trigger) bool {
 	return !protectedRef(p, t.Ref, defaultBranch)
 }
 
+// asksDefault tells whether what a project protects depends on the remote's default branch, which takes a look at a file.
+func asksDefault(p *Project) bool { return p.Branch == "" && len(p.Protected) == 0 }
+
+// olderAtMost bounds the builds of a ref that are looked at. Each newer push has stopped those before it, so that one is
+// enough nearly always.
+const olderAtMost = 50
+
 // stopOlder tells the builds that a newer one supersedes to stop, in its transaction.
 func (s *Scheduler) stopOlder(tx *bbolt.Tx, p *Project, t *Trigger, newer *Build, now time.Time) (out []superseded, err error) {
-	var older []*Build
-	prefix := word(p.Name)
-	c := tx.Bucket(bucketActive).Cursor()
-	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		if !has(tx, bucketRefs, indexKey(refOf(p.Name, t.Ref), decodeNumber(k[len(prefix):]))) {
-			continue
-		}
-		b, err := s.load(tx, bytes.Clone(k))
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if b.Number < newer.Number && b.StopBy == "" && !b.Trusted {
-			older = append(older, b)
-		}
-	}
-	if len(older) == 0 || !s.mayStop(p, t) {
+	if !asksDefault(p) && !s.mayStop(p, t) {
 		return nil, nil
 	}
+	older, err := s.olderBuilds(tx, p.Name, t, newer.Number)
+	if err != nil || len(older) == 0 || !s.mayStop(p, t) {
+		return nil, err
+	}
 	for _, b := range older {
-		of, err := triggerOf(tx, b)
-		if err != nil || !sameRow(of, t) {
-			continue
-		}
 		b.StopBy, b.StopCause = newer.ID(), reasonSuperseded
 		x := superseded{build: b.ID()}
 		if b.Plan == nil {
@@ -110,6 +98,34 @@ func (s *Scheduler) stopOlder(tx *bbolt.Tx, p *Project, t *Trigger, newer *Build
 		out = append(out, x)
 	}
 	return out, nil
+}
+
+// olderBuilds are the builds of older pushes to a trigger's ref that wait or run, and that nobody stops yet.
+func (s *Scheduler) olderBuilds(tx *bbolt.Tx, project string, t *Trigger, below int) (older []*Build, err error) {
+	of, n := refOf(project, t.Ref), 0
+	for k := range backwards(tx.Bucket(bucketRefs), word(of), indexKey(of, uint64(below))) {
+		if n++; n > olderAtMost {
+			break
+		}
+		key := buildKey(project, int(decodeNumber(k[len(k)-8:])))
+		if !has(tx, bucketActive, key) {
+			continue
+		}
+		b, err := s.load(tx, key)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if b.StopBy != "" || b.Trusted {
+			continue
+		}
+		if by, err := triggerOf(tx, b); err == nil && sameRow(by, t) {
+			older = append(older, b)
+		}
+	}
+	return older, nil
 }
 
 func triggerOf(tx *bbolt.Tx, b *Build) (*Trigger, error) {
