@@ -30,7 +30,7 @@ func TestWhatAForgeIsToldOfACommitThatIsSkipped(t *testing.T) {
 		"a word": {pushTo("refs/heads/main", "c0ffee"), nil, &gitFacts{message: "x [skip ci]", looked: true}, nil},
 		"a word in a request that waited": {
 			approved, nil, &gitFacts{message: "x [skip ci]", looked: true},
-			&Word{Text: "skipped: the commit's message says [skip ci]; skip-words: off in the project's settings builds it all the same"},
+			&Word{Text: "skipped: the commit's message says [skip ci] (skip-words: off builds it all the same)"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,9 +91,9 @@ func (f *facts) groups(groups []config.FilterGroup) (v judgement, reason string)
 			return yes, ""
 		}
 		if got == no && matched > most {
-			most, nearest = matched, why
+			most, nearest = matched, "the filter "+why
 			if len(groups) > 1 {
-				nearest = fmt.Sprintf("no filter group lets it through; of the nearest, number %d of %d, %s", i+1, len(groups), why)
+				nearest = fmt.Sprintf("no filter group matches: in the nearest, %d of %d, %s", i+1, len(groups), why)
 			}
 		}
 	}
@@ -101,21 +101,33 @@ func (f *facts) groups(groups []config.FilterGroup) (v judgement, reason string)
 }
 
 // group tells whether all filters of a group match, how many do, and of the first that does not why. What needs git is
-// looked at last.
+// looked at last, and only where the rest matches.
 func (f *facts) group(group config.FilterGroup) (v judgement, matched int, why string) {
 	v = yes
-	for _, x := range group {
-		got, how := f.filter(x)
-		switch {
-		case got == yes:
-			matched++
-		case got == ask && v == yes:
-			v = ask
-		case got == no && why == "":
-			v, why = no, how
+	for _, git := range []bool{false, true} {
+		for _, x := range group {
+			if asksGit(x) != git {
+				continue
+			}
+			got, how := f.filter(x)
+			switch {
+			case got == yes:
+				matched++
+			case got == ask && v == yes:
+				v = ask
+			case got == no && why == "":
+				v, why = no, how
+			}
+		}
+		if v == no {
+			break
 		}
 	}
 	return v, matched, why
+}
+
+func asksGit(x config.Filter) bool {
+	return x.Type == config.FilterFilePath || x.Type == config.FilterCommitMessage
 }
 
 // filter judges one filter, and says of one that does not match why.
@@ -137,7 +149,7 @@ func (f *facts) filter(x config.Filter) (judgement, string) {
 	if (at >= 0) != x.ExcludeMatchedPattern {
 		return yes, ""
 	}
-	name := fmt.Sprintf("the filter %s %s ", x.Type, shown(x.Pattern))
+	name := fmt.Sprintf("%s %s ", x.Type, shown(x.Pattern))
 	switch {
 	case at >= 0:
 		return no, name + "keeps out " + shown(values[at])

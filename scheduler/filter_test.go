@@ -61,7 +61,7 @@ func TestFilterGroups(t *testing.T) {
 		"one group of several":                 {append(group(f("HEAD_REF", "main")), group(f("HEAD_REF", "fast"))...), aPush, nil, yes, ""},
 		"a sure group spares the look":         {append(group(f("FILE_PATH", "x")), group(f("HEAD_REF", "fast"))...), aPush, nil, yes, ""},
 		"a group that may match takes a look":  {append(group(f("HEAD_REF", "main")), group(f("FILE_PATH", "x"))...), aPush, nil, ask, ""},
-		"the nearest group is named":           {append(group(f("HEAD_REF", "main"), f("ACTOR_ACCOUNT_ID", "9")), group(f("ACTOR_ACCOUNT_ID", "42"), f("HEAD_REF", "main"))...), aPush, nil, no, "of the nearest, number 2 of 2, the filter HEAD_REF main does not match"},
+		"the nearest group is named":           {append(group(f("HEAD_REF", "main"), f("ACTOR_ACCOUNT_ID", "9")), group(f("ACTOR_ACCOUNT_ID", "42"), f("HEAD_REF", "main"))...), aPush, nil, no, "no filter group matches: in the nearest, 2 of 2, HEAD_REF main does not match refs/heads/fast"},
 		"without filters, a push":              {nil, aPush, nil, yes, ""},
 		"without filters, a pull request":      {nil, aPull, git, yes, ""},
 		"without filters, a release":           {nil, aDrop, nil, no, "the push of its tag does"},

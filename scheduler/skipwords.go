@@ -55,5 +55,5 @@ func (f *facts) skipWord(p *Project) (judgement, string) {
 	if word == "" {
 		return yes, ""
 	}
-	return no, "the commit's message says " + word + "; skip-words: off in the project's settings builds it all the same"
+	return no, "the commit's message says " + word + " (skip-words: off builds it all the same)"
 }
