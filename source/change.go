@@ -24,8 +24,11 @@ type Since struct {
 	Base   string `json:"base,omitempty"`   // a pull request into this ref: what came since the two parted
 }
 
-// MaxChanged bounds the files of a change that are told.
-const MaxChanged = 50_000
+// MaxChanged bounds the files of a change that are told, and maxChangedBytes the bytes of their paths.
+const (
+	MaxChanged      = 50_000
+	maxChangedBytes = 16 << 20
+)
 
 const (
 	// maxMessage bounds a commit's message in bytes. Its trailers are at its end, and a message longer than this is none that
@@ -105,6 +108,7 @@ type comparison struct {
 	commits int    // that may be walked still
 	trees   int    // that may be read still
 	files   []string
+	bytes   int // of their paths
 }
 
 var errManyFiles = errors.New("more files differ than are told")
@@ -129,7 +133,7 @@ func (c *comparison) change(commit string, since Since) (*Change, error) {
 	}
 	err = c.compare("", before, of.TreeHash)
 	if errors.Is(err, errManyFiles) {
-		out.Unknown = "more than 50,000 files differ"
+		out.Unknown = "more than 50,000 files differ, or their paths are very long"
 		return out, nil
 	}
 	slices.Sort(c.files)
@@ -236,7 +240,7 @@ func (c *comparison) differ(path string, old, now treeEntry) error {
 		above = now.id
 	}
 	if file(old) || file(now) {
-		if len(c.files) >= MaxChanged {
+		if c.bytes += len(path); c.bytes > maxChangedBytes || len(c.files) >= MaxChanged {
 			return errManyFiles
 		}
 		c.files = append(c.files, path)

@@ -83,6 +83,16 @@ func TestChangesThatCannotBeTold(t *testing.T) {
 	if got := changed(t, s, remote, many, Since{Commit: head}); !strings.Contains(got.Unknown, "50,000") || got.Message == "" {
 		t.Errorf("60,000 files: %d files, %q", len(got.Files), got.Unknown)
 	}
+	// Fewer files, far down.
+	deep := small
+	for range 15 {
+		deep = r.pipe("040000 tree "+deep+"\t"+strings.Repeat("d", 250)+"\n", "mktree")
+	}
+	long := r.git("commit-tree", "-m", "long", "-p", head, entries(10, "040000", "tree", deep))
+	r.git("update-ref", "refs/heads/long", long)
+	if got := changed(t, s, remote, long, Since{Commit: head}); !strings.Contains(got.Unknown, "very long") {
+		t.Errorf("long paths: %d files, %q", len(got.Files), got.Unknown)
+	}
 	// Directories within directories, each of which stands there many times: few objects, without end for who walks them.
 	tree := r.pipe("", "mktree")
 	for range 6 {
