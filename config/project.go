@@ -64,6 +64,8 @@ func (p *Project) faults(allowFile bool) faults {
 	p.checkParameters(&f)
 	p.checkSchedules(&f)
 	p.checkRegistryTriggers(&f)
+	p.checkFilters(&f)
+	p.Concurrency.check(&f)
 	p.checkStatus(&f)
 	f.atLeast("depth", int64(p.Depth), 0)
 	f.atLeast("max-jobs", int64(p.MaxJobs), 0)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/drone/go-scm/scm"
@@ -94,9 +93,6 @@ func (p *githubPayload) parse(event string) (scm.Webhook, error) {
 	return hook, nil
 }
 
-// commitID is a full object id, SHA-1 or SHA-256.
-var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
 // push fills in the event of a branch or a tag that was pushed or deleted.
 func (p *githubPayload) push(event Event) (Event, error) {
 	p.Repository = nil // it has been read, and is most of a small push
@@ -108,39 +104,13 @@ func (p *githubPayload) push(event Event) (Event, error) {
 	if !ok {
 		return event, fmt.Errorf("the payload was read as %T, not as a push", parsed)
 	}
-	if err := checkRef(hook.Ref); err != nil {
-		return event, err
-	}
-	event.Kind, event.Webhook = Push, "PUSH"
-	event.Ref, event.HeadRef = hook.Ref, hook.Ref
-	event.Title = clip(hook.Commit.Message)
-	what := "branch"
-	switch {
-	case strings.HasPrefix(hook.Ref, "refs/tags/"):
-		event.Kind, what = Tag, "tag"
-	case !strings.HasPrefix(hook.Ref, "refs/heads/"):
-		event.Skip = "the ref is neither a branch nor a tag"
-	}
-	if commitID.MatchString(hook.Before) {
-		event.Before = hook.Before
-	}
-	if p.Deleted || (hook.After != "" && strings.Trim(hook.After, "0") == "") {
-		event.Skip = what + " deleted"
-		return event, nil
-	}
-	if !commitID.MatchString(hook.After) {
-		return event, fmt.Errorf("the pushed commit %q is no full commit id", clip(hook.After))
-	}
-	event.Commit = hook.After
-	return event, nil
+	return pushed{
+		ref: hook.Ref, before: hook.Before, after: hook.After, title: hook.Commit.Message, deleted: p.Deleted,
+	}.event(event)
 }
 
-// pullRequestEvents are the actions that ask for a build, with CodeBuild's words for them.
-var pullRequestEvents = map[string]string{
-	"opened":      "PULL_REQUEST_CREATED",
-	"synchronize": "PULL_REQUEST_UPDATED",
-	"reopened":    "PULL_REQUEST_REOPENED",
-}
+// githubActions are the actions on a pull request that may ask for a build, with CodeBuild's words for them.
+var githubActions = map[string]string{"opened": requestCreated, "synchronize": requestUpdated, "reopened": requestReopened, "closed": requestClosed}
 
 // pullRequest fills in the event of a pull request. What is built is its head, never the merge.
 func (p *githubPayload) pullRequest(event Event) (Event, error) {
@@ -153,35 +123,19 @@ func (p *githubPayload) pullRequest(event Event) (Event, error) {
 		return event, fmt.Errorf("the payload was read as %T, not as a pull request", parsed)
 	}
 	pr := hook.PullRequest
-	if pr.Number < 1 {
-		return event, fmt.Errorf("the pull request's number is %d, which is none", pr.Number)
+	r := request{
+		number: pr.Number, commit: pr.Sha, title: pr.Title, draft: pr.Draft, action: p.Action, webhook: githubActions[p.Action],
+		ref: fmt.Sprintf("refs/pull/%d/head", pr.Number),
+		// Not go-scm's expanded paths: they take a branch that a stranger named "refs/heads/main" for the branch main.
+		head: "refs/heads/" + pr.Head.Name, base: "refs/heads/" + pr.Base.Name,
+		// A fork that was deleted since is null in the payload; what cannot be told is taken for a fork.
+		from: pr.Fork, fork: pr.Fork == "" || !strings.EqualFold(pr.Fork, p.Repo.FullName),
 	}
-	if !commitID.MatchString(pr.Sha) {
-		return event, fmt.Errorf("the pull request's head %q is no full commit id", clip(pr.Sha))
+	if p.Action == "closed" && pr.Merged {
+		r.webhook = requestMerged
 	}
-	event.Kind, event.Webhook = PullRequest, pullRequestEvents[p.Action]
-	event.Ref = fmt.Sprintf("refs/pull/%d/head", pr.Number)
-	// Not go-scm's expanded paths: they take a branch that a stranger named "refs/heads/main" for the branch main.
-	event.HeadRef, event.BaseRef = "refs/heads/"+pr.Head.Name, "refs/heads/"+pr.Base.Name
-	if err := errors.Join(checkRef(event.HeadRef), checkRef(event.BaseRef)); err != nil {
-		return event, err
+	for _, l := range pr.Labels {
+		r.labels = append(r.labels, l.Name)
 	}
-	event.Commit, event.PullRequest, event.Title = pr.Sha, pr.Number, clip(pr.Title)
-	// A fork that was deleted since is null in the payload; what cannot be told is taken for a fork.
-	event.Fork = pr.Fork == "" || !strings.EqualFold(pr.Fork, p.Repo.FullName)
-	if event.Webhook == "" {
-		event.Skip = fmt.Sprintf("pull request action %q builds nothing; opened, synchronize and reopened do", clip(p.Action))
-	}
-	return event, nil
-}
-
-// checkRef refuses what cannot be a full ref's name, so that nothing else comes near git or a terminal.
-func checkRef(ref string) error {
-	bad := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) }
-	switch {
-	case !strings.HasPrefix(ref, "refs/") || len(ref) > 1024 || strings.HasSuffix(ref, "/"),
-		strings.Contains(ref, ".."), strings.Contains(ref, "//"), strings.ContainsFunc(ref, bad):
-		return fmt.Errorf("the ref %q is no full name of a ref, like refs/heads/main", clip(ref))
-	}
-	return nil
+	return r.event(event)
 }

@@ -7,8 +7,9 @@
 //
 //  1. Accept stores the trigger (this is what a webhook's 202 waits for), with its numbered builds where it is clear that
 //     it makes some.
-//  2. Of any other the planner records why there are none: it is skipped, or a pull request that waits for approval.
-//     Approve makes it pending again, and then the planner makes its builds.
+//  2. Of any other the planner records what becomes of it: it is skipped, by a filter for one, or is a pull request that waits
+//     for approval, or makes its builds. Where filters judge by what git says, git is asked first. Approve makes a trigger
+//     that waits pending again.
 //  3. For each build: fetch, read the buildspec, expand it to a plan, end the jobs that cannot run here, ask whether
 //     the build may have its secrets, resolve images; then the plan and its queued and blocked jobs are one commit.
 //  4. The dispatcher leases a queued job when a slot is free: attempt and sandbox rows are committed, then secrets are

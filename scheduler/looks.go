@@ -247,14 +247,6 @@ func judgeTips(tx *bbolt.Tx, t *Trigger) (before *Trigger, err error) {
 	return saidBefore(tx, t)
 }
 
-// among returns those of the projects that have these names.
-func among(projects []Project, names []string) []Project {
-	if len(projects) == len(names) {
-		return projects
-	}
-	return slices.DeleteFunc(slices.Clone(projects), func(p Project) bool { return !slices.Contains(names, p.Name) })
-}
-
 // KeepLooks forgets what looks showed of projects that are not among these: gone, or not looked at any more.
 func (s *Scheduler) KeepLooks(projects []string) error {
 	var gone []string

@@ -217,7 +217,7 @@ func TestAPullRequestThatWaitsIsPending(t *testing.T) {
 	if _, err := s.Approve(t.Context(), tr.ID, "", "ada"); err != nil {
 		t.Fatal(err)
 	}
-	s.planTriggers()
+	s.planTriggers(t.Context())
 	if due = statusDue(t, s); due == nil || due.Build == nil || due.Word != nil {
 		t.Errorf("due is %+v, want the build", due)
 	}

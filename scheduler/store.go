@@ -46,6 +46,7 @@ var (
 	bucketEndedOf    = []byte("endedof")    // project NUL status NUL number, of the same builds
 	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
+	bucketGroups     = []byte("groups")     // concurrency group NUL build's sequence → key in builds, of those that have not ended
 	bucketLooked     = []byte("looked")     // project → lookedRow, of those whose remote is looked at
 	bucketTips       = []byte("tips")       // project NUL ref → tipRow, of the same
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
@@ -57,7 +58,7 @@ var (
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
-	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes, bucketProofs, bucketSchedules,
+	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketGroups, bucketOutcomes, bucketProofs, bucketSchedules,
 	bucketStatuses, bucketComments,
 	bucketLooked, bucketTips,
 }

@@ -21,8 +21,8 @@ func (a *api) routePages() {
 	add(a, huma.Operation{
 		OperationID: "build-page", Method: http.MethodGet, Path: buildPage, Tags: []string{"builds"},
 		Summary: "One build as a plain page, to which forges link",
-	}, func(_ context.Context, in *BuildInput) (*huma.StreamResponse, error) {
-		b, err := a.wholeBuild(in.id())
+	}, func(ctx context.Context, in *BuildInput) (*huma.StreamResponse, error) {
+		b, err := a.wholeBuild(ctx, in.id())
 		if err != nil {
 			return nil, err
 		}

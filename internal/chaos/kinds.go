@@ -87,11 +87,13 @@ func (w *world) setKinds(ctx context.Context) error {
 	// What the cache brought is whole, or the job fails with a status of its own.
 	const useCache = "cat salt; if [ -e deps/sum ]; then sha256sum -c deps/sum >/dev/null || exit 33; fi\n" +
 		"mkdir -p deps; cp blob.bin deps/a; cat blob.bin salt > deps/b; sha256sum deps/a deps/b > deps/sum; sleep 0.5; echo done\n" + keep
+	// Git is asked about the pushes to some, and some wait for each other.
+	const asked, turns = "paths-ignore: [nothing/**]", "concurrency: {group: turns, limit: 1}"
 	const report = `<testsuite tests="2"><testcase name="a"/><testcase name="b"/></testsuite>`
 	w.kinds = []*kind{
-		{name: "small", spec: spec + "reports:\n  unit:\n    files: [r.xml]\n", report: report, work: "cat salt\n" + slowly(40, "0.04") + keep + "echo '" + report + "' > r.xml\n", output: small, left: twoFiles},
-		{name: "fails", spec: spec, work: "cat salt\n" + slowly(40, "0.03") + keep + "exit 7\n", status: "FAILED", exit: 7, output: small, left: twoFiles},
-		{name: "deploys", once: true, settings: []string{"retry-faults: before-commands"}, spec: spec, work: "cat salt\n" + slowly(40, "0.03") + keep, output: small, left: twoFiles},
+		{name: "small", settings: []string{asked}, spec: spec + "reports:\n  unit:\n    files: [r.xml]\n", report: report, work: "cat salt\n" + slowly(40, "0.04") + keep + "echo '" + report + "' > r.xml\n", output: small, left: twoFiles},
+		{name: "fails", settings: []string{turns}, spec: spec, work: "cat salt\n" + slowly(40, "0.03") + keep + "exit 7\n", status: "FAILED", exit: 7, output: small, left: twoFiles},
+		{name: "deploys", once: true, settings: []string{"retry-faults: before-commands", turns}, spec: spec, work: "cat salt\n" + slowly(40, "0.03") + keep, output: small, left: twoFiles},
 		{name: "large", spec: spec, work: "cat salt; seq 1 300000; sleep 1; seq 300001 400000\nmkdir out; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do cat blob.bin; done > out/big; cat salt >> out/big\n",
 			output: func(_ *kind, salt string) string { return salt + "\n" + lines("", 1, 400000) },
 			left: func(k *kind, salt string) map[string][]byte {
