@@ -69,6 +69,8 @@ type parts struct {
 	scraped   *http.Server    // nil: metrics have no listener of their own
 	traces    *trace.Exporter // nil: none are exported
 
+	polls *polls
+
 	backingUp sync.Mutex
 
 	reading sync.WaitGroup // of reports, and of the state's pages
