@@ -54,6 +54,8 @@ type Scheduler struct {
 	turn     uint64
 	started  bool
 
+	inbox inbox
+
 	planKick, runKick, reportsKick, tracesKick chan struct{}
 	work                                       sync.WaitGroup
 }
@@ -82,7 +84,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
 		tests: testBooks{hold: testHold},
 	}
-	if err := s.Configure(cfg); err != nil {
+	if err := errors.Join(s.Configure(cfg), s.readInbox()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -126,6 +128,7 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.goDo(func() { s.adopt(ctx, held) })
 	s.runTask("planner", "turns triggers into builds, and lets builds be planned", func(t *activity.Task) { s.planLoop(ctx, t, unplanned) })
 	s.runTask("dispatcher", "gives slots to jobs", func(t *activity.Task) { s.dispatchLoop(ctx, t) })
+	s.runTask("inbox", "writes down which webhooks came, and what became of each", func(t *activity.Task) { s.inboxLoop(ctx, t) })
 	s.runTask("reaper", "compares rows with what engines and disk hold", func(t *activity.Task) { s.tidyLoop(ctx, t) })
 	s.runTask("warm pool", "keeps sandboxes waiting for the jobs that will likely come", func(t *activity.Task) { s.warmLoop(ctx, t) })
 	return nil

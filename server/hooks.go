@@ -52,6 +52,7 @@ type hookIn struct {
 	r    *http.Request
 	w    http.ResponseWriter
 	ctrl *http.ResponseController
+	note *scheduler.Received // for the inbox; nil: it is not worth a record
 }
 
 // Resolve takes the request over from huma.
@@ -77,6 +78,7 @@ func (a *api) routeHooks() {
 		}, func(ctx context.Context, in *hookIn) (*hookOut, error) {
 			began := time.Now()
 			out, err := a.hook(ctx, f, in)
+			a.note(in, out, err)
 			if err != nil {
 				a.Meter.Webhook(f.Name(), problemOf(err).Status, time.Since(began))
 			} else {
@@ -102,6 +104,7 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 	}
 	defer release()
 	event, parseErr := f.Parse(in.r.Header, body)
+	a.noting(f, in, &event)
 	projects, candidates, err := a.signers(f, in.r.Header, body, event)
 	if err != nil {
 		return nil, err
@@ -114,12 +117,15 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 		}
 		pause := a.hooks.take(a.addressOf(in.r))
 		if pause > 0 {
+			in.note = nil
 			return nil, tooOften(in.w, pause) // and not a line more in the log
 		}
+		in.note.Reason = strings.TrimSpace(reason + " " + strings.Join(candidates, " "))
 		a.Logger.Warn("webhook refused", "reason", reason, "projects", candidates, "urls", clip(strings.Join(event.Repository.URLs, " "), 500),
 			"forge", f.Name(), "remote", a.addressOf(in.r).String())
 		return nil, unsigned()
 	}
+	in.note.Projects = projects
 	if parseErr != nil {
 		return nil, problem(http.StatusBadRequest, parseErr.Error(), "")
 	}

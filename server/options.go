@@ -25,6 +25,9 @@ type Scheduler interface {
 	Approve(ctx context.Context, id, commit, by string) (scheduler.Trigger, error)
 	WatchTrigger(ctx context.Context, id string) <-chan struct{}
 
+	Note(r scheduler.Received)
+	Received(show func(*scheduler.Received) bool, before uint64, limit int) (page []scheduler.Received, more bool)
+
 	Build(id string) (scheduler.Build, error)
 	HasEnded(build string) bool
 	MayBeTrusted(build string) (bool, error)

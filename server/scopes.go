@@ -65,6 +65,7 @@ var needs = map[string]need{
 	"test-history":    {access.Read, ofProject, false},
 	"list-quarantine": {access.Read, ofProject, false},
 
+	"list-inbox":    {access.Read, ofAny, false},
 	"list-triggers": {access.Read, ofAny, false},
 	"show-trigger":  {access.Read, ofProject, false},
 	"approve":       {access.Admin, ofProject, false},

@@ -85,6 +85,7 @@ func New(o Options) http.Handler {
 	a.routeTests()
 	a.routeCaches()
 	a.routeTriggers()
+	a.routeInbox()
 	a.routeProjects()
 	a.routeSubmit()
 	a.routeSecrets()

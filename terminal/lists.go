@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -46,6 +47,23 @@ func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 			fate = oneLine(x.Reason)
 		}
 		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, shortRef(x.Ref), short(x.Commit), x.Outcome, fate)
+	}
+	t.Print(o)
+}
+
+// Inbox lists deliveries of webhooks.
+func Inbox(o *Output, deliveries []client.Delivery, now time.Time) {
+	t := Table{Head: []string{"received", "forge", "event", "repository or projects", "ref", "answer", "trigger or reason"}}
+	for _, x := range deliveries {
+		of := oneLine(strings.Join(x.Projects, " "))
+		if of == "" {
+			of = oneLine(x.Repository) + " from " + oneLine(x.Remote)
+		}
+		fate := x.Trigger
+		if x.Reason != "" {
+			fate = strings.TrimSpace(fate + " " + oneLine(x.Reason))
+		}
+		t.Row(Ago(x.At, now), x.Forge, oneLine(x.Event), of, shortRef(x.Ref), fmt.Sprintf("%d %s", x.Status, x.Outcome), fate)
 	}
 	t.Print(o)
 }
