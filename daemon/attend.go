@@ -18,6 +18,9 @@ func (p *parts) begin(ctx context.Context, cfg *config.Config, o ServeOptions, c
 	p.metrics.Identify(o.Version, p.scheduler.Instance())
 	p.firstLook(cfg)
 	p.polls = newPolls(p, current.Load)
+	if err := p.keepWebhooks(current.Load); err != nil {
+		return nil, err
+	}
 	if err := p.serveMetrics(cfg.Metrics.Listen, failed); err != nil { // before the first sandbox, which is kept from it
 		return nil, err
 	}
@@ -38,6 +41,9 @@ func (p *parts) attend(ctx context.Context, o ServeOptions, current *atomic.Poin
 		p.watchSpace(ctx, t, current.Load)
 	})
 	go p.tasks.Run("preparing", "makes copies of trees for the next commits", func(t *activity.Task) { p.prepare(ctx, t) })
+	p.reading.Go(func() {
+		p.tasks.Run("webhooks", "registers the webhooks that projects ask for", func(t *activity.Task) { p.webhooks.Run(ctx, t) })
+	})
 	p.reading.Go(func() {
 		p.tasks.Run("polling", "compares remote refs with what was built", func(t *activity.Task) { p.polls.run(ctx, t) })
 	})

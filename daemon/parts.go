@@ -17,6 +17,7 @@ import (
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/daemon/webhooks"
 	"github.com/runner-ci/runner/metrics"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/scheduler"
@@ -69,7 +70,8 @@ type parts struct {
 	scraped   *http.Server    // nil: metrics have no listener of their own
 	traces    *trace.Exporter // nil: none are exported
 
-	polls *polls
+	polls    *polls
+	webhooks *webhooks.Keeper // nil in a daemon of one build
 
 	backingUp sync.Mutex
 

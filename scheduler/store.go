@@ -48,6 +48,7 @@ var (
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
 	bucketLooked     = []byte("looked")     // project → lookedRow, of those whose remote is looked at
 	bucketTips       = []byte("tips")       // project NUL ref → tipRow, of the same
+	bucketWebhooks   = []byte("webhooks")   // project → Webhook
 	bucketInbox      = []byte("inbox")      // number → Received
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
 )
@@ -56,7 +57,7 @@ var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
 	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
-	bucketLooked, bucketTips, bucketInbox,
+	bucketLooked, bucketTips, bucketInbox, bucketWebhooks,
 }
 
 // Errors of this package, always wrapped with a sentence.

@@ -176,8 +176,8 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 	keys := event.Repository.Keys()
 	var refs []config.Secret // of the candidates
 	err = a.Scheduler.EachProject(func(p *config.Project) {
-		if p.WebhookSecret != "" && a.concerns(event, keys, p.URL, len(body)) {
-			candidates, refs = append(candidates, p.Name), append(refs, p.WebhookSecret)
+		if secret := p.HookSecret(); secret != "" && a.concerns(event, keys, p.URL, len(body)) {
+			candidates, refs = append(candidates, p.Name), append(refs, secret)
 		}
 	})
 	if err != nil {

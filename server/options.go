@@ -123,6 +123,8 @@ type Options struct {
 	Base    string         // path below which a proxy shows us, like /runner; mostly empty
 	Secure  bool           // that is over TLS
 
+	Webhooks Webhooks // keeps those of projects; nil in a daemon of one build
+
 	// Secret reads the secret that a reference names; nil means config.Secret.Resolve.
 	Secret func(config.Secret) ([]byte, error)
 	// CheckProject judges a project that the API was given; nil means config.Project.Check.

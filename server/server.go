@@ -87,6 +87,7 @@ func New(o Options) http.Handler {
 	a.routeTriggers()
 	a.routeInbox()
 	a.routeProjects()
+	a.routeProjectHooks()
 	a.routeSubmit()
 	a.routeSecrets()
 	a.routeTokens()
