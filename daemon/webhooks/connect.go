@@ -54,24 +54,15 @@ func (k *Keeper) Connect(ctx context.Context, name string) (client.Webhook, erro
 // register takes the steps of the package comment. What the forge answered is in c.out.
 func (c *connection) register(ctx context.Context) error {
 	auto := c.project.Webhook == config.WebhookAuto
-	var secret string
-	var fresh bool
-	var err error
-	if auto {
-		if secret, fresh, err = c.secretOf(ctx, c.project, false); err != nil {
-			return err
-		}
-	}
-	if fresh {
-		c.did("made a webhook secret, which is sealed in the daemon's secret store")
-	}
-	err = c.locate(ctx)
+	err := c.locate(ctx)
 	if err == nil && auto {
-		err = c.put(ctx, secret)
+		err = c.put(ctx)
 	} else if err == nil {
 		err = c.look(ctx)
 	}
-	if c.out.State = Registered; err != nil {
+	if err == nil {
+		c.out.State = Registered
+	} else {
 		t := troubleOf(err, c.at)
 		c.out.State, c.out.Problem, c.out.Hint = t.state, t.problem, strings.ReplaceAll(t.hint, "NAME", c.project.Name)
 	}
@@ -79,8 +70,9 @@ func (c *connection) register(ctx context.Context) error {
 		return nil
 	}
 	if c.out.State == ByHand && c.show {
-		if err := c.byHand(ctx, secret, fresh); err != nil {
-			return err
+		if err := c.byHand(ctx); err != nil {
+			t := troubleOf(err, c.at)
+			c.out.State, c.out.Problem, c.out.Hint = t.state, t.problem, t.hint
 		}
 	}
 	c.out.At = time.Now()
@@ -111,7 +103,14 @@ func (c *connection) locate(ctx context.Context) (err error) {
 }
 
 // put has the forge have the webhook.
-func (c *connection) put(ctx context.Context, secret string) error {
+func (c *connection) put(ctx context.Context) error {
+	secret, fresh, err := c.secretOf(ctx, c.project, false)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		c.did("made a webhook secret, which is sealed in the daemon's secret store")
+	}
 	hook, created, err := c.api.PutWebhook(ctx, c.at.repository, c.out.Target, secret)
 	if err != nil {
 		return err
@@ -143,22 +142,20 @@ func (c *connection) look(ctx context.Context) error {
 		"enter one at the forge, or let the daemon: runner project set NAME --webhook auto"}
 }
 
-// byHand gives the secret out that has to be entered at the forge: the one of this project if none has seen it yet, else
-// another, unless deliveries show that it was entered.
-func (c *connection) byHand(ctx context.Context, secret string, fresh bool) (err error) {
+// byHand gives the secret out that has to be entered at the forge. It is another one each time, since none was entered yet,
+// until a delivery shows that one was.
+func (c *connection) byHand(ctx context.Context) error {
 	if c.project.WebhookSecret != "" {
 		return nil // whoever set it knows it
 	}
-	if last := c.newest(c.project.Name); last != nil {
-		c.out.Arrived = last
+	if c.out.Arrived = c.newest(c.project.Name); c.out.Arrived != nil {
 		return nil
 	}
-	if !fresh {
-		if secret, _, err = c.secretOf(ctx, c.project, true); err != nil {
-			return err
-		}
-		c.did("made another webhook secret, in place of one that no delivery was signed with")
+	secret, _, err := c.secretOf(ctx, c.project, true)
+	if err != nil {
+		return err
 	}
+	c.did("made a webhook secret, which is sealed in the daemon's secret store")
 	c.out.Secret = secret
 	return nil
 }
@@ -195,7 +192,7 @@ func (c *connection) try(ctx context.Context, before uint64) {
 		return
 	case len(got.Projects) == 0:
 		c.out.Problem = "a delivery arrived, and was refused: " + got.Reason
-		c.out.Hint = "compare the secret at the forge with the project's"
+		c.out.Hint = "compare the secret at the forge with the project's, and the addresses that the forge gives the repository with the project's url; the daemon's log has them"
 	}
 	c.out.Arrived = got
 	c.did("%s arrived after %s, and was answered %d %s", orWord(got.Event, "a delivery"), time.Since(began).Round(100*time.Millisecond), got.Status, got.Outcome)

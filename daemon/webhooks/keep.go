@@ -60,7 +60,7 @@ func (k *Keeper) pass(ctx context.Context, t *activity.Task, now time.Time) erro
 	})
 	for _, name := range due {
 		t.Does("registering the webhook of " + name)
-		err = errors.Join(err, k.keep(ctx, name))
+		err = errors.Join(err, k.keep(ctx, name, now))
 	}
 	for name, row := range rows {
 		if !wanted[name] && (now.Sub(row.At) > againAfter || row.State != orphaned) {
@@ -88,7 +88,7 @@ func isDue(row *scheduler.Webhook, made string, now time.Time) bool {
 }
 
 // keep registers a webhook, unless it is there and right.
-func (k *Keeper) keep(ctx context.Context, name string) error {
+func (k *Keeper) keep(ctx context.Context, name string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	done, err := k.alone(ctx, name)
@@ -108,7 +108,7 @@ func (k *Keeper) keep(ctx context.Context, name string) error {
 		return err
 	}
 	made := madeOf(&p.Project, k.URL())
-	if row != nil && !isDue(row, made, time.Now()) {
+	if row != nil && !isDue(row, made, now) {
 		return nil // somebody else was faster
 	}
 	c := &connection{Keeper: k, project: &p.Project}

@@ -99,7 +99,7 @@ func (k *Keeper) Secret(ref config.Secret) ([]byte, error) {
 	}
 	value, err := k.Vault.Own(context.Background(), ownName(project))
 	if errors.Is(err, secrets.ErrNotFound) {
-		return nil, nil // none was made yet
+		return nil, fmt.Errorf("none was made yet; runner project test-hook %s makes it", project)
 	}
 	if err != nil {
 		return nil, err
@@ -108,23 +108,31 @@ func (k *Keeper) Secret(ref config.Secret) ([]byte, error) {
 	return []byte(value), nil
 }
 
+// errVault is wrapped by errors of a secret that could not be sealed or opened.
+var errVault = errors.New("the webhook secret")
+
 // secretOf returns what a project's webhooks are signed with, and makes it where it is the daemon's to make and there is none,
 // or it shall be another one.
 func (k *Keeper) secretOf(ctx context.Context, p *config.Project, another bool) (value string, fresh bool, err error) {
-	ref := p.HookSecret()
-	own := strings.HasPrefix(string(ref), config.SealedWebhook)
-	if !another || !own {
-		old, err := k.Secret(ref)
-		if err != nil || len(old) > 0 {
-			return string(old), false, err
+	if p.WebhookSecret != "" {
+		given, err := p.WebhookSecret.Resolve()
+		if err != nil {
+			err = fmt.Errorf("%w of project %s: %w", errVault, p.Name, err)
 		}
+		return string(given), false, err
 	}
-	if !own {
-		return "", false, nil
+	if !another {
+		value, err := k.Vault.Own(ctx, ownName(p.Name))
+		if err == nil {
+			return value, false, nil
+		}
+		if !errors.Is(err, secrets.ErrNotFound) {
+			return "", false, fmt.Errorf("%w of project %s: %w", errVault, p.Name, err)
+		}
 	}
 	value = rand.Text() + rand.Text()
 	if err := k.Vault.SetOwn(ctx, ownName(p.Name), value, by); err != nil {
-		return "", false, fmt.Errorf("sealing a webhook secret: %w", err)
+		return "", false, fmt.Errorf("%w of project %s: %w", errVault, p.Name, err)
 	}
 	k.opened.Store(p.Name, []byte(value))
 	return value, true, nil

@@ -28,6 +28,9 @@ func (p place) host() string {
 // placeOf finds out where a project's repository is. The error is a *trouble.
 func (k *Keeper) placeOf(ctx context.Context, p *config.Project) (place, error) {
 	at := place{forge: p.Forge, api: p.ForgeURL}
+	if _, err := forge.RepositoryOf(at.forge, at.api, p.URL); err != nil {
+		return at, &trouble{NoForge, err.Error(), "correct the repository's URL, if it is at a forge. Without webhooks, pushes are found by looking: --poll 1m"}
+	}
 	switch {
 	case at.forge == "":
 		found, err := forge.Detect(ctx, p.URL, k.Client)
@@ -101,6 +104,9 @@ func troubleOf(err error, at place) *trouble {
 	var t *trouble
 	if errors.As(err, &t) {
 		return t
+	}
+	if errors.Is(err, errVault) {
+		return &trouble{Failed, err.Error(), "docs/secrets.md says where the key of the secret store is looked for; or name a secret of your own as webhook-secret"}
 	}
 	var said *forge.APIError
 	if !errors.As(err, &said) || !said.Permanent() {

@@ -51,7 +51,7 @@ var arrows = map[string]arrow{
 	"scheduler":           {[]string{"activity", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
 	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
-	"daemon":              {[]string{"daemon", "activity", "metrics", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
+	"daemon":              {[]string{"daemon/...", "activity", "metrics", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
