@@ -74,7 +74,8 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  6. the test queues of every build can be read, and keep their own invariants;
 //  7. pending triggers exist and are pending, deliveries name triggers that exist;
 //  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
-//     pending, and no more.
+//     pending, and no more;
+//     - what is known of remotes, webhooks and deliveries can be read, and lies under its keys.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -87,7 +88,7 @@ func (st *State) Check(report func(problem string)) error {
 		if err := checkBuilds(tx, report); err != nil {
 			return err
 		}
-		if err := checkTriggers(tx, report); err != nil || version(tx) < schemaVersion {
+		if err := errors.Join(checkTriggers(tx, report), checkLooks(tx, report)); err != nil || version(tx) < schemaVersion {
 			return err
 		}
 		return checkIndexes(tx, report)

@@ -48,6 +48,7 @@ var (
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
 	bucketLooked     = []byte("looked")     // project → lookedRow, of those whose remote is looked at
 	bucketTips       = []byte("tips")       // project NUL ref → tipRow, of the same
+	bucketSame       = []byte("same")       // sequence of a trigger, delivery that told the same later
 	bucketWebhooks   = []byte("webhooks")   // project → Webhook
 	bucketInbox      = []byte("inbox")      // number → Received
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
@@ -57,7 +58,7 @@ var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
 	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
-	bucketLooked, bucketTips, bucketInbox, bucketWebhooks,
+	bucketLooked, bucketTips, bucketInbox, bucketWebhooks, bucketSame,
 }
 
 // Errors of this package, always wrapped with a sentence.

@@ -216,7 +216,7 @@ func (k *Keeper) Disconnect(ctx context.Context, name string) (client.Webhook, e
 	}
 	out.Forge, out.Repository, out.Target = row.Forge, row.Repository, row.Target
 	if row.State != Registered {
-		if row.Target != "" {
+		if row.State == ByHand {
 			out.Hint = "if somebody entered the webhook " + row.Target + " at the forge by hand, remove it there"
 		}
 		return out, k.forget(ctx, name)

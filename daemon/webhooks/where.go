@@ -29,13 +29,13 @@ func (p place) host() string {
 func (k *Keeper) placeOf(ctx context.Context, p *config.Project) (place, error) {
 	at := place{forge: p.Forge, api: p.ForgeURL}
 	if _, err := forge.RepositoryOf(at.forge, at.api, p.URL); err != nil {
-		return at, &trouble{NoForge, err.Error(), "correct the repository's URL, if it is at a forge. Without webhooks, pushes are found by looking: --poll 1m"}
+		return at, &trouble{NoForge, err.Error(), "correct the repository's URL, if it is at a forge. Without webhooks, pushes are found by looking: runner project set NAME --poll 1m"}
 	}
 	switch {
 	case at.forge == "":
 		found, err := forge.Detect(ctx, p.URL, k.Client)
 		if errors.Is(err, forge.ErrUnknownForge) {
-			return at, &trouble{NoForge, err.Error(), "if it is one, say which: --forge gitea, or forge: in runner.yml. Without webhooks, pushes are found by looking: --poll 1m"}
+			return at, &trouble{NoForge, err.Error(), "if it is one, say which: --forge gitea, or forge: in runner.yml. Without webhooks, pushes are found by looking: runner project set NAME --poll 1m"}
 		}
 		if err != nil {
 			return at, &trouble{Failed, err.Error(), "if the host does not speak HTTPS to this daemon, name the forge and its API: --forge gitea --forge-url https://…"}
