@@ -29,6 +29,18 @@ type Status struct {
 	Stores   []Store        `json:"stores"`
 	Free     int64          `json:"freeBytes"` // what the disk of the data directory has left
 	Warnings []string       `json:"warnings,omitempty"`
+	Polls    []Poll         `json:"polls,omitempty"`
+}
+
+// Poll is a remote whose branches and tags are compared with what was built.
+type Poll struct {
+	Projects []string  `json:"projects"` // that share it
+	Seconds  float64   `json:"everySeconds"`
+	At       time.Time `json:"at,omitzero"`   // when it last answered, or did not; zero: it was not asked yet
+	Next     time.Time `json:"next,omitzero"` // when it is asked again
+	Refs     int       `json:"refs"`          // branches and tags that it told
+	Found    int       `json:"found"`         // triggers that looks made since the daemon's start
+	Error    string    `json:"error,omitempty"`
 }
 
 // Slot is a job that holds a slot, or waits for one.

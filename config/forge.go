@@ -22,14 +22,14 @@ const (
 // maxPoll is a day: whoever wants less wants none.
 const maxPoll = 24 * time.Hour
 
-// SealedWebhook is the reference to the webhook secret that the daemon made for a project. It stands in no configuration:
-// the daemon resolves it, with its secret store.
-const SealedWebhook = Secret("sealed:webhook")
+// SealedWebhook begins the reference to the webhook secret that the daemon made for a project, whose name follows. It stands
+// in no configuration: the daemon resolves it, with its secret store.
+const SealedWebhook = "sealed:webhook/"
 
 // HookSecret is what the project's webhooks are signed with: the secret that its settings name, or the daemon's own.
 func (p *Project) HookSecret() Secret {
 	if p.WebhookSecret == "" && p.Webhook == WebhookAuto {
-		return SealedWebhook
+		return Secret(SealedWebhook + p.Name)
 	}
 	return p.WebhookSecret
 }

@@ -17,6 +17,10 @@ import (
 func (p *parts) begin(ctx context.Context, cfg *config.Config, o ServeOptions, current *atomic.Pointer[config.Config], token string, failed chan<- error) (*http.Server, error) {
 	p.metrics.Identify(o.Version, p.scheduler.Instance())
 	p.firstLook(cfg)
+	p.polls = newPolls(p, current.Load)
+	if err := p.keepWebhooks(current.Load); err != nil {
+		return nil, err
+	}
 	if err := p.serveMetrics(cfg.Metrics.Listen, failed); err != nil { // before the first sandbox, which is kept from it
 		return nil, err
 	}
@@ -40,6 +44,12 @@ func (p *parts) attend(ctx context.Context, o ServeOptions, current *atomic.Poin
 		p.watchSpace(ctx, t, current.Load)
 	})
 	go p.tasks.Run("preparing", "makes copies of trees for the next commits", func(t *activity.Task) { p.prepare(ctx, t) })
+	p.reading.Go(func() {
+		p.tasks.Run("webhooks", "registers the webhooks that projects ask for", func(t *activity.Task) { p.webhooks.Run(ctx, t) })
+	})
+	p.reading.Go(func() {
+		p.tasks.Run("polling", "compares remote refs with what was built", func(t *activity.Task) { p.polls.run(ctx, t) })
+	})
 	go p.tasks.Run("reload", "reads the configuration again on SIGHUP", func(t *activity.Task) { p.reloads(ctx, t, o, current) })
 	p.reading.Go(func() {
 		p.tasks.Run("soundness", "visits all pages of state.db once", func(t *activity.Task) {

@@ -123,6 +123,9 @@ func (p *parts) status(version string) client.Status {
 		Running: []client.Slot{}, Engines: []client.EngineStatus{}, Tasks: []client.Task{}, Stores: []client.Store{},
 	}
 	s.Warm, s.NoWarm = p.scheduler.Warm()
+	if p.polls != nil {
+		s.Polls = p.polls.picture()
+	}
 	for _, h := range q.Holders {
 		s.Running = append(s.Running, client.Slot{Build: h.Build, Job: h.Job, Since: h.Since})
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/daemon/webhooks"
 	"github.com/runner-ci/runner/metrics"
 	"github.com/runner-ci/runner/outbox"
 	"github.com/runner-ci/runner/runner"
@@ -70,6 +71,9 @@ type parts struct {
 	scraped   *http.Server    // nil: metrics have no listener of their own
 	traces    *trace.Exporter // nil: none are exported
 	forges    *http.Client    // nil in a daemon of one build: forges are told nothing
+
+	polls    *polls
+	webhooks *webhooks.Keeper // nil in a daemon of one build
 
 	backingUp sync.Mutex
 

@@ -40,6 +40,7 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) (*h
 		Meter:        p.metrics,
 		Version:      version, Instance: p.scheduler.Instance(), Slots: func() int { return cfg().Slots }, Engines: engines, Logger: p.log,
 	}
+	p.webhookOptions(&options)
 	if err := p.accessOptions(cfg, &options); err != nil {
 		return nil, err
 	}

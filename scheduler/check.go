@@ -79,7 +79,8 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  9. the index of proofs has exactly the jobs that ended with a key, and these succeeded by themselves;
 //  10. every schedule's row can be read, and is due after the time from which that was reckoned;
 //  11. what the outbox has can be read, lies under its keys, and is as much as it counts;
-//  12. what is known of statuses and comments can be read, and no build of it is above its project's newest number.
+//  12. what is known of statuses and comments can be read, and no build of it is above its project's newest number;
+//  13. what is known of remotes, webhooks and deliveries can be read, and lies under its keys.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -95,7 +96,7 @@ func (st *State) Check(report func(problem string)) error {
 		if err := checkSchedules(tx, report); err != nil {
 			return err
 		}
-		if err := checkTriggers(tx, report); err != nil || version(tx) < schemaVersion {
+		if err := errors.Join(checkTriggers(tx, report), checkLooks(tx, report)); err != nil || version(tx) < schemaVersion {
 			return err
 		}
 		return errors.Join(checkIndexes(tx, report), checkProofs(tx, report))

@@ -349,7 +349,7 @@ func dropTrigger(tx *bbolt.Tx, id string) error {
 	if t.Delivery != "" && bytes.Equal(deliveries.Get([]byte(t.Delivery)), number(seq)) {
 		err = deliveries.Delete([]byte(t.Delivery))
 	}
-	return errors.Join(err,
+	return errors.Join(err, forgetSame(tx, seq),
 		tx.Bucket(bucketOutcomes).Delete(indexKey(string(t.Outcome), seq)),
 		tx.Bucket(bucketTriggers).Delete(number(seq)))
 }

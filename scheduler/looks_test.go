@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/config"
 )
@@ -145,6 +148,9 @@ func TestALateWebhookIsAnsweredWithTheLooksTrigger(t *testing.T) {
 			t.Errorf("the webhook became %s (made: %t, %v), want %s", got.ID, created, err, polled.ID)
 		}
 	}
+	if n := deliveries(t, s); n != 2 {
+		t.Errorf("%d deliveries are known, want the look's and the webhook's", n)
+	}
 	other := push("main", 1, 2)
 	other.Delivery = "github/another-event"
 	if got, created, err := s.Accept(t.Context(), other); err != nil || !created {
@@ -272,5 +278,95 @@ func TestAnotherAddressIsLookedAtForTheFirstTime(t *testing.T) {
 	}
 	if made, err := s.EndLook(t.Context(), l, refsAt("main=9")); err != nil || made != 0 {
 		t.Errorf("a new address made %d triggers, %v", made, err)
+	}
+}
+
+func deliveries(t *testing.T, s *Scheduler) (n int) {
+	t.Helper()
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		n = tx.Bucket(bucketDeliveries).Stats().KeyN
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestALateWebhookIsForgottenWithTheLooksTrigger: its id is known as long as that of the look's, however that goes.
+func TestALateWebhookIsForgottenWithTheLooksTrigger(t *testing.T) {
+	for name, forget := range map[string]func(s *Scheduler) error{
+		"by the age of deliveries": func(s *Scheduler) error {
+			return s.forgetDeliveries(t.Context(), time.Now().Add(2*deliveryAge))
+		},
+		"with the trigger": func(s *Scheduler) error {
+			page, _, err := s.Triggers("", "", 1)
+			if err != nil {
+				return err
+			}
+			if err := s.endTrigger(&page[0], OutcomeSkipped, "of no interest"); err != nil {
+				return err
+			}
+			_, err = s.Forget(t.Context(), Keep{Age: time.Hour}, time.Now().Add(2*time.Hour), nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := statePath(t)
+			s := open(t, path)
+			remoteAt(t, s, "main=1")
+			remoteAt(t, s, "main=2")
+			if _, created, err := s.Accept(t.Context(), push("main", 1, 2)); err != nil || created {
+				t.Fatal(created, err)
+			}
+			if err := forget(s); err != nil {
+				t.Fatal(err)
+			}
+			if n := deliveries(t, s); n != 0 {
+				t.Errorf("%d deliveries are known yet", n)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			checksClean(t, path)
+		})
+	}
+}
+
+func checksClean(t *testing.T, path string) {
+	t.Helper()
+	st, err := OpenState(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if err := st.Check(func(problem string) { t.Error(problem) }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDamageToWhatLooksShowedIsReported(t *testing.T) {
+	path := statePath(t)
+	s := open(t, path)
+	remoteAt(t, s, "main=1")
+	s.Note(Received{Delivery: "1"})
+	err := errors.Join(s.writeInbox(), s.PutWebhook(Webhook{Project: "api"}), s.db.Update(func(tx *bbolt.Tx) error {
+		return errors.Join(
+			tx.Bucket(bucketTips).Put(tipKey("api", mainRef), []byte("{")),
+			tx.Bucket(bucketInbox).Put(number(7), []byte(`{"seq":8}`)),
+			tx.Bucket(bucketWebhooks).Put([]byte("web"), []byte(`{"project":"api"}`)),
+			tx.Bucket(bucketSame).Put(append(number(3), "github/1"...), nil))
+	}), s.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := OpenState(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	var problems []string
+	if err := st.Check(func(problem string) { problems = append(problems, problem) }); err != nil || len(problems) != 4 {
+		t.Errorf("%d problems, want 4: %q (%v)", len(problems), problems, err)
 	}
 }

@@ -57,6 +57,8 @@ type Scheduler struct {
 	turn     uint64
 	started  bool
 
+	inbox inbox
+
 	planKick, runKick, reportsKick, tracesKick chan struct{}
 	schedulesKick                              chan struct{}
 	work                                       sync.WaitGroup
@@ -90,7 +92,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 	if s.outbox, err = outbox.Open(db, outbox.Options{Logger: log}); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if err := s.Configure(cfg); err != nil {
+	if err := errors.Join(s.Configure(cfg), s.readInbox()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -140,6 +142,7 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.runTask("planner", "turns triggers into builds, and lets builds be planned", func(t *activity.Task) { s.planLoop(ctx, t, unplanned) })
 	s.runTask("dispatcher", "gives slots to jobs", func(t *activity.Task) { s.dispatchLoop(ctx, t) })
 	s.runTask("schedules", "starts builds by the clock", func(t *activity.Task) { s.scheduleLoop(ctx, t) })
+	s.runTask("inbox", "writes down which webhooks came, and what became of each", func(t *activity.Task) { s.inboxLoop(ctx, t) })
 	s.runTask("reaper", "compares rows with what engines and disk hold", func(t *activity.Task) { s.tidyLoop(ctx, t) })
 	s.runTask("warm pool", "keeps sandboxes waiting for the jobs that will likely come", func(t *activity.Task) { s.warmLoop(ctx, t) })
 	return nil

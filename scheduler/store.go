@@ -49,6 +49,9 @@ var (
 	bucketGroups     = []byte("groups")     // concurrency group NUL build's sequence → key in builds, of those that have not ended
 	bucketLooked     = []byte("looked")     // project → lookedRow, of those whose remote is looked at
 	bucketTips       = []byte("tips")       // project NUL ref → tipRow, of the same
+	bucketSame       = []byte("same")       // sequence of a trigger, delivery that told the same later
+	bucketWebhooks   = []byte("webhooks")   // project → Webhook
+	bucketInbox      = []byte("inbox")      // number → Received
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
 	bucketProofs     = []byte("proofs")     // project NUL key NUL number → proofRow, of jobs whose results are proof
 	bucketStatuses   = []byte("statuses")   // project NUL commit NUL context → statusRow
@@ -60,7 +63,7 @@ var allBuckets = [][]byte{
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
 	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketGroups, bucketOutcomes, bucketProofs, bucketSchedules,
 	bucketStatuses, bucketComments,
-	bucketLooked, bucketTips,
+	bucketLooked, bucketTips, bucketInbox, bucketWebhooks, bucketSame,
 }
 
 // Errors of this package, always wrapped with a sentence.

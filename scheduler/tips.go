@@ -74,7 +74,36 @@ func saidBefore(tx *bbolt.Tx, t *Trigger) (before *Trigger, err error) {
 	if err != nil { // retention took it: then this is the first that is known
 		return nil, unlessGone(err)
 	}
-	return before, tx.Bucket(bucketDeliveries).Put([]byte(t.Delivery), number(polled))
+	return before, alsoDelivered(tx, t.Delivery, polled)
+}
+
+// alsoDelivered notes that a delivery told the same as a trigger that is there.
+func alsoDelivered(tx *bbolt.Tx, delivery string, seq uint64) error {
+	if err := tx.Bucket(bucketDeliveries).Put([]byte(delivery), number(seq)); err != nil {
+		return err
+	}
+	return tx.Bucket(bucketSame).Put(append(number(seq), delivery...), nil)
+}
+
+// forgetSame drops the deliveries that told the same as a trigger.
+func forgetSame(tx *bbolt.Tx, seq uint64) error {
+	var keys [][]byte
+	prefix, c := number(seq), tx.Bucket(bucketSame).Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	deliveries := tx.Bucket(bucketDeliveries)
+	for _, k := range keys {
+		if bytes.Equal(deliveries.Get(k[8:]), prefix) {
+			if err := deliveries.Delete(k[8:]); err != nil {
+				return err
+			}
+		}
+		if err := tx.Bucket(bucketSame).Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moveTips notes where a stored trigger has moved a ref, for the projects whose remotes are looked at.

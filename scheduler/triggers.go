@@ -236,5 +236,5 @@ func forgetDelivery(tx *bbolt.Tx, t *Trigger) error {
 	if t.Delivery != "" && bytes.Equal(deliveries.Get(id), number(seq)) { // else it came again, long after
 		err = deliveries.Delete(id)
 	}
-	return errors.Join(err, tx.Bucket(bucketMeta).Put(metaForgot, number(seq)))
+	return errors.Join(err, forgetSame(tx, seq), tx.Bucket(bucketMeta).Put(metaForgot, number(seq)))
 }

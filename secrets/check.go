@@ -55,7 +55,7 @@ func (c *checker) row(k, v []byte) error {
 		c.say("the row of %s cannot be read: %v", shown(name), err)
 		return nil
 	}
-	if r.Name != name || r.Project != project || CheckName(name) != nil || checkProject(project) != nil || CheckRefs(r.Refs) != nil {
+	if r.Name != name || r.Project != project || CheckName(name) != nil || project != ownProject && checkProject(project) != nil || CheckRefs(r.Refs) != nil {
 		c.say("the row of %s of %s is not what its key says", shown(name), projectShown(project))
 	}
 	if len(r.Versions) == 0 || len(r.Versions) > keepVersions {

@@ -64,7 +64,7 @@ func (s *Store) List(cursor string, limit int, name string) (page []Secret, next
 	err = db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketSecrets).Cursor()
 		for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, within); k, v = c.Next() {
-			if bytes.Equal(k, after) {
+			if _, project, _ := splitKey(k); bytes.Equal(k, after) || project == ownProject {
 				continue
 			}
 			if len(page) == limit {
@@ -89,6 +89,13 @@ func badCursor(cursor string) error {
 
 // Remove removes a secret with all its versions. The error wraps ErrNotFound when there is none.
 func (s *Store) Remove(_ context.Context, name, project, by string) error {
+	if project == ownProject {
+		return noSecret(name, project)
+	}
+	return s.remove(name, project, by)
+}
+
+func (s *Store) remove(name, project, by string) error {
 	db, err := s.file(false)
 	if err != nil {
 		return err

@@ -59,7 +59,7 @@ func (s *Store) Set(_ context.Context, c Change) (Changed, error) {
 			return Changed{}, err
 		}
 		if out.KeyMade != "" {
-			s.log.Warn("made the key of the secret store: without this file no secret can be read, so keep a copy of it, apart from copies of the data directory", "file", out.KeyMade)
+			s.sayKeyMade(out.KeyMade)
 		}
 		if k, err = s.open(); err != nil {
 			return Changed{}, err
@@ -70,6 +70,10 @@ func (s *Store) Set(_ context.Context, c Change) (Changed, error) {
 		return Changed{KeyMade: out.KeyMade}, err
 	}
 	return out, nil
+}
+
+func (s *Store) sayKeyMade(file string) {
+	s.log.Warn("made the key of the secret store: without this file no secret can be read, so keep a copy of it, apart from copies of the data directory", "file", file)
 }
 
 func (c *Change) check() error {

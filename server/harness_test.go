@@ -358,6 +358,7 @@ func (m *memory) EachProject(visit func(*config.Project)) error {
 	return nil
 }
 
+func (m *memory) Note(scheduler.Received) {}
 func (m *memory) Accept(_ context.Context, t scheduler.Trigger) (scheduler.Trigger, bool, error) {
 	t.ID, t.Outcome = "t1", scheduler.OutcomePending
 	return t, true, nil

@@ -55,6 +55,7 @@ type hookIn struct {
 	r    *http.Request
 	w    http.ResponseWriter
 	ctrl *http.ResponseController
+	note *scheduler.Received // for the inbox; nil: it is not worth a record
 }
 
 // Resolve takes the request over from huma.
@@ -80,6 +81,7 @@ func (a *api) routeHooks() {
 		}, func(ctx context.Context, in *hookIn) (*hookOut, error) {
 			began := time.Now()
 			out, err := a.hook(ctx, f, in)
+			a.note(in, out, err)
 			if err != nil {
 				a.Meter.Webhook(f.Name(), problemOf(err).Status, time.Since(began))
 			} else {
@@ -105,6 +107,7 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 	}
 	defer release()
 	event, parseErr := f.Parse(in.r.Header, body)
+	a.noting(f, in, &event)
 	projects, candidates, err := a.signers(f, in.r.Header, body, event)
 	if err != nil {
 		return nil, err
@@ -117,12 +120,15 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 		}
 		pause := a.hooks.take(a.addressOf(in.r))
 		if pause > 0 {
+			in.note = nil
 			return nil, tooOften(in.w, pause) // and not a line more in the log
 		}
+		in.note.Reason = strings.TrimSpace(reason + " " + strings.Join(candidates, " "))
 		a.Logger.Warn("webhook refused", "reason", reason, "projects", candidates, "urls", clip(strings.Join(event.Repository.URLs, " "), 500),
 			"forge", f.Name(), "remote", a.addressOf(in.r).String())
 		return nil, unsigned()
 	}
+	in.note.Projects = projects
 	if parseErr != nil {
 		return nil, problem(http.StatusBadRequest, parseErr.Error(), "")
 	}
@@ -130,6 +136,9 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 	if delivery == "" || len(delivery) > maxDelivery {
 		return nil, problem(http.StatusBadRequest, "the delivery has no id by which it would be known when it comes again",
 			"the forge sends one in a header of each delivery; a proxy must not drop it")
+	}
+	if event.Kind == forge.Push && event.Commit != "" && event.Before == event.Commit {
+		event.Kind = forge.Ping // from a commit to itself: so some forges try out whether we are there
 	}
 	switch event.Kind {
 	case forge.Ping:
@@ -225,8 +234,8 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 	keys := event.Repository.Keys()
 	var refs []config.Secret // of the candidates
 	err = a.Scheduler.EachProject(func(p *config.Project) {
-		if p.WebhookSecret != "" && a.concerns(event, keys, p.URL, len(body)) {
-			candidates, refs = append(candidates, p.Name), append(refs, p.WebhookSecret)
+		if secret := p.HookSecret(); secret != "" && a.concerns(event, keys, p.URL, len(body)) {
+			candidates, refs = append(candidates, p.Name), append(refs, secret)
 		}
 	})
 	if err != nil {

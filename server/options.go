@@ -30,6 +30,9 @@ type Scheduler interface {
 	WatchTrigger(ctx context.Context, id string) <-chan struct{}
 	Schedules(now time.Time) ([]scheduler.ScheduleState, error)
 
+	Note(r scheduler.Received)
+	Received(show func(*scheduler.Received) bool, before uint64, limit int) (page []scheduler.Received, more bool)
+
 	Build(id string) (scheduler.Build, error)
 	HasEnded(build string) bool
 	MayBeTrusted(build string) (bool, error)
@@ -124,6 +127,8 @@ type Options struct {
 	Origin  string         // how browsers reach us, scheme://host:port; empty where that is not known
 	Base    string         // path below which a proxy shows us, like /runner; mostly empty
 	Secure  bool           // that is over TLS
+
+	Webhooks Webhooks // keeps those of projects; nil in a daemon of one build
 
 	// Secret reads the secret that a reference names; nil means config.Secret.Resolve.
 	Secret func(config.Secret) ([]byte, error)

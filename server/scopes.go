@@ -66,6 +66,7 @@ var needs = map[string]need{
 	"test-history":    {access.Read, ofProject, false},
 	"list-quarantine": {access.Read, ofProject, false},
 
+	"list-inbox":    {access.Read, ofAny, false},
 	"list-triggers": {access.Read, ofAny, false},
 	"show-trigger":  {access.Read, ofProject, false},
 	"approve":       {access.Admin, ofProject, false},
@@ -78,8 +79,12 @@ var needs = map[string]need{
 	// A project's settings name files and variables of the daemon, and may make jobs privileged.
 	"put-project":    {access.Admin, ofDaemon, false},
 	"remove-project": {access.Admin, ofDaemon, false},
-	"known-commits":  {access.Submit, ofProject, false},
-	"submit":         {access.Submit, ofProject, false},
+	"show-webhook":   {access.Read, ofProject, false},
+	// It asks the forge with the daemon's tokens, and may show a secret.
+	"connect-webhook": {access.Admin, ofDaemon, false},
+	"remove-webhook":  {access.Admin, ofDaemon, false},
+	"known-commits":   {access.Submit, ofProject, false},
+	"submit":          {access.Submit, ofProject, false},
 
 	"list-secrets":  {access.Admin, ofAny, false},
 	"put-secret":    {access.Admin, ofProject, false},

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -44,6 +45,23 @@ func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 			ref = title(x.Image.Name + ":" + x.Image.Tag)
 		}
 		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, ref, short(x.Commit), x.Outcome, fate(x))
+	}
+	t.Print(o)
+}
+
+// Inbox lists deliveries of webhooks.
+func Inbox(o *Output, deliveries []client.Delivery, now time.Time) {
+	t := Table{Head: []string{"received", "forge", "event", "repository or projects", "ref", "answer", "trigger or reason"}}
+	for _, x := range deliveries {
+		of := oneLine(strings.Join(x.Projects, " "))
+		if of == "" {
+			of = oneLine(x.Repository) + " from " + oneLine(x.Remote)
+		}
+		fate := x.Trigger
+		if x.Reason != "" {
+			fate = strings.TrimSpace(fate + " " + oneLine(x.Reason))
+		}
+		t.Row(Ago(x.At, now), x.Forge, oneLine(x.Event), of, shortRef(x.Ref), fmt.Sprintf("%d %s", x.Status, x.Outcome), fate)
 	}
 	t.Print(o)
 }

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/runner-ci/runner/client"
@@ -35,6 +36,9 @@ func DaemonStatus(o *Output, s client.Status, now time.Time) {
 	for _, x := range s.Stores {
 		o.Lines("  " + x.Name + " " + Size(x.Bytes))
 	}
+	for _, r := range s.Polls {
+		o.Lines("remote    " + pollLine(r, now))
+	}
 	for _, w := range s.Warnings {
 		o.Lines("warning   " + w)
 	}
@@ -59,6 +63,23 @@ func taskRow(x client.Task, now time.Time) []string {
 		failed = roughly(now.Sub(x.At)) + " ago: " + x.Error
 	}
 	return []string{x.Name, doing, since, fmt.Sprint(x.Count), fmt.Sprint(x.Beats), failed}
+}
+
+// pollLine says how the last look at a remote went.
+func pollLine(r client.Poll, now time.Time) string {
+	line := oneLine(strings.Join(r.Projects, ", "))
+	switch {
+	case r.At.IsZero():
+		return line + " was not looked at yet"
+	case r.Error != "":
+		line += ", looked at " + roughly(now.Sub(r.At)) + " ago in vain: " + oneLine(r.Error)
+	default:
+		line += ", looked at " + roughly(now.Sub(r.At)) + " ago: " + Count(r.Refs, "branch or tag", "branches and tags")
+	}
+	if r.Found > 0 {
+		line += fmt.Sprintf("; %s that no webhook told", Count(r.Found, "push", "pushes"))
+	}
+	return line + "; again in " + roughly(r.Next.Sub(now))
 }
 
 // roughly is a span for people, to the second.

@@ -18,7 +18,7 @@ func chooseProject(ctx context.Context, c *client.Client, remote, hint string) (
 		return "", err
 	}
 	if len(projects) == 0 {
-		return "", hinted(errors.New("the daemon has no projects"), "add this repository: runner project add NAME URL")
+		return "", hinted(errors.New("the daemon has no projects"), "add this repository: runner project add URL")
 	}
 	var matching, all []string
 	for _, p := range projects {

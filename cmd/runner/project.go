@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"github.com/runner-ci/runner/client"
@@ -10,13 +12,13 @@ import (
 func newProject(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "project",
-		Short:   "List, show, add and remove projects",
+		Short:   "List, show, add, change and remove projects",
 		Long:    "A project is a repository and a buildspec path, with settings. Projects of the daemon's runner.yml can be shown here,\nand changed only there.",
-		Example: "  runner project ls\n  runner project add api https://github.com/example/api.git --image golang:1.26",
+		Example: "  runner project ls\n  runner project add https://github.com/example/api.git --token file:/etc/runner/github-token",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newProjectLs(a), newProjectShow(a), newProjectAdd(a), newProjectRm(a))
+	cmd.AddCommand(newProjectLs(a), newProjectShow(a), newProjectAdd(a), newProjectSet(a), newProjectTestHook(a), newProjectRm(a))
 	return exits(cmd, exitDone, exitTrouble)
 }
 
@@ -38,7 +40,7 @@ func newProjectLs(a *app) *cobra.Command {
 			case a.json:
 				return terminal.JSON(a.out, projects)
 			case len(projects) == 0:
-				a.view().Lines("no projects yet; add one with: runner project add NAME URL")
+				a.view().Lines("no projects yet; add one with: runner project add URL")
 				return nil
 			}
 			terminal.Projects(a.view(), projects)
@@ -68,70 +70,14 @@ func newProjectShow(a *app) *cobra.Command {
 				return terminal.JSON(a.out, p)
 			}
 			terminal.Project(a.view(), p)
-			return nil
-		},
-	}
-	a.jsonFlag(cmd)
-	return exits(a.remote(cmd), exitDone, exitTrouble)
-}
-
-func newProjectRm(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "rm NAME",
-		Short:   "Remove a project; its builds stay until their time is over",
-		Example: "  runner project rm api",
-		Args:    needs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
+			hook, err := c.Webhook(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			if err := c.RemoveProject(cmd.Context(), args[0]); err != nil {
-				return err
-			}
-			a.view().Lines("project " + args[0] + " is removed")
+			terminal.WebhookState(a.view(), hook, time.Now())
 			return nil
 		},
 	}
-	return exits(a.remote(cmd), exitDone, exitTrouble)
-}
-
-func newProjectAdd(a *app) *cobra.Command {
-	var p client.Project
-	written := newLimitFlags(&p)
-	cmd := &cobra.Command{
-		Use:   "add NAME URL",
-		Short: "Add a project, or replace its settings",
-		Long: "Adds a project to the daemon, or replaces all settings of one that was added before. Secrets are references,\n" +
-			"file:/path or env:NAME on the daemon's machine, never values. docs/configuration.md describes each setting.",
-		Example: "  runner project add api https://github.com/example/api.git --webhook-secret file:/etc/runner/hook --image golang:1.26",
-		Args:    needs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p.Name, p.URL = args[0], args[1]
-			if err := written.read(); err != nil {
-				return usage(cmd, err)
-			}
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			if err := c.PutProject(cmd.Context(), p); err != nil {
-				return err
-			}
-			saved, err := c.Project(cmd.Context(), p.Name)
-			switch {
-			case err != nil:
-				return err
-			case a.json:
-				return terminal.JSON(a.out, saved)
-			}
-			terminal.Project(a.view(), saved)
-			a.view().Lines("", "next: runner submit --project "+p.Name+", or point a webhook at the daemon's /hooks/github")
-			return nil
-		},
-	}
-	projectFlags(cmd, &p)
-	written.add(cmd)
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
 }

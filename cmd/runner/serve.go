@@ -166,6 +166,6 @@ func (a *app) welcome(cfg *config.Config, url, tokenFile string, created bool) {
 		o.Lines("token     in " + tokenFile)
 	}
 	if len(cfg.Projects) == 0 {
-		o.Lines("next      runner login "+url+" --token-file "+tokenFile, "          runner project add NAME URL", "          runner submit")
+		o.Lines("next      runner login "+url+" --token-file "+tokenFile, "          runner project add URL", "          runner submit")
 	}
 }

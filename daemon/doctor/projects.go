@@ -82,13 +82,13 @@ func (p *patient) madeProjects(ctx context.Context) (out []config.Project, err e
 func ofAPI(p client.Project) config.Project {
 	return config.Project{
 		Name: p.Name, URL: p.URL, Username: p.Username, Token: config.Secret(p.Token), SSHKey: config.Secret(p.SSHKey),
-		KnownHosts: config.Secret(p.KnownHosts), WebhookSecret: config.Secret(p.WebhookSecret),
+		KnownHosts: config.Secret(p.KnownHosts), WebhookSecret: config.Secret(p.WebhookSecret), ForgeToken: config.Secret(p.ForgeToken),
 	}
 }
 
 // remote asks a repository as git ls-remote does, with the project's credentials.
 func (p *patient) remote(ctx context.Context, store *source.Store, project *config.Project, turns chan struct{}) []Finding {
-	for _, s := range []config.Secret{project.Token, project.SSHKey, project.KnownHosts} {
+	for _, s := range []config.Secret{project.Token, project.SSHKey, project.KnownHosts, project.ForgeToken} {
 		if _, err := s.Resolve(); err != nil {
 			return []Finding{p.unresolved("its credential", string(s), err)}
 		}

@@ -200,7 +200,7 @@ func (p *patient) address(ctx context.Context) []Finding {
 // hooked tells whether any project takes webhooks.
 func (p *patient) hooked() bool {
 	for _, project := range p.cfg.Projects {
-		if project.WebhookSecret != "" {
+		if project.HookSecret() != "" {
 			return true
 		}
 	}

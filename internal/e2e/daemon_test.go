@@ -62,6 +62,9 @@ func (s *syncBuffer) String() string {
 // project is one entry of runner.yml; settings are further lines like "image: x".
 func project(name, url string, settings ...string) string {
 	lines := []string{"  - name: " + name, "    url: " + url, "    branch: main", "    webhook-secret: env:HOOK_SECRET"}
+	if !strings.Contains(strings.Join(settings, "\n"), "poll:") {
+		lines = append(lines, "    poll: off") // most tests count triggers
+	}
 	for _, s := range settings {
 		lines = append(lines, "    "+s)
 	}
