@@ -128,7 +128,9 @@ func several(e Event, changes []pushed) (Event, error) {
 		}
 		all = append(all, one)
 	}
-	all[0].More = all[1:]
+	if len(all) > 1 {
+		all[0].More = all[1:]
+	}
 	return all[0], nil
 }
 
@@ -139,7 +141,7 @@ func (p *bitbucketPayload) push(event Event) (Event, error) {
 		if at == nil {
 			return event, fmt.Errorf("a change of the push names neither what was nor what is")
 		}
-		change := pushed{ref: "refs/heads/" + at.Name, deleted: c.New == nil}
+		change := pushed{ref: "refs/heads/" + at.Name, before: nothing, deleted: c.New == nil}
 		if strings.HasSuffix(at.Type, "tag") {
 			change.ref = "refs/tags/" + at.Name
 		}

@@ -132,7 +132,10 @@ func (g gogsLike) ref(event Event, text []byte) (Event, error) {
 	if err := read(g.name, text, &p); err != nil {
 		return event, err
 	}
-	change := pushed{after: p.SHA, deleted: event.Name == "delete"}
+	change := pushed{before: nothing, after: p.SHA}
+	if event.Name == "delete" {
+		change = pushed{deleted: true}
+	}
 	switch {
 	case p.RefType == "branch" && change.deleted:
 		change.ref = "refs/heads/" + p.Ref
