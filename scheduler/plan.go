@@ -23,6 +23,9 @@ func (s *Scheduler) planLoop(ctx context.Context, t *activity.Task, unplanned []
 		for _, b := range append(s.takeNumbered(), s.planTriggers()...) {
 			s.plan(ctx, b)
 		}
+		for _, t := range s.takeUnpinned() {
+			s.each("pins", "asks a repository for the commit that somebody is to approve", func() { s.pin(ctx, t) })
+		}
 		t.Waits(nil)
 		select {
 		case <-ctx.Done():
@@ -82,8 +85,8 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	switch {
 	case !waits(t, projects):
 	case t.Commit == "":
-		return nil, s.endTrigger(t, OutcomeSkipped, fmt.Sprintf(
-			"pull request #%d would have to wait for approval, but the forge does not tell its commit, so an approval would be for whatever comes; push its branch to the repository to have it built", t.PullRequest))
+		s.wantPin(t) // it waits once there is a commit to look at
+		return nil, nil
 	default:
 		return nil, s.endTrigger(t, OutcomeWaiting, waitReason(t))
 	}

@@ -53,6 +53,7 @@ type Scheduler struct {
 	planned  map[string]uint64 // project → turn in which it was last given a planner
 	turn     uint64
 	started  bool
+	pins     pins
 
 	planKick, runKick, reportsKick, tracesKick chan struct{}
 	work                                       sync.WaitGroup
@@ -80,7 +81,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
-		tests: testBooks{hold: testHold},
+		tests: testBooks{hold: testHold}, pins: newPins(),
 	}
 	if err := s.Configure(cfg); err != nil {
 		return nil, errors.Join(err, db.Close())

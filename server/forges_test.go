@@ -165,8 +165,8 @@ func (d *daemon) comment(id, file, text string) (int, hookAnswer, []byte) {
 func TestACommandIsForTheCommitThatTheForgeToldOf(t *testing.T) {
 	d := newDaemon(t, hooked(t, "api", apiURL, "one"))
 	status, out, text := d.comment("c-1", "comment", "/runner build")
-	if status != http.StatusAccepted || out.Outcome != "skipped" || !strings.Contains(out.Reason, "does not tell the commit of pull request #7") {
-		t.Fatalf("before any event of it: %d %s", status, text)
+	if got := d.trigger(out.Trigger); status != http.StatusAccepted || got.Commit != "" || got.Approved != nil || !got.Fork {
+		t.Fatalf("before any event of the pull request: %d %s, %+v", status, text, got)
 	}
 	fork := bytes.ReplaceAll(bytes.ReplaceAll(hookBody(t, "pr_fork"), []byte(`"number": 8`), []byte(`"number": 7`)), []byte("pulls/8"), []byte("pulls/7"))
 	d.deliver(delivery("pull_request", "d-1", "one", fork), fork)
