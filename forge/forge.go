@@ -71,6 +71,7 @@ type Event struct {
 	Release string // of a release: its name
 
 	Title   string // first line of the head commit's message, or the pull request's title
+	Message string // of a push: the head commit's, as a whole; empty where the forge sends none
 	Actor   string // who did it, by the forge's login name
 	ActorID string
 

@@ -50,6 +50,9 @@ const (
 	requestClosed   = "PULL_REQUEST_CLOSED"
 )
 
+// maxMessage bounds a commit's message in bytes.
+const maxMessage = 256 << 10
+
 // pushed is one change of a ref.
 type pushed struct {
 	ref, before, after string
@@ -64,7 +67,7 @@ func (p pushed) event(e Event) (Event, error) {
 	}
 	e.Kind, e.Webhook = Push, "PUSH"
 	e.Ref, e.HeadRef = p.ref, p.ref
-	e.Title = clip(p.title)
+	e.Title, e.Message = clip(p.title), p.title[:min(len(p.title), maxMessage)]
 	what := "branch"
 	switch {
 	case strings.HasPrefix(p.ref, "refs/tags/"):

@@ -64,8 +64,10 @@ type Trigger struct {
 	Title       string   `json:"title,omitempty"`    // first line of the head commit or of the pull request
 	Actor       string   `json:"actor,omitempty"`
 	ActorID     string   `json:"actorId,omitempty"`
-	Skip        string   `json:"skip,omitempty"` // the forge side decided already: "branch deleted", …
-	Trusted     bool     `json:"trusted"`        // see design: words
+	Skip        string   `json:"skip,omitempty"`     // the forge side decided already: "branch deleted", …
+	SkipWord    string   `json:"skipWord,omitempty"` // what in the head commit's message, as the forge sent it, asks that nothing be built
+	Read        bool     `json:"read,omitempty"`     // the forge sent that message
+	Trusted     bool     `json:"trusted"`            // see design: words
 	Override    Override `json:"override"`
 	RetryOf     string   `json:"retryOf,omitempty"` // build id
 	FailedOnly  bool     `json:"failedOnly,omitempty"`
@@ -78,6 +80,9 @@ type Trigger struct {
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`
 	Builds  []string `json:"builds,omitempty"` // ids
+
+	Skipped []Skipped `json:"skipped,omitempty"` // projects that build nothing of it
+	Notes   []string  `json:"notes,omitempty"`   // what its filters could not be judged by
 }
 
 // Override is what one trigger changes of its project's settings.
@@ -141,9 +146,13 @@ type Build struct {
 	EndedAt   time.Time `json:"ended,omitzero"`
 	Open      int       `json:"open,omitempty"`      // jobs that have not ended; 0 in rows of older versions, too
 	StopBy    string    `json:"stopBy,omitempty"`    // who asked, while it is being stopped
-	StopCause string    `json:"stopCause,omitempty"` // "fast_fail": nothing of it begins any more
+	StopCause string    `json:"stopCause,omitempty"` // "fast_fail": nothing of it begins any more; "superseded": StopBy is a build
 	Faults    int       `json:"faults,omitempty"`    // tries that followed a fault: of its planning, then of its jobs
 	Again     *Again    `json:"again,omitempty"`     // while it waits to be planned again
+
+	Group string `json:"group,omitempty"` // of concurrency
+	Limit int    `json:"limit,omitempty"` // of builds of the group that run at once
+	Holds bool   `json:"holds,omitempty"` // it has one of the group's places, until it ends
 
 	index *planIndex // of Plan
 }
@@ -169,6 +178,8 @@ type Job struct {
 	Attempts  []Attempt `json:"attempts"`
 	Again     *Again    `json:"again,omitempty"`     // while it waits for another attempt after a fault
 	TakenFrom string    `json:"takenFrom,omitempty"` // build whose result of this job was taken over
+
+	For *GroupWait `json:"-"` // what Why says, where it waits for its build's concurrency group
 }
 
 // end is a job's last transition, with or without an attempt.

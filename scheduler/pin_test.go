@@ -1,58 +1,77 @@
 package scheduler
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"github.com/runner-ci/runner/source"
 )
 
 func TestWhatWaitsWithoutACommitIsPendingUntilItIsKnown(t *testing.T) {
+	const found = "199eddf46df50de8d02e99bf1c5fdb4101338224"
 	path := statePath(t)
 	s := open(t, path)
 	policy(t, s, "")
-	asks := forkRequest("")
-	tr := accept(t, s, asks)
-	for range 2 { // asked for once
-		if builds, err := s.planTrigger(&tr); err != nil || len(builds) > 0 || tr.Outcome != OutcomePending {
-			t.Fatalf("it made %v (%v) and is %s", builds, err, tr.Outcome)
-		}
+	tr := accept(t, s, forkRequest(""))
+	if builds, err := s.planTrigger(&tr); err != nil || len(builds) > 0 || tr.Outcome != OutcomePending {
+		t.Fatalf("it made %v (%v) and is %s", builds, err, tr.Outcome)
 	}
-	if next := s.takeUnpinned(); len(next) != 1 || next[0].ID != tr.ID || len(s.takeUnpinned()) != 0 {
-		t.Fatalf("%d commits are looked up, want one, once", len(next))
+	ending, end := context.WithCancel(t.Context())
+	leaves := func(context.Context, *Trigger) (string, error) { end(); return "", ending.Err() }
+	if !s.pin(ending, &tr, leaves) || mustTrigger(t, s, tr.ID).Outcome != OutcomePending {
+		t.Error("a daemon that leaves decided it")
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 
 	s = open(t, path)
-	if builds := s.planTriggers(); len(builds) > 0 {
-		t.Fatalf("a daemon that starts builds %v", builds)
+	tr = mustTrigger(t, s, tr.ID)
+	is := func(commit string, err error) func(context.Context, *Trigger) (string, error) {
+		return func(context.Context, *Trigger) (string, error) { return commit, err }
 	}
-	next := s.takeUnpinned()
-	if len(next) != 1 {
-		t.Fatalf("a daemon that starts looks %d commits up, want one", len(next))
+	away := &source.FetchError{Kind: source.KindUnreachable, Message: "no answer"}
+	if !s.pin(t.Context(), &tr, is("", away)) || mustTrigger(t, s, tr.ID).Outcome != OutcomePending {
+		t.Error("a repository that gave no answer decided it")
 	}
-	const found = "199eddf46df50de8d02e99bf1c5fdb4101338224"
-	if err := s.pinned(&next[0], func() { next[0].Commit = found }); err != nil {
-		t.Fatal(err)
+	late := tr // what somebody read before
+	if !s.pin(t.Context(), &tr, is(found, nil)) {
+		t.Error("it was not looked up")
 	}
-	s.planTriggers()
-	got, err := s.Trigger(tr.ID)
-	if err != nil || got.Outcome != OutcomeWaiting || got.Commit != found || !strings.Contains(got.Reason, found[:12]) {
-		t.Fatalf("it is %s at %q (%s), %v", got.Outcome, got.Commit, got.Reason, err)
+	got := mustTrigger(t, s, tr.ID)
+	if got.Outcome != OutcomeWaiting || got.Commit != found || !strings.Contains(got.Reason, found[:12]) {
+		t.Fatalf("it is %s at %q (%s)", got.Outcome, got.Commit, got.Reason)
 	}
-	late := tr // what was read before
-	if err := s.pinned(&late, func() { late.Outcome = OutcomeSkipped }); err != nil {
-		t.Fatal(err)
+	gone := &source.FetchError{Kind: source.KindUnknownRef, Message: "no such ref"}
+	s.pin(t.Context(), &late, is("", gone))
+	if got := mustTrigger(t, s, tr.ID); got.Outcome != OutcomeWaiting {
+		t.Errorf("a late answer made it %s", got.Outcome)
 	}
-	if got, err := s.Trigger(tr.ID); err != nil || got.Outcome != OutcomeWaiting {
-		t.Errorf("a late answer made it %s, %v", got.Outcome, err)
+	if s.pin(t.Context(), &got, is(tr.ID, nil)) {
+		t.Error("what has its commit was looked up")
 	}
 	if _, err := s.Approve(t.Context(), tr.ID, found, "ada"); err != nil {
 		t.Error(err)
 	}
-	if builds := s.planTriggers(); len(builds) != 1 || builds[0].Commit != found || !builds[0].Fork {
+	if builds := s.planTriggers(t.Context()); len(builds) != 1 || builds[0].Commit != found || !builds[0].Fork {
 		t.Errorf("approved, it makes %+v", builds)
 	}
+
+	tr = accept(t, s, forkRequest(""))
+	s.pin(t.Context(), &tr, is("", gone))
+	if got := mustTrigger(t, s, tr.ID); got.Outcome != OutcomeSkipped || !strings.Contains(got.Reason, "no such ref") {
+		t.Errorf("without such a ref it is %s (%s)", got.Outcome, got.Reason)
+	}
+}
+
+func mustTrigger(t *testing.T, s *Scheduler, id string) Trigger {
+	t.Helper()
+	tr, err := s.Trigger(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
 }
 
 func TestCommentsWaitUnlessTheirAuthorBelongs(t *testing.T) {

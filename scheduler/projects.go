@@ -156,14 +156,19 @@ func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 	default:
 		return false
 	}
+	return protectedRef(p, t.Ref, defaultBranch)
+}
+
+// protectedRef tells whether a project lists a ref as protected. The default branch is a full ref, or empty.
+func protectedRef(p *Project, ref, defaultBranch string) bool {
 	patterns := p.Protected
 	if len(patterns) == 0 {
 		if p.Branch != "" {
 			defaultBranch = "refs/heads/" + p.Branch
 		}
-		return defaultBranch != "" && t.Ref == defaultBranch
+		return defaultBranch != "" && ref == defaultBranch
 	}
-	return slices.ContainsFunc(patterns, func(pattern string) bool { return protects(pattern, t.Ref) })
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return protects(pattern, ref) })
 }
 
 // protects tells whether a pattern means a ref. A short one means branches alone: in most repositories, who may push

@@ -47,13 +47,13 @@ type Scheduler struct {
 	queue    *queue
 	planning map[string]*planning // by build id
 	numbered []Build              // for the planner
+	looking  looking
 	draining bool
 	inHand   map[string]bool   // sandboxes that an attempt of this process uses, or is about to remove
 	served   map[string]uint64 // project → turn in which it was last given a slot
 	planned  map[string]uint64 // project → turn in which it was last given a planner
 	turn     uint64
 	started  bool
-	pins     pins
 
 	planKick, runKick, reportsKick, tracesKick chan struct{}
 	work                                       sync.WaitGroup
@@ -81,7 +81,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		queue: newQueue(), planning: make(map[string]*planning),
 		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
-		tests: testBooks{hold: testHold}, pins: newPins(),
+		tests: testBooks{hold: testHold},
 	}
 	if err := s.Configure(cfg); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -46,13 +46,14 @@ var (
 	bucketEndedOf    = []byte("endedof")    // project NUL status NUL number, of the same builds
 	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
+	bucketGroups     = []byte("groups")     // concurrency group NUL build's sequence → key in builds, of those that have not ended
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
-	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
+	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketGroups, bucketOutcomes,
 }
 
 // Errors of this package, always wrapped with a sentence.

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +23,10 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	if err := s.checkTrigger(&t); err != nil {
 		return Trigger{}, false, err
 	}
-	t.Skip = cmp.Or(t.Skip, unasked(&t))
-	projects := s.atOnce(&t)
-	var builds []Build
+	d, decided := s.atOnce(&t)
+	var made made
 	err = s.group.update(func(tx *bbolt.Tx) error {
-		created, builds = false, nil // this may run twice
+		created, made.builds, made.superseded = false, nil, nil // this may run twice
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -45,20 +43,16 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		stored = t
 		stored.ID, stored.Received, stored.Outcome = triggerID(seq), time.Now(), OutcomePending
 		key := number(seq)
-		if t.Skip != "" { // nothing is left to decide
-			stored.Outcome, stored.Reason = OutcomeSkipped, t.Skip
-		}
 		if t.Delivery != "" {
 			if err := tx.Bucket(bucketDeliveries).Put([]byte(t.Delivery), key); err != nil {
 				return err
 			}
 		}
-		if len(projects) > 0 {
-			if builds, err = makeBuilds(tx, &stored, projects); err != nil {
-				return err
-			}
-		}
 		created = true
+		if decided {
+			made, err = s.carryOut(tx, &stored, d)
+			return err
+		}
 		return putTrigger(tx, &stored)
 	})
 	if err != nil {
@@ -72,8 +66,9 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		s.meter.Trigger(string(stored.Kind), string(stored.Outcome))
 	}
 	if created && stored.Outcome != OutcomeSkipped {
-		s.toPlan(builds)
+		s.toPlan(made.builds)
 	}
+	s.supersede(made.superseded)
 	return stored, created, nil
 }
 
@@ -147,17 +142,6 @@ func seekBefore(c *bbolt.Cursor, key []byte) (k, v []byte) {
 		return c.Last()
 	}
 	return c.Prev()
-}
-
-// endTrigger records what became of a trigger.
-func (s *Scheduler) endTrigger(t *Trigger, o Outcome, reason string) error {
-	t.Outcome, t.Reason = o, reason
-	err := s.group.update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
-	if err == nil {
-		s.meter.Trigger(string(t.Kind), string(o))
-	}
-	s.hub.tell(t.ID)
-	return err
 }
 
 func putTrigger(tx *bbolt.Tx, t *Trigger) error {

@@ -1,7 +1,7 @@
 package scheduler
 
-// unasked tells why nothing is built of an event that is nothing to build by itself: what it is about was built before, or
-// is, by another event.
+// unasked tells why nothing is built of an event that no filter asks for and that is nothing to build by itself: what it is
+// about was built before, or is, by another event.
 func unasked(t *Trigger) string {
 	switch t.Event {
 	case "PULL_REQUEST_MERGED":

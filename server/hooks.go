@@ -207,7 +207,9 @@ var kinds = map[forge.Kind]scheduler.TriggerKind{
 // hookTrigger makes the trigger. Trusted stays false: each project protects other refs, so the scheduler judges it
 // for every build by itself.
 func hookTrigger(delivery string, projects []string, e forge.Event) scheduler.Trigger {
+	word := scheduler.SkipWord(e.Message)
 	return scheduler.Trigger{
+		SkipWord: word, Read: e.Message != "",
 		Kind: kinds[e.Kind], Projects: projects, Delivery: delivery,
 		Ref: e.Ref, HeadRef: e.HeadRef, Commit: e.Commit, Before: e.Before, BaseRef: e.BaseRef,
 		PullRequest: e.PullRequest, Fork: e.Fork, Event: e.Webhook,

@@ -90,7 +90,7 @@ func TestASignedPushBecomesATrigger(t *testing.T) {
 	want := scheduler.Trigger{
 		ID: out.Trigger, Kind: scheduler.KindPush, Projects: []string{"api"}, Delivery: "github/d-1", Received: got.Received,
 		Ref: "refs/heads/main", HeadRef: "refs/heads/main", Commit: newTip, Before: oldTip, Event: "PUSH",
-		Title: "Serve the index faster", Actor: "ada", ActorID: "42", Outcome: scheduler.OutcomePending,
+		Title: "Serve the index faster", Actor: "ada", ActorID: "42", Read: true, Outcome: scheduler.OutcomePending,
 	}
 	if a, b := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); a != b {
 		t.Errorf("trigger\n got %s\nwant %s", a, b)
