@@ -149,7 +149,7 @@ func TestEveryForgesPushesAndPullRequestsAreBuilt(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		stories[name], projects = s, append(projects, project(name, url))
+		stories[name], projects = s, append(projects, project(name, url, "cancel-superseded: false"))
 	}
 	d := newDaemon(t, "", projects...)
 	for _, name := range names {
