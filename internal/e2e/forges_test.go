@@ -250,3 +250,31 @@ func TestACommentOnAPullRequestBuildsIt(t *testing.T) {
 		t.Errorf("the retry is one of %q, trusted %t, fork %t; want one of %s", retried.RetryOf, retried.Trusted, retried.Fork, b.ID)
 	}
 }
+
+// TestWhatAFilterAsksForIsBuilt is of events that build nothing by themselves: a release, whose tag is annotated, and a
+// request that was merged.
+func TestWhatAFilterAsksForIsBuilt(t *testing.T) {
+	t.Parallel()
+	git := newGitServer(t)
+	repo, url, commit := git.repo("api", map[string]string{"buildspec.yml": spec(`echo "$CODEBUILD_WEBHOOK_EVENT of $CODEBUILD_WEBHOOK_TRIGGER"`)})
+	for _, args := range [][]string{{"tag", "-a", "-m", "one", "v1.0.0"}, {"push", "-q", "origin", "v1.0.0", commit + ":refs/merge-requests/7/head"}} {
+		if _, err := repo.Git(t.Context(), args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := newDaemon(t, "", project("api", url, `protected: ["refs/tags/v*"]`, `filters: [[{type: EVENT, pattern: "RELEASED,PULL_REQUEST_MERGED"}]]`))
+	deliver := func(event, file string) client.Trigger {
+		return d.accepted(d.deliverAs("gitlab", event, rand.Text(), hookSecret, payloadOf(t, "gitlab", file, url, commit)))
+	}
+	if tr := deliver("Push Hook", "push"); tr.Outcome != "skipped" || !strings.Contains(tr.Reason, "EVENT") {
+		t.Errorf("a push that no filter asks for is %s (%s)", tr.Outcome, tr.Reason)
+	}
+	released := d.ended(d.builtOnce(deliver("Release Hook", "release")), "SUCCEEDED")
+	if released.Commit != commit || released.Ref != "refs/tags/v1.0.0" || !released.Trusted || !strings.Contains(d.logs(released), "RELEASED of tag/v1.0.0") {
+		t.Errorf("the release became a build of %s on %s, trusted %t:\n%s", released.Commit, released.Ref, released.Trusted, d.logs(released))
+	}
+	merged := d.ended(d.builtOnce(deliver("Merge Request Hook", "mr_merge")), "SUCCEEDED")
+	if merged.Commit != commit || merged.Trusted || !strings.Contains(d.logs(merged), "PULL_REQUEST_MERGED of pr/7") {
+		t.Errorf("the merge became a build of %s on %s, trusted %t:\n%s", merged.Commit, merged.Ref, merged.Trusted, d.logs(merged))
+	}
+}
