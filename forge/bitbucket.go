@@ -39,7 +39,7 @@ func (Bitbucket) Verify(header http.Header, body, secret []byte) bool {
 type bitbucketPayload struct {
 	Actor       bitbucketUser
 	Repository  bitbucketRepo
-	Push        struct{ Changes []bitbucketChange }
+	Push        struct{ Changes list[bitbucketChange] }
 	PullRequest bitbucketAsked `json:"pullrequest"`
 	Comment     struct{ Content struct{ Raw string } }
 }
@@ -166,7 +166,7 @@ func (p *bitbucketPayload) request() request {
 	from, into := a.Source.Repository, cmp.Or(a.Destination.Repository.UUID, p.Repository.UUID)
 	branch := "refs/heads/" + a.Source.Branch.Name
 	return request{
-		number: a.ID, ref: branch, tip: true, title: a.Title, draft: a.Draft,
+		number: a.ID, ref: branch, commit: a.Source.Commit.Hash, tip: true, title: a.Title, draft: a.Draft,
 		head: branch, base: "refs/heads/" + a.Destination.Branch.Name,
 		from: from.FullName, fork: from.UUID == "" || from.UUID != into || into != p.Repository.UUID,
 	}

@@ -172,7 +172,7 @@ func TestGiteaPayloadsBecomeEvents(t *testing.T) {
 		{"gitea/pr_fork", "pull_request", with(pr(requestCreated), fork("mallory/api"))},
 		{"gitea/pr_ghost", "pull_request", with(with(pr(requestCreated), fork("")), func(e *Event) { e.HeadRef = e.Ref })},
 		// Who may only read can make it, and it says that it comes from the repository itself.
-		{"gitea/pr_agit", "pull_request", with(with(pr(requestCreated), fork("team/api")), func(e *Event) { e.HeadRef = e.Ref })},
+		{"gitea/pr_agit", "pull_request", with(with(pr(requestCreated), fork("")), func(e *Event) { e.HeadRef = e.Ref })},
 		{"gitea/comment", "issue_comment", command(CommandBuild, func(e *Event) { e.Fork, e.Ref = true, "refs/pull/7/head" })},
 		{"gitea/comment_head", "issue_comment", with(pr(requestUpdated), func(e *Event) { e.Kind, e.Command = Comment, CommandBuild })},
 		{"gitea/comment_owner", "issue_comment", command(CommandRetry, func(e *Event) { e.Fork, e.Member, e.Ref = true, true, "refs/pull/7/head" })},

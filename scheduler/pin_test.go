@@ -80,7 +80,7 @@ func TestCommentsWaitUnlessTheirAuthorBelongs(t *testing.T) {
 	own := forkRequest("c0ffee")
 	own.Kind, own.Fork = KindComment, false
 	tr := accept(t, s, own)
-	if _, err := s.planTrigger(&tr); err != nil || tr.Outcome != OutcomeWaiting || !strings.Contains(tr.Reason, "a comment on pull request #7") {
+	if _, err := s.planTrigger(&tr); err != nil || tr.Outcome != OutcomeWaiting || !strings.Contains(tr.Reason, "in a comment on pull request #7 waits") {
 		t.Errorf("a stranger's comment on a branch's pull request is %s (%s), %v", tr.Outcome, tr.Reason, err)
 	}
 	own.Approved = &Approval{By: "ada", Commit: "c0ffee"}

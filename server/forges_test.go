@@ -123,6 +123,26 @@ func TestAPushOfSeveralRefsIsATriggerEach(t *testing.T) {
 	}
 }
 
+// TestADeliveryThatWasTakenInPartIsTakenWhole is of a daemon that died between two refs of one push: the forge, which had no
+// answer, delivers again.
+func TestADeliveryThatWasTakenInPartIsTakenWhole(t *testing.T) {
+	s := senders["bitbucket"]
+	d := newDaemon(t, hooked(t, "api", s.url, "one"))
+	before, _, err := d.state.Accept(t.Context(), scheduler.Trigger{
+		Kind: scheduler.KindTag, Projects: []string{"api"}, Delivery: "bitbucket/d-1/refs/tags/v1.0.0", Ref: "refs/tags/v1.0.0", Commit: newTip,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, out, text := d.deliverBy("bitbucket", s.push, "d-1", "one", hookBody(t, "bitbucket/push_several"))
+	if len(out.More) != 2 || out.More[0].Trigger != before.ID || out.Trigger == before.ID || out.More[1].Trigger == before.ID {
+		t.Errorf("the rest of the delivery: %s", text)
+	}
+	if page, err := d.client().Triggers(t.Context(), clientAll); err != nil || len(page.Items) != 3 {
+		t.Errorf("%d triggers, %v", len(page.Items), err)
+	}
+}
+
 // TestAnUpdateWithoutNewCommitsIsTheFirst is of Bitbucket Cloud, which reports a changed title as it reports commits.
 func TestAnUpdateWithoutNewCommitsIsTheFirst(t *testing.T) {
 	d := newDaemon(t, hooked(t, "api", senders["bitbucket"].url, "one"))
