@@ -25,19 +25,6 @@ func (s *Store) Ask(ctx context.Context, r Remote) (Offer, error) {
 	return *res.Offer, nil
 }
 
-// Tip has a remote tell what one of its refs points to, which may be a tag. Nothing is fetched, and nothing kept.
-func (s *Store) Tip(ctx context.Context, r Remote, ref string) (string, error) {
-	l, err := locate(r.URL)
-	if err != nil {
-		return "", err
-	}
-	res, err := s.do(ctx, &request{Op: "ask", URL: l.String(), Remote: &r, Ref: ref})
-	if err != nil {
-		return "", err
-	}
-	return res.IDs[0], nil
-}
-
 func ask(ctx context.Context, req *request) (*response, error) {
 	l, err := locate(req.Remote.URL)
 	if err != nil {
@@ -53,9 +40,7 @@ func ask(ctx context.Context, req *request) (*response, error) {
 		return nil, explain(err, l)
 	}
 	if req.Ref != "" {
-		f := fetching{req: &request{Want: Want{Ref: req.Ref}}, loc: l}
-		id, err := f.target(adv)
-		return &response{IDs: []string{id.String()}}, err
+		return tip(req.Ref, adv, l)
 	}
 	offer := &Offer{Branch: strings.TrimPrefix(adv.head, "refs/heads/")}
 	for name := range adv.refs {
