@@ -50,8 +50,8 @@ func push(ref, commit, before string) Event {
 	return e
 }
 
-// asked is the event of pull request 7, which asks to pull fast into main.
-func asked(webhook, ref string) Event {
+// requested is the event of pull request 7, which asks to pull fast into main.
+func requested(webhook, ref string) Event {
 	return Event{
 		Kind: PullRequest, Webhook: webhook, Ref: ref, HeadRef: "refs/heads/fast", BaseRef: "refs/heads/main", Commit: newTip, PullRequest: 7,
 		Title: "Serve the index faster", HeadRepository: "team/api", Labels: []string{"speed"},
@@ -125,7 +125,7 @@ func messageFor(e Event) string {
 }
 
 func TestGitLabPayloadsBecomeEvents(t *testing.T) {
-	mr := func(webhook string) Event { return asked(webhook, "refs/merge-requests/7/head") }
+	mr := func(webhook string) Event { return requested(webhook, "refs/merge-requests/7/head") }
 	check(t, Repository{Name: "team/api", URLs: []string{"https://gitlab.example.com/team/api.git", "git@gitlab.example.com:team/api.git", "https://gitlab.example.com/team/api"}}, []sentCase{
 		{"gitlab/push", "Push Hook", push("refs/heads/main", newTip, oldTip)},
 		{"gitlab/push_new", "System Hook", push("refs/heads/fast", newTip, zeros)},
@@ -151,7 +151,7 @@ func TestGitLabPayloadsBecomeEvents(t *testing.T) {
 }
 
 func TestGiteaPayloadsBecomeEvents(t *testing.T) {
-	pr := func(webhook string) Event { return asked(webhook, "refs/pull/7/head") }
+	pr := func(webhook string) Event { return requested(webhook, "refs/pull/7/head") }
 	check(t, Repository{Name: "team/api", URLs: []string{"https://gitea.example.com/team/api.git", "git@gitea.example.com:team/api.git", "https://gitea.example.com/team/api"}}, []sentCase{
 		{"gitea/push", "push", push("refs/heads/main", newTip, oldTip)},
 		{"gitea/push_test", "push", Event{Kind: Ping}},
@@ -192,7 +192,7 @@ func TestGiteaPayloadsBecomeEvents(t *testing.T) {
 func TestGogsPayloadsBecomeEvents(t *testing.T) {
 	// It tells no commit.
 	pr := func(webhook string) Event {
-		return unlabelled(with(asked(webhook, "refs/pull/7/head"), func(e *Event) { e.Commit = "" }))
+		return unlabelled(with(requested(webhook, "refs/pull/7/head"), func(e *Event) { e.Commit = "" }))
 	}
 	ended := func(e *Event) { e.Skip = "the pull request has ended, and its head is not told" }
 	check(t, Repository{Name: "team/api", URLs: []string{"https://gogs.example.com/team/api.git", "git@gogs.example.com:team/api.git", "https://gogs.example.com/team/api"}}, []sentCase{
@@ -222,7 +222,7 @@ func TestGogsPayloadsBecomeEvents(t *testing.T) {
 func TestBitbucketPayloadsBecomeEvents(t *testing.T) {
 	// It has no ref for the head, and tells a part of the commit.
 	pr := func(webhook string) Event {
-		return unlabelled(with(asked(webhook, "refs/heads/fast"), func(e *Event) { e.Commit, e.Same = "", "h-1/pr/7/"+shortTip }))
+		return unlabelled(with(requested(webhook, "refs/heads/fast"), func(e *Event) { e.Commit, e.Same = "", "h-1/pr/7/"+shortTip }))
 	}
 	ended := func(e *Event) { e.Same, e.Skip = "", "the pull request has ended, and its head is not told" }
 	away := func(e *Event) {
@@ -254,7 +254,7 @@ func TestBitbucketPayloadsBecomeEvents(t *testing.T) {
 
 func TestBitbucketServerPayloadsBecomeEvents(t *testing.T) {
 	pr := func(webhook string) Event {
-		return unlabelled(with(asked(webhook, "refs/pull-requests/7/from"), func(e *Event) { e.HeadRepository = "TEAM/api" }))
+		return unlabelled(with(requested(webhook, "refs/pull-requests/7/from"), func(e *Event) { e.HeadRepository = "TEAM/api" }))
 	}
 	parts := untitled(push("refs/heads/main", newTip, oldTip))
 	parts.Part = parts.Ref
