@@ -39,7 +39,7 @@ func (Bitbucket) Verify(header http.Header, body, secret []byte) bool {
 type bitbucketPayload struct {
 	Actor       bitbucketUser
 	Repository  bitbucketRepo
-	Push        struct{ Changes []bitbucketChange }
+	Push        struct{ Changes list[bitbucketChange] }
 	PullRequest bitbucketAsked `json:"pullrequest"`
 	Comment     struct{ Content struct{ Raw string } }
 }
@@ -128,7 +128,9 @@ func several(e Event, changes []pushed) (Event, error) {
 		}
 		all = append(all, one)
 	}
-	all[0].More = all[1:]
+	if len(all) > 1 {
+		all[0].More = all[1:]
+	}
 	return all[0], nil
 }
 
@@ -139,7 +141,7 @@ func (p *bitbucketPayload) push(event Event) (Event, error) {
 		if at == nil {
 			return event, fmt.Errorf("a change of the push names neither what was nor what is")
 		}
-		change := pushed{ref: "refs/heads/" + at.Name, deleted: c.New == nil}
+		change := pushed{ref: "refs/heads/" + at.Name, before: nothing, deleted: c.New == nil}
 		if strings.HasSuffix(at.Type, "tag") {
 			change.ref = "refs/tags/" + at.Name
 		}
@@ -164,7 +166,7 @@ func (p *bitbucketPayload) request() request {
 	from, into := a.Source.Repository, cmp.Or(a.Destination.Repository.UUID, p.Repository.UUID)
 	branch := "refs/heads/" + a.Source.Branch.Name
 	return request{
-		number: a.ID, ref: branch, tip: true, title: a.Title, draft: a.Draft,
+		number: a.ID, ref: branch, commit: a.Source.Commit.Hash, tip: true, title: a.Title, draft: a.Draft,
 		head: branch, base: "refs/heads/" + a.Destination.Branch.Name,
 		from: from.FullName, fork: from.UUID == "" || from.UUID != into || into != p.Repository.UUID,
 	}

@@ -25,18 +25,20 @@ func (BitbucketServer) Verify(header http.Header, body, secret []byte) bool {
 
 // stashPayload is what is needed of all payloads.
 type stashPayload struct {
-	Actor      stashUser
-	Repository stashRepo
-	Changes    []struct {
-		RefID    string `json:"refId"`
-		FromHash string `json:"fromHash"`
-		ToHash   string `json:"toHash"`
-		Type     string // ADD, UPDATE, DELETE
-	}
+	Actor            stashUser
+	Repository       stashRepo
+	Changes          list[stashChange]
 	ToCommit         noted      `json:"toCommit"` // of a push of one ref, by newer servers
 	PullRequest      stashAsked `json:"pullRequest"`
 	PreviousFromHash string     `json:"previousFromHash"`
 	Comment          struct{ Text string }
+}
+
+type stashChange struct {
+	RefID    string `json:"refId"`
+	FromHash string `json:"fromHash"`
+	ToHash   string `json:"toHash"`
+	Type     string // ADD, UPDATE, DELETE
 }
 
 type stashUser struct {
@@ -49,7 +51,7 @@ type stashRepo struct {
 	ID      json.Number `json:"id"`
 	Slug    string
 	Project struct{ Key string }
-	Links   struct{ Clone []struct{ Href string } }
+	Links   struct{ Clone list[struct{ Href string }] }
 }
 
 type stashAsked struct {

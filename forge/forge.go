@@ -1,10 +1,10 @@
 // Package forge turns what a git forge sends into events of ours. Each forge is one type that implements Forge.
 //
-// A payload is read before anybody knows who sent it. GitHub's are parsed by go-scm, from an outline that is bounded and
-// checked first. The parsers that go-scm has for the other forges are not used: they end the process's goroutine with a
-// panic on a push without commits (Gogs) or a body without a repository (Bitbucket), take the first of several changes
-// for all of them, compare a fork by a group's display name (GitLab), and leave out the commit, the sender's id or both.
-// So each of these forges has the few fields that are needed as types of its own.
+// A payload is read before anybody knows who sent it: so each forge has the few fields that are needed as types of its
+// own, and of each list no more is read than a bounded number of elements. The parsers that go-scm has are not used: they
+// panic on a push without commits (Gogs) or a body without a repository (Bitbucket), make hundreds of megabytes of a
+// pull request of four (GitHub), take the first of several changes for all of them, compare a fork by a group's display
+// name (GitLab), and leave out the commit, the sender's id or both.
 //
 // Whoever receives a webhook takes these steps, in this order:
 //

@@ -107,8 +107,8 @@ func (g gogsLike) Parse(header http.Header, body []byte) (Event, error) {
 func (g gogsLike) push(event Event, text []byte) (Event, error) {
 	var p struct {
 		Ref, Before, After string
-		Head               noted   `json:"head_commit"`
-		Commits            []noted `json:"commits"`
+		Head               noted       `json:"head_commit"`
+		Commits            list[noted] `json:"commits"`
 	}
 	if err := read(g.name, text, &p); err != nil {
 		return event, err
@@ -132,7 +132,10 @@ func (g gogsLike) ref(event Event, text []byte) (Event, error) {
 	if err := read(g.name, text, &p); err != nil {
 		return event, err
 	}
-	change := pushed{after: p.SHA, deleted: event.Name == "delete"}
+	change := pushed{before: nothing, after: p.SHA}
+	if event.Name == "delete" {
+		change = pushed{deleted: true}
+	}
 	switch {
 	case p.RefType == "branch" && change.deleted:
 		change.ref = "refs/heads/" + p.Ref
@@ -151,7 +154,7 @@ type gogsAsked struct {
 	Title      string
 	Draft      bool
 	Merged     bool
-	Labels     []struct{ Name string }
+	Labels     list[struct{ Name string }]
 	Head, Base gogsBranch
 	HeadBranch string   `json:"head_branch"`
 	BaseBranch string   `json:"base_branch"`
@@ -180,7 +183,7 @@ func (g gogsLike) request(a *gogsAsked, into gogsRepo) request {
 	if strings.HasPrefix(head, "refs/") || (g.name != "gogs" && a.Head.Label == "") {
 		// Nobody needs the right to write for a pull request without a branch (AGit): it says that it comes from
 		// this very repository. One whose branch is gone looks the same.
-		r.fork, r.head = true, r.ref
+		r.fork, r.head, r.from = true, r.ref, ""
 	}
 	for _, l := range a.Labels {
 		r.labels = append(r.labels, l.Name)

@@ -120,7 +120,7 @@ func TestOddPayloadsAreErrorsThatStillNameTheRepository(t *testing.T) {
 		{"push", change(t, "push", "ref", "refs/heads/a\x1b[31m"), "no full name of a ref"},
 		{"push", change(t, "push", "ref", 7), "not what GitHub sends"},
 		{"push", change(t, "push", "deleted", "yes"), "not what GitHub sends"},
-		{"push", change(t, "push", "head_commit.timestamp", "yesterday"), "not what GitHub sends"},
+		{"push", change(t, "push", "head_commit.message", 7), "not what GitHub sends"},
 		{"pull_request", change(t, "pr_opened", "pull_request.head.sha", "x"), "no full commit id"},
 		{"pull_request", change(t, "pr_opened", "pull_request.number", -1), "number is -1"},
 		{"pull_request", change(t, "pr_opened", "pull_request.head.ref", ""), "no full name of a ref"},

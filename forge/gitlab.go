@@ -87,8 +87,8 @@ func (GitLab) Parse(header http.Header, body []byte) (Event, error) {
 func gitlabPush(event Event, text []byte) (Event, error) {
 	var p struct {
 		Ref, Before, After string
-		Checkout           string  `json:"checkout_sha"`
-		Commits            []noted `json:"commits"`
+		Checkout           string      `json:"checkout_sha"`
+		Commits            list[noted] `json:"commits"`
 	}
 	if err := read("GitLab", text, &p); err != nil {
 		return event, err
@@ -102,17 +102,17 @@ func gitlabPush(event Event, text []byte) (Event, error) {
 
 // gitlabAsked is a merge request, as its own events and those of its comments bear it.
 type gitlabAsked struct {
-	Number       int           `json:"iid"`
-	Title        string        `json:"title"`
-	SourceBranch string        `json:"source_branch"`
-	TargetBranch string        `json:"target_branch"`
-	SourceID     json.Number   `json:"source_project_id"`
-	TargetID     json.Number   `json:"target_project_id"`
-	Source       gitlabProject `json:"source"`
-	LastCommit   noted         `json:"last_commit"`
-	Draft        bool          `json:"draft"`
-	WorkOngoing  bool          `json:"work_in_progress"`
-	Labels       []gitlabLabel `json:"labels"`
+	Number       int               `json:"iid"`
+	Title        string            `json:"title"`
+	SourceBranch string            `json:"source_branch"`
+	TargetBranch string            `json:"target_branch"`
+	SourceID     json.Number       `json:"source_project_id"`
+	TargetID     json.Number       `json:"target_project_id"`
+	Source       gitlabProject     `json:"source"`
+	LastCommit   noted             `json:"last_commit"`
+	Draft        bool              `json:"draft"`
+	WorkOngoing  bool              `json:"work_in_progress"`
+	Labels       list[gitlabLabel] `json:"labels"`
 }
 
 type gitlabLabel struct {
@@ -143,7 +143,7 @@ func gitlabRequest(event Event, text []byte) (Event, error) {
 			Action string `json:"action"`
 			OldRev string `json:"oldrev"` // of an update: the head before it, where that changed
 		} `json:"object_attributes"`
-		Labels []gitlabLabel `json:"labels"`
+		Labels list[gitlabLabel] `json:"labels"`
 	}
 	if err := read("GitLab", text, &p); err != nil {
 		return event, err

@@ -89,6 +89,9 @@ func (p pushed) event(e Event) (Event, error) {
 	return e, nil
 }
 
+// nothing is what a new ref pointed to before.
+var nothing = strings.Repeat("0", 40)
+
 // none tells whether an id is all zeros, as git writes the id of what is not there.
 func none(id string) bool { return id != "" && strings.Trim(id, "0") == "" }
 

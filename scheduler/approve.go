@@ -103,14 +103,16 @@ func branchOrTag(ref string) bool {
 
 // waitReason says what waits, and how it goes on.
 func waitReason(t *Trigger) string {
-	from := "pull request"
+	what := fmt.Sprintf("pull request #%d", t.PullRequest)
 	switch {
+	case t.Kind == KindComment && t.Actor != "":
+		what = fmt.Sprintf("the command of %s in a comment on %s", t.Actor, what)
 	case t.Kind == KindComment:
-		from = "a comment on pull request"
+		what = "a command in a comment on " + what
 	case t.Fork && t.HeadRepo != "":
-		from = "pull request from the fork " + t.HeadRepo + ","
+		what += " from the fork " + t.HeadRepo
 	case t.Fork:
-		from = "pull request from a fork"
+		what += " from a fork"
 	}
-	return fmt.Sprintf("%s #%d waits for approval: look at commit %.12s, then runner approve %s builds it, without secrets and untrusted", from, t.PullRequest, t.Commit, t.ID)
+	return fmt.Sprintf("%s waits for approval: look at commit %.12s, then runner approve %s builds it, without secrets and untrusted", what, t.Commit, t.ID)
 }

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -72,9 +71,6 @@ func (s *Scheduler) carryOut(tx *bbolt.Tx, t *Trigger, d decision) (made made, e
 	t.Notes = d.notes
 	t.Builds, t.Reason = nil, ""
 	switch {
-	case d.waits && t.Commit == "":
-		t.Outcome, t.Reason = OutcomeSkipped, fmt.Sprintf(
-			"pull request #%d would have to wait for approval, but the forge does not tell its commit, so an approval would be for whatever comes; push its branch to the repository to have it built", t.PullRequest)
 	case d.waits:
 		t.Outcome, t.Reason = OutcomeWaiting, waitReason(t)
 	case len(d.projects) > 0:
@@ -124,13 +120,13 @@ func skipReason(skipped []Skipped, otherwise string) string {
 }
 
 // planTrigger decides a trigger's fate and commits it together with the builds it makes. A trigger that git has to be asked
-// about stays pending.
+// about, or whose commit has to be looked up, stays pending.
 func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 	d, err := s.decide(t, nil)
 	if err == nil && d.asks && s.source == nil {
 		d, err = s.decide(t, s.blind(t))
 	}
-	if err != nil || d.asks {
+	if err != nil || d.asks || d.unpinned(t) {
 		return nil, err
 	}
 	return s.commitTrigger(t, d)

@@ -93,6 +93,9 @@ func (s *Scheduler) looked(ctx context.Context, t *Trigger) {
 // lookAt asks git about one trigger and commits what is decided. Where a daemon leaves meanwhile, the trigger stays pending;
 // where the commit fails, the planner comes back to it.
 func (s *Scheduler) lookAt(ctx context.Context, t Trigger) {
+	if s.pin(ctx, &t, s.tipOf) {
+		return
+	}
 	for ctx.Err() == nil {
 		git := s.askGit(ctx, &t)
 		if ctx.Err() != nil {

@@ -13,7 +13,8 @@ import (
 
 // takeCommand does what a comment on a pull request asks for. Whom the forge tells to belong to the repository may have a
 // pull request built, which is an approval of the commit that the forge told of last, and have what failed tried again.
-// What anybody else asks for waits like a pull request from a fork.
+// What anybody else asks for waits like a pull request from a fork, and so does what nobody told the commit of: the one
+// that the person looked at who asked for it could be another than the one that is there now.
 func (a *api) takeCommand(ctx context.Context, f forge.Forge, delivery string, projects []string, e forge.Event) ([]hookAnswer, error) {
 	if e.Command == forge.CommandRetry && e.Member && e.Skip == "" {
 		return a.takeRetries(ctx, delivery, projects, e)
@@ -21,17 +22,15 @@ func (a *api) takeCommand(ctx context.Context, f forge.Forge, delivery string, p
 	t := hookTrigger(delivery, projects, e)
 	if t.Commit == "" && t.Skip == "" {
 		head, known, err := a.Scheduler.HeadOf(projects, e.PullRequest)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case known:
+		}
+		if known {
 			t.Commit, t.Fork, t.HeadRepo, t.HeadRef, t.BaseRef = head.Commit, head.Fork, head.HeadRepo, head.HeadRef, head.BaseRef
 			t.Ref, t.Title, t.Draft, t.Labels = head.Ref, head.Title, head.Draft, head.Labels
-		default:
-			t.Skip = fmt.Sprintf("the comment does not tell the commit of pull request #%d, and neither did an event before it; push to it again", e.PullRequest)
 		}
 	}
-	if e.Member && t.Skip == "" {
+	if e.Member && t.Commit != "" && t.Skip == "" {
 		t.Approved = &scheduler.Approval{By: cmp.Or(e.Actor, e.ActorID) + " at " + f.Name(), At: time.Now(), Commit: t.Commit}
 	}
 	answer, err := a.takeTrigger(ctx, t)
