@@ -52,14 +52,32 @@ func (s *Scheduler) isLooking(id string) bool {
 	return s.looking.known[id]
 }
 
-// lookNext begins what may begin; s.mu is held. A trigger waits for those before it that share a project with it.
+// sayLooking says of a pending trigger that is to be shown what it waits for.
+func (s *Scheduler) sayLooking(t *Trigger) {
+	if t.Outcome == OutcomePending && s.isLooking(t.ID) {
+		t.Reason = "its commit is fetched first, since filters or words in its message may skip it"
+	}
+}
+
+// lookNext begins what may begin; s.mu is held.
 func (s *Scheduler) lookNext(ctx context.Context) {
-	l := &s.looking
+	if ctx.Err() != nil {
+		return
+	}
+	for _, t := range s.looking.begin() {
+		s.goDo(func() {
+			s.tasks.Many("triggers", "asks git what a trigger changes", func(*activity.Task) { s.lookAt(ctx, t) })
+			s.looked(ctx, &t)
+		})
+	}
+}
+
+// begin takes out of the line what may begin. A trigger waits for those before it that share a project with it.
+func (l *looking) begin() (begun []Trigger) {
 	passed := make(map[string]bool)
-	for i := 0; i < len(l.waiting) && l.running < maxLooks && ctx.Err() == nil; i++ {
+	for i := 0; i < len(l.waiting) && l.running < maxLooks; i++ {
 		t := l.waiting[i]
-		held := slices.ContainsFunc(t.Projects, func(p string) bool { return l.busy[p] || passed[p] })
-		if held {
+		if slices.ContainsFunc(t.Projects, func(p string) bool { return l.busy[p] || passed[p] }) {
 			for _, p := range t.Projects {
 				passed[p] = true
 			}
@@ -71,11 +89,9 @@ func (s *Scheduler) lookNext(ctx context.Context) {
 		l.running++
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 		i--
-		s.goDo(func() {
-			s.tasks.Many("triggers", "asks git what a trigger changes", func(*activity.Task) { s.lookAt(ctx, t) })
-			s.looked(ctx, &t)
-		})
+		begun = append(begun, t)
 	}
+	return begun
 }
 
 // looked lets the next begin.

@@ -117,6 +117,7 @@ func (s *Scheduler) Trigger(id string) (Trigger, error) {
 	if err != nil {
 		return Trigger{}, fmt.Errorf("trigger %s: %w", id, err)
 	}
+	s.sayLooking(t)
 	return *t, nil
 }
 
@@ -139,6 +140,7 @@ func (s *Scheduler) Triggers(outcome Outcome, cursor string, limit int) (page []
 				next = page[limit-1].ID
 				return nil
 			}
+			s.sayLooking(t)
 			page = append(page, *t)
 		}
 		return nil
