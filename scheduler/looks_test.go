@@ -304,7 +304,11 @@ func TestALateWebhookIsForgottenWithTheLooksTrigger(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := s.endTrigger(&page[0], OutcomeSkipped, "of no interest"); err != nil {
+			err = s.db.Update(func(tx *bbolt.Tx) error {
+				_, err := s.carryOut(tx, &page[0], decision{reason: "of no interest"})
+				return err
+			})
+			if err != nil {
 				return err
 			}
 			_, err = s.Forget(t.Context(), Keep{Age: time.Hour}, time.Now().Add(2*time.Hour), nil)
