@@ -81,7 +81,7 @@ func (a *api) known(ctx context.Context, in *knownIn) (*jsonOut[commits], error)
 			return nil, err
 		}
 	}
-	ids, err := a.Source.Known(ctx, p.Project, in.Body.Commits)
+	ids, err := a.Source.Known(ctx, p.Project, callerOf(ctx), in.Body.Commits)
 	if err != nil {
 		return nil, err
 	}
@@ -103,13 +103,11 @@ func (a *api) submit(ctx context.Context, in *submitIn) (*jsonOut[client.Trigger
 	if a.Scheduler.Draining() {
 		return nil, fmt.Errorf("the build was not submitted: %w", scheduler.ErrDraining)
 	}
-	// Below the day, so that the mirror's upkeep knows how old it is.
-	ref := "refs/runner/submit/" + time.Now().UTC().Format(time.DateOnly) + "/" + strings.ToLower(newID())
 	in.pack.left = a.MaxPack
 	if in.pack.length == 0 {
 		in.pack.r = strings.NewReader(emptyPack)
 	}
-	err = a.Source.Receive(ctx, p.Project, in.Commit, ref, in.pack)
+	ref, err := a.Source.Receive(ctx, p.Project, callerOf(ctx), in.Commit, in.pack)
 	in.pack.done()
 	if in.pack.full {
 		return nil, problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the pack is larger than %d bytes", a.MaxPack),

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
@@ -20,17 +21,18 @@ import (
 // mirrors is the real source store, as the daemon puts it before the server.
 type mirrors struct{ *source.Store }
 
-func (m mirrors) Known(ctx context.Context, p config.Project, ids []string) ([]string, error) {
-	return m.Store.Known(ctx, p.URL, ids)
+func (m mirrors) Known(ctx context.Context, p config.Project, who string, ids []string) ([]string, error) {
+	return m.Store.Known(ctx, p.URL, who, ids)
 }
 
-func (m mirrors) Receive(ctx context.Context, p config.Project, commit, ref string, pack io.Reader) error {
+func (m mirrors) Receive(ctx context.Context, p config.Project, who, commit string, pack io.Reader) (string, error) {
+	ref := source.SubmitRef(time.Now(), who, strings.ToLower(newID()))
 	_, err := m.Store.Receive(ctx, p.URL, ref, commit, pack, DefaultMaxPack)
 	var fault *source.FetchError
 	if errors.As(err, &fault) && fault.UserFault() {
-		return &RefusedError{Reason: err.Error()}
+		return "", &RefusedError{Reason: err.Error()}
 	}
-	return err
+	return ref, err
 }
 
 // git runs git in a directory and returns what it prints.

@@ -30,7 +30,7 @@ func submit(t testing.TB, s *Store, r *repo, url, ref string) (worktree.Tree, Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	have, err := s.Known(t.Context(), url, ask)
+	have, err := s.Known(t.Context(), url, "", ask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestOldSubmitsArePruned(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := func() bool {
-		got, err := s.Known(t.Context(), remote.URL, []string{tree.Commit, tree.Head, "nonsense"})
+		got, err := s.Known(t.Context(), remote.URL, "", []string{tree.Commit, tree.Head, "nonsense"})
 		if err != nil {
 			t.Fatal(err)
 		}
