@@ -22,7 +22,7 @@ const maxPack = 64 << 20
 // submit does what a laptop does.
 func submit(t testing.TB, s *Store, r *repo, url, ref string) (worktree.Tree, Resolved, int64) {
 	t.Helper()
-	tree, err := worktree.Commit(t.Context(), r.dir)
+	tree, err := worktree.Commit(t.Context(), r.dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestHostilePacksAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.write("new.txt", "new\n")
-	tree, err := worktree.Commit(t.Context(), r.dir)
+	tree, err := worktree.Commit(t.Context(), r.dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

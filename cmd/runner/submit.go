@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/runner-ci/runner/client"
-	"github.com/runner-ci/runner/daemon"
 	"github.com/runner-ci/runner/source/worktree"
 	"github.com/runner-ci/runner/terminal"
 )
@@ -76,7 +77,7 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 	}
 	send, unhook := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer unhook()
-	tree, err := worktree.Commit(send, dir)
+	tree, err := worktree.Commit(send, dir, submitCache())
 	if err != nil {
 		return err
 	}
@@ -86,13 +87,14 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 		}
 	}
 	s.Title = title(tree)
-	t, moved, err := daemon.Submit(send, c, tree, s.project, s.Submission)
+	to := c.Submitting(s.project, s.Submission)
+	moved, err := tree.Send(send, to)
 	if err != nil {
 		return err
 	}
 	a.warnNoHistory(moved)
 	terminal.Fact(a.notes(), "sent", what(tree, moved), moved.Took)
-	id, err := builtBy(send, c, t.ID)
+	id, err := builtBy(send, c, to.Made.ID)
 	if err != nil {
 		return err
 	}
@@ -105,15 +107,24 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 	return f.detachable(ctx)
 }
 
+// submitCache is where a submit leaves what makes the next one quicker; "" where there is no place for it.
+func submitCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "runner", "submit")
+}
+
 // warnNoHistory says what a build of a shallow clone lacks.
-func (a *app) warnNoHistory(s daemon.Sent) {
+func (a *app) warnNoHistory(s worktree.Sent) {
 	if s.NoHistory {
 		fmt.Fprintln(a.err, "warning: this clone is shallow, so the build sees the files without their history; `git fetch --unshallow` brings it")
 	}
 }
 
 // what says what was sent: "3 changed files of 4,812, 12 KB".
-func what(tree worktree.Tree, moved daemon.Sent) string {
+func what(tree worktree.Tree, moved worktree.Sent) string {
 	return fmt.Sprintf("%s of %s, %s", terminal.Count(tree.Changed, "changed file", "changed files"), terminal.Number(tree.Files), terminal.Size(moved.Bytes))
 }
 

@@ -48,12 +48,12 @@ func TestTroubleIsExplained(t *testing.T) {
 	git("init", "-q", "--bare", bare)
 	var said *Error
 	for name, dir := range map[string]string{"not git": t.TempDir(), "bare": bare, "missing": "/nonexistent/x"} {
-		if _, err := Commit(t.Context(), dir); !errors.As(err, &said) || said.Message == "" {
+		if _, err := Commit(t.Context(), dir, ""); !errors.As(err, &said) || said.Message == "" {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := Commit(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "git is not installed") {
+	if _, err := Commit(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), "git is not installed") {
 		t.Errorf("without git: %v", err)
 	}
 }
