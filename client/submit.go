@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 )
 
 // PackType is the content type of the git pack that Submit sends.
@@ -42,6 +43,12 @@ func (c *Client) Submit(ctx context.Context, project string, s Submission, pack 
 	}
 	if s.Debug {
 		query.Set("debug", "true")
+	}
+	if s.Shards > 0 {
+		query.Set("shards", strconv.Itoa(s.Shards))
+	}
+	if len(s.Only) > 0 {
+		query["only"] = s.Only
 	}
 	header := http.Header{"Content-Type": {PackType}, idempotencyHeader: {newKey()}}
 	if len(s.Env) > 0 {

@@ -225,6 +225,8 @@ type Submission struct {
 	Buildspec string            // override: a path
 	Env       map[string]string // override
 	Debug     bool              // codebuild-breakpoint holds the jobs
+	Shards    int               // override: of a build-fanout
+	Only      []string          // override: patterns for jobs of a batch, or for tests of a fanout
 	PackBytes int64             // -1 when unknown
 }
 

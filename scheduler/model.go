@@ -79,7 +79,9 @@ type Override struct {
 	Image     string            `json:"image,omitempty"`
 	Buildspec string            `json:"buildspec,omitempty"` // path
 	Env       map[string]string `json:"env,omitempty"`
-	Debug     bool              `json:"debug,omitempty"` // codebuild-breakpoint holds the jobs
+	Debug     bool              `json:"debug,omitempty"`  // codebuild-breakpoint holds the jobs
+	Shards    int               `json:"shards,omitempty"` // of a build-fanout, in place of its parallelism
+	Only      []string          `json:"only,omitempty"`   // patterns: jobs of a batch, or tests of a fanout
 }
 
 // Approval is a person's word that one commit of a pull request may be built. It makes nothing trusted.

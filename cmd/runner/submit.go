@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/source/worktree"
 	"github.com/runner-ci/runner/terminal"
@@ -50,6 +51,9 @@ func newSubmit(a *app) *cobra.Command {
 				dir = args[0]
 			}
 			s.detach = s.detach || noFollow
+			if cmd.Flags().Changed("shards") && (s.Shards < 1 || s.Shards > buildspec.MaxParallelism) {
+				return usage(cmd, fmt.Errorf("--shards must be from 1 to %d, but this is %d", buildspec.MaxParallelism, s.Shards))
+			}
 			return a.submit(cmd.Context(), dir, s)
 		},
 	}
@@ -58,6 +62,8 @@ func newSubmit(a *app) *cobra.Command {
 	f.StringVar(&s.Buildspec, "buildspec", "", "path of the buildspec, in place of the project's")
 	f.StringVar(&s.Image, "image", "", "job image, in place of the buildspec's and the project's")
 	envFlag(cmd, &s.Env)
+	f.IntVar(&s.Shards, "shards", 0, "shards of the build-fanout, in place of its parallelism")
+	f.StringArrayVar(&s.Only, "only", nil, "of a batch the job of this id, or those of a `PATTERN`, with what they depend on; of a build-fanout the tests of codebuild-tests-run that it matches; may be repeated")
 	debugFlag(cmd, &s.Debug)
 	f.StringVar(&s.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&s.detach, "detach", false, "leave as soon as the build is made")
