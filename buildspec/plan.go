@@ -55,6 +55,7 @@ type Job struct {
 	Secondary []Artifacts `json:"secondary,omitempty"`
 	Cache     *Cache      `json:"cache,omitempty"`
 	Services  []Service   `json:"services,omitempty"`
+	Patch     []string    `json:"patch,omitempty"` // patterns of files that come back as a patch where the job changes them
 
 	Compute      string `json:"compute,omitempty"` // "BUILD_GENERAL1_SMALL", …; see ComputeOf
 	EnvType      string `json:"envType,omitempty"` // "LINUX_CONTAINER", …

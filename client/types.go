@@ -195,6 +195,10 @@ type Choice struct {
 	Reports  bool   // report files, and nothing else
 }
 
+// PatchArtifact is the id of what a job changed of the files that x-runner.patch names: below files/ as they are now, and in
+// gone the names of those that it removed, separated by zero bytes.
+const PatchArtifact = "x-runner.patch"
+
 // PrimaryArtifact stands for the artifact that has no id, in Choice.
 const PrimaryArtifact = "-"
 

@@ -14,7 +14,10 @@ import (
 // fanout all shards stay, and codebuild-tests-run leaves out the tests that do not match.
 func narrow(plan *buildspec.Plan, only []string) *planFailure {
 	switch {
-	case len(only) == 0 || plan.Batch == "fanout":
+	case len(only) == 0:
+		return nil
+	case plan.Batch == "fanout":
+		plan.Note = joinNotes(plan.Note, "of the tests only those that match "+strings.Join(only, " or "))
 		return nil
 	case plan.Batch == "":
 		return notThere("the build is one job, so there is nothing to choose from: --only chooses jobs of a batch, or tests of a build-fanout")

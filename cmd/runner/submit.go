@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,6 +21,7 @@ import (
 type submission struct {
 	project, artifacts string
 	detach, first      bool
+	patching           patching
 	client.Submission
 }
 
@@ -54,6 +56,9 @@ func newSubmit(a *app) *cobra.Command {
 			if cmd.Flags().Changed("shards") && (s.Shards < 1 || s.Shards > buildspec.MaxParallelism) {
 				return usage(cmd, fmt.Errorf("--shards must be from 1 to %d, but this is %d", buildspec.MaxParallelism, s.Shards))
 			}
+			if s.patching.file == "-" {
+				return usage(cmd, errors.New("--patch wants a file: the build's log goes to standard output; runner artifacts BUILD --patch - prints the diff alone"))
+			}
 			return a.submit(cmd.Context(), dir, s)
 		},
 	}
@@ -65,6 +70,8 @@ func newSubmit(a *app) *cobra.Command {
 	f.IntVar(&s.Shards, "shards", 0, "shards of the build-fanout, in place of its parallelism")
 	f.StringArrayVar(&s.Only, "only", nil, "of a batch the job of this id, or those of a `PATTERN`, with what they depend on; of a build-fanout the tests of codebuild-tests-run that it matches; may be repeated")
 	debugFlag(cmd, &s.Debug)
+	f.StringVar(&s.patching.file, "patch", "", "write what the build changed of the files that x-runner.patch names to this `FILE`, as a diff")
+	f.BoolVar(&s.patching.apply, "apply", false, "apply that to the working tree, unless it was changed meanwhile")
 	f.StringVar(&s.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&s.detach, "detach", false, "leave as soon as the build is made")
 	firstFlag(cmd, &s.first, "the build goes on")
@@ -72,6 +79,11 @@ func newSubmit(a *app) *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("detach", "artifacts")
 	cmd.MarkFlagsMutuallyExclusive("no-follow", "artifacts")
 	cmd.MarkFlagsMutuallyExclusive("first-failure", "detach", "no-follow")
+	for _, flag := range []string{"patch", "apply"} {
+		for _, leaves := range []string{"detach", "no-follow", "first-failure"} {
+			cmd.MarkFlagsMutuallyExclusive(flag, leaves)
+		}
+	}
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitBuilt+"; with --detach, it was made", exitFailed, exitTrouble, exitDetached)
 }
@@ -92,7 +104,7 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 			return err
 		}
 	}
-	s.Title = title(tree)
+	s.Title, s.patching.dir = title(tree), tree.Root
 	to := c.Submitting(s.project, s.Submission)
 	moved, err := tree.Send(send, to)
 	if err != nil {
@@ -104,7 +116,7 @@ func (a *app) submit(ctx context.Context, dir string, s submission) error {
 	if err != nil {
 		return err
 	}
-	f := following{app: a, client: c, build: id, artifacts: s.artifacts, keep: true, first: s.first, sent: sent{
+	f := following{app: a, client: c, build: id, artifacts: s.artifacts, keep: true, first: s.first, patching: s.patching, sent: sent{
 		s.project, moved.Commit, tree.Files, tree.Changed, moved.Bytes, moved.Objects, moved.Took.Seconds(),
 	}}
 	if s.detach {
