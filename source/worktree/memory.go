@@ -30,6 +30,8 @@ const (
 	lastSent = 4
 )
 
+var errNoMemory = errors.New("nothing is remembered")
+
 // rememberIn returns the memory of the working tree that an index belongs to; nil where the cache cannot be had.
 func rememberIn(cache, index string) *memory {
 	if cache == "" {
@@ -67,14 +69,17 @@ type workingIndex struct {
 // index makes a copy of the user's index: that of the last submit if the user's did not change since, else the user's own.
 // Taking the former is a rename, so that of two submits at once one has it.
 func (m *memory) index(users string, fresh bool) (*workingIndex, error) {
-	in := ""
+	var dir string
+	err := errNoMemory
 	if m != nil {
-		in = m.dir
-		sweepWork(in)
+		sweepWork(m.dir)
+		dir, err = os.MkdirTemp(m.dir, "work-*")
 	}
-	dir, err := os.MkdirTemp(in, "work-*")
-	if err != nil {
-		return nil, err
+	if err != nil { // a cache that cannot be written to is somebody else's, or full
+		m = nil
+		if dir, err = os.MkdirTemp("", "runner-index-*"); err != nil {
+			return nil, err
+		}
 	}
 	w := &workingIndex{path: filepath.Join(dir, "index"), clean: func() { _ = os.RemoveAll(dir) }}
 	if m != nil {

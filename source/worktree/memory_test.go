@@ -154,3 +154,28 @@ func TestTheIndexOfTheLastSubmitIsNotTrustedTooFar(t *testing.T) {
 		t.Error("the memory of a tree that nobody submits stays")
 	}
 }
+
+func TestACacheThatCannotBeWrittenToIsDoneWithout(t *testing.T) {
+	dir, _ := repo(t)
+	write(t, dir, "f", "x")
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, filepath.Dir(file), "file", "no directory")
+	gone := t.TempDir()
+	first, err := Commit(t.Context(), dir, gone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.memory.dir = file // as if it went meanwhile
+	first.memory.hasSent(first.Commit)
+	if got := first.memory.sent(); len(got) != 0 {
+		t.Errorf("a file remembers %v", got)
+	}
+	if w, err := first.memory.index(filepath.Join(dir, ".git", "index"), false); err != nil {
+		t.Errorf("the index cannot be copied: %v", err)
+	} else {
+		w.keep()
+	}
+	if tree, err := Commit(t.Context(), dir, file); err != nil || tree.Tree != first.Tree {
+		t.Errorf("with a file for a cache: %+v, %v", tree, err)
+	}
+}
