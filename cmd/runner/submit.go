@@ -43,9 +43,9 @@ func newSubmit(a *app) *cobra.Command {
 		Use:   "submit [DIR]",
 		Short: "Send a working tree to the daemon and follow its build",
 		Long: "Sends the git working tree at DIR (default: here), uncommitted and untracked files included, ignored ones not, and\n" +
-			"follows its build to the end. Only what the daemon lacks is sent. Nothing is committed or changed here. Ctrl-C leaves;\n" +
-			"the build goes on.",
-		Example: "  runner submit\n  runner submit --project api --artifacts dist\n  runner submit -e VERBOSE=1 --detach\n  runner submit --first-failure",
+			"follows its build to the end. Only what the daemon lacks is sent. Nothing is committed here, and nothing changed without\n" +
+			"--apply. Ctrl-C leaves; the build goes on.",
+		Example: "  runner submit\n  runner submit --project api --artifacts dist\n  runner submit -e VERBOSE=1 --detach\n  runner submit --first-failure\n  runner submit --only 'test_login*'\n  runner submit --apply                   # take over what formatters changed in the build",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
@@ -71,7 +71,7 @@ func newSubmit(a *app) *cobra.Command {
 	f.StringArrayVar(&s.Only, "only", nil, "of a batch the job of this id, or those of a `PATTERN`, with what they depend on; of a build-fanout the tests of codebuild-tests-run that it matches; may be repeated")
 	debugFlag(cmd, &s.Debug)
 	f.StringVar(&s.patching.file, "patch", "", "write what the build changed of the files that x-runner.patch names to this `FILE`, as a diff")
-	f.BoolVar(&s.patching.apply, "apply", false, "apply that to the working tree, unless it was changed meanwhile")
+	f.BoolVar(&s.patching.apply, "apply", false, "apply what the build changed of the files that x-runner.patch names to the working tree, unless they were changed here meanwhile")
 	f.StringVar(&s.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	f.BoolVar(&s.detach, "detach", false, "leave as soon as the build is made")
 	firstFlag(cmd, &s.first, "the build goes on")

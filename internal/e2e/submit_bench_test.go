@@ -50,13 +50,12 @@ func newBigTree(b *testing.B) *bigTree {
 	}
 	t.write("buildspec.yml", spec("echo began"))
 	t.write("history.txt", "begun")
-	t.run("add", "-A")
+	t.run("-c", "core.bigFileThreshold=1k", "add", "-A") // at once into one pack
 	t.run("commit", "-q", "-m", "all")
 	for i := range bigCommits {
 		t.write("history.txt", fmt.Sprint(i))
 		t.run("commit", "-q", "-a", "-m", "more")
 	}
-	t.run("repack", "-a", "-d", "-q", "--window=0")
 	t.run("remote", "set-url", "origin", t.git.url+"/big.git")
 	return t
 }
