@@ -30,25 +30,27 @@ type Event struct {
 	Count   int       `json:"count,omitempty"`  // of refusals: how often, within a minute
 }
 
-// Bounds of each part of the audit log, in records. What was refused is kept apart, and what those do who are no admins,
-// so that somebody who asks in vain ten thousand times, or logs in, or stops their own build again and again, pushes out
-// none of what admins did.
+// Bounds of each part of the audit log, in records. What was refused is kept apart, what those do who are no admins, and what
+// those do who are admins of some projects alone, so that somebody who asks in vain ten thousand times, or logs in, or changes
+// their own project again and again, pushes out none of what those did who may more.
 const (
 	maxEvents  = 200_000
 	maxRefused = 10_000
 )
 
 // auditBuckets are the parts.
-var auditBuckets = [][]byte{bucketAudit, bucketOthers, bucketRefused}
+var auditBuckets = [][]byte{bucketAudit, bucketSome, bucketOthers, bucketRefused}
 
 // atomicCounts are how many records each of them has.
-type atomicCounts struct{ done, others, refused atomic.Int64 }
+type atomicCounts struct{ done, some, others, refused atomic.Int64 }
 
 // of is the count of a part, and its bound.
 func (c *atomicCounts) of(bucket []byte) (count *atomic.Int64, most int64) {
 	switch string(bucket) {
 	case string(bucketRefused):
 		return &c.refused, maxRefused
+	case string(bucketSome):
+		return &c.some, maxEvents
 	case string(bucketOthers):
 		return &c.others, maxEvents
 	}
@@ -92,8 +94,11 @@ func (s *Store) append(tx *bbolt.Tx, bucket []byte, e Event) (uint64, error) {
 func (s *Store) Record(e Event, by Grants) (seq uint64, err error) {
 	e.At = time.Now().UTC()
 	bucket := bucketOthers
-	if by.Somewhere(Admin) {
+	switch {
+	case by.May(Admin, Everything):
 		bucket = bucketAudit
+	case by.Somewhere(Admin):
+		bucket = bucketSome
 	}
 	err = s.db.Batch(func(tx *bbolt.Tx) (err error) {
 		seq, err = s.append(tx, bucket, e)
@@ -108,11 +113,15 @@ func (s *Store) Record(e Event, by Grants) (seq uint64, err error) {
 // Result commits what came of it.
 func (s *Store) Result(seq uint64, status int) error {
 	err := s.db.Batch(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketAudit)
-		raw := b.Get(number(seq))
-		if raw == nil {
-			b = tx.Bucket(bucketOthers)
-			raw = b.Get(number(seq))
+		var b *bbolt.Bucket
+		var raw []byte
+		for _, bucket := range auditBuckets {
+			if b = tx.Bucket(bucket); raw == nil {
+				raw = b.Get(number(seq))
+			}
+			if raw != nil {
+				break
+			}
 		}
 		if raw == nil {
 			return nil // so much was done since that it is over the bound

@@ -23,12 +23,13 @@ var (
 	bucketMeta     = []byte("meta")     // version
 	bucketTokens   = []byte("tokens")   // name → Token
 	bucketSessions = []byte("sessions") // sum → Session
-	bucketAudit    = []byte("audit")    // sequence → Event, by admins
+	bucketAudit    = []byte("audit")    // sequence → Event, by admins of the daemon
+	bucketSome     = []byte("some")     // sequence of bucketAudit's → Event, by admins of some projects
 	bucketOthers   = []byte("others")   // sequence of bucketAudit's → Event, by anybody else
 	bucketRefused  = []byte("refused")  // sequence of bucketAudit's → Event; apart, so that who is refused pushes nothing out
 )
 
-var allBuckets = [][]byte{bucketMeta, bucketTokens, bucketSessions, bucketAudit, bucketOthers, bucketRefused}
+var allBuckets = [][]byte{bucketMeta, bucketTokens, bucketSessions, bucketAudit, bucketSome, bucketOthers, bucketRefused}
 
 var metaVersion = []byte("version")
 

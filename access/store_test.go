@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -343,32 +344,38 @@ func TestTheAuditLogIsBoundedByNumberAndAge(t *testing.T) {
 	}
 }
 
-// TestWhoIsNoAdminPushesNothingOut has a submitter do more than is kept.
-func TestWhoIsNoAdminPushesNothingOut(t *testing.T) {
-	s, path := fresh(t)
-	submitter := Grants{{Scope: Submit, Projects: []string{"api"}}}
-	if _, err := s.Record(Event{Who: "root", Action: "put-secret"}, Root()); err != nil {
-		t.Fatal(err)
-	}
-	var last uint64
-	for i := range 3 {
-		seq, err := s.Record(Event{Who: "ada", Action: "stop-build"}, submitter)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last = seq
-		if i == 1 {
-			s.kept.others.Store(maxEvents) // as if there were so many
-		}
-	}
-	if err := s.Result(last, 200); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*Store{s, open(t, killed(t, path))} {
-		page, next, err := s.Events(Filter{}, "", 10)
-		if err != nil || next != "" || len(page) != 3 || page[2].Who != "root" || page[0].Result != 200 || page[1].Seq != 3 {
-			t.Errorf("the log has %+v (%v), want what root did, and ada's last two", page, err)
-		}
+// TestWhoMayLessPushesNothingOut has a submitter, and an admin of one project, do more than is kept.
+func TestWhoMayLessPushesNothingOut(t *testing.T) {
+	for scope, counted := range map[Scope]func(s *Store) *atomic.Int64{
+		Submit: func(s *Store) *atomic.Int64 { return &s.kept.others },
+		Admin:  func(s *Store) *atomic.Int64 { return &s.kept.some },
+	} {
+		t.Run(string(scope), func(t *testing.T) {
+			s, path := fresh(t)
+			if _, err := s.Record(Event{Who: "root", Action: "put-secret"}, Root()); err != nil {
+				t.Fatal(err)
+			}
+			var last uint64
+			for i := range 3 {
+				seq, err := s.Record(Event{Who: "ada", Action: "stop-build"}, Grants{{Scope: scope, Projects: []string{"api"}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				last = seq
+				if i == 1 {
+					counted(s).Store(maxEvents) // as if there were so many
+				}
+			}
+			if err := s.Result(last, 200); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range []*Store{s, open(t, killed(t, path))} {
+				page, next, err := s.Events(Filter{}, "", 10)
+				if err != nil || next != "" || len(page) != 3 || page[2].Who != "root" || page[0].Result != 200 || page[1].Seq != 3 {
+					t.Errorf("the log has %+v (%v), want what root did, and ada's last two", page, err)
+				}
+			}
+		})
 	}
 }
 

@@ -99,3 +99,15 @@ func TestATarThatIsNoBackupIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestABackupThatClaimsMoreThanTheDiskHasIsRefused has an archive say that a file has a petabyte, as a sparse one of a few bytes can.
+func TestABackupThatClaimsMoreThanTheDiskHasIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	err := writeSynced(path, 1<<50, strings.NewReader("a few bytes"))
+	if err == nil || !strings.Contains(err.Error(), "room for") || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("got %v", err)
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		t.Errorf("%d bytes of it were written", info.Size())
+	}
+}

@@ -83,8 +83,26 @@ func writeSynced(path string, size int64, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, content, size)
+	if err = fits(filepath.Dir(path), size); err == nil {
+		_, err = io.CopyN(f, content, size)
+	}
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// restoreFloor is what a restore leaves free on the disk, in bytes, whatever the archive claims to hold.
+const restoreFloor = 256 << 20
+
+// fits refuses a file for which there is no room before its first byte is written: an archive that is a few bytes on its own disk
+// may say that it holds terabytes of zeros.
+func fits(dir string, size int64) error {
+	free, err := freeBytes(dir)
+	if err != nil {
+		return err
+	}
+	if room := max(0, int64(min(free, 1<<62))-restoreFloor); size > room {
+		return fmt.Errorf("it has %d bytes, and the disk of %s has room for %d, with %d kept free: make room, or name another directory with --data", size, dir, room, restoreFloor)
+	}
+	return nil
 }
 
 // openRestored opens what was laid out, as a start would: a file that is damaged or too new is told of now. Of caches, which

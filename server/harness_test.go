@@ -289,6 +289,7 @@ func (s *staged) Watch(ctx context.Context, _ string) <-chan struct{} {
 
 // fakeSource stands for the git mirrors, whose own tests are elsewhere.
 type fakeSource struct {
+	began  func() // called when a pack begins to come in
 	mu     sync.Mutex
 	got    []byte
 	commit string
@@ -303,7 +304,10 @@ func (f *fakeSource) Known(_ context.Context, _ config.Project, who string, ids 
 	return ids[:min(1, len(ids))], nil
 }
 
-func (f *fakeSource) Receive(_ context.Context, _ config.Project, who, commit string, pack io.Reader) (string, error) {
+func (f *fakeSource) Receive(ctx context.Context, _ config.Project, who, commit string, pack io.Reader) (string, error) {
+	if f.began != nil {
+		f.began()
+	}
 	text, err := io.ReadAll(pack)
 	if err == nil && bytes.HasPrefix(text, []byte("JUNK")) {
 		err = &RefusedError{"the pack is damaged"}
@@ -311,7 +315,7 @@ func (f *fakeSource) Receive(_ context.Context, _ config.Project, who, commit st
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.got, f.commit, f.who, f.ref = text, commit, who, "refs/runner/submit/2026-01-31/"+strings.ToLower(newID())
-	return f.ref, err
+	return f.ref, errors.Join(err, ctx.Err())
 }
 
 // asProblem returns the client's error as a problem, or fails.

@@ -211,3 +211,22 @@ func TestALimiterCountsNetworksAndForgetsTheOldest(t *testing.T) {
 		t.Errorf("%d addresses are known", len(l.known))
 	}
 }
+
+func TestAPageLeadsAPersonToTheLogin(t *testing.T) {
+	d, _ := gated(t)
+	browser := http.Header{"Accept": {"text/html,application/xhtml+xml"}}
+	if resp, _ := d.send(http.MethodGet, "/status?x=1", browser, nil); resp.Request.URL.RequestURI() != "/login?next=%2Fstatus%3Fx%3D1" {
+		t.Errorf("a browser: %d at %s", resp.StatusCode, resp.Request.URL)
+	}
+	for name, header := range map[string]http.Header{
+		"a program":     {"Accept": {"*/*"}},
+		"a wrong token": {"Accept": {"text/html"}, "Authorization": {"Bearer wrong"}},
+	} {
+		if resp, _ := d.send(http.MethodGet, "/status", header, nil); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+	if resp, _ := d.send(http.MethodGet, "/api/v1/status", browser, nil); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the API in a browser: %d", resp.StatusCode)
+	}
+}

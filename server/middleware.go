@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/runner-ci/runner/access"
@@ -51,6 +53,9 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	address := a.addressOf(r)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	if leaving := lasting(r); leaving != nil {
+		defer context.AfterFunc(leaving, cancel)()
+	}
 	defer func() {
 		thrown := recover()
 		cut := thrown != nil && w.status != 0 // half an answer is out: the client must see that it is broken
@@ -72,6 +77,10 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if a.public[pattern] {
 		who = &identity{address: address.String()}
 	} else if found, p := a.admit(w, r, pattern, address); p != nil {
+		if p.Status == http.StatusUnauthorized && pages[pattern] && readsPages(r) {
+			redirect(w, a.Base+"/login?next="+url.QueryEscape(r.URL.RequestURI()))
+			return
+		}
 		writeProblem(w, p)
 		return
 	} else {
@@ -86,6 +95,14 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// pages are the routes that people open in a browser, and that lead to the login where nobody is logged in.
+var pages = map[string]bool{"GET /status": true}
+
+// readsPages tells whether a request is a browser's that shows what comes, and no program's: that reads a status.
+func readsPages(r *http.Request) bool {
+	return r.Header.Get("Authorization") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // admit finds out whom a request for a route comes from, and whether that is anybody who may ask for it at all. To what of

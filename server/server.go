@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -180,9 +181,10 @@ func (a *api) routeOpenAPI() {
 
 // NewHTTPServer returns a server for the handler with the limits that it counts on. There is no limit on a whole
 // request or answer, since packs, logs and archives take what they take; every read and write in them has one.
-// Shutdown ends the streams first, so that it need not wait for the builds that they follow.
+// Shutdown ends what lasts first, so that it need not wait for the builds that somebody follows; it waits for the rest.
 func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
-	base, cancel := context.WithCancel(context.Background())
+	leaving, leave := context.WithCancel(context.Background())
+	base := context.WithValue(context.Background(), leavingKey{}, leaving)
 	s := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -191,8 +193,23 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          stdlog.New(connectionLog{log}, "", 0),
 	}
-	s.RegisterOnShutdown(cancel)
+	s.RegisterOnShutdown(leave)
 	return s
+}
+
+// leavingKey is of the context that ends when the server is told to shut down.
+type leavingKey struct{}
+
+// lasting is that context for a request which asks to wait for what has not happened yet, such as a log that is followed; nil for
+// one that comes to its end by itself. A pack that is being taken in, say, is not broken off by an upgrade.
+func lasting(r *http.Request) context.Context {
+	q := r.URL.Query()
+	follows, _ := strconv.ParseBool(q.Get("follow"))
+	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") {
+		return nil
+	}
+	leaving, _ := r.Context().Value(leavingKey{}).(context.Context)
+	return leaving
 }
 
 // connectionLog takes what net/http says of connections. Handshakes that fail are a line for debugging: anybody can make as

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -168,5 +169,49 @@ func TestSubmitsOfOthersAreNotThere(t *testing.T) {
 	}
 	if got := known(bob); len(got) != 1 {
 		t.Error("bob is not told of what he sent himself")
+	}
+}
+
+// TestAShutdownLetsAPackComeIn has the daemon leave, as for an upgrade, in the middle of a pack: what follows a log ends at once,
+// and what comes to its end by itself is waited for.
+func TestAShutdownLetsAPackComeIn(t *testing.T) {
+	d := newDaemon(t, project("api", apiURL))
+	began := make(chan struct{})
+	d.opts.Source.(*fakeSource).began = func() { close(began) }
+	r, w := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url()+"/api/v1/projects/api/submit?commit="+newTip, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Content-Type": {client.PackType}, "Authorization": {"Bearer " + testToken}}
+	answered := make(chan int, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Error(err)
+			answered <- 0
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	if _, err := w.Write(make([]byte, 64<<10)); err != nil { // more than a client's buffer holds back
+		t.Fatal(err)
+	}
+	<-began
+	down := make(chan error, 1)
+	leaving := make(chan struct{})
+	d.http.RegisterOnShutdown(sync.OnceFunc(func() { close(leaving) }))
+	go func() { down <- d.http.Shutdown(context.Background()) }()
+	<-leaving
+	go func() {
+		_, err := w.Write([]byte("the rest"))
+		w.CloseWithError(err)
+	}()
+	if got := <-answered; got != http.StatusAccepted {
+		t.Errorf("the submit was answered %d", got)
+	}
+	if err := <-down; err != nil {
+		t.Error(err)
 	}
 }

@@ -75,3 +75,26 @@ func TestTheJudgeKnowsTheLineAboutAFault(t *testing.T) {
 		}
 	}
 }
+
+// TestAFullDiskExcusesAnUpload: what a job left cannot be collected on a disk that is full, and its log says so. A full disk excuses
+// nothing of what came before, and nothing else excuses that.
+func TestAFullDiskExcusesAnUpload(t *testing.T) {
+	const ran, up = "ran\n", "Phase complete: UPLOAD_ARTIFACTS State: "
+	full := excuse{what: []string{diskFull}}
+	for _, c := range []struct {
+		own    string
+		excuse excuse
+		want   bool
+	}{
+		{ran + up + "FAILED\nno space left on device\n", full, true},
+		{ran + up + "FAILED\nno space left on device\n", excuse{}, false},
+		{ran + up + "FAILED\nno space left on device\n", excuse{killed: true}, false},
+		{"walked\n" + up + "FAILED\nno space left on device\n", full, false},
+		{ran + up + "SUCCEEDED\nand more\n", full, true},
+		{ran + up + "SUCCEEDED\nand more\n", excuse{}, false},
+	} {
+		if got := excused(c.own, ran+up+"SUCCEEDED\n", c.excuse); got != c.want {
+			t.Errorf("%q with %s: %t", c.own, c.excuse, got)
+		}
+	}
+}

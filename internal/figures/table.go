@@ -36,7 +36,7 @@ var (
 	cold             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
 	submitFirst      = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureSubmitFirst", Times: 2}
 	submitAgain      = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureSubmitAgain", Times: 5}
-	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 3}
+	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 5}
 	burst            = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
 	hooksUnderLoad   = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureHooksUnderLoad", Times: 1}
 	day              = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDay", Times: 1}
