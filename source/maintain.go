@@ -18,6 +18,9 @@ import (
 // pruneEvery is how often a mirror is rewritten without what no ref reaches.
 const pruneEvery = 7 * 24 * time.Hour
 
+// ownersShare is which part of a mirror's packs may be one person's submits.
+const ownersShare = 4
+
 // deleteWait bounds how long Maintain waits for readers before it leaves the old packs to its next run.
 const deleteWait = 30 * time.Second
 
@@ -139,7 +142,11 @@ func (m mirror) repack(ctx context.Context, maxPacks int) (old []string, err err
 		}
 	}
 	for owner, packs := range v.byOwner() {
-		merge, keep := chooseSmall(packs, maxPacks), func(pack.ID) bool { return true }
+		most := maxPacks
+		if owner != "" {
+			most = max(1, maxPacks/ownersShare) // there may be many owners, and all packs are opened together
+		}
+		merge, keep := chooseSmall(packs, most), func(pack.ID) bool { return true }
 		if prune {
 			merge, keep = packs, func(id pack.ID) bool { return reached[id] }
 			if len(merge) == 1 && all(merge[0], keep) {

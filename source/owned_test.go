@@ -223,3 +223,25 @@ func TestWhatIsPushedIsEverybodys(t *testing.T) {
 	}
 	fsck(t, h.s, h.remote.URL)
 }
+
+func TestSubmitsOfOnePersonArePutTogether(t *testing.T) {
+	h := newSharing(t)
+	for range defaultPacks/ownersShare + 1 {
+		commit := h.edit(h.base + time.Now().String()).Commit
+		if _, err := h.send("bob", commit, packFor(t, h.r, commit, h.head)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := len(packsOf(t, h.s, h.remote.URL))
+	if err := h.s.Maintain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after := packsOf(t, h.s, h.remote.URL)
+	if len(after) >= before || !slices.ContainsFunc(after, func(p string) bool { return strings.Contains(p, ownerOf("ada")) }) {
+		t.Errorf("%d packs became %v", before, after)
+	}
+	if got := h.known("bob", h.hers); len(got) != 0 {
+		t.Error("bob is told of what ada sent")
+	}
+	fsck(t, h.s, h.remote.URL)
+}
