@@ -21,6 +21,9 @@ type patching struct {
 	apply bool
 }
 
+// maxPatch bounds what is fetched of one job. An agent packs less, and a job that forges what its agent says can say anything.
+const maxPatch = 64 << 20
+
 func (p patching) wanted() bool { return p.file != "" || p.apply }
 
 // patchSets are those of a build's artifact sets that are patches; rest are the others.
@@ -52,6 +55,9 @@ func (a *app) patch(ctx context.Context, c *client.Client, b client.Build, sets 
 	defer os.RemoveAll(tmp)
 	var left []worktree.Left
 	for i, set := range sets {
+		if set.Bytes > maxPatch {
+			return fmt.Errorf("the patch of job %s of %s has %d MiB, more than the %d that an agent packs: it is not what it says", set.Job, b.ID, set.Bytes>>20, maxPatch>>20)
+		}
 		one, err := fetchPatch(ctx, c, b.ID, set, filepath.Join(tmp, fmt.Sprint(i)))
 		if err != nil {
 			return err
