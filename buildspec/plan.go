@@ -11,6 +11,8 @@ type Options struct {
 	Image   string // the project's image, for a buildspec that names none
 	MaxJobs int    // 0: no bound but the language's own, MaxJobs
 
+	Parallelism int // of a fanout, in place of what the file says; 0: as the file says
+
 	// Shards chooses the number of shards from what is known of the project's tests, and says why. It gives 0 where
 	// nothing is known. nil: there is no such knowledge here.
 	Shards func(target time.Duration, most int) (n int, why string) `json:"-"`
@@ -53,6 +55,7 @@ type Job struct {
 	Secondary []Artifacts `json:"secondary,omitempty"`
 	Cache     *Cache      `json:"cache,omitempty"`
 	Services  []Service   `json:"services,omitempty"`
+	Patch     []string    `json:"patch,omitempty"` // patterns of files that come back as a patch where the job changes them
 
 	Compute      string `json:"compute,omitempty"` // "BUILD_GENERAL1_SMALL", …; see ComputeOf
 	EnvType      string `json:"envType,omitempty"` // "LINUX_CONTAINER", …

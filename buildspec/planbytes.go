@@ -58,6 +58,7 @@ func (j Job) size() int {
 	for _, a := range j.Secondary {
 		n += a.size()
 	}
+	n += textBytes(j.Patch)
 	if c := j.Cache; c != nil {
 		n += stored(c.Key) + textBytes(c.Paths) + textBytes(c.Fallback)
 	}

@@ -32,6 +32,7 @@ func (c *checker) runner(e entry) {
 			"services": c.services,
 			"network":  func(e entry) { c.spec.Network = c.word(e, runnerSection.path(e.key), networks) },
 			"sharding": func(e entry) { c.spec.Sharding = c.sharding(e, runnerSection.path(e.key)) },
+			"patch":    func(e entry) { c.spec.Patch = c.patch(e) },
 			"shards":   func(e entry) { c.spec.Shards = c.shards(e, runnerSection.path(e.key)) },
 			"tests":    c.tests,
 		})

@@ -115,6 +115,9 @@ func (c *checker) withoutFanout() {
 func (p *planner) countShards(f *Fanout) (count int, at mark, what string) {
 	s := p.spec.Shards
 	switch {
+	case p.opts.Parallelism > 0:
+		p.note = fmt.Sprintf("%d shards, as --shards says", p.opts.Parallelism)
+		return p.opts.Parallelism, f.at, "--shards"
 	case s == nil:
 		return f.Parallelism, f.at, "parallelism"
 	case s.Count > 0:

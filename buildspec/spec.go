@@ -18,6 +18,7 @@ type Spec struct {
 	Services  []Service   // x-runner.services
 	Network   string      // x-runner.network; "" is the project's
 	Sharding  string      // x-runner.sharding; "" is what codebuild-tests-run is told
+	Patch     []string    // x-runner.patch; patterns of files that may be changed for who submitted them
 	Shards    *Shards     // x-runner.shards; nil: batch.build-fanout.parallelism
 	Retry     *TestRetry  // x-runner.tests; nil: tests that failed are not tried again
 	Warnings  []Problem   // in the order of the text

@@ -64,6 +64,7 @@ var (
 		{name: "services", about: "Containers beside each job, which it reaches by their names.", value: byName(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`, block(&serviceSection))},
 		{name: "images", refused: true, hint: "build images with docker build in a privileged job"},
 		{name: "network", about: "What the job may reach, where its project lets it reach more: private addresses, or none.", value: inAnyCase(networks...)},
+		{name: "patch", about: "Patterns of files that come back to whoever submitted them, where the build changes them.", value: textList},
 		{name: "shards", about: "How many jobs share the tests, instead of parallelism: a number, or auto.", value: shardsValue},
 		{name: "sharding", about: "How codebuild-tests-run divides the tests, instead of its own option.", value: inAnyCase(shardings...)},
 		{name: "tests", about: "What becomes of tests that fail.", value: block(&testsSection)},

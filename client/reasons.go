@@ -24,6 +24,7 @@ var Reasons = []Reason{
 	{"run_as", "FAILED", "the user of `run-as` does not exist in the image, or commands cannot run as it"},
 	{"runtime_versions", "FAILED", "a runtime of the buildspec is not to be had"},
 	{"buildspec", "FAILED", "the buildspec is wrong; the message has the line"},
+	{"override", "FAILED", "the start of the build asks for what its buildspec does not have: shards without a build-fanout, a job that is not in the batch"},
 	{"buildspec_missing", "FAILED", "the commit has no buildspec"},
 	{"secrets", "FAILED or FAULT", "a parameter or secret does not exist or is not for this build (FAILED); the store could not be opened (FAULT)"},
 	{"privileged", "FAILED", "the job asks for `privileged-mode` and may not have it"},

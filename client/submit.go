@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 )
 
 // PackType is the content type of the git pack that Submit sends.
@@ -43,6 +44,12 @@ func (c *Client) Submit(ctx context.Context, project string, s Submission, pack 
 	if s.Debug {
 		query.Set("debug", "true")
 	}
+	if s.Shards > 0 {
+		query.Set("shards", strconv.Itoa(s.Shards))
+	}
+	if len(s.Only) > 0 {
+		query["only"] = s.Only
+	}
 	header := http.Header{"Content-Type": {PackType}, idempotencyHeader: {newKey()}}
 	if len(s.Env) > 0 {
 		text, err := json.Marshal(s.Env)
@@ -62,4 +69,31 @@ func (c *Client) Submit(ctx context.Context, project string, s Submission, pack 
 	}
 	err := c.call(ctx, r, nil, &out)
 	return out, err
+}
+
+// Submitting is one submit to a project, for whoever makes the pack: it is told what the project has, and hands over the rest.
+type Submitting struct {
+	Made Trigger // what came of it
+
+	client  *Client
+	project string
+	as      Submission
+}
+
+// Submitting begins a submit. The commit and the pack come with Submit.
+func (c *Client) Submitting(project string, as Submission) *Submitting {
+	return &Submitting{client: c, project: project, as: as}
+}
+
+// Known tells which of these commits the project's mirror has, as far as this token may know.
+func (s *Submitting) Known(ctx context.Context, commits []string) ([]string, error) {
+	return s.client.Known(ctx, s.project, commits)
+}
+
+// Submit sends a commit with the pack of what is not known.
+func (s *Submitting) Submit(ctx context.Context, commit string, pack io.Reader) (err error) {
+	as := s.as
+	as.Commit, as.PackBytes = commit, -1
+	s.Made, err = s.client.Submit(ctx, s.project, as, pack)
+	return err
 }

@@ -242,6 +242,10 @@ type Choice struct {
 	Reports  bool   // report files, and nothing else
 }
 
+// PatchArtifact is the id of what a job changed of the files that x-runner.patch names: below files/ as they are now, and in
+// gone the names of those that it removed, separated by zero bytes.
+const PatchArtifact = "x-runner.patch"
+
 // PrimaryArtifact stands for the artifact that has no id, in Choice.
 const PrimaryArtifact = "-"
 
@@ -274,6 +278,8 @@ type Submission struct {
 	Buildspec string            // override: a path
 	Env       map[string]string // override
 	Debug     bool              // codebuild-breakpoint holds the jobs
+	Shards    int               // override: of a build-fanout
+	Only      []string          // override: patterns for jobs of a batch, or for tests of a fanout
 	PackBytes int64             // -1 when unknown
 }
 

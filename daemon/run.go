@@ -46,7 +46,7 @@ type RunOptions struct {
 type Local struct {
 	Client *client.Client
 	Build  string // id
-	Sent   Sent
+	Sent   worktree.Sent
 	Root   string // top of the working tree
 }
 
@@ -63,7 +63,7 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 		}
 		base = filepath.Join(dir, "runner")
 	}
-	tree, err := worktree.Commit(ctx, o.Dir)
+	tree, err := worktree.Commit(ctx, o.Dir, "")
 	if err != nil {
 		return err
 	}
@@ -107,14 +107,16 @@ func Run(ctx context.Context, o RunOptions, follow func(Local) error) error {
 const localSecretHint = "runner run keeps no secrets: give it with --secrets FILE (lines NAME=VALUE), or its variable with -e NAME=VALUE"
 
 // submit sends the tree through the path that `runner submit` uses.
-func (o *RunOptions) submit(ctx context.Context, c *client.Client, tree worktree.Tree, project string) (string, Sent, error) {
-	t, sent, err := Submit(ctx, c, tree, project, client.Submission{
+func (o *RunOptions) submit(ctx context.Context, c *client.Client, tree worktree.Tree, project string) (string, worktree.Sent, error) {
+	to := c.Submitting(project, client.Submission{
 		Title: "working tree", Image: o.Image, Buildspec: o.Buildspec, Env: o.Env, Debug: o.Debug,
 	})
+	sent, err := tree.Send(ctx, to)
 	if err != nil {
 		return "", sent, err
 	}
-	if t, err = c.WaitTrigger(ctx, t.ID); err != nil {
+	t, err := c.WaitTrigger(ctx, to.Made.ID)
+	if err != nil {
 		return "", sent, err
 	}
 	if len(t.Builds) == 0 {

@@ -2,12 +2,15 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
@@ -78,20 +81,21 @@ func (p *parts) warnings() (out []string) {
 // mirrors speaks of projects where the source store speaks of URLs.
 type mirrors struct{ store *source.Store }
 
-// Known tells which commits the project's mirror has.
-func (m mirrors) Known(ctx context.Context, p config.Project, commits []string) ([]string, error) {
-	return m.store.Known(ctx, p.URL, commits)
+// Known tells which commits the project's mirror has, as far as who asks may know.
+func (m mirrors) Known(ctx context.Context, p config.Project, who string, commits []string) ([]string, error) {
+	return m.store.Known(ctx, p.URL, who, commits)
 }
 
 // Receive puts a laptop's pack into the project's mirror.
-func (m mirrors) Receive(ctx context.Context, p config.Project, commit, ref string, pack io.Reader) error {
+func (m mirrors) Receive(ctx context.Context, p config.Project, who, commit string, pack io.Reader) (string, error) {
+	ref := source.SubmitRef(time.Now(), who, strings.ToLower(rand.Text()[:12]))
 	_, err := m.store.Receive(ctx, p.URL, ref, commit, pack, server.DefaultMaxPack)
 	if err == nil {
-		return nil
+		return ref, nil
 	}
 	var fe *source.FetchError
 	if errors.As(err, &fe) && fe.UserFault() {
-		return &server.RefusedError{Reason: err.Error()}
+		return "", &server.RefusedError{Reason: err.Error()}
 	}
-	return fmt.Errorf("taking the pack in: %w", err)
+	return "", fmt.Errorf("taking the pack in: %w", err)
 }

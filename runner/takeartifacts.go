@@ -117,7 +117,7 @@ func (s *session) takeArtifacts(ctx context.Context, d wire.Done, res *Result) e
 // declares tells whether the job's buildspec has a secondary artifact of an identifier.
 func (s *session) declares(id string) bool {
 	declared := slices.ContainsFunc(s.attempt.Job.Secondary, func(a wire.ArtifactSpec) bool { return a.ID == id })
-	return declared && secondaryID.MatchString(id)
+	return declared && (id == wire.PatchID || secondaryID.MatchString(id))
 }
 
 // secondaryFile is the file of the i-th secondary artifact that a job left. The agent's word counts only where it is

@@ -98,7 +98,7 @@ func (s *Scheduler) jobFor(ctx context.Context, p *Project, t *Trigger, l leased
 	if err != nil {
 		return job, fmt.Errorf("%w: %w; it could when the build was planned, so look at the secret store", errSecrets, err)
 	}
-	job.Env = append(job.Env, env...)
+	job.Env = append(append(job.Env, env...), onlyTests(pj, t.Override.Only)...)
 	return job, nil
 }
 

@@ -146,7 +146,7 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 	}
 	var trouble error // of the mirror, which is nobody's buildspec's
 	most := int(min(s.limitsOf(p).Jobs, buildspec.MaxJobs))
-	plan, err := spec.Plan(buildspec.Options{Image: p.Image, MaxJobs: most, Shards: s.chooseShards(p), Read: func(path string) ([]byte, error) {
+	plan, err := spec.Plan(buildspec.Options{Image: p.Image, MaxJobs: most, Parallelism: t.Override.Shards, Shards: s.chooseShards(p), Read: func(path string) ([]byte, error) {
 		data, err := s.source.ReadFile(ctx, remote.URL, b.Commit, path, maxBuildspec)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && sourceFailure(err).status == Fault {
 			trouble = err
@@ -158,6 +158,12 @@ func (s *Scheduler) readPlan(ctx context.Context, p *Project, t *Trigger, remote
 		return &planFailure{status: Fault, reason: "source", message: fmt.Sprintf("reading the buildspecs that %s names: %v", name, trouble)}
 	case err != nil:
 		return &planFailure{status: Failed, reason: "buildspec", message: err.Error()}
+	}
+	if t.Override.Shards > 0 && plan.Batch != "fanout" {
+		return notThere(fmt.Sprintf("%s has no build-fanout, so there are no shards to have %d of", name, t.Override.Shards))
+	}
+	if f := narrow(plan, t.Override.Only); f != nil {
+		return f
 	}
 	for i := range plan.Jobs {
 		j := &plan.Jobs[i]

@@ -99,7 +99,9 @@ type Override struct {
 	Image     string            `json:"image,omitempty"`
 	Buildspec string            `json:"buildspec,omitempty"` // path
 	Env       map[string]string `json:"env,omitempty"`
-	Debug     bool              `json:"debug,omitempty"` // codebuild-breakpoint holds the jobs
+	Debug     bool              `json:"debug,omitempty"`  // codebuild-breakpoint holds the jobs
+	Shards    int               `json:"shards,omitempty"` // of a build-fanout, in place of its parallelism
+	Only      []string          `json:"only,omitempty"`   // patterns: jobs of a batch, or tests of a fanout
 	// Parameters are those of the build, of triggers that may choose them; see parametersOf.
 	Parameters []config.Chosen `json:"parameters,omitempty"`
 }

@@ -29,6 +29,9 @@ func wireJob(j *buildspec.Job) wire.Job {
 	for i := range j.Secondary {
 		out.Secondary = append(out.Secondary, *wireArtifact(&j.Secondary[i]))
 	}
+	if len(j.Patch) > 0 {
+		out.Secondary = append(out.Secondary, wire.ArtifactSpec{ID: wire.PatchID, Files: j.Patch})
+	}
 	for _, r := range j.Reports {
 		out.Reports = append(out.Reports, wire.ReportSpec{
 			Group: r.Group, Files: r.Files, Format: r.Format, BaseDirectory: r.BaseDirectory, DiscardPaths: r.DiscardPaths,

@@ -277,7 +277,7 @@ func TestSubmitStreamsThePackAndMakesATrigger(t *testing.T) {
 		if err != nil || tr.Kind != "submit" || tr.Commit != newTip || tr.Title != "try" || !strings.HasPrefix(tr.Ref, "refs/runner/submit/") {
 			t.Fatalf("Submit = %+v, %v", tr, err)
 		}
-		if !bytes.Equal(src.got, pack) || src.commit != newTip || src.ref != tr.Ref {
+		if !bytes.Equal(src.got, pack) || src.commit != newTip || src.ref != tr.Ref || src.who != tr.Actor || src.who == "" {
 			t.Errorf("the source got %d bytes for %s at %s", len(src.got), src.commit, src.ref)
 		}
 		stored, err := d.state.Scheduler.Trigger(tr.ID)
@@ -286,7 +286,7 @@ func TestSubmitStreamsThePackAndMakesATrigger(t *testing.T) {
 		}
 	}
 	known, err := d.client().Known(t.Context(), "api", []string{oldTip, newTip})
-	if err != nil || !slices.Equal(known, []string{oldTip}) {
+	if err != nil || !slices.Equal(known, []string{oldTip}) || src.who == "" {
 		t.Errorf("Known = %v, %v", known, err)
 	}
 	if _, err := d.client().Known(t.Context(), "api", []string{"HEAD"}); asProblem(t, err).Status != http.StatusUnprocessableEntity {

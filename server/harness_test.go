@@ -294,13 +294,17 @@ type fakeSource struct {
 	got    []byte
 	commit string
 	ref    string
+	who    string
 }
 
-func (f *fakeSource) Known(_ context.Context, _ config.Project, ids []string) ([]string, error) {
+func (f *fakeSource) Known(_ context.Context, _ config.Project, who string, ids []string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.who = who
 	return ids[:min(1, len(ids))], nil
 }
 
-func (f *fakeSource) Receive(ctx context.Context, _ config.Project, commit, ref string, pack io.Reader) error {
+func (f *fakeSource) Receive(ctx context.Context, _ config.Project, who, commit string, pack io.Reader) (string, error) {
 	if f.began != nil {
 		f.began()
 	}
@@ -310,8 +314,8 @@ func (f *fakeSource) Receive(ctx context.Context, _ config.Project, commit, ref 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.got, f.commit, f.ref = text, commit, ref
-	return errors.Join(err, ctx.Err())
+	f.got, f.commit, f.who, f.ref = text, commit, who, "refs/runner/submit/2026-01-31/"+strings.ToLower(newID())
+	return f.ref, errors.Join(err, ctx.Err())
 }
 
 // asProblem returns the client's error as a problem, or fails.

@@ -86,11 +86,11 @@ var (
 
 // Source is what the server needs of the git mirrors. Both name a project, whose remote the daemon's assembly knows.
 type Source interface {
-	// Known returns which of the commits the project's mirror has, in their order.
-	Known(ctx context.Context, project config.Project, commits []string) ([]string, error)
-	// Receive puts a pack into the project's mirror and keeps its commit under the ref. An error that wraps a
-	// RefusedError is the sender's doing; any other is ours.
-	Receive(ctx context.Context, project config.Project, commit, ref string, pack io.Reader) error
+	// Known returns which of the commits the project's mirror has, in their order, leaving out what only others sent.
+	Known(ctx context.Context, project config.Project, who string, commits []string) ([]string, error)
+	// Receive puts a pack of somebody's into the project's mirror and returns the ref under which its commit is kept. An
+	// error that wraps a RefusedError is the sender's doing; any other is ours.
+	Receive(ctx context.Context, project config.Project, who, commit string, pack io.Reader) (ref string, err error)
 }
 
 // RefusedError is what a Source answers when what was sent is at fault: a damaged pack, or one without its commit.

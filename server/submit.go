@@ -40,8 +40,11 @@ type submitIn struct {
 	Image     string `query:"image" maxLength:"500" doc:"instead of the project's"`
 	Buildspec string `query:"buildspec" maxLength:"1000" doc:"path, instead of the project's"`
 	Debug     bool   `query:"debug" doc:"codebuild-breakpoint holds the jobs"`
+	Shards    int    `query:"shards" minimum:"0" maximum:"256" doc:"of a build-fanout, in place of its parallelism"`
 	Env       string `header:"Runner-Env" doc:"variables: base64 of a JSON object of strings"`
 	Type      string `header:"Content-Type"`
+
+	Only []string `query:"only,explode" maxItems:"50" doc:"patterns: jobs of a batch, with those they depend on, or tests of a build-fanout"`
 
 	pack *packBody
 }
@@ -81,7 +84,7 @@ func (a *api) known(ctx context.Context, in *knownIn) (*jsonOut[commits], error)
 			return nil, err
 		}
 	}
-	ids, err := a.Source.Known(ctx, p.Project, in.Body.Commits)
+	ids, err := a.Source.Known(ctx, p.Project, callerOf(ctx), in.Body.Commits)
 	if err != nil {
 		return nil, err
 	}
@@ -103,13 +106,11 @@ func (a *api) submit(ctx context.Context, in *submitIn) (*jsonOut[client.Trigger
 	if a.Scheduler.Draining() {
 		return nil, fmt.Errorf("the build was not submitted: %w", scheduler.ErrDraining)
 	}
-	// Below the day, so that the mirror's upkeep knows how old it is.
-	ref := "refs/runner/submit/" + time.Now().UTC().Format(time.DateOnly) + "/" + strings.ToLower(newID())
 	in.pack.left = a.MaxPack
 	if in.pack.length == 0 {
 		in.pack.r = strings.NewReader(emptyPack)
 	}
-	err = a.Source.Receive(ctx, p.Project, in.Commit, ref, in.pack)
+	ref, err := a.Source.Receive(ctx, p.Project, callerOf(ctx), in.Commit, in.pack)
 	in.pack.done()
 	if in.pack.full {
 		return nil, problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the pack is larger than %d bytes", a.MaxPack),
@@ -142,7 +143,12 @@ func (a *api) checkSubmit(in *submitIn) (over scheduler.Override, err error) {
 			return over, problem(http.StatusUnprocessableEntity, "the buildspec's path leads out of the repository", "write it from the repository's root")
 		}
 	}
-	over = scheduler.Override{Image: in.Image, Buildspec: in.Buildspec, Debug: in.Debug}
+	over = scheduler.Override{Image: in.Image, Buildspec: in.Buildspec, Debug: in.Debug, Shards: in.Shards, Only: in.Only}
+	for _, pattern := range in.Only {
+		if _, err := path.Match(pattern, ""); err != nil || strings.TrimSpace(pattern) == "" || len(pattern) > 500 || strings.ContainsAny(pattern, "\x00\n\r") {
+			return over, problem(http.StatusUnprocessableEntity, "a pattern of only is empty, malformed or too long", "write a name, or a pattern such as test_* or tests/**/*_api.py")
+		}
+	}
 	if in.Env != "" {
 		text, err := base64.StdEncoding.DecodeString(in.Env)
 		if err == nil {

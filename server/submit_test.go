@@ -12,7 +12,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/source"
@@ -21,17 +23,18 @@ import (
 // mirrors is the real source store, as the daemon puts it before the server.
 type mirrors struct{ *source.Store }
 
-func (m mirrors) Known(ctx context.Context, p config.Project, ids []string) ([]string, error) {
-	return m.Store.Known(ctx, p.URL, ids)
+func (m mirrors) Known(ctx context.Context, p config.Project, who string, ids []string) ([]string, error) {
+	return m.Store.Known(ctx, p.URL, who, ids)
 }
 
-func (m mirrors) Receive(ctx context.Context, p config.Project, commit, ref string, pack io.Reader) error {
+func (m mirrors) Receive(ctx context.Context, p config.Project, who, commit string, pack io.Reader) (string, error) {
+	ref := source.SubmitRef(time.Now(), who, strings.ToLower(newID()))
 	_, err := m.Store.Receive(ctx, p.URL, ref, commit, pack, DefaultMaxPack)
 	var fault *source.FetchError
 	if errors.As(err, &fault) && fault.UserFault() {
-		return &RefusedError{Reason: err.Error()}
+		return "", &RefusedError{Reason: err.Error()}
 	}
-	return err
+	return ref, err
 }
 
 // git runs git in a directory and returns what it prints.
@@ -108,6 +111,64 @@ func TestSubmitsReachARealMirror(t *testing.T) {
 	}
 	if ids := known(); !slices.Equal(ids, []string{first, second}) {
 		t.Errorf("known %v", ids)
+	}
+}
+
+// TestSubmitsOfOthersAreNotThere asks and sends as two people whose tokens are for the same project.
+func TestSubmitsOfOthersAreNotThere(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git makes the packs of this test, and it is not installed")
+	}
+	d := newDaemon(t, project("api", apiURL))
+	store, err := source.Open(source.Options{Dir: filepath.Join(d.dir, "source")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.handler.Source = mirrors{store}
+	ada, bob := client.New(d.url(), d.token(access.Submit, "api")), client.New(d.url(), d.token(access.Submit, "api"))
+
+	repo := t.TempDir()
+	git(t, repo, "", "init", "-q")
+	git(t, repo, "", "commit", "-q", "--allow-empty", "-m", "hers")
+	hers := strings.TrimSpace(git(t, repo, "", "rev-parse", "HEAD"))
+	pack := git(t, repo, hers+"\n", "pack-objects", "-q", "--revs", "--stdout")
+	made, err := ada.Submit(t.Context(), "api", client.Submission{Commit: hers, PackBytes: -1}, strings.NewReader(pack))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(made.Ref, made.Actor) {
+		t.Errorf("the ref %s says that it is %s's", made.Ref, made.Actor)
+	}
+	known := func(c *client.Client) []string {
+		ids, err := c.Known(t.Context(), "api", []string{hers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	if got := known(ada); len(got) != 1 {
+		t.Error("ada is not told of her own commit")
+	}
+	if got := known(bob); len(got) != 0 {
+		t.Errorf("bob is told of %v", got)
+	}
+	// Its name alone makes nobody a build of it, and the answer is that to a commit which nobody has.
+	refusal := func(id string) string {
+		_, err := bob.Submit(t.Context(), "api", client.Submission{Commit: id}, nil)
+		p := asProblem(t, err)
+		return strings.ReplaceAll(p.Title+p.Detail+p.Hint, id, "ID")
+	}
+	if theirs, nobodys := refusal(hers), refusal(strings.Repeat("12", 20)); theirs != nobodys {
+		t.Errorf("bob hears %q of what ada has, and %q of what nobody has", theirs, nobodys)
+	}
+	if _, err := ada.Submit(t.Context(), "api", client.Submission{Commit: hers}, nil); err != nil {
+		t.Errorf("ada is refused her own commit: %v", err)
+	}
+	if _, err := bob.Submit(t.Context(), "api", client.Submission{Commit: hers, PackBytes: -1}, strings.NewReader(pack)); err != nil {
+		t.Errorf("bob, who has it too, is refused: %v", err)
+	}
+	if got := known(bob); len(got) != 1 {
+		t.Error("bob is not told of what he sent himself")
 	}
 }
 

@@ -127,12 +127,12 @@ func fetch(ctx context.Context, req *request) (*response, error) {
 	return &response{Resolved: res}, err
 }
 
-// read opens the mirror as it is now.
+// read opens the mirror as it is now, without what was submitted.
 func (f *fetching) read(ctx context.Context) (err error) {
 	if f.refs, err = readRefs(f.dir); err != nil {
 		return err
 	}
-	if f.view, err = f.open(ctx); err != nil {
+	if f.view, err = f.openAs(ctx, ""); err != nil {
 		return err
 	}
 	f.meta = f.req.metadata(f.view.Objects)
@@ -156,10 +156,12 @@ func (f *fetching) known(ctx context.Context) (*Resolved, error) {
 		return nil, err
 	}
 	defer f.view.close()
-	if !f.view.Has(id) {
+	// For a push, what somebody submitted does not count: the branch has to have it, too.
+	seen := f.view.as(refOwner(f.req.Want.Ref))
+	if !seen.Has(id) {
 		return nil, nil
 	}
-	f.meta = f.req.metadata(f.view.Objects)
+	f.meta = f.req.metadata(seen)
 	found := list.names(id)
 	if !found {
 		n := 0

@@ -19,8 +19,8 @@ type GitDirOptions struct {
 	Depth     int    // of the history to be seen; 0 is all of it
 	RemoteURL string // of the remote "origin"; credentials in it are dropped
 
-	// ObjectsPath is where the job will see HostObjectsDir, a directory of this machine into which the mirror's packs
-	// are hard-linked: what happens to the mirror afterwards cannot hurt the job. The job should see it read-only.
+	// ObjectsPath is where the job will see HostObjectsDir, a directory of this machine into which the mirror's packs,
+	// but for those of other people's submits, are hard-linked: what happens to the mirror afterwards cannot hurt the job. The job should see it read-only.
 	ObjectsPath    string
 	HostObjectsDir string
 
@@ -44,7 +44,7 @@ func (s *Store) GitDir(ctx context.Context, snap *Snapshot, dst string, opts Git
 	if opts.Stranger {
 		all, err = s.lendFew(ctx, snap.url, id, opts.HostObjectsDir)
 	} else {
-		all, err = m.lend(ctx, id, opts.HostObjectsDir)
+		all, err = m.lend(ctx, id, refOwner(opts.Ref), opts.HostObjectsDir)
 	}
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func ownRefs(all refList, id pack.ID, opts GitDirOptions) (own refList) {
 
 // openAt opens the mirror's objects for a job of a commit, with its refs: what they name is there. No pack goes while the lock
 // is held, and refs name only what is in the packs that were there when they were written. The caller closes the view.
-func (m mirror) openAt(ctx context.Context, id pack.ID) (refList, *view, error) {
+func (m mirror) openAt(ctx context.Context, id pack.ID, want func(file string) bool) (refList, *view, error) {
 	use, err := m.use(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -157,7 +157,7 @@ func (m mirror) openAt(ctx context.Context, id pack.ID) (refList, *view, error) 
 		use.unlock()
 		return nil, nil, err
 	}
-	v, err := m.openUsed(use)
+	v, err := m.openUsed(use, want)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -168,9 +168,9 @@ func (m mirror) openAt(ctx context.Context, id pack.ID) (refList, *view, error) 
 	return all, v, nil
 }
 
-// lend hard-links the mirror's packs into a directory of objects, and returns the refs that they satisfy. It opens them only
-// for a commit that no ref names.
-func (m mirror) lend(ctx context.Context, id pack.ID, to string) (refList, error) {
+// lend hard-links those of the mirror's packs that an owner may see into a directory of objects, and returns the refs that
+// they satisfy. It opens them only for a commit that no ref names.
+func (m mirror) lend(ctx context.Context, id pack.ID, owner, to string) (refList, error) {
 	use, err := m.use(ctx)
 	if err != nil {
 		return nil, err
@@ -180,8 +180,10 @@ func (m mirror) lend(ctx context.Context, id pack.ID, to string) (refList, error
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(r namedRef) bool { return strings.HasPrefix(r.name, refsSubmit) && refOwner(r.name) != owner })
+	may := seenBy(owner)
 	if !all.names(id) {
-		_, v, err := m.openAt(ctx, id)
+		_, v, err := m.openAt(ctx, id, may)
 		if err != nil {
 			return nil, err
 		}
@@ -197,11 +199,12 @@ func (m mirror) lend(ctx context.Context, id pack.ID, to string) (refList, error
 	}
 	for _, e := range entries {
 		index, ok := strings.CutSuffix(e.Name(), ".idx")
-		if !ok || !strings.HasPrefix(index, "pack-") {
+		if !ok || !strings.HasPrefix(index, "pack-") || !may(index) {
 			continue
 		}
-		for _, name := range []string{index + ".pack", e.Name()} {
-			if err := linkOrCopy(filepath.Join(m.packs(), name), filepath.Join(dir, name)); err != nil {
+		_, plain := packOwner(index)
+		for _, ext := range []string{".pack", ".idx"} {
+			if err := linkOrCopy(filepath.Join(m.packs(), index+ext), filepath.Join(dir, plain+ext)); err != nil {
 				return nil, fmt.Errorf("lending objects to a job: %w", err)
 			}
 		}

@@ -37,7 +37,7 @@ func lend(ctx context.Context, req *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, v, err := m.openAt(ctx, id)
+	all, v, err := m.openAt(ctx, id, func(string) bool { return true })
 	if err != nil {
 		return nil, err
 	}

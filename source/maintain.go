@@ -18,6 +18,9 @@ import (
 // pruneEvery is how often a mirror is rewritten without what no ref reaches.
 const pruneEvery = 7 * 24 * time.Hour
 
+// ownersShare is which part of a mirror's packs may be one person's submits.
+const ownersShare = 4
+
 // deleteWait bounds how long Maintain waits for readers before it leaves the old packs to its next run.
 const deleteWait = 30 * time.Second
 
@@ -121,31 +124,59 @@ func (m mirror) forget(before string) error {
 	return all.write(m.dir)
 }
 
-// repack writes a pack that stands for several, and returns those.
+// repack writes, for what was fetched and for what each person submitted, a pack that stands for several, and returns those.
 func (m mirror) repack(ctx context.Context, maxPacks int) (old []string, err error) {
 	v, err := m.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer v.close()
-	merge, keep := chooseSmall(v.Packs(), maxPacks), func(pack.ID) bool { return true }
-	if prune, err := m.pruneDue(); err != nil {
+	prune, err := m.pruneDue()
+	if err != nil {
 		return nil, err
-	} else if prune {
-		reached, err := m.reachable(ctx, v)
+	}
+	var reached map[pack.ID]bool
+	if prune {
+		if reached, err = m.reachable(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	for owner, packs := range v.byOwner() {
+		most := maxPacks
+		if owner != "" {
+			most = max(1, maxPacks/ownersShare) // there may be many owners, and all packs are opened together
+		}
+		merge, keep := chooseSmall(packs, most), func(pack.ID) bool { return true }
+		if prune {
+			merge, keep = packs, func(id pack.ID) bool { return reached[id] }
+			if len(merge) == 1 && all(merge[0], keep) {
+				continue // nothing to gain
+			}
+		}
+		gone, err := m.merge(ctx, merge, owner, keep)
 		if err != nil {
 			return nil, err
 		}
-		merge, keep = v.Packs(), func(id pack.ID) bool { return reached[id] }
-		if len(merge) == 1 && merge[0].Len() == len(reached) {
-			merge = nil // nothing to gain
-		}
-		defer func() {
-			if err == nil {
-				err = m.pruned()
-			}
-		}()
+		old = append(old, gone...)
 	}
+	if prune {
+		err = m.pruned()
+	}
+	return old, err
+}
+
+// all tells whether every object of a pack is wanted.
+func all(p *pack.Pack, want func(pack.ID) bool) bool {
+	for i := range p.Len() {
+		if !want(p.At(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// merge puts packs of one owner together, and returns those that it stands for.
+func (m mirror) merge(ctx context.Context, merge []*pack.Pack, owner string, keep func(pack.ID) bool) (old []string, err error) {
 	if len(merge) == 0 {
 		return nil, nil
 	}
@@ -153,6 +184,7 @@ func (m mirror) repack(ctx context.Context, maxPacks int) (old []string, err err
 	if err != nil {
 		return nil, err
 	}
+	staged.Name = ownedPack(owner, staged.Name)
 	if err := staged.Publish(m.packs()); err != nil {
 		staged.Discard()
 		return nil, err

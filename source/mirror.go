@@ -96,16 +96,16 @@ func (m mirror) open(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.openUsed(use)
+	return m.openUsed(use, func(string) bool { return true })
 }
 
 func (m mirror) use(ctx context.Context) (*fileLock, error) {
 	return lockFile(ctx, m.dir+".use", shared)
 }
 
-// openUsed opens the objects for whoever holds the lock, which the view then holds.
-func (m mirror) openUsed(use *fileLock) (*view, error) {
-	o, err := pack.OpenDir(m.packs())
+// openUsed opens the packs that are wanted for whoever holds the lock, which the view then holds.
+func (m mirror) openUsed(use *fileLock, want func(file string) bool) (*view, error) {
+	o, err := pack.OpenSome(m.packs(), want)
 	if err != nil {
 		use.unlock()
 		var corrupt *pack.CorruptError

@@ -79,7 +79,7 @@ func (f *fetching) haves(ctx context.Context, conn connection) ([]pack.ID, error
 		}
 	}
 	n, next := 0, 1
-	from := slices.Collect(maps.Values(f.refs))
+	from := slices.Collect(maps.Values(f.refs)) // those of submits are not in this view, and passed over
 	if head, ok := f.refs[f.head()]; ok {
 		from = []pack.ID{head}
 	}

@@ -13,18 +13,19 @@ import (
 	"github.com/runner-ci/runner/source/pack"
 )
 
-// Known returns those of the commits that the mirror of url has with all that they need. It is empty for a URL that
-// was never fetched. Names that are not those of commits are passed over.
-func (s *Store) Known(ctx context.Context, url string, commits []string) ([]string, error) {
+// Known returns those of the commits that the mirror of url has with all that they need, as far as they were fetched or
+// sent by who asks. It is empty for a URL that was never fetched. Names that are not those of commits are passed over.
+func (s *Store) Known(ctx context.Context, url, who string, commits []string) ([]string, error) {
 	m, err := mirrorOf(s.opts.Dir, url)
 	if err != nil || !m.exists() {
 		return nil, err
 	}
-	v, err := m.open(ctx)
+	all, err := s.shelf.open(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	defer v.close()
+	defer all.close()
+	v := all.as(ownerOf(who))
 	var known []string
 	for _, c := range commits {
 		// Objects enter the mirror only together with all that they need, and leave it so, so to be there is enough.
@@ -36,8 +37,8 @@ func (s *Store) Known(ctx context.Context, url string, commits []string) ([]stri
 }
 
 // Receive takes a packfile, as made by git pack-objects --revs --thin --stdout, into the mirror of url, which is made
-// if there is none, and lets ref, below refs/runner/submit/, name the commit. The pack may have maxBytes. It must
-// hold exactly what the commit needs beyond what the mirror has; a pack without any object will do when that is
+// if there is none, and lets ref, which SubmitRef made, name the commit. The pack may have maxBytes. It must
+// hold exactly what the commit needs beyond what Known tells its sender of; a pack without any object will do when that is
 // nothing. Until all is proven to be there, nothing is changed.
 func (s *Store) Receive(ctx context.Context, url, ref, commit string, r io.Reader, maxBytes int64) (Resolved, error) {
 	l, err := locate(url)
@@ -130,7 +131,7 @@ func receive(ctx context.Context, req *request) (*response, error) {
 	if err := m.clean(); err != nil {
 		return nil, err
 	}
-	v, err := m.open(ctx)
+	v, err := m.openAs(ctx, refOwner(req.Ref))
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +190,9 @@ func admit(ctx context.Context, m mirror, v *view, staged *pack.Staged, req *req
 	}
 	if res.Commit != req.Commit {
 		return nil, fail(KindCorrupt, "", "%s is not a commit", req.Commit)
+	}
+	if staged.Path != "" {
+		staged.Name = ownedPack(refOwner(req.Ref), staged.Name)
 	}
 	if err := staged.Publish(m.packs()); err != nil {
 		return nil, err

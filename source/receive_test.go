@@ -22,7 +22,7 @@ const maxPack = 64 << 20
 // submit does what a laptop does.
 func submit(t testing.TB, s *Store, r *repo, url, ref string) (worktree.Tree, Resolved, int64) {
 	t.Helper()
-	tree, err := worktree.Commit(t.Context(), r.dir)
+	tree, err := worktree.Commit(t.Context(), r.dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func submit(t testing.TB, s *Store, r *repo, url, ref string) (worktree.Tree, Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	have, err := s.Known(t.Context(), url, ask)
+	have, err := s.Known(t.Context(), url, "", ask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestOldSubmitsArePruned(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := func() bool {
-		got, err := s.Known(t.Context(), remote.URL, []string{tree.Commit, tree.Head, "nonsense"})
+		got, err := s.Known(t.Context(), remote.URL, "", []string{tree.Commit, tree.Head, "nonsense"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestHostilePacksAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.write("new.txt", "new\n")
-	tree, err := worktree.Commit(t.Context(), r.dir)
+	tree, err := worktree.Commit(t.Context(), r.dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

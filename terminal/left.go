@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/runner-ci/runner/client"
@@ -101,11 +102,15 @@ func next(o *Output, b client.Build, sets []client.ArtifactSet) []string {
 	if b.Tests != nil && b.Tests.Failed+b.Tests.Error+b.Tests.Flaky+b.Tests.Quarantined > 0 {
 		t.Row("tests", "runner tests failures "+b.ID)
 	}
-	if len(sets) > 0 {
+	patch := func(s client.ArtifactSet) bool { return s.Artifact == client.PatchArtifact }
+	if slices.ContainsFunc(sets, func(s client.ArtifactSet) bool { return !patch(s) }) {
 		t.Row("artifacts", "runner artifacts "+b.ID+" --out DIR")
 	}
 	if line := pushLine(b.PushProof); line != "" {
 		t.Row("push", line)
+	}
+	if slices.ContainsFunc(sets, patch) {
+		t.Row("patch", "runner artifacts "+b.ID+" --patch FILE")
 	}
 	switch b.Status {
 	case inProgress:

@@ -16,7 +16,7 @@ import (
 )
 
 func newArtifacts(a *app) *cobra.Command {
-	var out, zip, tar string
+	var out, zip, tar, patch string
 	var of client.Choice
 	cmd := &cobra.Command{
 		Use:   "artifacts BUILD [ls]",
@@ -40,7 +40,14 @@ func newArtifacts(a *app) *cobra.Command {
 				if sets, err = chosen(sets, id, of); err != nil {
 					return err
 				}
-				of = only(sets, of)
+				if patch != "" {
+					return a.patchOf(cmd.Context(), c, id, sets, patching{dir: ".", file: patch})
+				}
+				if _, rest := patchSets(sets); len(rest) == 1 && of.Artifact == "" {
+					of = only(rest, of)
+				} else {
+					of = only(sets, of)
+				}
 				switch {
 				case zip != "":
 					return a.archive(cmd.Context(), c, id, of, "zip", zip)
@@ -59,13 +66,26 @@ func newArtifacts(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "unpack into this `DIR`")
 	cmd.Flags().StringVar(&zip, "zip", "", "write a zip to this `FILE`")
 	cmd.Flags().StringVar(&tar, "tar", "", "write a tar.zst to this `FILE`")
+	cmd.Flags().StringVar(&patch, "patch", "", "write what the build changed of the files that x-runner.patch names to this `FILE`, as a diff for the working tree here; - is standard output")
 	cmd.Flags().StringVar(&of.Job, "job", "", "only of this job")
 	cmd.Flags().StringVar(&of.Artifact, "artifact", "", "only the secondary artifact of this `ID`; - is the one that is none")
 	cmd.Flags().BoolVar(&of.Reports, "reports", false, "report files instead of artifacts")
 	a.jsonFlag(cmd)
 	cmd.MarkFlagsMutuallyExclusive("artifact", "reports")
-	cmd.MarkFlagsMutuallyExclusive("out", "zip", "tar", "json")
+	cmd.MarkFlagsMutuallyExclusive("out", "zip", "tar", "json", "patch")
+	cmd.MarkFlagsMutuallyExclusive("artifact", "patch")
+	cmd.MarkFlagsMutuallyExclusive("reports", "patch")
 	return exits(a.remote(cmd), exitDone, exitTrouble+", or there are no artifacts")
+}
+
+// patchOf is patch for a build that is over.
+func (a *app) patchOf(ctx context.Context, c *client.Client, id string, sets []client.ArtifactSet, do patching) error {
+	b, err := c.Build(ctx, id)
+	if err != nil {
+		return err
+	}
+	patches, _ := patchSets(sets)
+	return a.patch(ctx, c, b, patches, do)
 }
 
 func onlyLs(_ *cobra.Command, args []string) error {

@@ -46,3 +46,13 @@ func (v variables) String() string {
 }
 
 func (v variables) Type() string { return "variable" }
+
+// debugFlag adds --debug, which makes codebuild-breakpoint hold the build.
+func debugFlag(cmd *cobra.Command, debug *bool) {
+	cmd.Flags().BoolVar(debug, "debug", false, "hold the build at codebuild-breakpoint until codebuild-resume or runner resume (runner run: Enter)")
+}
+
+// firstFlag adds --first-failure, which leaves the build to what is said.
+func firstFlag(cmd *cobra.Command, first *bool, build string) {
+	cmd.Flags().BoolVar(first, "first-failure", false, "leave as soon as a test has failed, with exit status 1; "+build)
+}

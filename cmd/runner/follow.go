@@ -22,7 +22,8 @@ type following struct {
 	artifacts string // directory to fetch artifacts into; "" fetches none
 	keep      bool   // a daemon keeps the build, so that there is more to see afterwards
 	first     bool   // leave when a test has failed
-	sent      any    // what submit sent, for --json
+	patching  patching
+	sent      any // what submit sent, for --json
 }
 
 // outcome is what --json prints of a build that was followed.
@@ -74,20 +75,28 @@ func (f *following) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	patches, rest := patchSets(sets)
 	if !f.app.json {
 		o.Lines("")
-		terminal.Summary(o, b, sets)
+		terminal.Summary(o, b, rest)
 		f.app.tests(ctx, o, f.client, b)
 		if f.keep {
 			terminal.Next(o, b, sets)
 		}
 	}
-	if f.artifacts != "" && len(sets) > 0 {
-		if err := f.app.fetch(ctx, f.client, f.build, only(sets, client.Choice{}), f.artifacts); err != nil {
+	if f.artifacts != "" && len(rest) > 0 {
+		if err := f.app.fetch(ctx, f.client, f.build, only(rest, client.Choice{}), f.artifacts); err != nil {
 			return err
 		}
 	}
-	return f.verdict(b, sets)
+	var patched error
+	if f.patching.wanted() {
+		patched = f.app.patch(ctx, f.client, b, patches, f.patching)
+	}
+	if err := f.verdict(b, sets); patched == nil {
+		return err
+	}
+	return patched
 }
 
 // firstFailure leaves a build that has failed already: it goes on where a daemon keeps it, and else ends with us.

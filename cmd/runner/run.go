@@ -1,3 +1,5 @@
+//go:build !windows
+
 package main
 
 import (
@@ -99,16 +101,6 @@ func (r *runFlags) complete(cmd *cobra.Command) (err error) {
 		r.Secrets, err = secrets.ReadFile(r.secretFile)
 	}
 	return err
-}
-
-// debugFlag adds --debug, which makes codebuild-breakpoint hold the build.
-func debugFlag(cmd *cobra.Command, debug *bool) {
-	cmd.Flags().BoolVar(debug, "debug", false, "hold the build at codebuild-breakpoint until codebuild-resume or runner resume (runner run: Enter)")
-}
-
-// firstFlag adds --first-failure, which leaves the build to what is said.
-func firstFlag(cmd *cobra.Command, first *bool, build string) {
-	cmd.Flags().BoolVar(first, "first-failure", false, "leave as soon as a test has failed, with exit status 1; "+build)
 }
 
 func runLimits(l *config.Limits, memory, disk, timeout string) (err error) {

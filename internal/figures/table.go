@@ -34,6 +34,8 @@ var (
 	warm             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarm", Times: 10}
 	warmAct          = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureWarmAct", Times: 5}
 	cold             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureStartCold", Times: 10}
+	submitFirst      = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureSubmitFirst", Times: 2}
+	submitAgain      = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureSubmitAgain", Times: 5}
 	jobs             = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureJobs", Times: 5}
 	burst            = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureBurst", Times: 5}
 	hooksUnderLoad   = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureHooksUnderLoad", Times: 1}
@@ -72,6 +74,10 @@ var Table = []Figure{
 	{Name: "build-warm-act", Goal: RatioAtMost(0.08), From: warmAct, Note: submitNote},
 	{Name: "build-warm-webhook", From: warm},
 	{Name: "green-push", Goal: OursAtMost(1), From: greenPush, Note: "theirs is the same push where its one job, an echo, runs in a sandbox that waited for it"},
+	{Name: "submit-first", Goal: RatioAtMost(1.25), From: submitFirst},
+	{Name: "submit-again", Goal: OursAtMost(1000), From: submitAgain},
+	{Name: "submit-one-file", Goal: OursAtMost(1000), From: submitAgain, Note: "theirs is git add, commit and push of the same change"},
+	{Name: "submit-one-file-output", From: submitAgain, Note: "until the build prints; theirs stops at the push"},
 	{Name: "burst-4", Goal: RatioAtMost(0.15), From: burst},
 	{Name: "jobs-100", Goal: RatioAtMost(1), From: jobs},
 	{Name: "cache-restore", Goal: RatioAtMost(0.03), From: caches},

@@ -26,14 +26,22 @@ func Handler(root string) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking git where its programs are: %w; install git", err)
 	}
-	return &cgi.Handler{
+	return unchunked(&cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
 		Env: []string{
 			"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1",
 			// The repositories may belong to whoever made the files; git asks to be told that this is meant.
 			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 		},
-	}, nil
+	}), nil
+}
+
+// unchunked has large pushes, which come in chunks, read to their end, where package cgi refuses a body of unknown length.
+func unchunked(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.TransferEncoding = nil
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Create makes an empty repository <root>/<name>.git with a working copy beside it.

@@ -102,6 +102,7 @@ func (p *phases) prepare(home string, r *reaper) (wire.Done, bool) {
 	if name == "" {
 		name = "sh"
 	}
+	p.patching = beginPatch(p.job)
 	env := environment(os.Environ(), p.job, dirs.bin)
 	path, err := lookup(name, env["PATH"])
 	if err != nil {

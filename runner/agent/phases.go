@@ -24,6 +24,8 @@ type phases struct {
 	keeps    keeps         // what the job leaves
 	work     time.Duration // of the phases that have ended
 
+	patching *patching // nil: no files come back as a patch
+
 	failed bool      // a phase failed: CODEBUILD_BUILD_SUCCEEDING is 0 from then on
 	result wire.Done // of the first failure
 

@@ -31,6 +31,8 @@ mentions this variable nothing is appended.
 The variable RUNNER_SHARDING, or x-runner.sharding of the buildspec, names a strategy that is taken instead, so
 that the file stays valid for CodeBuild, which knows the first two.
 
+RUNNER_ONLY, which runner submit --only sets, has patterns, one a line: other tests are left out.
+
 A test command that is go test reports every test by name, without flags.
 
 With timing and queue RUNNER_TEST_RUN has a name for each run of the test command, by which to name its report.
@@ -77,6 +79,10 @@ func testsRun(args []string) int {
 	}
 	if len(all) == 0 {
 		fmt.Fprintf(os.Stderr, "codebuild-tests-run: %q found no test file, so no shard would test anything; correct --files-search\n", opts.search)
+		return 1
+	}
+	if all, err = narrowed(all); err != nil {
+		fmt.Fprintf(os.Stderr, "codebuild-tests-run: %v\n", err)
 		return 1
 	}
 	if opts.flag != "" {

@@ -52,12 +52,18 @@ func (p *phases) allArtifacts(ctx context.Context) (failure string, err error) {
 		if failure, err = p.failedArtifact(err, ""); err != nil {
 			return "", err
 		}
-		if len(p.job.Secondary) == 0 {
+		if len(p.job.Secondary) == 0 || p.job.Secondary[0].ID == wire.PatchID {
 			p.log.say("Preparing to copy secondary artifacts")
 			p.log.say("No secondary artifacts defined in buildspec")
 		}
 	}
 	for i, spec := range p.job.Secondary {
+		if spec.ID == wire.PatchID {
+			if err := p.patch(ctx, wire.SecondaryFile(i)); err != nil {
+				return "", err
+			}
+			continue
+		}
 		p.log.say("Preparing to copy secondary artifacts %s", spec.ID)
 		packed, err := p.artifact(ctx, spec, wire.SecondaryFile(i))
 		if packed != nil {

@@ -70,6 +70,14 @@ type ArtifactSpec struct {
 	EnableSymlinks bool     `json:"enableSymlinks,omitempty"`
 }
 
+// PatchID is the id of the secondary artifact that is a patch: files below PatchFiles which the job changed, as they are now,
+// and in PatchGone the names of those that it removed, separated by zero bytes. No buildspec can call one of its own so.
+const (
+	PatchID    = "x-runner.patch"
+	PatchFiles = "files/"
+	PatchGone  = "gone"
+)
+
 // ReportSpec is one report group of a buildspec. Group and paths may hold variables.
 type ReportSpec struct {
 	Group         string   `json:"group"`

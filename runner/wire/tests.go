@@ -93,6 +93,9 @@ type Alive struct {
 // AliveEvery is how many seconds lie between signs of life.
 const AliveEvery = 10
 
+// OnlyVar is the variable of a job that says which tests are wanted: patterns, one a line.
+const OnlyVar = "RUNNER_ONLY"
+
 // MaxTests bounds the items of one call, MaxTestList the bytes of its list, and MaxTestLists the lists of a job.
 const (
 	MaxTests     = 100_000

@@ -17,13 +17,18 @@ type Objects struct {
 
 // OpenDir opens every pack of a directory that has an index. A directory that does not exist holds none.
 func OpenDir(dir string) (*Objects, error) {
+	return OpenSome(dir, func(string) bool { return true })
+}
+
+// OpenSome opens those whose file, the index, has a name that is wanted.
+func OpenSome(dir string, want func(file string) bool) (*Objects, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	o := &Objects{}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), "pack-") || !strings.HasSuffix(e.Name(), ".idx") {
+		if !strings.HasPrefix(e.Name(), "pack-") || !strings.HasSuffix(e.Name(), ".idx") || !want(e.Name()) {
 			continue
 		}
 		p, err := Open(filepath.Join(dir, strings.TrimSuffix(e.Name(), ".idx")+".pack"))
@@ -41,6 +46,11 @@ func OpenDir(dir string) (*Objects, error) {
 // With returns a set that also looks into p. Closing it closes all of its packs.
 func (o *Objects) With(p *Pack) *Objects {
 	return &Objects{packs: append(slices.Clone(o.packs), p)}
+}
+
+// Only returns the set of those packs that are wanted. It is closed with the set that it was taken from.
+func (o *Objects) Only(want func(*Pack) bool) *Objects {
+	return &Objects{packs: slices.DeleteFunc(slices.Clone(o.packs), func(p *Pack) bool { return !want(p) })}
 }
 
 // Close closes all packs.

@@ -3,5 +3,6 @@
 //
 // It runs the system's git, because nothing else applies a user's own clean filters, attributes and ignore rules
 // exactly. It never touches the user's index, refs, or files: the commit is built through a copy of the index, and
-// its objects lie unreferenced among the repository's own until git collects them.
+// its objects lie unreferenced among the repository's own until git collects them. Only Patch.Apply changes files, to
+// what a build made of them, when the user asks for it.
 package worktree

@@ -50,7 +50,7 @@ func environment(more []string) []string {
 		name, _, _ := strings.Cut(v, "=")
 		keep := true
 		for _, s := range scrubbed {
-			keep = keep && name != s
+			keep = keep && !strings.EqualFold(name, s) // on Windows case does not count
 		}
 		if keep {
 			env = append(env, v)
@@ -65,7 +65,7 @@ func (c call) run(ctx context.Context, args ...string) (string, error) {
 	path, err := exec.LookPath("git")
 	if err != nil {
 		return "", &Error{Message: "git is not installed, and submitting a working tree needs it",
-			Hint: "install it (apt-get install git, or brew install git)", Err: err}
+			Hint: "install it (apt-get install git, brew install git, or https://git-scm.com on Windows)", Err: err}
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir, cmd.Stdin, cmd.Env = c.dir, c.stdin, environment(c.env)

@@ -17,10 +17,16 @@ func Pack(ctx context.Context, root, commit string, have []string, w io.Writer) 
 	if err != nil {
 		return 0, 0, err
 	}
+	return packBeyond(ctx, root, commit, known, w)
+}
+
+// packBeyond is Pack for commits that are there.
+func packBeyond(ctx context.Context, root, commit string, known []string, w io.Writer) (bytes int64, objects int, err error) {
 	var revs strings.Builder
 	fmt.Fprintln(&revs, commit)
 	for _, id := range known {
-		fmt.Fprintln(&revs, "^"+id)
+		// The tree is named, too: of commits that are no ancestors git leaves out nothing by itself.
+		fmt.Fprintf(&revs, "^%s\n^%s^{tree}\n", id, id)
 	}
 	out := &packCounter{w: w}
 	c := call{dir: root, stdin: strings.NewReader(revs.String()), stdout: out}

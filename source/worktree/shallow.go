@@ -6,22 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
-// Whole tells whether the repository has all of a commit's history down to the commits in have. A shallow clone
+// whole tells whether the repository has all of a commit's history down to the commits in have. A shallow clone
 // lacks what is older than the commits that its file "shallow" names, and cannot send it (gitrepository-layout(5)).
-func Whole(ctx context.Context, root, commit string, have []string) (bool, error) {
-	c := call{dir: root}
-	path, err := c.run(ctx, "rev-parse", "--git-path", "shallow")
-	if err != nil {
-		return false, err
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(root, path)
-	}
-	text, err := os.ReadFile(path)
+func (t *Tree) whole(ctx context.Context, have []string) (bool, error) {
+	text, err := os.ReadFile(t.shallow)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
@@ -32,15 +23,11 @@ func Whole(ctx context.Context, root, commit string, have []string) (bool, error
 	for id := range strings.FieldsSeq(string(text)) {
 		ends[id] = true
 	}
-	known, err := existing(ctx, root, have)
-	if err != nil {
-		return false, err
-	}
-	args := []string{"rev-list", commit}
-	for _, id := range known {
+	args := []string{"rev-list", t.Commit}
+	for _, id := range have {
 		args = append(args, "^"+id)
 	}
-	list, err := c.run(ctx, args...)
+	list, err := call{dir: t.Root}.run(ctx, args...)
 	if err != nil {
 		return false, err
 	}
@@ -50,11 +37,4 @@ func Whole(ctx context.Context, root, commit string, have []string) (bool, error
 		}
 	}
 	return true, nil
-}
-
-// WithoutHistory makes the commit of a tree again, without a parent.
-func WithoutHistory(ctx context.Context, t Tree) (Tree, error) {
-	var err error
-	t.Commit, err = call{dir: t.Root}.commitTree(ctx, t, "")
-	return t, err
 }

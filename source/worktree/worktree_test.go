@@ -43,7 +43,7 @@ func write(t *testing.T, dir, name, text string) {
 
 func commit(t *testing.T, dir string) Tree {
 	t.Helper()
-	tree, err := Commit(t.Context(), dir)
+	tree, err := Commit(t.Context(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestARepositoryWithoutACommitCanBeSent(t *testing.T) {
 }
 
 func TestOutsideARepositoryTheErrorSaysWhatToDo(t *testing.T) {
-	_, err := Commit(t.Context(), t.TempDir())
+	_, err := Commit(t.Context(), t.TempDir(), "")
 	if err == nil || !strings.Contains(err.Error(), "git init") {
 		t.Errorf("got %v", err)
 	}
