@@ -53,6 +53,7 @@ type Job struct {
 	Secondary []Artifacts `json:"secondary,omitempty"`
 	Cache     *Cache      `json:"cache,omitempty"`
 	Services  []Service   `json:"services,omitempty"`
+	Images    []Image     `json:"images,omitempty"`
 
 	Compute      string `json:"compute,omitempty"` // "BUILD_GENERAL1_SMALL", …; see ComputeOf
 	EnvType      string `json:"envType,omitempty"` // "LINUX_CONTAINER", …
