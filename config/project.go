@@ -56,6 +56,7 @@ func (p *Project) faults(allowFile bool) faults {
 	f.checkNetworks(p.Network, p.NetworkUntrusted)
 	p.checkEnv(&f)
 	p.checkSealed(&f)
+	p.checkPush(&f)
 	p.checkAccess(&f)
 	p.checkRefs(&f)
 	f.atLeast("depth", int64(p.Depth), 0)
