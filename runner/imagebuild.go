@@ -31,6 +31,12 @@ const (
 // defaultImageBytes bounds the layers of an image where limits.disk does not.
 const defaultImageBytes = 32 << 30
 
+// Reasons of jobs whose images could not be had.
+const (
+	reasonBuild = "image_build"
+	reasonPush  = "image_push"
+)
+
 // most is how large an image may be.
 func (st *imageStage) most() int64 {
 	if disk := st.s.attempt.Limits.DiskBytes; disk > 0 {
@@ -286,15 +292,15 @@ func (st *imageStage) failed(res Result, err error) Result {
 	case errors.Is(err, errImageDisk):
 		return set(wire.StatusFailed, wire.ReasonDisk, fmt.Sprintf("%v, %d bytes; raise the limit of the project, or let the Dockerfiles leave less behind", errImageDisk, s.attempt.Limits.DiskBytes))
 	case errors.As(err, &built):
-		return set(wire.StatusFailed, "image_build", built.message)
+		return set(wire.StatusFailed, reasonBuild, built.message)
 	case errors.As(err, &input), errors.Is(err, errDamaged):
-		return set(wire.StatusFailed, "image_build", err.Error())
+		return set(wire.StatusFailed, reasonBuild, err.Error())
 	case errors.As(err, &pushed):
 		res.Transient = pushed.Passing
 		if pushed.Passing {
-			return set(wire.StatusFault, "image_push", err.Error())
+			return set(wire.StatusFault, reasonPush, err.Error())
 		}
-		return set(wire.StatusFailed, "image_push", err.Error())
+		return set(wire.StatusFailed, reasonPush, err.Error())
 	case errors.Is(err, errStore), errors.Is(err, artifacts.ErrSealed):
 		f := s.storeFault(err)
 		res.Transient = f.Transient

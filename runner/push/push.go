@@ -105,7 +105,7 @@ func (c *Client) once(ctx context.Context, i *Image, to Target) error {
 	}
 	opts := []remote.Option{
 		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(c.transport), remote.WithJobs(2),
-		remote.WithUserAgent("runner"),
+		remote.WithUserAgent("runner"), remote.WithRetryBackoff(remote.Backoff{Steps: 1}), // trying again is ours
 	}
 	for _, tag := range to.Tags {
 		ref := repo.Tag(tag)
