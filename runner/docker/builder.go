@@ -178,7 +178,7 @@ func (e *Engine) local() bool { return strings.HasPrefix(e.api.DaemonHost(), "un
 // configure bounds what the builder's engine keeps.
 func (b *builder) configure(ctx context.Context, bytes int64) error {
 	text, err := json.Marshal(map[string]any{"builder": map[string]any{"gc": map[string]any{
-		"enabled": true, "defaultKeepStorage": fmt.Sprintf("%dB", bytes),
+		"enabled": bytes > 0, "defaultKeepStorage": fmt.Sprintf("%dB", bytes),
 	}}})
 	if err != nil {
 		return err

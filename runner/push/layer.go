@@ -128,12 +128,6 @@ func settle(r io.Reader, w io.Writer, when time.Time) error {
 		}
 		h.AccessTime, h.ChangeTime = time.Time{}, time.Time{}
 		h.Format = tar.FormatPAX
-		for name := range h.PAXRecords {
-			switch name {
-			case "mtime", "atime", "ctime":
-				delete(h.PAXRecords, name)
-			}
-		}
 		if err := out.WriteHeader(h); err != nil {
 			return bad("a layer has an entry that cannot be written: %v", err)
 		}
