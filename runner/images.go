@@ -26,6 +26,7 @@ type Images struct {
 	When       time.Time // of the commit
 	State      string    // what layers are kept under: see BuilderSpec
 	StateBytes int64
+	Lacks      string // what cannot be had that they need, where nothing else is set
 }
 
 // ImageBuild is one image.
@@ -97,6 +98,12 @@ func (s *session) images(ctx context.Context, res Result) Result {
 	}
 	if s.stop != nil { // the job succeeded before it was told; what follows would not be told any more
 		res.Status, res.Reason, res.Message, res.Phase = s.stop.Status, s.stop.Reason, s.stop.Message, PhaseImages
+		return res
+	}
+	if lacks := s.attempt.Images.Lacks; lacks != "" {
+		s.ours = true
+		res.Status, res.Reason, res.Phase, res.Transient = wire.StatusFault, "secrets", PhaseImages, true
+		res.Message = "the job succeeded, but its images could not be built: " + lacks
 		return res
 	}
 	st := &imageStage{s: s, im: s.attempt.Images, dir: s.runner.dir(s.attempt.Sandbox), done: map[string]BuiltImage{}}

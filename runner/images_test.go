@@ -185,6 +185,7 @@ func TestImagesThatCannotBeHad(t *testing.T) {
 		"a failed command": {"context a", func(_ *stage, m *mason, _ *runner.Attempt) {
 			m.build = says("#1 ok\nERROR: no such stage hidden\nbye", 3)
 		}, wire.StatusFailed, "image_build", "building image api: docker build ended with exit status 3: ERROR: no such stage ***"},
+		"a locked store":   {"context a", func(_ *stage, _ *mason, a *runner.Attempt) { a.Images = &runner.Images{Lacks: "the store is locked"} }, wire.StatusFault, "secrets", "its images could not be built: the store is locked"},
 		"no files":         {"say x", nil, wire.StatusFailed, "image_build", "are missing"},
 		"a name outside":   {"context ../../etc/x", nil, wire.StatusFailed, "image_build", "hold the name"},
 		"an absolute name": {"context /etc/x", nil, wire.StatusFailed, "image_build", "hold the name"},

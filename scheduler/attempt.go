@@ -58,9 +58,12 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 	if job.Git = gitCredentials(&p, b, pj, remote.Token); job.Git != nil {
 		job.Secrets = append(job.Secrets, job.Git.Token)
 	}
-	images, err := s.imagesFor(ctx, &p, &t, b, pj, job.Env)
-	if note(err); lacks != nil && !a.Sent {
+	images, lackingImages := s.imagesFor(ctx, &p, &t, b, pj, job.Env)
+	if note(lackingImages); lacks != nil && !a.Sent {
 		return runner.Attempt{}, lacks
+	}
+	if err := errors.Join(lackingImages, err); err != nil && len(pj.Images) > 0 {
+		images = &runner.Images{Lacks: err.Error()} // the job goes on, and its images must not be left out in silence
 	}
 	limits := s.limitsFor(ctx, lim, pj, a.Engine)
 	var instead *runner.Result

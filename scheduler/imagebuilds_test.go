@@ -154,3 +154,33 @@ func TestJobsKnowTheDigestsOfThoseBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAdoptedJobsImagesAreNotLeftOut tells of a daemon that takes a job up and finds the store locked: the job goes on, and
+// is told to have lacked its images.
+func TestAnAdoptedJobsImagesAreNotLeftOut(t *testing.T) {
+	cfg := config.Default()
+	p := config.Project{Name: "api", URL: "https://example.com/api.git", Branch: "main", Protected: []string{"main"}, Push: map[string]string{"r.example.com": "ci/registry"}}
+	p.Fill()
+	cfg.Projects = []config.Project{p}
+	s := openWith(t, statePath(t), cfg)
+	s.runner = &runner.Runner{}
+	v := &safe{values: map[secrets.Ref]string{{Name: "ci/registry"}: `{"username": "ci", "password": "open sesame"}`}}
+	s.UseVault(v)
+	queuedIn(t, s, buildspec.Plan{Jobs: []buildspec.Job{{ID: "build", Name: "build", Images: []buildspec.Image{{Name: "api", Push: "r.example.com/a", Tags: []string{"{build}"}}}}}},
+		map[string]runner.Image{config.DefaultBuilder: {ID: "sha256:1"}})
+	e, l := take(t, s)
+	l.build.Trusted = true
+	a, err := s.attempt(t.Context(), e, l)
+	if err != nil || a.Images == nil || a.Images.Lacks != "" || len(a.Images.Builds) != 1 {
+		t.Fatalf("with an open store the images are %+v, %v", a.Images, err)
+	}
+	v.locked = true
+	if _, err := s.attempt(t.Context(), e, l); err == nil {
+		t.Error("a job that was not sent is put together without the login")
+	}
+	l.attempt.Sent = true
+	a, err = s.attempt(t.Context(), e, l)
+	if err != nil || a.Images == nil || !strings.Contains(a.Images.Lacks, "ci/registry") {
+		t.Errorf("with a locked store the images are %+v, %v", a.Images, err)
+	}
+}

@@ -27,8 +27,8 @@ const builderService = "builder of images"
 // builderTmpfs holds build secrets: memory, which only the builder's root reads.
 const builderTmpfs = "rw,noexec,nosuid,nodev,mode=700,size=16m"
 
-// builderWait bounds the wait for a builder's engine.
-const builderWait = time.Minute
+// builderWait bounds the wait for a builder's engine, which takes three seconds where nothing else is done.
+const builderWait = 2 * time.Minute
 
 func builderName(id string) string { return containerName(id) + "-images" }
 
