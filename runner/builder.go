@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // A BuilderMaker is an executor that makes builders: containers with an engine of their own, in which images are built
@@ -35,6 +36,7 @@ type Builder interface {
 	Exec(ctx context.Context, argv []string, in io.Reader, out io.Writer) (exit int, err error)
 	// Export is Exec with standard output alone; what was said on standard error is in the error of one that failed.
 	Export(ctx context.Context, argv []string, out io.Writer) error
-	// Close removes the builder, and lets the next one of its state begin. It does so whatever became of contexts.
-	Close() error
+	// Close removes the builder, and lets the next one of its state begin. It does so whatever became of contexts, and waits
+	// for the engine no longer than it is told; one that was asked goes on by itself.
+	Close(within time.Duration) error
 }

@@ -130,6 +130,12 @@ func (s *session) images(ctx context.Context, res Result) Result {
 	return res
 }
 
+// How long the removal of a builder is waited for. What is left goes with its sandbox.
+const (
+	builderClose = 30 * time.Second
+	builderLeave = time.Second
+)
+
 // errImageTime ends images that take longer than a job may.
 var errImageTime = errors.New("building the images took longer than the job's limit of time")
 
@@ -171,7 +177,11 @@ func (st *imageStage) work(ctx context.Context) (err error) {
 	defer func() {
 		if st.builder != nil {
 			st.used()
-			err = errors.Join(err, st.builder.Close())
+			within := builderClose
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				within = builderLeave // the daemon is told to end, or somebody waits for the end of the build
+			}
+			err = errors.Join(err, st.builder.Close(within))
 		}
 		status := wire.StatusSucceeded
 		if err != nil {

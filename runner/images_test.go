@@ -91,7 +91,7 @@ func (m *mason) Export(_ context.Context, argv []string, out io.Writer) error {
 	return err
 }
 
-func (m *mason) Close() error {
+func (m *mason) Close(time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.running--

@@ -69,7 +69,7 @@ func (e *Engine) StartBuilder(ctx context.Context, spec runner.BuilderSpec) (run
 	}
 	b := &builder{e: e, name: builderName(spec.Sandbox), free: free}
 	if err := b.start(ctx, spec, f); err != nil {
-		return nil, errors.Join(e.builderFailed(ctx, spec, f, err), b.Close())
+		return nil, errors.Join(e.builderFailed(ctx, spec, f, err), b.Close(removePatience))
 	}
 	return b, nil
 }
@@ -286,9 +286,9 @@ func (b *builder) run(ctx context.Context, argv []string, in io.Reader, out io.W
 }
 
 // Close removes the container.
-func (b *builder) Close() error {
+func (b *builder) Close(within time.Duration) error {
 	defer b.free()
-	ctx, cancel := context.WithTimeout(context.Background(), removePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	err := b.e.removeByID(ctx, b.name)
 	if cerrdefs.IsNotFound(err) {

@@ -106,7 +106,7 @@ func TestBuilder(t *testing.T) {
 	}
 	first := begin(e, "one", "p/protected")
 	if err := e.FirewallTrouble(); err != nil {
-		_ = first.Close()
+		_ = first.Close(removePatience)
 		t.Skipf("this machine's firewall cannot be set: %v", err)
 	}
 	in, err := e.api.ContainerInspect(t.Context(), builderName("one"))
@@ -130,7 +130,7 @@ func TestBuilder(t *testing.T) {
 	// The same state is for one builder at a time; another one's has nothing of it.
 	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	if b, err := e.StartBuilder(short, runner.BuilderSpec{Sandbox: "two", Image: image, State: "p/protected"}); err == nil {
-		_ = b.Close()
+		_ = b.Close(removePatience)
 		t.Error("two builders have the same layers at once")
 	}
 	cancel()
@@ -138,7 +138,7 @@ func TestBuilder(t *testing.T) {
 	if said := dockerBuild(t, stranger, args...); strings.Contains(said, "CACHED") {
 		t.Errorf("a builder of another trust has layers of the first:\n%s", said)
 	}
-	if err := stranger.Close(); err != nil {
+	if err := stranger.Close(removePatience); err != nil {
 		t.Error(err)
 	}
 
@@ -167,7 +167,7 @@ func TestBuilder(t *testing.T) {
 	if _, err := e.api.ContainerInspect(t.Context(), builderName("four")); err == nil {
 		t.Error("the removal of a sandbox left its builder")
 	}
-	if err := second.Close(); err != nil {
+	if err := second.Close(removePatience); err != nil {
 		t.Error(err)
 	}
 	if gone, err := next.EvictBuilders(t.Context(), time.Hour, func() bool { return false }); err != nil || gone != 0 {
@@ -179,7 +179,7 @@ func TestBuilder(t *testing.T) {
 	if entries, err := os.ReadDir(filepath.Join(next.opts.DataDir, "builders", "test")); err != nil || len(entries) != 0 {
 		t.Errorf("records are left: %v, %v", entries, err)
 	}
-	if err := first.Close(); err != nil {
+	if err := first.Close(removePatience); err != nil {
 		t.Error(err)
 	}
 }
@@ -191,7 +191,7 @@ func TestBuilderWithoutAnEngine(t *testing.T) {
 	spec := newSpec(t, e, nil)
 	b, err := e.StartBuilder(t.Context(), runner.BuilderSpec{Sandbox: spec.ID, Image: spec.Image})
 	if err == nil {
-		_ = b.Close()
+		_ = b.Close(removePatience)
 		t.Fatal("a builder was made of busybox alone")
 	}
 	if !strings.Contains(err.Error(), "images.builder") {
