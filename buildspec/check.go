@@ -20,11 +20,6 @@ func (c *checker) section(s section, n *node, readers map[string]func(entry)) {
 		switch {
 		case !ok:
 			c.unknown(s, e)
-		case k.refused:
-			c.fail(e.at, complaint{
-				message: fmt.Sprintf("%q %s is not supported by this release", k.name, s.in()),
-				hint:    k.hint,
-			})
 		default:
 			c.older(s, k, e)
 			readers[e.key](e)

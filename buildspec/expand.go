@@ -171,7 +171,7 @@ func baseOf(s *Spec, image string) base {
 		Env: s.Env.Variables, Parameters: s.Env.Parameters, Secrets: s.Env.Secrets,
 		Exported: s.Env.Exported, GitCredentials: s.Env.GitCredentials,
 		Phases: s.Phases, Reports: s.Reports, Artifacts: s.Artifacts, Secondary: s.Secondary, Cache: s.Cache,
-		Services: s.Services, Network: s.Network, Patch: s.Patch, Sharding: s.Sharding, TestRetry: s.Retry,
+		Services: s.Services, Images: s.Images, Network: s.Network, Patch: s.Patch, Sharding: s.Sharding, TestRetry: s.Retry,
 	}
 	return base{job: j, size: j.size(), ok: true}
 }

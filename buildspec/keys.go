@@ -6,10 +6,8 @@ type key struct {
 	about string // what it does, for editors
 	value shape
 
-	newer   bool   // came with version 0.2: told in a file of version 0.1
-	older   bool   // of version 0.1 alone
-	refused bool   // this release cannot honour it
-	hint    string // what to do instead, for a refused key
+	newer bool // came with version 0.2: told in a file of version 0.1
+	older bool // of version 0.1 alone
 }
 
 // section is a mapping of the language with the keys that it may have. Parser, schema.json and the hints all come
@@ -42,7 +40,7 @@ func (s section) find(name, version string) (key, bool) {
 func (s section) supported() []string {
 	var names []string
 	for _, k := range s.keys {
-		if !k.refused && !k.older {
+		if !k.older {
 			names = append(names, k.name)
 		}
 	}

@@ -70,6 +70,7 @@ func (c *checker) together(n *node) {
 	}
 	c.variableTwice()
 	c.withoutFanout()
+	c.withoutShards()
 	for i := range c.spec.Phases {
 		p := &c.spec.Phases[i]
 		if p.RunAs == "" {

@@ -56,6 +56,7 @@ type Job struct {
 	Cache     *Cache      `json:"cache,omitempty"`
 	Services  []Service   `json:"services,omitempty"`
 	Patch     []string    `json:"patch,omitempty"` // patterns of files that come back as a patch where the job changes them
+	Images    []Image     `json:"images,omitempty"`
 
 	Compute      string `json:"compute,omitempty"` // "BUILD_GENERAL1_SMALL", …; see ComputeOf
 	EnvType      string `json:"envType,omitempty"` // "LINUX_CONTAINER", …

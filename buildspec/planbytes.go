@@ -65,7 +65,15 @@ func (j Job) size() int {
 	for _, s := range j.Services {
 		n += s.size()
 	}
+	for _, i := range j.Images {
+		n += i.size()
+	}
 	return n
+}
+
+func (i Image) size() int {
+	n := 2*itemBytes + len(i.Name) + stored(i.Dockerfile) + stored(i.Context) + stored(i.Target) + stored(i.Push)
+	return n + varBytes(i.Args) + varBytes(i.Labels) + textBytes(i.Secrets) + textBytes(i.Tags)
 }
 
 func (a Artifacts) size() int {

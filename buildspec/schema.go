@@ -46,10 +46,6 @@ func Schema() []byte {
 func object(s section) map[string]any {
 	props := map[string]any{}
 	for _, k := range s.keys {
-		if k.refused {
-			props[k.name] = map[string]any{"not": map[string]any{}, "description": "Not supported by this release."}
-			continue
-		}
 		value := k.value()
 		value["description"] = k.about
 		props[k.name] = value

@@ -27,7 +27,7 @@ func TestSchemaInStep(t *testing.T) {
 	}
 	for _, s := range allSections() {
 		for _, k := range s.keys {
-			if k.about == "" && !k.refused {
+			if k.about == "" {
 				t.Errorf("%s has no description", s.path(k.name))
 			}
 		}
@@ -71,7 +71,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"a wrong action":         "version: 0.2\nphases: {build: {commands: [a]}}\ncache: {paths: [a], action: both}",
 		"a service without name": "version: 0.2\nphases: {build: {commands: [a]}}\nx-runner: {services: {A_B: {image: a}}}",
 		"a target of nothing":    "version: 0.2\nphases: {build: {commands: [a]}}\nbatch: {build-fanout: {parallelism: 2}}\nx-runner: {shards: {auto: false, target: 5m}}",
-		"a refused key":          "version: 0.2\nphases: {build: {commands: [a]}}\nx-runner: {images: []}",
+		"a list of images":       "version: 0.2\nphases: {build: {commands: [a]}}\nx-runner: {images: []}",
 	} {
 		if len(root.check(root.tree, valueOf(tree(t, []byte(text))), "")) == 0 {
 			t.Errorf("%s: the schema takes\n%s", name, text)

@@ -30,6 +30,7 @@ func (c *checker) runner(e entry) {
 	if n, ok := c.block(e, runnerSection.name); ok {
 		c.section(runnerSection, n, map[string]func(entry){
 			"services": c.services,
+			"images":   c.images,
 			"network":  func(e entry) { c.spec.Network = c.word(e, runnerSection.path(e.key), networks) },
 			"sharding": func(e entry) { c.spec.Sharding = c.sharding(e, runnerSection.path(e.key)) },
 			"patch":    func(e entry) { c.spec.Patch = c.patch(e) },

@@ -16,6 +16,7 @@ type Spec struct {
 	Cache     *Cache      // nil: nothing is cached
 	Batch     *Batch      // nil: one job
 	Services  []Service   // x-runner.services
+	Images    []Image     // x-runner.images, in the order of the file
 	Network   string      // x-runner.network; "" is the project's
 	Sharding  string      // x-runner.sharding; "" is what codebuild-tests-run is told
 	Patch     []string    // x-runner.patch; patterns of files that may be changed for who submitted them

@@ -33,7 +33,7 @@ func advise(s section, name string) string {
 		if strings.HasPrefix(other.name, "x-runner.") {
 			continue // nobody looks for those who has not read of them
 		}
-		if k, ok := other.find(name, "0.2"); ok && !k.refused && other.name != s.name {
+		if _, ok := other.find(name, "0.2"); ok && other.name != s.name {
 			return fmt.Sprintf("did you mean %s?", otherPath(other, name))
 		}
 	}

@@ -62,7 +62,7 @@ var fanoutSection = section{name: "batch.build-fanout", must: []string{"parallel
 var (
 	runnerSection = section{name: "x-runner", keys: []key{
 		{name: "services", about: "Containers beside each job, which it reaches by their names.", value: byName(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`, block(&serviceSection))},
-		{name: "images", refused: true, hint: "build images with docker build in a privileged job"},
+		{name: "images", about: "Images that are built of the workspace once the job has succeeded, and pushed.", value: byName(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`, block(&imageSection))},
 		{name: "network", about: "What the job may reach, where its project lets it reach more: private addresses, or none.", value: inAnyCase(networks...)},
 		{name: "patch", about: "Patterns of files that come back to whoever submitted them, where the build changes them.", value: textList},
 		{name: "shards", about: "How many jobs share the tests, instead of parallelism: a number, or auto.", value: shardsValue},
@@ -90,6 +90,17 @@ var (
 		{name: "variables", about: "The environment of the service.", value: texted},
 		{name: "health", about: "How to tell that the service is ready.", value: block(&healthSection)},
 	}}
+	imageSection = section{name: "x-runner.images.<name>", keys: []key{
+		{name: "dockerfile", about: "The file that the image is built by. Default Dockerfile, in the context.", value: anyText},
+		{name: "context", about: "The directory that COPY takes files from. Default the source's root.", value: anyText},
+		{name: "target", about: "The stage to build. Default the last.", value: anyText},
+		{name: "args", about: "Build arguments, with literal values.", value: texted},
+		{name: "secrets", about: "Variables of parameter-store or secrets-manager that RUN --mount=type=secret,id=NAME may read.", value: textList},
+		{name: "labels", about: "Labels of the image, beside those of the source.", value: texted},
+		{name: "push", about: "The registry and the repository that trusted builds push to. Without it nothing is pushed.", value: anyText},
+		{name: "tags", about: "Templates of the tags: {commit}, {commit.short}, {branch}, {tag}, {semver}, {semver.major}, {semver.minor}, {semver.patch}, {build}. Default {commit}.", value: textList},
+		{name: "cache", about: "Whether layers of earlier builds are used. Default yes.", value: yesNo},
+	}}
 	healthSection = section{name: "x-runner.services.<name>.health", must: []string{"command"}, keys: []key{
 		{name: "command", about: "A command for the service's shell; exit status 0 means ready.", value: anyText},
 		{name: "interval", about: "Time between two tries: 5s, 1m, or seconds. Default 2s.", value: anyText},
@@ -107,7 +118,7 @@ func allSections() []section {
 		reportSection, artifactsSection, secondarySection, cacheSection,
 		batchSection, graphEntry, listEntry, entryEnvSection,
 		matrixSection, staticSection, dynamicSection, axesSection, fanoutSection,
-		runnerSection, shardsSection, testsSection, testRetrySection, serviceSection, healthSection,
+		runnerSection, shardsSection, testsSection, testRetrySection, serviceSection, healthSection, imageSection,
 	}
 }
 

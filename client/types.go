@@ -70,6 +70,7 @@ type Job struct {
 
 	Paused    time.Time     `json:"paused,omitzero"` // since when it is held at a breakpoint; Resume lets it go on
 	Exported  []Variable    `json:"exported,omitempty"`
+	Images    []Image       `json:"images,omitempty"`    // built of the job's workspace, and perhaps pushed
 	Secondary []string      `json:"secondary,omitempty"` // ids of the secondary artifacts that it left
 	Reports   []ReportGroup `json:"reports,omitempty"`
 
@@ -173,6 +174,7 @@ type Project struct {
 	Env           map[string]string `json:"env,omitempty"`
 	Parameters    map[string]string `json:"parameters,omitempty"` // variables by name: a parameter of the secret store
 	Secrets       map[string]string `json:"secrets,omitempty"`    // variables by name: id[:key[:stage[:version]]]
+	Push          map[string]string `json:"push,omitempty"`       // registries to push images to: a secret that logs in there, or ""
 	WebhookSecret string            `json:"webhookSecret,omitempty"`
 	Username      string            `json:"username,omitempty"`
 	Token         string            `json:"token,omitempty"`

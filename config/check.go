@@ -97,6 +97,7 @@ func (c *Config) check() faults {
 	c.checkProxy(&f)
 	c.checkEngines(&f)
 	c.checkRegistries(&f)
+	c.checkImages(&f)
 	c.checkAliases(&f)
 	c.checkProjects(&f)
 	return f

@@ -37,6 +37,7 @@ type Config struct {
 	Registries  []Registry `yaml:"registries"`
 	// ImageAliases are images to take for others: by reference, or by its beginning with * behind it. See ImageFor.
 	ImageAliases  map[string]string `yaml:"image-aliases"`
+	Images        Images            `yaml:"images"`
 	AllowFileURLs bool              `yaml:"allow-file-urls"` // whether projects may name file:// repositories
 	Source        SourceLimit       `yaml:"source"`
 	Secrets       SecretStore       `yaml:"secrets"`
@@ -191,15 +192,18 @@ type Role struct {
 // Project is a repository and a buildspec path, with settings. The JSON form is stored in state.db for projects
 // made by the API; it holds references to secrets, never secrets.
 type Project struct {
-	Name          string            `yaml:"name" json:"name"` // 2–150 characters: letters, digits, - and _
-	URL           string            `yaml:"url" json:"url"`
-	Branch        string            `yaml:"branch" json:"branch,omitempty"` // default branch; empty: the remote's HEAD
-	Buildspec     string            `yaml:"buildspec" json:"buildspec"`     // path, default buildspec.yml; or the YAML itself
-	Image         string            `yaml:"image" json:"image,omitempty"`   // for buildspecs that name none
-	Pull          string            `yaml:"pull" json:"pull"`               // always, if-not-present (default), never
-	Env           map[string]string `yaml:"env" json:"env,omitempty"`
-	Parameters    map[string]string `yaml:"parameter-store" json:"parameters,omitempty"` // variables by name: parameter
-	Secrets       map[string]string `yaml:"secrets-manager" json:"secrets,omitempty"`    // variables by name: id[:key[:stage[:version]]]
+	Name       string            `yaml:"name" json:"name"` // 2–150 characters: letters, digits, - and _
+	URL        string            `yaml:"url" json:"url"`
+	Branch     string            `yaml:"branch" json:"branch,omitempty"` // default branch; empty: the remote's HEAD
+	Buildspec  string            `yaml:"buildspec" json:"buildspec"`     // path, default buildspec.yml; or the YAML itself
+	Image      string            `yaml:"image" json:"image,omitempty"`   // for buildspecs that name none
+	Pull       string            `yaml:"pull" json:"pull"`               // always, if-not-present (default), never
+	Env        map[string]string `yaml:"env" json:"env,omitempty"`
+	Parameters map[string]string `yaml:"parameter-store" json:"parameters,omitempty"` // variables by name: parameter
+	Secrets    map[string]string `yaml:"secrets-manager" json:"secrets,omitempty"`    // variables by name: id[:key[:stage[:version]]]
+	// Push names the registries that trusted builds may push images to, each with the secret of the store that logs in there;
+	// "" for one that wants nobody in particular.
+	Push          map[string]string `yaml:"push" json:"push,omitempty"`
 	WebhookSecret Secret            `yaml:"webhook-secret" json:"webhookSecret,omitempty"`
 	Username      string            `yaml:"username" json:"username,omitempty"`
 	Token         Secret            `yaml:"token" json:"token,omitempty"`

@@ -129,6 +129,7 @@ retention: {age: 7d, bytes: 10GiB, caches: 5GiB, audit: 60d, builds: {age: 90d, 
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
 registries: [{server: ghcr.io, username: bot, password: "env:GHCR"}]
+images: {builder: "mirror.corp/docker:dind", state: 3GiB}
 image-aliases: {"golang:*": "mirror.corp/golang:*"}
 allow-file-urls: true
 source: {memory: 512MiB, timeout: 5m}
@@ -145,6 +146,7 @@ projects:
     env: {PYTHON: 3.10, DEBUG: yes, EMPTY: ""}
     parameter-store: {DB: /app/db}
     secrets-manager: {TOKEN: "app/npm:token"}
+    push: {ghcr.io: ci/ghcr}
     webhook-secret: file:hook
     username: git
     token: env:TOKEN

@@ -59,6 +59,7 @@ func (p *Project) faults(allowFile bool) faults {
 	p.checkForge(&f)
 	p.checkEnv(&f)
 	p.checkSealed(&f)
+	p.checkPush(&f)
 	p.checkAccess(&f)
 	p.checkRefs(&f)
 	p.checkParameters(&f)

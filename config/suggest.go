@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// suggestKey says what a wrong key may have been meant to be: a near one of the same mapping, the same key
-// where it belongs, or else the list of what may stand here.
+// suggestKey says what a wrong key may have been meant to be: the same key where it belongs, a near one of the same mapping, or else the list of what may stand here.
 func suggestKey(key string, here reflect.Type) string {
 	keys := keysOf(here)
-	if near := nearest(key, keys); near != "" {
+	near, place := nearest(key, keys), placeOf(key, reflect.TypeFor[Config](), "")
+	switch {
+	case near != "" && (place == "" || plain(near) == plain(key)):
 		return fmt.Sprintf("did you mean %q?", near)
-	}
-	if place := placeOf(key, reflect.TypeFor[Config](), ""); place != "" {
+	case place != "":
 		return fmt.Sprintf("%q belongs at %s", key, place)
 	}
 	return "the keys here are " + strings.Join(keys, ", ")

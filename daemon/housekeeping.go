@@ -85,6 +85,7 @@ func (p *parts) keep(ctx context.Context, r config.Retention) {
 	if err != nil {
 		p.log.Warn("evicting snapshots", "error", err)
 	}
+	p.keepBuilders(ctx)
 	if err := p.source.Maintain(ctx); err != nil {
 		p.log.Warn("repacking mirrors", "error", err)
 	}

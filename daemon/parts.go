@@ -21,6 +21,7 @@ import (
 	"github.com/runner-ci/runner/metrics"
 	"github.com/runner-ci/runner/outbox"
 	"github.com/runner-ci/runner/runner"
+	"github.com/runner-ci/runner/runner/push"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
@@ -126,6 +127,10 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	if err != nil {
 		return nil, err
 	}
+	registries, err := trusting(cfg)
+	if err != nil {
+		return nil, err
+	}
 	p.scheduler.UseRoom(p.room)
 	p.scheduler.UseSpace(p.space.reason)
 	p.scheduler.UseLast(func() bool { return spendLast(l.data) })
@@ -137,6 +142,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
 		Epoch: p.scheduler.Epoch(), Env: hostEnv(cfg), Mounts: adminMounts(cfg), Logger: log,
 		Make: mark, Runtimes: runner.SelectWith(buildspec.SelectRuntimes),
+		Pusher: push.New(registries.Transport),
 	}
 	p.runner.Early = p.reports().early
 	return p, nil

@@ -173,6 +173,9 @@ func (p *parts) makeRoom(ctx context.Context, d disk, cfg *config.Config) {
 		if root == "" || unix.Stat(root, &st) != nil || uint64(st.Dev) != d.id {
 			continue
 		}
+		if p.evictBuilders(ctx, id, engine, builderIdle, enough); enough() {
+			continue
+		}
 		needed := p.scheduler.ActiveImages()
 		gone, err := engine.EvictImages(ctx, imageIdle, func(id string) bool { return needed[id] }, enough)
 		if len(gone) > 0 {

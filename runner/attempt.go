@@ -33,6 +33,9 @@ type Attempt struct {
 	Cache      CacheScope
 	Timeout    time.Duration
 
+	// Images are built once the job has succeeded; nil: none.
+	Images *Images
+
 	// Tests divides the tests of the build among its shards; nil: this job gets no tests from the daemon.
 	Tests TestQueue
 
@@ -111,6 +114,7 @@ type Result struct {
 	Secondary map[string]string // ids of the sets of secondary artifacts, by the artifact's id
 	Reports   *Reports
 	Exported  []wire.Var
+	Images    []BuiltImage
 	Retry     bool // on-failure: RETRY asks for another attempt
 	Transient bool // the machine's fault, and such that another attempt may succeed
 	Begun     bool // of a FAULT: a command of the job began, or may have: nobody can tell

@@ -35,7 +35,7 @@ func (s *session) collect(ctx context.Context, d wire.Done) Result {
 	if s.rec.gap > 0 {
 		res = damaged(res, s.rec.gap)
 	}
-	return s.left(ctx, d, res)
+	return s.images(ctx, s.left(ctx, d, res))
 }
 
 // left takes in the files that the job left, and what else it says of itself.

@@ -270,6 +270,8 @@ func (p *puppet) leave(what, name, text string) error {
 	case "export":
 		p.done.Exported = append(p.done.Exported, wire.Var{Name: name, Value: text})
 		return nil
+	case "context":
+		return os.WriteFile(filepath.Join(p.spool, wire.ContextFile), tarOf(name), 0o600)
 	case "end":
 		p.done.Status, p.done.Reason, p.done.Retry = wire.Status(name), "command_failed", text == "retry"
 		return nil

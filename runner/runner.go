@@ -14,6 +14,7 @@ import (
 
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/internal/failpoint"
+	"github.com/runner-ci/runner/runner/push"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/source"
 )
@@ -47,6 +48,7 @@ type Runner struct {
 	Executors map[string]Executor // by engine id
 	Sandboxes string              // directory for <id>/, on the daemon's host
 	Epoch     uint64              // grows with every start of the daemon
+	Pusher    *push.Client        // of images
 	Env       map[string][]string // by engine id: what the executor does not set itself, proxies for one
 	Mounts    map[string][]Mount  // by engine id
 	Logger    *slog.Logger

@@ -56,7 +56,7 @@ func (s *session) run(ctx context.Context) Result {
 	if s.runner.Commands {
 		rec.commands, rec.ends = MaxCommands, MaxCommands
 	}
-	s.rec.mask = newRemask(s.attempt.Job.Secrets)
+	s.rec.mask = newRemask(s.attempt.secrets())
 	s.sent = s.attempt.Sent
 	s.rec.preface(s.attempt.Preface)
 	defer func() { _ = s.rec.wait() }() // whoever takes the attempt up must find all that was begun

@@ -63,6 +63,13 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 	if job.Git = gitCredentials(&p, b, pj, remote.Token); job.Git != nil {
 		job.Secrets = append(job.Secrets, job.Git.Token)
 	}
+	images, lackingImages := s.imagesFor(ctx, &p, &t, b, pj, job.Env)
+	if note(lackingImages); lacks != nil && !a.Sent {
+		return runner.Attempt{}, lacks
+	}
+	if err := errors.Join(lackingImages, err); err != nil && len(pj.Images) > 0 {
+		images = &runner.Images{Lacks: err.Error()} // the job goes on, and its images must not be left out in silence
+	}
 	limits := s.limitsFor(ctx, lim, pj, a.Engine)
 	var instead *runner.Result
 	if lacks != nil {
@@ -76,14 +83,14 @@ func (s *Scheduler) attempt(ctx context.Context, e *entry, l leased) (runner.Att
 		Source: runner.Checkout{Remote: remote, Commit: b.Commit, Ref: b.Ref, Depth: p.Depth, Submodules: p.Submodules, Stranger: b.Fork},
 		Limits: limits, Log: a.Log, Set: a.Log, Timeout: lim.Timeout, Stop: e.stop, Resume: e.resume,
 		Privileged: job.Privileged, Services: services(b, pj, limits), Network: s.networkOf(&p, b, pj), Cache: cacheScope(b, &t),
-		Tests: s.testsOf(l),
+		Tests: s.testsOf(l), Images: images,
 	}, nil
 }
 
 // jobFor is what the agent reads, with everything that depends on build and attempt.
 func (s *Scheduler) jobFor(ctx context.Context, p *Project, t *Trigger, l leased, pj *buildspec.Job, lim config.Limits) (wire.Job, error) {
 	job := wireJob(pj)
-	job.Env = s.builtins(p, l, pj, t)
+	job.Env = append(s.builtins(p, l, pj, t), s.builtBefore(l.build, pj)...)
 	job.Retries = retries(l.job)
 	job.Debug = job.Debug || t.Override.Debug
 	job.Privileged = pj.Privileged && p.Privileged && !l.build.Fork
@@ -99,6 +106,7 @@ func (s *Scheduler) jobFor(ctx context.Context, p *Project, t *Trigger, l leased
 		return job, fmt.Errorf("%w: %w; it could when the build was planned, so look at the secret store", errSecrets, err)
 	}
 	job.Env = append(append(job.Env, env...), onlyTests(pj, t.Override.Only)...)
+	job.Context = contextOf(pj)
 	return job, nil
 }
 

@@ -122,7 +122,7 @@ func holder(tx *bbolt.Tx, build []byte, index int, job string, token uint64) (*J
 // phaseOrder is CodeBuild's, with a job's own source step inside PROVISIONING.
 var phaseOrder = map[string]int{
 	phaseSubmitted: 1, phaseSource: 2, phaseQueued: 3, "PROVISIONING": 4, "INSTALL": 5, "PRE_BUILD": 6, "BUILD": 7,
-	"POST_BUILD": 8, "UPLOAD_ARTIFACTS": 9, "FINALIZING": 10, phaseCompleted: 11,
+	"POST_BUILD": 8, "UPLOAD_ARTIFACTS": 9, runner.PhaseImages: 10, "FINALIZING": 11, phaseCompleted: 12,
 }
 
 func phaseRank(name string) int { return phaseOrder[name] }

@@ -40,7 +40,7 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 	}
 	b.Images = make(map[string]runner.Image)
 	for i := range jobs {
-		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
+		for _, ref := range s.imagesOf(&b.Plan.Jobs[i]) {
 			known, seen := b.Images[ref]
 			switch {
 			case seen && (known.ID != "" || ref == ""):
@@ -52,7 +52,7 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 					img, found = ahead()
 				}
 				if !found {
-					if img, f = s.takeImage(ctx, ex, p, ref, lends(p, b, ref)); f != nil {
+					if img, f = s.takeImage(ctx, ex, p, ref, s.lends(p, b, ref)); f != nil {
 						return f
 					}
 				}
@@ -64,8 +64,11 @@ func (s *Scheduler) resolveImages(ctx context.Context, p *Project, b *Build, job
 }
 
 // lends tells whether the credentials of registries are used for an image of a build. A stranger's buildspec could name
-// any private image that they open, and read all that is in it; what the project's settings name, its admin lets be run.
-func lends(p *Project, b *Build, ref string) bool { return !b.Fork || ref == p.Image }
+// any private image that they open, and read all that is in it; what the project's and the daemon's settings
+// name, an admin lets be run.
+func (s *Scheduler) lends(p *Project, b *Build, ref string) bool {
+	return !b.Fork || ref == p.Image || ref == s.config().Images.Builder
+}
 
 // askForImage resolves a reference with the project's pull policy and, where they are lent, its registry's credentials.
 func (s *Scheduler) askForImage(ctx context.Context, ex runner.Executor, p *Project, ref string, lend bool) (runner.Image, *planFailure) {

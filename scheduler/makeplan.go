@@ -61,6 +61,9 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	if f := s.checkSecrets(ctx, &p, &t, b, jobs); f != nil {
 		return nil, f
 	}
+	if f := s.checkImages(ctx, &p, &t, b, jobs); f != nil {
+		return nil, f
+	}
 	later := takesResults(&p, &t, b) // where all results were had before, nobody wants the tree
 	group, gctx := errgroup.WithContext(ctx)
 	var imageFailure, snapFailure *planFailure
@@ -92,7 +95,7 @@ func (s *Scheduler) resolveCommit(ctx context.Context, p *Project, t *Trigger, r
 	if err != nil {
 		return sourceFailure(err)
 	}
-	b.Commit, b.Tree, b.Ref = got.Commit, got.Tree, cmp.Or(b.Ref, got.Ref)
+	b.Commit, b.Tree, b.Ref, b.Committed = got.Commit, got.Tree, cmp.Or(b.Ref, got.Ref), got.When
 	b.Title, b.Author = cmp.Or(b.Title, got.Subject), cmp.Or(b.Author, got.Author)
 	b.Trusted = s.judgeTrust(p, t, got.DefaultBranch)
 	joinGroup(p, b)

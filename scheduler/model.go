@@ -131,12 +131,13 @@ type Build struct {
 	Seq     uint64 `json:"seq"` // order over all projects
 	Trigger string `json:"trigger"`
 
-	Commit  string `json:"commit,omitempty"`
-	Tree    string `json:"tree,omitempty"`
-	Ref     string `json:"ref,omitempty"`
-	Title   string `json:"title,omitempty"`
-	Author  string `json:"author,omitempty"`
-	RetryOf string `json:"retryOf,omitempty"`
+	Commit    string    `json:"commit,omitempty"`
+	Tree      string    `json:"tree,omitempty"`
+	Ref       string    `json:"ref,omitempty"`
+	Committed time.Time `json:"committed,omitzero"`
+	Title     string    `json:"title,omitempty"`
+	Author    string    `json:"author,omitempty"`
+	RetryOf   string    `json:"retryOf,omitempty"`
 
 	PullRequest int    `json:"pullRequest,omitempty"`
 	Tells       string `json:"tells,omitempty"` // push, pull_request or tag; "": the forge is told nothing of it
@@ -246,15 +247,16 @@ type Attempt struct {
 	Begun   bool      `json:"begun,omitempty"` // a command of it began
 	Frame   uint64    `json:"frame"`           // newest frame of the agent that this row reflects
 
-	Paused    time.Time         `json:"paused,omitzero"`     // since when it is held at a breakpoint
-	Pause     int               `json:"pause,omitempty"`     // the number of that pause
-	Resume    string            `json:"resume,omitempty"`    // who let it go on, until it does
-	Retry     bool              `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
-	Secondary map[string]string `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
-	Reports   *runner.Reports   `json:"reports,omitempty"`
-	Waited    time.Duration     `json:"waited,omitempty"` // for tests that other shards ran
-	Exported  []wire.Var        `json:"exported,omitempty"`
-	Commands  []runner.Command  `json:"commands,omitempty"` // the first ones, where traces are exported
+	Paused    time.Time           `json:"paused,omitzero"`     // since when it is held at a breakpoint
+	Pause     int                 `json:"pause,omitempty"`     // the number of that pause
+	Resume    string              `json:"resume,omitempty"`    // who let it go on, until it does
+	Retry     bool                `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
+	Secondary map[string]string   `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
+	Reports   *runner.Reports     `json:"reports,omitempty"`
+	Waited    time.Duration       `json:"waited,omitempty"` // for tests that other shards ran
+	Exported  []wire.Var          `json:"exported,omitempty"`
+	Images    []runner.BuiltImage `json:"images,omitempty"`   // of x-runner.images
+	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones, where traces are exported
 }
 
 // Phase is one phase's record.

@@ -70,7 +70,7 @@ func (m *keyMaker) key(ctx context.Context, pj *buildspec.Job) (key string, prov
 		Limits: s.limitsFor(ctx, s.limitsOf(p), pj, s.engineOf(p)), Quarantine: b.QuarantineInForce(),
 	}
 	parts.Bounds.QueueTimeout, parts.Bounds.Jobs = 0, 0
-	for _, ref := range imagesOf(pj) {
+	for _, ref := range s.imagesOf(pj) {
 		img := b.Images[ref]
 		if img.ID == "" {
 			return "", false // on the host itself: nobody knows what that has

@@ -140,7 +140,7 @@ func (s *Scheduler) predecessor(t *Trigger) (old Build, results, ok bool) {
 		if err != nil {
 			return Build{}, false, false
 		}
-		if planned(&old) {
+		if s.havePlan(&old) {
 			return old, results, true
 		}
 		asked, err := s.Trigger(old.Trigger)
@@ -152,13 +152,13 @@ func (s *Scheduler) predecessor(t *Trigger) (old Build, results, ok bool) {
 	return Build{}, false, false
 }
 
-// planned tells whether planning came to its end: there is a plan, and an image for each of its jobs.
-func planned(b *Build) bool {
+// havePlan tells whether planning came to its end: there is a plan, and an image for each of its jobs.
+func (s *Scheduler) havePlan(b *Build) bool {
 	if b.Plan == nil {
 		return false
 	}
 	for i := range b.Plan.Jobs {
-		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
+		for _, ref := range s.imagesOf(&b.Plan.Jobs[i]) {
 			if _, ok := b.Images[ref]; !ok {
 				return false
 			}
@@ -179,13 +179,13 @@ func (s *Scheduler) renewImages(ctx context.Context, p *Project, b *Build, jobs 
 		if jobs[i].State == JobEnded {
 			continue
 		}
-		for _, ref := range imagesOf(&b.Plan.Jobs[i]) {
+		for _, ref := range s.imagesOf(&b.Plan.Jobs[i]) {
 			if seen[ref] {
 				continue
 			}
 			seen[ref] = true
 			old := images[ref]
-			img, f := s.renewImage(ctx, ex, p, ref, old, lends(p, b, ref))
+			img, f := s.renewImage(ctx, ex, p, ref, old, s.lends(p, b, ref))
 			if f != nil {
 				return f
 			}

@@ -96,11 +96,15 @@ func services(b *Build, pj *buildspec.Job, l runner.Limits) (out []runner.Servic
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// imagesOf are the references of the images that a job needs: its own first, then those of its services.
-func imagesOf(pj *buildspec.Job) []string {
+// imagesOf are the references of the images that a job needs: its own first, then those of its services, then that of its
+// builder.
+func (s *Scheduler) imagesOf(pj *buildspec.Job) []string {
 	refs := []string{pj.Image}
-	for _, s := range pj.Services {
-		refs = append(refs, s.Image)
+	for _, service := range pj.Services {
+		refs = append(refs, service.Image)
+	}
+	if len(pj.Images) > 0 {
+		refs = append(refs, s.config().Images.Builder)
 	}
 	return refs
 }

@@ -75,6 +75,9 @@ func factsOf(job buildspec.Job) *Table {
 	for _, s := range job.Services {
 		set("service", s.Name+" ("+s.Image+")")
 	}
+	for _, i := range job.Images {
+		set("image", imageFacts(i))
+	}
 	for _, r := range job.Reports {
 		set("report", r.Group+": "+below(r.BaseDirectory, r.Files)+" ("+r.Format+")")
 	}

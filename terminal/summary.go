@@ -58,7 +58,7 @@ func Verdict(b client.Build) string {
 // Summary writes what a build came to: what went wrong first, then jobs, phases, exported variables, reports and
 // artifacts with their durations and sizes. It writes neither the verdict nor Next.
 func Summary(o *Output, b client.Build, sets []client.ArtifactSet) {
-	for _, lines := range [][]string{causes(o, b), proofLines(o, b, time.Now()), jobTable(o, b), attemptTable(o, b), phaseTable(o, b), exportedTable(o, b), reportTable(o, b), artifactTable(o, sets)} {
+	for _, lines := range [][]string{causes(o, b), proofLines(o, b, time.Now()), jobTable(o, b), attemptTable(o, b), phaseTable(o, b), exportedTable(o, b), imageTable(o, b), reportTable(o, b), artifactTable(o, sets)} {
 		if len(lines) > 0 {
 			o.Lines(append(lines, "")...)
 		}

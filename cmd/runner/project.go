@@ -104,6 +104,7 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.StringVar(&p.KnownHosts, "known-hosts", "", "host keys for ssh, file:/path or env:NAME")
 	f.IntVar(&p.Depth, "depth", 0, "history in the job's .git; 0 is all of it")
 	f.BoolVar(&p.Submodules, "submodules", false, "fetch submodules too")
+	f.StringToStringVar(&p.Push, "push", nil, "registry that trusted builds may push images to, with the secret that logs in there, `REGISTRY=SECRET`; may be repeated")
 	f.StringSliceVar(&p.Protected, "protected", nil, "branches (main, release/*) and tags (refs/tags/v*) that are trusted (default the default branch)")
 	f.Float64Var(&p.CPUs, "cpus", 0, "cores of a job (default the daemon's limit)")
 	f.Int64Var(&p.PIDs, "pids", 0, "processes of a job (default the daemon's limit)")

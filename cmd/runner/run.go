@@ -69,7 +69,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	f.StringVar(&r.artifacts, "artifacts", "", "unpack the artifacts into this `DIR`")
 	firstFlag(cmd, &r.first, "the build is stopped")
 	f.BoolVar(&r.Submodules, "submodules", false, "fetch submodules")
-	f.StringVar(&r.settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, engines and limits")
+	f.StringVar(&r.settings, "config", "", "a daemon's runner.yml: its registries, CA bundle, proxies, builder of images, engines and limits")
 	f.StringVar(&r.engine.Type, "engine", "docker", "docker, or process: on this machine itself, without isolation")
 	f.StringVar(&r.engine.Host, "docker-host", "", "Docker engine (default DOCKER_HOST)")
 	f.IntVar(&r.Slots, "slots", 0, "jobs at once (default the number of cores)")

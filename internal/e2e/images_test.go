@@ -1,85 +1,238 @@
 package e2e
 
 import (
+	"archive/tar"
+	"compress/gzip"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/runner-ci/runner/internal/enginetest"
 )
 
-// TestImagesOfCodeBuildAreTakenFromWhereTheAliasSays has a mirror of CodeBuild's images: jobs and services that name
-// one by CodeBuild's own name get the mirror's, and so does a retry that must pull it again.
-func TestImagesOfCodeBuildAreTakenFromWhereTheAliasSays(t *testing.T) {
+// buildSecret is a value that must be in no layer and no log.
+const buildSecret = "sesame-for-the-build"
+
+// dockerfile makes an image from nothing, of the busybox that the job leaves beside it.
+const dockerfile = `FROM scratch AS base
+COPY busybox /bin/busybox
+SHELL ["/bin/busybox", "sh", "-c"]
+FROM base AS test
+RUN exit 9
+FROM base AS run
+ARG GREETING
+RUN --mount=type=secret,id=TOKEN busybox test "$(busybox wc -c </run/secrets/TOKEN)" = 20 && echo $GREETING >/greeting && echo the secret is $(busybox cat /run/secrets/TOKEN)
+COPY --from=base /bin/busybox /bin/again
+COPY . /src
+`
+
+// registry is a real registry with TLS and a login, as a test looks into it.
+type registry struct {
+	t         *testing.T
+	addr      string
+	authority string
+	options   []remote.Option
+}
+
+func newRegistry(t *testing.T) *registry {
+	t.Helper()
+	addr, authority := enginetest.SecureRegistry(t, "ci", "open sesame")
+	pem, err := os.ReadFile(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return &registry{t: t, addr: addr, authority: authority, options: []remote.Option{
+		remote.WithAuth(&authn.Basic{Username: "ci", Password: "open sesame"}),
+		remote.WithTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}),
+	}}
+}
+
+// image is what a tag of the registry names.
+func (r *registry) image(repository, tag string) (v1.Image, error) {
+	repo, err := name.NewRepository(r.addr + "/" + repository)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return remote.Image(repo.Tag(tag), r.options...)
+}
+
+func (r *registry) tags(repository string) []string {
+	r.t.Helper()
+	repo, err := name.NewRepository(r.addr + "/" + repository)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	tags, err := remote.List(repo, r.options...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return tags
+}
+
+// imageFiles are the regular files of an image, and all of its bytes are looked through for a text.
+func imageFiles(t *testing.T, image v1.Image, forbidden string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	layers, err := image.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := image.RawConfigFile()
+	if err != nil || strings.Contains(string(config), forbidden) {
+		t.Errorf("the configuration holds the secret, or cannot be read: %v\n%s", err, config)
+	}
+	for _, layer := range layers {
+		compressed, err := layer.Compressed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := gzip.NewReader(compressed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := tar.NewReader(plain); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), forbidden) {
+				t.Errorf("%s of a layer holds the secret", h.Name)
+			}
+			files[h.Name] = string(text[:min(len(text), 100)])
+		}
+		compressed.Close()
+	}
+	return files
+}
+
+// imageDaemon is a daemon that builds images, with a login of the registry in its store.
+func imageDaemon(t *testing.T, r *registry, url, settings string) *daemon {
+	t.Helper()
+	images(t, "dind:latest")
+	d := newDaemon(t, settings+keyFile(t)+"ca-bundle: "+r.authority+"\nimages: {builder: 'runner-test/dind:latest'}\n",
+		project("api", url, "push: {'"+r.addr+"': ci/registry}"))
+	d.setSecret("ci/registry", `{"username": "ci", "password": "open sesame"}`, "--project", "api")
+	d.setSecret("ci/token", buildSecret, "--project", "api", "--ref", "**")
+	return d
+}
+
+func imageSpec(r *registry, more string) string {
+	return `version: 0.2
+env:
+  image: ` + image + `
+  secrets-manager: {TOKEN: ci/token}
+batch:
+  build-graph:
+    - identifier: make
+    - identifier: use
+      buildspec: use.yml
+      depend-on: [make]
+phases:
+  build: {commands: [cp /bin/busybox app/busybox, echo made here >app/made]}
+x-runner:
+  images:
+    api:
+      context: app
+      target: run
+      args: {GREETING: hello}
+      secrets: TOKEN
+      labels: {team: blue}
+      push: ` + r.addr + `/team/api
+      tags: ["{commit.short}", "{branch}", "{semver}", "{build}", latest]
+` + more
+}
+
+const useSpec = `version: 0.2
+env: {image: "` + image + `"}
+phases: {build: {commands: ['echo it is $RUNNER_IMAGE_API_DIGEST']}}
+`
+
+// TestImagesAreBuiltAndPushed tells the whole story of an image: of a workspace's files, in a builder, to a registry with TLS
+// and a login. A retry of the build comes to the same digest.
+func TestImagesAreBuiltAndPushed(t *testing.T) {
 	t.Parallel()
-	mirror := enginetest.Registry(t, "", "") + "/codebuild/"
-	for _, name := range []string{"standard:7.0", "database:1"} {
-		makeImage(t, mirror+name, name)
-		docker(t, "push", "-q", mirror+name)
-		loseImage(t, mirror+name)
-	}
+	r := newRegistry(t)
 	git := newGitServer(t)
-	files := inImage("aws/codebuild/standard:7.0", "echo inside $MADE, told $CODEBUILD_BUILD_IMAGE")
-	files["buildspec.yml"] += "x-runner:\n  services:\n    db: {image: 'aws/codebuild/database:1', command: sleep 1000}\n"
-	_, url, commit := git.repo("curated", files)
-	d := newDaemon(t, online+"image-aliases:\n  aws/codebuild/*: "+mirror+"*\n", project("curated", url))
-	d.ended(d.push(url, commit), "SUCCEEDED")
-	loseImage(t, mirror+"standard:7.0")
-	d.ended(d.retried("curated#1", false), "SUCCEEDED")
-	for _, id := range []string{"curated#1", "curated#2"} {
-		b := d.build(id)
-		if log := d.logs(b); !strings.Contains(log, "inside standard:7.0, told aws/codebuild/standard:7.0\n") {
-			t.Errorf("%s did not run in the mirror's image:\n%s", id, log)
-		}
-		want := "image-aliases: this build uses " + mirror + "database:1 for aws/codebuild/database:1, " + mirror + "standard:7.0 for aws/codebuild/standard:7.0"
-		if len(b.Warnings) != 1 || b.Warnings[0] != want {
-			t.Errorf("the warnings of %s are %q, want %q", id, b.Warnings, want)
+	_, url, commit := git.repo("api", map[string]string{"buildspec.yml": imageSpec(r, ""), "use.yml": useSpec, "app/Dockerfile": dockerfile, "app/.dockerignore": "*.log\n", "app/a.log": "x"})
+	d := imageDaemon(t, r, url, "")
+	b := d.ended(d.push(url, commit), "SUCCEEDED")
+	built := b.Jobs[0].Images
+	if len(built) != 1 || !built[0].Pushed || built[0].Layers != 4 || built[0].Repository != r.addr+"/team/api" {
+		t.Fatalf("built are %+v\n%s", built, d.jobLog(b.ID, "make"))
+	}
+	log := d.jobLog(b.ID, "make")
+	for _, want := range []string{"Entering phase IMAGES", "the tag {semver} is left out: this is no build of a tag", "Phase complete: IMAGES State: SUCCEEDED", "Pushed " + built[0].Repository + "@" + built[0].Digest, "the secret is ***"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q:\n%s", want, log)
 		}
 	}
+	if strings.Contains(log, buildSecret) || strings.Contains(log, "open sesame") {
+		t.Errorf("the log tells a secret:\n%s", log)
+	}
+	if used := d.jobLog(b.ID, "use"); !strings.Contains(used, "it is "+built[0].Digest) {
+		t.Errorf("the job behind it was told no digest:\n%s", used)
+	}
+	for _, tag := range []string{commit[:12], "main", "1", "latest"} {
+		pushed, err := r.image("team/api", tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if digest, err := pushed.Digest(); err != nil || digest.String() != built[0].Digest {
+			t.Errorf("the tag %s names %s (%v), want %s", tag, digest, err, built[0].Digest)
+		}
+	}
+	pushed, err := r.image("team/api", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := imageFiles(t, pushed, buildSecret)
+	if files["greeting"] != "hello\n" || files["src/made"] != "made here\n" || files["src/Dockerfile"] == "" || files["src/a.log"] != "" {
+		t.Errorf("the image holds %q", files)
+	}
+	config, err := pushed.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for label, want := range map[string]string{"org.opencontainers.image.revision": commit, "org.opencontainers.image.source": url, "runner.project": "api", "team": "blue"} {
+		if got := config.Config.Labels[label]; got != want {
+			t.Errorf("the label %s is %q, want %q", label, got, want)
+		}
+	}
+
+	again := d.ended(d.retried(b.ID, false), "SUCCEEDED")
+	if got := again.Jobs[0].Images; len(got) != 1 || got[0].Digest != built[0].Digest || !strings.Contains(d.jobLog(again.ID, "make"), "CACHED") {
+		t.Errorf("the second build of the commit came to %+v, want %s of layers that were kept\n%s", got, built[0].Digest, d.jobLog(again.ID, "make"))
+	}
+	assertBuildersLeft(t, d, 1)
+	d.check()
+}
+
+// assertBuildersLeft looks that nothing of a daemon's is on the engine but the layers of so many builders.
+func assertBuildersLeft(t *testing.T, d *daemon, states int) {
+	t.Helper()
 	assertNothingLeft(t, d)
-}
-
-// TestAnImageOfTheEngineGoesBeforeAnAlias is for people who made CodeBuild's images themselves, as AWS describes it.
-func TestAnImageOfTheEngineGoesBeforeAnAlias(t *testing.T) {
-	t.Parallel()
-	const ref = "aws/codebuild/made-here:1.0"
-	makeImage(t, ref, "here")
-	git := newGitServer(t)
-	_, url, commit := git.repo("own", inImage(ref, "echo inside $MADE"))
-	_, other, same := git.repo("always", inImage(ref, "echo inside $MADE"))
-	d := newDaemon(t, "image-aliases:\n  aws/codebuild/*: 127.0.0.1:1/nobody/*\n", project("own", url), project("always", other, "pull: always"))
-	if b := d.ended(d.push(url, commit), "SUCCEEDED"); len(b.Warnings) != 0 || !strings.Contains(d.logs(b), "inside here\n") {
-		t.Errorf("warnings %q, log:\n%s", b.Warnings, d.logs(b))
-	}
-	b := d.ended(d.push(other, same), "FAULT")
-	if b.Reason != "image_pull" || !strings.HasPrefix(b.Message, "127.0.0.1:1/nobody/made-here:1.0 is taken for "+ref) {
-		t.Errorf("it ended %s: %s", b.Reason, b.Message)
-	}
-}
-
-// TestJobsOfOtherSystemsAreRefusedAlone runs what can be run of a batch that is written for Windows and macOS too.
-func TestJobsOfOtherSystemsAreRefusedAlone(t *testing.T) {
-	t.Parallel()
-	git := newGitServer(t)
-	_, url, commit := git.repo("mixed", map[string]string{
-		"buildspec.yml": "version: 0.2\nenv: {image: " + image + "}\nbatch:\n  build-list:\n" +
-			"    - {identifier: linux}\n" +
-			"    - {identifier: windows, buildspec: windows.yml, env: {type: WINDOWS_SERVER_2022_CONTAINER, image: 'aws/codebuild/windows-base:2022-1.0'}}\n" +
-			"    - {identifier: shell, buildspec: windows.yml, ignore-failure: true}\n" +
-			"    - {identifier: mac, env: {type: MAC_ARM}, ignore-failure: true}\n" +
-			"phases: {build: {commands: [echo ran here]}}\n",
-		"windows.yml": "version: 0.2\nenv: {shell: powershell.exe}\nphases: {build: {commands: [Get-Date]}}\n",
-	})
-	d := newDaemon(t, "", project("mixed", url))
-	b := d.ended(d.push(url, commit), "FAILED")
-	if b.Reason != "environment_type" || !strings.HasPrefix(b.Message, "windows: windows asks for the environment type WINDOWS_SERVER_2022_CONTAINER") {
-		t.Errorf("it ended %s: %s", b.Reason, b.Message)
-	}
-	for i, want := range []string{"SUCCEEDED ", "FAILED environment_type", "FAILED shell", "FAILED environment_type"} {
-		if j := b.Jobs[i]; j.Status+" "+j.Reason != want {
-			t.Errorf("%s ended %s (%s: %s), want %s", j.ID, j.Status, j.Reason, j.Message, want)
-		}
-	}
-	if len(b.Warnings) != 3 {
-		t.Errorf("the warnings are %q, want one each for the types and the shell", b.Warnings)
+	kept := strings.Fields(docker(t, "volume", "ls", "-q", "--filter", "label=runner.instance="+d.instance))
+	named := strings.Fields(docker(t, "volume", "ls", "-q", "--filter", "label=runner.builder", "--filter", "label=runner.instance="+d.instance))
+	if len(kept) != states || len(named) != states {
+		t.Errorf("the engine keeps the volumes %v, of builders %v; want %d, all of builders", kept, named, states)
 	}
 }

@@ -32,6 +32,9 @@ func (p *phases) collect(ctx context.Context, upload bool) wire.Done {
 	if err == nil && upload {
 		err = p.upload(ctx)
 	}
+	if err == nil && upload && !p.failed {
+		err = p.packContext(ctx)
+	}
 	if err != nil {
 		return p.endedBy(err, wire.PhaseUpload)
 	}

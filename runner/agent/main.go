@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/runner-ci/runner/runner/wire"
 )
 
 // Version is the release of the agent, set when the binary is linked.
@@ -42,6 +44,9 @@ func IsTool(name string) bool {
 func Main(args []string) int {
 	if len(args) > 0 && IsTool(args[0]) {
 		return tools[filepath.Base(args[0])](args[1:])
+	}
+	if len(args) > 1 && args[1] == wire.BuilderEngine {
+		return builderEngine(args[2:])
 	}
 	opts, err := parseFlags(args)
 	switch {

@@ -92,6 +92,7 @@ type Engine struct {
 	unwired atomic.Bool            // the daemon tried to, and could not
 	watched atomic.Bool            // watchBridge runs
 	images  imageFiles
+	states  builderStates
 
 	life context.Context // ends with Close; background work hangs on it
 	end  context.CancelFunc

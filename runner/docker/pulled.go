@@ -128,7 +128,7 @@ func (e *Engine) evictImage(ctx context.Context, path string, needed func(id str
 // Root is the engine's own directory where it is on this machine; "" where that is not known, or elsewhere.
 func (e *Engine) Root(ctx context.Context) string {
 	f, err := e.engineFacts(ctx)
-	if err != nil || !strings.HasPrefix(e.api.DaemonHost(), "unix://") || !isDir(f.root) {
+	if err != nil || !e.local() || !isDir(f.root) {
 		return ""
 	}
 	return f.root

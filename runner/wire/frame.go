@@ -307,6 +307,7 @@ const (
 	ArtifactsFile = "artifacts.tar"
 	ReportsFile   = "reports.tar"
 	CacheFile     = "cache.tar"    // what the job leaves to later ones
+	ContextFile   = "context.tar"  // what images are built of, where the job succeeded
 	RestoreFile   = "restored.tar" // what the daemon gives a job that asked for a cache
 )
 

@@ -24,6 +24,7 @@ type Job struct {
 	Artifacts *ArtifactSpec  `json:"artifacts,omitempty"`
 	Secondary []ArtifactSpec `json:"secondary,omitempty"` // with an ID each
 	Cache     *CacheSpec     `json:"cache,omitempty"`
+	Context   []string       `json:"context,omitempty"` // what images are built of: files and directories below Dir, packed into ContextFile
 	Shard     Shard          `json:"shard"`
 	Limits    Limits         `json:"limits"`
 
@@ -34,6 +35,9 @@ type Job struct {
 	Git        *GitCredentials `json:"git,omitempty"`        // for git-credential-helper
 	Sharding   string          `json:"sharding,omitempty"`   // x-runner.sharding: instead of --sharding-strategy
 }
+
+// BuilderEngine is the agent's first argument where it runs the engine of a builder instead of a job; dockerd's follow.
+const BuilderEngine = "builder-engine"
 
 // Var is one environment variable.
 type Var struct {

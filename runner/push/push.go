@@ -1,0 +1,138 @@
+package push
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Target is where an image goes.
+type Target struct {
+	Repository         string // "registry.example.com/team/api"
+	Tags               []string
+	Username, Password string // empty: nobody in particular
+}
+
+// Error tells that a registry did not take an image.
+type Error struct {
+	Repository string
+	Passing    bool // it may take it later: nothing was wrong with what was asked
+	Err        error
+}
+
+func (e *Error) Error() string {
+	hint := "see that the repository exists and that the credentials of this registry may push to it"
+	if e.Passing {
+		hint = "see that the registry answers, and retry the build: what it has is not sent again"
+	}
+	return fmt.Sprintf("pushing to %s: %v; %s", e.Repository, e.Err, hint)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Client pushes images.
+type Client struct {
+	transport http.RoundTripper
+	pause     time.Duration // before the second try; it doubles
+}
+
+// tries is how often a push is tried while what is in the way may pass: about a minute in all.
+const tries = 6
+
+// New makes a client that reaches registries by a transport, which knows the authorities to trust and the proxy.
+func New(base http.RoundTripper) *Client {
+	return &Client{transport: sealed{base}, pause: time.Second}
+}
+
+// sealed refuses to speak in clear with any machine but this one: the client of registries would, with addresses of
+// private networks.
+type sealed struct{ http.RoundTripper }
+
+func (s sealed) RoundTrip(r *http.Request) (*http.Response, error) {
+	host := r.URL.Hostname()
+	ip := net.ParseIP(host)
+	if r.URL.Scheme != "https" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("%s would be asked without TLS: let the registry speak TLS; name the authority of its certificate with ca-bundle where it is your own", host)
+	}
+	return s.RoundTripper.RoundTrip(r)
+}
+
+// Push sends what the registry does not have, and sets the tags that do not point to the image. told is called for each
+// try that did not succeed.
+func (c *Client) Push(ctx context.Context, i *Image, to Target, told func(format string, args ...any)) error {
+	pause := c.pause
+	for n := 1; ; n++ {
+		err := c.once(ctx, i, to)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !passing(err) || n == tries:
+			return &Error{Repository: to.Repository, Passing: passing(err), Err: err}
+		}
+		told("Pushing to %s did not succeed (%v), trying again in %s", to.Repository, err, pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		pause *= 2
+	}
+}
+
+func (c *Client) once(ctx context.Context, i *Image, to Target) error {
+	repo, err := name.NewRepository(to.Repository)
+	if err != nil {
+		return err
+	}
+	image, err := i.pushable()
+	if err != nil {
+		return err
+	}
+	auth := authn.Anonymous
+	if to.Username != "" || to.Password != "" {
+		auth = &authn.Basic{Username: to.Username, Password: to.Password}
+	}
+	opts := []remote.Option{
+		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(c.transport), remote.WithJobs(2),
+		remote.WithUserAgent("runner"), remote.WithRetryBackoff(remote.Backoff{Steps: 1}), // trying again is ours
+	}
+	for _, tag := range to.Tags {
+		ref := repo.Tag(tag)
+		if has, err := remote.Head(ref, opts...); err == nil && has.Digest.String() == i.Digest {
+			continue
+		}
+		if err := remote.Write(ref, image, opts...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passing tells whether the same push may succeed later.
+func passing(err error) bool {
+	var said *transport.Error
+	if errors.As(err, &said) {
+		return said.StatusCode >= 500 || said.StatusCode == http.StatusTooManyRequests || said.StatusCode == http.StatusRequestTimeout
+	}
+	var cert *tls.CertificateVerificationError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &cert):
+		return false
+	case errors.As(err, &dns):
+		return !dns.IsNotFound
+	}
+	var netErr net.Error
+	return errors.As(err, &netErr) || errors.Is(err, net.ErrClosed)
+}
