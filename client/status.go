@@ -23,6 +23,7 @@ type Status struct {
 	Why      string  `json:"why,omitempty"` // why the next one waits
 	Oldest   float64 `json:"oldestSeconds"` // how long the job waits that waits longest
 
+	Outbox   Outbox         `json:"outbox"`
 	Engines  []EngineStatus `json:"engines"`
 	Tasks    []Task         `json:"tasks"`
 	Stores   []Store        `json:"stores"`

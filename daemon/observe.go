@@ -110,6 +110,7 @@ func (p *parts) queuePicture() metrics.Queue {
 	warm, _ := p.scheduler.Warm()
 	return metrics.Queue{
 		Waiting: q.Waiting, Running: q.Running, Slots: q.Slots, Planning: q.Planning, Oldest: q.Oldest, Draining: q.Draining, Warm: warm,
+		Outbox: p.scheduler.Outbox().Count(),
 	}
 }
 
@@ -141,6 +142,7 @@ func (p *parts) status(version string) client.Status {
 			s.Why = "every slot is in use"
 		}
 	}
+	s.Outbox = p.outboxStatus()
 	for _, t := range p.tasks.States() {
 		s.Tasks = append(s.Tasks, client.Task{
 			Name: t.Name, About: t.About, Many: t.Many, Count: t.Count, Doing: t.Doing, Since: t.Since, Beats: t.Beats, Error: t.Error, At: t.At,

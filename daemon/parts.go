@@ -18,6 +18,7 @@ import (
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/metrics"
+	"github.com/runner-ci/runner/outbox"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/scheduler"
 	"github.com/runner-ci/runner/secrets"
@@ -125,6 +126,7 @@ func open(cfg *config.Config, l layout, log *slog.Logger) (_ *parts, err error) 
 	p.scheduler.UseLast(func() bool { return spendLast(l.data) })
 	p.scheduler.UseMeter(p.metrics)
 	p.scheduler.UseActivity(p.tasks)
+	p.scheduler.Outbox().Configure(outbox.Options{Logger: log, Count: p.metrics.Outbox})
 	p.metrics.UseQueue(p.queuePicture)
 	p.runner = &runner.Runner{
 		Source: p.source, Artifacts: p.artifacts, Executors: engines, Sandboxes: l.sandboxes(),
@@ -190,6 +192,7 @@ func (p *parts) start(ctx context.Context) error {
 		return err
 	}
 	p.exportTraces(ctx)
+	p.reading.Go(func() { p.scheduler.Outbox().Run(ctx, p.tasks) })
 	p.reading.Go(func() {
 		p.tasks.Run("reports", "reads what tests left into their history", func(t *activity.Task) { p.reports().run(ctx, t) })
 	})

@@ -7,6 +7,9 @@
 //  2. Find the projects whose repository has one of the event's addresses, compared as RepositoryKey gives them.
 //  3. Verify the signature with each of their secrets. Those whose secret verifies take part.
 //  4. Only then act on the event, or answer with what was wrong in the body.
+//
+// API is the other direction: what we ask of a forge and tell it, through go-scm's clients. Where go-scm has no request, or
+// one that puts a secret into an address, the request is our own.
 package forge
 
 import "net/http"

@@ -55,5 +55,8 @@ func (m *Metrics) EngineCall(engine, operation string, took time.Duration, faile
 // Trace counts a part of a trace by what became of it: "exported", "failed" or "dropped".
 func (m *Metrics) Trace(outcome string) { m.traces.WithLabelValues(outcome).Inc() }
 
+// Outbox counts an item of the outbox by what became of it: "sent", "failed" or "dropped".
+func (m *Metrics) Outbox(kind, outcome string) { m.outbox.WithLabelValues(kind, outcome).Inc() }
+
 // TaskError counts an error of a long-lived task.
 func (m *Metrics) TaskError(task string) { m.taskErrors.WithLabelValues(task).Inc() }

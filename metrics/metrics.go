@@ -15,7 +15,7 @@ type Metrics struct {
 	projects bounded
 	pictures *pictures
 
-	triggers, builds, jobs, attempts, engineErrors, traces, taskErrors *prometheus.CounterVec
+	triggers, builds, jobs, attempts, engineErrors, traces, outbox, taskErrors *prometheus.CounterVec
 
 	buildTook, phaseTook, hookTook, engineTook, commitTook, commitWrites *prometheus.HistogramVec
 	jobWaited, decisionTook                                              prometheus.Histogram
@@ -41,6 +41,7 @@ func New() *Metrics {
 	m.attempts = counters("runner_attempts_total", "Attempts that have ended, by engine and by whether their sandbox was made ahead of the job.", "engine", "warm")
 	m.engineErrors = counters("runner_engine_errors_total", "Calls to an engine that failed: no answer, or an answer of 500 and above.", "engine", "operation")
 	m.traces = counters("runner_traces_total", "Parts of traces by what became of them: exported, failed and to be tried again, dropped.", "outcome")
+	m.outbox = counters("runner_outbox_items_total", "Things that the outside had to be told, by what became of them: sent, failed and to be tried again, dropped.", "kind", "outcome")
 	m.taskErrors = counters("runner_task_errors_total", "Errors of the daemon's long-lived tasks.", "task")
 	m.buildTook = histograms("runner_build_duration_seconds", "From a build's trigger to its end.", long, "status")
 	m.phaseTook = histograms("runner_phase_duration_seconds", "How long phases of attempts took.", phase, "phase")
@@ -50,7 +51,7 @@ func New() *Metrics {
 	m.commitWrites = histograms("runner_commit_writes", "Writes that shared one transaction.", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}, "store")
 	m.jobWaited = prometheus.NewHistogram(histogram("runner_job_wait_seconds", "How long jobs waited for a slot before their first attempt.", phase))
 	m.decisionTook = prometheus.NewHistogram(histogram("runner_scheduling_decision_seconds", "How long choosing the next job took.", tiny))
-	m.registry.MustRegister(m.triggers, m.builds, m.jobs, m.attempts, m.engineErrors, m.traces, m.taskErrors,
+	m.registry.MustRegister(m.triggers, m.builds, m.jobs, m.attempts, m.engineErrors, m.traces, m.outbox, m.taskErrors,
 		m.buildTook, m.phaseTook, m.hookTook, m.engineTook, m.commitTook, m.commitWrites, m.jobWaited, m.decisionTook,
 		m.pictures, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

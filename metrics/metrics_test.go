@@ -30,6 +30,7 @@ func full() *Metrics {
 	m.Webhook("github", 202, time.Millisecond)
 	m.EngineCall("local", "POST /containers/create", time.Millisecond, true)
 	m.Trace("exported")
+	m.Outbox("status", "sent")
 	m.TaskError("dispatcher")
 	m.EngineUp("local", true)
 	m.UseQueue(func() Queue { return Queue{Waiting: 1, Oldest: time.Now().Add(-time.Minute)} })

@@ -13,6 +13,7 @@ type Queue struct {
 	Oldest                            time.Time // since when the job waits that waits longest; zero: none does
 	Draining                          bool
 	Warm                              int // sandboxes that wait for a job
+	Outbox                            int // items that the outside has yet to be told
 }
 
 // Sizes is what is measured beside the scrapes, once a minute: for some of it rows are read.
@@ -69,6 +70,7 @@ var (
 	descPlanning = desc("runner_planning_builds", "Builds that are fetched and planned, or wait for it.")
 	descDraining = desc("runner_draining", "1 while the daemon drains and starts no job.")
 	descWarm     = desc("runner_warm_sandboxes", "Sandboxes that wait for a job.")
+	descOutbox   = desc("runner_outbox_waiting", "Things that the outside has yet to be told.")
 	descEngine   = desc("runner_engine_up", "1 where the engine answered when it was last asked.", "engine")
 	descStore    = desc("runner_store_size_bytes", "What a store has on the disk.", "store")
 	descFree     = desc("runner_disk_free_bytes", "What the disk of the data directory has left.")
@@ -80,7 +82,7 @@ var (
 // Describe is of prometheus.Collector.
 func (p *pictures) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descWaiting, descAge, descSlots, descUsed, descPlanning, descDraining, descWarm, descEngine, descStore, descFree,
+		descWaiting, descAge, descSlots, descUsed, descPlanning, descDraining, descWarm, descOutbox, descEngine, descStore, descFree,
 		descCaches, descHits, descSaved,
 	} {
 		out <- d
@@ -107,6 +109,7 @@ func (p *pictures) Collect(out chan<- prometheus.Metric) {
 		gauge(descPlanning, float64(q.Planning))
 		gauge(descDraining, number(q.Draining))
 		gauge(descWarm, float64(q.Warm))
+		gauge(descOutbox, float64(q.Outbox))
 	}
 	for engine, up := range p.engines {
 		gauge(descEngine, number(up), engine)

@@ -10,6 +10,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/outbox"
 )
 
 // State is a state file opened to be looked at while no daemon runs on it.
@@ -74,7 +75,8 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  6. the test queues of every build can be read, and keep their own invariants;
 //  7. pending triggers exist and are pending, deliveries name triggers that exist;
 //  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
-//     pending, and no more.
+//     pending, and no more;
+//  9. what the outbox has can be read, lies under its keys, and is as much as it counts.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -84,7 +86,7 @@ func (st *State) Check(report func(problem string)) error {
 			report("state.db: it has no meta bucket: this is not a runner's state")
 			return nil
 		}
-		if err := checkBuilds(tx, report); err != nil {
+		if err := errors.Join(checkBuilds(tx, report), outbox.Check(tx, report)); err != nil {
 			return err
 		}
 		if err := checkTriggers(tx, report); err != nil || version(tx) < schemaVersion {

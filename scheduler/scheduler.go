@@ -13,6 +13,7 @@ import (
 	"github.com/runner-ci/runner/activity"
 	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/internal/failpoint"
+	"github.com/runner-ci/runner/outbox"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/secrets"
 	"github.com/runner-ci/runner/source"
@@ -42,6 +43,7 @@ type Scheduler struct {
 	meter  Meter
 	tasks  *activity.Registry
 	traces bool // what ends is noted for them
+	outbox *outbox.Box
 
 	mu       sync.Mutex // guards what follows: the picture of the active builds that the dispatcher decides on
 	queue    *queue
@@ -82,11 +84,18 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
 		tests: testBooks{hold: testHold},
 	}
+	if s.outbox, err = outbox.Open(db, outbox.Options{Logger: log}); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if err := s.Configure(cfg); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
+
+// Outbox is what the outside has yet to be told. It lies in the same file, so that what is put there is committed together
+// with the fact that it tells of.
+func (s *Scheduler) Outbox() *outbox.Box { return s.outbox }
 
 // Instance is the daemon's own id, minted with the state file.
 func (s *Scheduler) Instance() string { return s.instance }

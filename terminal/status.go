@@ -30,6 +30,7 @@ func DaemonStatus(o *Output, s client.Status, now time.Time) {
 		}
 		o.Lines("engine    " + e.ID + " " + state)
 	}
+	outboxLines(o, s.Outbox, now)
 	o.Lines(fmt.Sprintf("space     %s free", Size(s.Free)))
 	for _, x := range s.Stores {
 		o.Lines("  " + x.Name + " " + Size(x.Bytes))

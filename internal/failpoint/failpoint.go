@@ -50,6 +50,7 @@ var Points = []Point{
 	{"6/directory-removed", "the sandbox's directory is gone; its row is there"},
 	{"6/row-removed", "the sandbox's row is gone"},
 	{"6/reports-read", "the tests of an attempt are in their history; that they are is not noted"},
+	{"6/item-sent", "an item of the outbox was sent, or refused; it still waits"},
 	{"6/trace-exported", "a part of a trace has gone to the collector; it is still due"},
 	{"7/start-counted", "the start is counted in the state; nothing was taken up"},
 	{"7/rows-read", "the picture of what waits and runs is made from the rows; nothing was adopted"},

@@ -48,10 +48,11 @@ var arrows = map[string]arrow{
 	"trace": {[]string{"activity", "scheduler", "runner"}, "rows to spans; nobody but the daemon knows that it is there"},
 
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
-	"scheduler":           {[]string{"activity", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
+	"outbox":              {[]string{"activity"}, "what is to be told is bytes: who tells it, and of what, is known further up"},
+	"scheduler":           {[]string{"activity", "outbox", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
 	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
-	"daemon":              {[]string{"daemon", "activity", "metrics", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
+	"daemon":              {[]string{"daemon", "activity", "metrics", "outbox", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
