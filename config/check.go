@@ -98,6 +98,7 @@ func (c *Config) check() faults {
 	c.checkEngines(&f)
 	c.checkRegistries(&f)
 	c.checkAliases(&f)
+	c.checkNotifications(&f)
 	c.checkProjects(&f)
 	return f
 }

@@ -42,6 +42,8 @@ type Config struct {
 	Secrets       SecretStore       `yaml:"secrets"`
 	Metrics       Metrics           `yaml:"metrics"`
 	Telemetry     Telemetry         `yaml:"telemetry"`
+	SMTP          SMTP              `yaml:"smtp"`
+	Notifications []Notification    `yaml:"notifications"` // of builds of all projects
 	Projects      []Project         `yaml:"projects"`
 }
 
@@ -219,6 +221,8 @@ type Project struct {
 	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
 	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+
+	Notifications []Notification `yaml:"notifications" json:"notifications,omitempty"` // besides the daemon's own
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

@@ -240,7 +240,7 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
 		ended = &b
-		return errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1))
+		return errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1), s.dueNotices(tx, &b))
 	})
 	if err == nil && ended != nil {
 		s.countBuild(ended)
