@@ -221,6 +221,14 @@ type Project struct {
 	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
 	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
 	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+	Status           Status `yaml:"status" json:"status,omitzero"`      // what the forge is told of builds
+	Comment          string `yaml:"comment" json:"comment,omitempty"`   // on pull requests: off (default), on-failure, always
+
+	Forge      string `yaml:"forge" json:"forge,omitempty"`            // which it is, one of Forges; empty: found out
+	ForgeURL   string `yaml:"forge-url" json:"forgeUrl,omitempty"`     // of its API; empty: where that forge has it
+	ForgeToken Secret `yaml:"forge-token" json:"forgeToken,omitempty"` // for its API; empty: Token
+	Webhook    string `yaml:"webhook" json:"webhook,omitempty"`        // WebhookAuto: the daemon registers it, with a secret of its own making
+	Poll       string `yaml:"poll" json:"poll,omitempty"`              // PollOff or how often remote refs are looked at; see PollEvery
 
 	Notifications []Notification `yaml:"notifications" json:"notifications,omitempty"` // besides the daemon's own
 }

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/runner-ci/runner/notify/message"
 )
 
 // Notification tells people or a program how builds ended. Just one of Webhook, Slack and Email is set.
@@ -43,7 +45,7 @@ type NotifyEmail struct {
 // SMTP is the server that emails are handed to.
 type SMTP struct {
 	Host     string `yaml:"host"` // empty: no emails are sent
-	Port     int    `yaml:"port"` // default 587, with TLS "tls" 465
+	Port     int    `yaml:"port"` // default 587, with TLS "tls" 465, with "off" 25
 	Username string `yaml:"username"`
 	Password Secret `yaml:"password"`
 	From     string `yaml:"from"`
@@ -129,6 +131,8 @@ func (n *Notification) faults(projects bool) (f faults) {
 	if ways != 1 {
 		f.add("name", "write just one of webhook, slack and email under it", "notification %q says %d ways to be sent", clip(n.Name), ways)
 	}
+	f.err("template", "docs/notifications.md lists the fields", message.Check(n.Template))
+	f.err("subject", "docs/notifications.md lists the fields", message.Check(n.Subject))
 	return append(f, n.wayFaults()...)
 }
 

@@ -54,10 +54,12 @@ func (p *Project) faults(allowFile bool) faults {
 		f.add("image", "write name:tag or name@sha256:…", "%q is no image", clip(p.Image))
 	}
 	f.checkNetworks(p.Network, p.NetworkUntrusted)
+	p.checkForge(&f)
 	p.checkEnv(&f)
 	p.checkSealed(&f)
 	p.checkAccess(&f)
 	p.checkRefs(&f)
+	p.checkStatus(&f)
 	f = append(f, notificationFaults(p.Notifications, false)...)
 	f.atLeast("depth", int64(p.Depth), 0)
 	f.atLeast("max-jobs", int64(p.MaxJobs), 0)
@@ -123,6 +125,7 @@ type namedSecret struct {
 func (p *Project) secrets() []namedSecret {
 	return []namedSecret{
 		{"webhook-secret", &p.WebhookSecret}, {"token", &p.Token}, {"ssh-key", &p.SSHKey}, {"known-hosts", &p.KnownHosts},
+		{"forge-token", &p.ForgeToken},
 	}
 }
 

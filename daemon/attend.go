@@ -24,6 +24,9 @@ func (p *parts) begin(ctx context.Context, cfg *config.Config, o ServeOptions, c
 	if err != nil {
 		return nil, err
 	}
+	if err := p.tellForges(current.Load); err != nil {
+		return nil, err
+	}
 	return web, p.start(ctx)
 }
 

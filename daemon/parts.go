@@ -69,6 +69,7 @@ type parts struct {
 	observed  observed
 	scraped   *http.Server    // nil: metrics have no listener of their own
 	traces    *trace.Exporter // nil: none are exported
+	forges    *http.Client    // nil in a daemon of one build: forges are told nothing
 
 	backingUp sync.Mutex
 
@@ -192,7 +193,12 @@ func (p *parts) start(ctx context.Context) error {
 		return err
 	}
 	p.exportTraces(ctx)
-	p.reading.Go(func() { p.scheduler.Outbox().Run(ctx, p.tasks) })
+	p.reading.Go(func() {
+		p.scheduler.Outbox().Run(ctx, p.tasks)
+		if p.forges != nil {
+			p.forges.CloseIdleConnections()
+		}
+	})
 	p.reading.Go(func() {
 		p.tasks.Run("reports", "reads what tests left into their history", func(t *activity.Task) { p.reports().run(ctx, t) })
 	})

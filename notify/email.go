@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 
+	"github.com/runner-ci/runner/notify/message"
 	"github.com/runner-ci/runner/outbox"
 )
 
@@ -24,17 +27,32 @@ type Mail struct {
 }
 
 // Email sends a message to people, each of whom sees only their own address.
-func (s *Sender) Email(ctx context.Context, server Mail, to []string, subject, template string, m Message) error {
+func (s *Sender) Email(ctx context.Context, server Mail, to []string, subject, template string, m message.Message) error {
 	what := "notification " + m.Name + " by " + server.Host
-	head, err := m.subject(subject)
+	head, err := m.Subject(subject)
 	if err != nil {
 		return err
 	}
-	text, err := m.text(template)
+	text, err := m.Render(template)
 	if err != nil {
 		return err
 	}
-	client, err := s.mailer(server)
+	var open []net.Conn
+	defer func() { // the library leaves one open where the server does not offer what it is to have
+		for _, c := range open {
+			c.Close()
+		}
+	}()
+	client, err := s.mailer(server, func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := (&net.Dialer{Timeout: sendTimeout}).DialContext(ctx, network, address)
+		if err == nil && server.TLS == "tls" {
+			c = tls.Client(c, s.trust(server.Host))
+		}
+		if err == nil {
+			open = append(open, c)
+		}
+		return c, err
+	})
 	if err != nil {
 		return outbox.Refuse("%s: %v; correct smtp in the configuration", what, err)
 	}
@@ -52,23 +70,17 @@ func (s *Sender) Email(ctx context.Context, server Mail, to []string, subject, t
 	return nil
 }
 
-func (s *Sender) mailer(server Mail) (*mail.Client, error) {
-	opts := []mail.Option{mail.WithTimeout(sendTimeout), mail.WithTLSPolicy(mail.TLSMandatory)}
-	switch server.TLS {
-	case "tls":
-		opts = append(opts, mail.WithSSLPort(false))
-	case "off":
-		opts = append(opts, mail.WithTLSPolicy(mail.NoTLS))
-	default:
-		opts = append(opts, mail.WithTLSPortPolicy(mail.TLSMandatory))
+// ports of mail servers, by the way in which they are spoken to.
+var ports = map[string]int{"tls": 465, "starttls": 587, "": 587, "off": 25}
+
+func (s *Sender) mailer(server Mail, dial mail.DialContextFunc) (*mail.Client, error) {
+	policy := mail.TLSMandatory
+	if server.TLS == "off" || server.TLS == "tls" { // of the latter, what is dialled is encrypted
+		policy = mail.NoTLS
 	}
-	if server.Port > 0 {
-		opts = append(opts, mail.WithPort(server.Port))
-	}
-	if s.TLS != nil {
-		c := s.TLS.Clone()
-		c.ServerName = server.Host
-		opts = append(opts, mail.WithTLSConfig(c))
+	opts := []mail.Option{
+		mail.WithTimeout(sendTimeout), mail.WithDialContextFunc(dial), mail.WithPort(cmp.Or(server.Port, ports[server.TLS])),
+		mail.WithTLSPolicy(policy), mail.WithTLSConfig(s.trust(server.Host)),
 	}
 	if server.Username != "" {
 		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(server.Username), mail.WithPassword(server.Password))
@@ -76,9 +88,19 @@ func (s *Sender) mailer(server Mail) (*mail.Client, error) {
 	return mail.NewClient(server.Host, opts...)
 }
 
+// trust is how a mail server's certificate is judged.
+func (s *Sender) trust(host string) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.TLS != nil {
+		c = s.TLS.Clone()
+	}
+	c.ServerName = host
+	return c
+}
+
 // compose makes an email. Its Message-ID is that of the message and the address, so that mail programs show one that came twice
 // once; those of one project's ref make a thread.
-func compose(from, to, subject, text string, m Message) (*mail.Msg, error) {
+func compose(from, to, subject, text string, m message.Message) (*mail.Msg, error) {
 	msg := mail.NewMsg()
 	if err := errors.Join(msg.From(from), msg.To(to)); err != nil {
 		return nil, err
@@ -97,7 +119,7 @@ func compose(from, to, subject, text string, m Message) (*mail.Msg, error) {
 }
 
 // threadOf is a word for the builds of one project's ref.
-func threadOf(m Message) string { return fmt.Sprintf("%s.%x", m.Project, m.Ref) }
+func threadOf(m message.Message) string { return fmt.Sprintf("%s.%x", m.Project, m.Ref) }
 
 // mailFault tells a refusal that will stay from one that may pass.
 func mailFault(what string, err error) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+
+	"github.com/runner-ci/runner/notify/message"
 )
 
 // slackMessage is what incoming webhooks of Slack, Mattermost and Rocket.Chat all take.
@@ -25,7 +27,7 @@ var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 var colors = map[string]string{"failure": "#c62828", "recovery": "#2e7d32", "success": "#2e7d32", "stopped": "#757575"}
 
 // Slack sends a message to an incoming webhook.
-func (s *Sender) Slack(ctx context.Context, address, template string, m Message) error {
+func (s *Sender) Slack(ctx context.Context, address, template string, m message.Message) error {
 	body, err := slackBody(template, m)
 	if err != nil {
 		return err
@@ -33,13 +35,13 @@ func (s *Sender) Slack(ctx context.Context, address, template string, m Message)
 	return s.post(ctx, address, "notification "+m.Name+" to "+hostOf(address), body, nil)
 }
 
-func slackBody(template string, m Message) ([]byte, error) {
+func slackBody(template string, m message.Message) ([]byte, error) {
 	link := "<" + slackEscape.Replace(m.URL) + "|" + slackEscape.Replace(m.Build) + ">"
 	head := link + " " + m.Verdict()
 	if where := m.Where(); where != "" {
 		head += " on " + slackPlain(where)
 	}
-	text, err := m.text(template)
+	text, err := m.Render(template)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/runner-ci/runner/notify/message"
 	"github.com/runner-ci/runner/outbox"
 )
 
@@ -34,7 +35,7 @@ func Sign(secret []byte, id string, at time.Time, body []byte) string {
 }
 
 // Webhook sends a message as JSON to an address, signed with a secret.
-func (s *Sender) Webhook(ctx context.Context, address string, secret []byte, m Message) error {
+func (s *Sender) Webhook(ctx context.Context, address string, secret []byte, m message.Message) error {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return err

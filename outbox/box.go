@@ -34,6 +34,8 @@ const (
 	MaxBody = 64 << 10
 	// MaxAge is how long an item is tried to be sent.
 	MaxAge = 24 * time.Hour
+	// fewTries are made even so, up to three times as long: a clock that jumps by a day drops nothing.
+	fewTries = 20
 	// maxRecords is how many dropped items are remembered.
 	maxRecords = 100
 )
@@ -100,7 +102,11 @@ func Open(db *bbolt.DB, o Options) (*Box, error) {
 			if err := json.Unmarshal(raw, &r); err != nil {
 				return fmt.Errorf("reading an item of the outbox: %w", err)
 			}
-			b.lanes.add(r.Lane, decode(k), r.Next)
+			next := r.Next
+			if time.Until(next) > mostPause+mostPause/4 { // the clock was set back, or a receiver asked for more than we keep
+				next = time.Time{}
+			}
+			b.lanes.add(r.Lane, decode(k), next)
 			return nil
 		})
 	})

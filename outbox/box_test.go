@@ -257,30 +257,40 @@ func TestAnotherProcessGoesOn(t *testing.T) {
 	sound(t, db)
 }
 
+// TestWhatCannotBeSentForADayIsDropped: but not by a clock that jumps.
 func TestWhatCannotBeSentForADayIsDropped(t *testing.T) {
-	db := state(t)
-	b := open(t, db, Options{})
-	put(t, b, item("a", "x", "1"))
-	err := db.Update(func(tx *bbolt.Tx) error {
-		r, err := readRow(tx, 1)
+	for _, c := range []struct {
+		age     time.Duration
+		tries   int
+		dropped bool
+	}{{MaxAge, fewTries, true}, {MaxAge, fewTries - 1, false}, {3 * MaxAge, 0, true}, {MaxAge / 2, 500, false}} {
+		db := state(t)
+		b := open(t, db, Options{Pause: time.Hour})
+		put(t, b, item("a", "x", "1"))
+		err := db.Update(func(tx *bbolt.Tx) error {
+			r, err := readRow(tx, 1)
+			if err != nil {
+				return err
+			}
+			r.Put, r.Tries, r.Next = r.Put.Add(-c.age), c.tries, time.Now().Add(36*time.Hour)
+			raw, err := json.Marshal(r)
+			if err != nil {
+				return err
+			}
+			return tx.Bucket(bucket).Bucket(bucketItems).Put(number(1), raw)
+		})
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		r.Put = r.Put.Add(-MaxAge)
-		raw, err := json.Marshal(r)
-		if err != nil {
-			return err
+		b = open(t, db, Options{Pause: time.Hour}) // a clock that was set back keeps nothing waiting
+		tried := newPost(func(Item, int) error { return errors.New("connection refused") })
+		stop := run(t, b, tried.send)
+		<-tried.came
+		stop()
+		records, err := b.Records(1)
+		if err != nil || (len(records) == 1) != c.dropped || c.dropped && !strings.Contains(records[0].Why, "hours: connection refused") {
+			t.Errorf("after %s and %d failures: records %+v, %v", c.age, c.tries, records, err)
 		}
-		return tx.Bucket(bucket).Bucket(bucketItems).Put(number(1), raw)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, b, newPost(func(Item, int) error { return errors.New("connection refused") }).send)
-	until(t, "it is dropped", func() bool { return b.Count() == 0 })
-	records, err := b.Records(1)
-	if err != nil || len(records) != 1 || !strings.Contains(records[0].Why, "24h0m0s: connection refused") {
-		t.Errorf("records %+v, %v", records, err)
 	}
 }
 

@@ -29,8 +29,8 @@ func (b *Box) note(seq uint64, r *row, failure error, pause time.Duration) error
 		outcome = Sent
 	case isRefused(failure):
 		outcome, why = Dropped, failure.Error()
-	case now.Sub(r.Put) >= MaxAge:
-		outcome, why = Dropped, fmt.Sprintf("it could not be sent for %s: %s", MaxAge, failure.Error())
+	case now.Sub(r.Put) >= MaxAge && r.Tries >= fewTries, now.Sub(r.Put) >= 3*MaxAge:
+		outcome, why = Dropped, fmt.Sprintf("it could not be sent for %.0f hours: %s", now.Sub(r.Put).Hours(), failure.Error())
 	}
 	err := b.db.Update(func(tx *bbolt.Tx) error {
 		switch outcome {

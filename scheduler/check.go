@@ -76,7 +76,8 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  7. pending triggers exist and are pending, deliveries name triggers that exist;
 //  8. the indexes by status, ref and outcome have the builds that ended, those of a ref, and the triggers that are not
 //     pending, and no more;
-//  9. what the outbox has can be read, lies under its keys, and is as much as it counts.
+//  9. what the outbox has can be read, lies under its keys, and is as much as it counts;
+//  10. what is known of statuses and comments can be read, and no build of it is above its project's newest number.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -86,7 +87,7 @@ func (st *State) Check(report func(problem string)) error {
 			report("state.db: it has no meta bucket: this is not a runner's state")
 			return nil
 		}
-		if err := errors.Join(checkBuilds(tx, report), outbox.Check(tx, report)); err != nil {
+		if err := errors.Join(checkBuilds(tx, report), outbox.Check(tx, report), checkTold(tx, report)); err != nil {
 			return err
 		}
 		if err := checkTriggers(tx, report); err != nil || version(tx) < schemaVersion {

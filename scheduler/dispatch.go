@@ -199,6 +199,9 @@ func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, box *war
 			return leased{}, err
 		}
 	}
+	if err := s.dueStatus(tx, b); err != nil {
+		return leased{}, err
+	}
 	sent := a.Sent
 	a.Sent = false // nobody else has sent it
 	return leased{build: b, job: j, attempt: a, sent: sent}, nil

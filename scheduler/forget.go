@@ -309,6 +309,8 @@ func dropRows(tx *bbolt.Tx, key []byte, room int) (int, error) {
 // dropBuild removes a build's row with its plan and its indexes.
 func dropBuild(tx *bbolt.Tx, key []byte, b *Build) error {
 	return errors.Join(
+		dropStatuses(tx, b.Project, b.Commit, func(row *statusRow) bool { return row.Build == b.Number }),
+		dropComment(tx, b),
 		tx.Bucket(bucketBuilds).Delete(key),
 		tx.Bucket(bucketPlans).Delete(key),
 		tx.Bucket(bucketOrder).Delete(number(b.Seq)),
@@ -329,6 +331,12 @@ func dropTrigger(tx *bbolt.Tx, id string) error {
 	}
 	for _, build := range t.Builds {
 		if key, err := keyOf(build); err != nil || tx.Bucket(bucketBuilds).Get(key) != nil {
+			return err
+		}
+	}
+	for _, name := range t.Projects {
+		said := func(row *statusRow) bool { return row.Build == 0 && row.Word != nil && row.Word.Trigger == t.ID }
+		if err := dropStatuses(tx, name, t.Commit, said); err != nil {
 			return err
 		}
 	}

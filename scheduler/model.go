@@ -72,6 +72,8 @@ type Trigger struct {
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`
 	Builds  []string `json:"builds,omitempty"` // ids
+
+	look *Look // at the remote, that makes it
 }
 
 // Override is what one trigger changes of its project's settings.
@@ -113,6 +115,9 @@ type Build struct {
 	Title   string `json:"title,omitempty"`
 	Author  string `json:"author,omitempty"`
 	RetryOf string `json:"retryOf,omitempty"`
+
+	PullRequest int    `json:"pullRequest,omitempty"`
+	Tells       string `json:"tells,omitempty"` // push, pull_request or tag; "": the forge is told nothing of it
 
 	Status  Status `json:"status"`
 	Phase   string `json:"phase"`             // the newest phase any part of it reached

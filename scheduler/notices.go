@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,8 +36,8 @@ type Notice struct {
 func (s *Scheduler) dueNotices(tx *bbolt.Tx, b *Build) error {
 	daemons := s.config().Notifications
 	p, err := s.projectIn(tx, b.Project)
-	if errors.Is(err, ErrNotFound) {
-		p, err = &config.Project{Name: b.Project}, nil
+	if p == nil {
+		p = &config.Project{Name: b.Project} // it was removed
 	}
 	if err != nil || len(daemons)+len(p.Notifications) == 0 {
 		return err
@@ -151,15 +150,6 @@ func triggerOf(tx *bbolt.Tx, b *Build) (*Trigger, error) {
 		return nil, err
 	}
 	return get[Trigger](tx, bucketTriggers, number(seq))
-}
-
-// projectIn is a project's settings, within a transaction.
-func (s *Scheduler) projectIn(tx *bbolt.Tx, name string) (*config.Project, error) {
-	cfg := s.config()
-	if i := slices.IndexFunc(cfg.Projects, func(p config.Project) bool { return p.Name == name }); i >= 0 {
-		return &cfg.Projects[i], nil
-	}
-	return get[config.Project](tx, bucketProjects, []byte(name))
 }
 
 // Notification finds the notification that a notice is of, as it is set now.

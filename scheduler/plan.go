@@ -87,7 +87,7 @@ func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
 		if builds, err = makeBuilds(tx, t, projects); err != nil {
 			return err
 		}
-		return putTrigger(tx, t)
+		return errors.Join(putTrigger(tx, t), s.dueStatuses(tx, builds))
 	})
 	if err != nil {
 		return nil, err
@@ -107,6 +107,7 @@ func makeBuilds(tx *bbolt.Tx, t *Trigger, projects []Project) (builds []Build, e
 		b := Build{
 			Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
 			RetryOf: t.RetryOf, Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
+			PullRequest: t.PullRequest, Tells: event(t),
 			Phases: []Phase{
 				{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
 				{Name: phaseSource, Status: InProgress, Started: now},
@@ -240,7 +241,7 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
 		ended = &b
-		return errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1), s.dueNotices(tx, &b))
+		return errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1), s.dueStatus(tx, &b), s.dueNotices(tx, &b))
 	})
 	if err == nil && ended != nil {
 		s.countBuild(ended)

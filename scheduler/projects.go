@@ -119,7 +119,9 @@ func (s *Scheduler) RemoveProject(ctx context.Context, name string) error {
 	if _, err := s.Project(name); err != nil {
 		return err
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketProjects).Delete([]byte(name)) })
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		return errors.Join(forgetTips(tx, name), tx.Bucket(bucketProjects).Delete([]byte(name)))
+	})
 	s.hub.tell()
 	return err
 }

@@ -83,7 +83,7 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 			return nil, err
 		}
 	}
-	return after, putBuild(tx, b)
+	return after, errors.Join(putBuild(tx, b), s.dueStatus(tx, b))
 }
 
 // settleOne draws the consequences of one job that has just ended, whose row is stored. It reads the rows of jobs that
@@ -135,7 +135,7 @@ func (s *Scheduler) settleOne(tx *bbolt.Tx, b *Build, index int, j *Job, now tim
 		}
 		return after, err
 	}
-	return after, putBuild(tx, b)
+	return after, errors.Join(putBuild(tx, b), s.dueStatus(tx, b))
 }
 
 // followDependencies looks at blocked jobs, by their places in the plan: it queues those whose dependencies succeeded,

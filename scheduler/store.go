@@ -46,13 +46,19 @@ var (
 	bucketEndedOf    = []byte("endedof")    // project NUL status NUL number, of the same builds
 	bucketRefs       = []byte("refs")       // project NUL ref NUL number, of the builds of that ref
 	bucketTraces     = []byte("traces")     // sequence → dueTrace
+	bucketLooked     = []byte("looked")     // project → lookedRow, of those whose remote is looked at
+	bucketTips       = []byte("tips")       // project NUL ref → tipRow, of the same
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
+	bucketStatuses   = []byte("statuses")   // project NUL commit NUL context → statusRow
+	bucketComments   = []byte("comments")   // project NUL pull request → commentRow
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
 	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
+	bucketStatuses, bucketComments,
+	bucketLooked, bucketTips,
 }
 
 // Errors of this package, always wrapped with a sentence.

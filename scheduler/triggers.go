@@ -26,6 +26,7 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 	var builds []Build
 	err = s.group.update(func(tx *bbolt.Tx) error {
 		created, builds = false, nil // this may run twice
+		next := t
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -35,11 +36,17 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
+		if before, err := judgeTips(tx, &next); err != nil || before != nil {
+			if before != nil {
+				stored = *before
+			}
+			return err
+		}
 		seq, err := tx.Bucket(bucketTriggers).NextSequence()
 		if err != nil {
 			return err
 		}
-		stored = t
+		stored = next
 		stored.ID, stored.Received, stored.Outcome = triggerID(seq), time.Now(), OutcomePending
 		key := number(seq)
 		if t.Skip != "" { // nothing is left to decide
@@ -50,13 +57,16 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
-		if len(projects) > 0 {
+		if projects := among(projects, stored.Projects); len(projects) > 0 {
 			if builds, err = makeBuilds(tx, &stored, projects); err != nil {
 				return err
 			}
 		}
+		if err := moveTips(tx, &stored, seq); err != nil {
+			return err
+		}
 		created = true
-		return putTrigger(tx, &stored)
+		return errors.Join(putTrigger(tx, &stored), s.dueStatuses(tx, builds))
 	})
 	if err != nil {
 		return Trigger{}, false, fmt.Errorf("storing the trigger: %w", err)
@@ -144,7 +154,12 @@ func seekBefore(c *bbolt.Cursor, key []byte) (k, v []byte) {
 // endTrigger records what became of a trigger.
 func (s *Scheduler) endTrigger(t *Trigger, o Outcome, reason string) error {
 	t.Outcome, t.Reason = o, reason
-	err := s.group.update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
+	err := s.group.update(func(tx *bbolt.Tx) error {
+		if o == OutcomeWaiting {
+			return errors.Join(putTrigger(tx, t), s.dueWaiting(tx, t))
+		}
+		return putTrigger(tx, t)
+	})
 	if err == nil {
 		s.meter.Trigger(string(t.Kind), string(o))
 	}

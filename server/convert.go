@@ -143,7 +143,7 @@ func showProject(p scheduler.Project) client.Project {
 	return client.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
 		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
-		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted,
+		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted, Notifications: showNotifications(p.Notifications),
 		WebhookSecret: string(p.WebhookSecret), Username: p.Username, Token: string(p.Token),
 		SSHKey: string(p.SSHKey), KnownHosts: string(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, CPUs: p.Limits.CPUs, MemoryBytes: p.Limits.MemoryBytes, PIDs: p.Limits.PIDs,
@@ -151,6 +151,8 @@ func showProject(p scheduler.Project) client.Project {
 		CacheBytes: p.Limits.CacheBytes, ReportBytes: p.Limits.ReportBytes, Jobs: p.Limits.Jobs,
 		TimeoutSec: int64(p.Limits.Timeout / time.Second), QueueSec: int64(p.Limits.QueueTimeout / time.Second),
 		MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine, Managed: p.Managed,
+		StatusPer: p.Status.Per, StatusContext: p.Status.Context, Comment: p.Comment,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: string(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 }
 
@@ -164,10 +166,12 @@ func readProject(p client.Project) config.Project {
 	return config.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
 		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
-		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted,
+		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted, Notifications: readNotifications(p.Notifications),
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
+		Status: config.Status{Per: p.StatusPer, Context: p.StatusContext}, Comment: p.Comment,
+		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: config.Secret(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
 }
 

@@ -80,6 +80,7 @@ func New(o Options) http.Handler {
 	a.routeStatus()
 	a.routeBackup()
 	a.routeBuilds()
+	a.routePages()
 	a.routeLogs()
 	a.routeArtifacts()
 	a.routeTests()

@@ -57,7 +57,9 @@ func (a *api) routeStatus() {
 //go:embed status.html
 var statusHTML string
 
-var statusPage = template.Must(template.New("status").Funcs(template.FuncMap{
+var statusPage = template.Must(template.New("status").Funcs(pageFuncs).Parse(statusHTML))
+
+var pageFuncs = template.FuncMap{
 	"ago": func(t time.Time) string {
 		if t.IsZero() {
 			return ""
@@ -66,4 +68,7 @@ var statusPage = template.Must(template.New("status").Funcs(template.FuncMap{
 	},
 	"seconds": func(s float64) string { return (time.Duration(s) * time.Second).String() },
 	"mib":     func(n int64) int64 { return n >> 20 },
-}).Parse(statusHTML))
+	"took": func(s float64) string {
+		return time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond).String()
+	},
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/revlist"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
@@ -65,18 +66,36 @@ func (l *local) advertise(context.Context) (*advert, error) {
 		return nil, err
 	}
 	defer iter.Close()
-	a := &advert{refs: refs{}, any: true}
+	a := &advert{refs: refs{}, peeled: refs{}, any: true}
 	err = iter.ForEach(func(r *plumbing.Reference) error {
 		name := r.Name().String()
 		switch {
 		case r.Type() == plumbing.HashReference && validRef(name) && !strings.HasPrefix(name, refsOurs):
 			a.refs[name] = r.Hash()
+			if tag, err := object.GetTag(l.store, r.Hash()); err == nil && strings.HasPrefix(name, "refs/tags/") {
+				a.peeled[name] = peel(l.store, tag)
+			}
 		case r.Name() == plumbing.HEAD && r.Type() == plumbing.SymbolicReference && validRef(r.Target().String()):
 			a.head = r.Target().String()
 		}
 		return nil
 	})
 	return a, err
+}
+
+// maxPeel bounds how many tags may point to each other.
+const maxPeel = 10
+
+// peel is what a tag points to in the end.
+func peel(store *filesystem.Storage, tag *object.Tag) pack.ID {
+	for range maxPeel {
+		next, err := object.GetTag(store, tag.Target)
+		if err != nil {
+			break
+		}
+		tag = next
+	}
+	return tag.Target
 }
 
 // fetch packs what is wanted, reusing the repository's own deltas.

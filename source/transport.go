@@ -38,11 +38,13 @@ type connection interface {
 	close()
 }
 
-// advert is a remote's refs. Peeled values of tags are not in it.
+// advert is a remote's refs.
 type advert struct {
 	refs refs
-	head string // the default branch, or empty
-	any  bool   // it also gives out commits that no ref names
+	// peeled are the commits behind annotated tags, where the remote tells them at once.
+	peeled refs
+	head   string // the default branch, or empty
+	any    bool   // it also gives out commits that no ref names
 }
 
 // connect prepares a conversation. Nothing is sent yet over http.
@@ -230,6 +232,7 @@ func (w *wire) advertise(ctx context.Context) (*advert, error) {
 			a.refs[name] = id
 		}
 	}
+	a.peeled = refs(adv.Peeled)
 	for _, s := range adv.Capabilities.Get(capability.SymRef) {
 		if target, ok := strings.CutPrefix(s, "HEAD:"); ok && validRef(target) {
 			a.head = target

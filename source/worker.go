@@ -20,6 +20,7 @@ type request struct {
 	URL     string  `json:"url"`
 	Remote  *Remote `json:"remote,omitempty"`
 	Want    Want    `json:"want,omitzero"`
+	Tips    bool    `json:"tips,omitempty"`    // the commits of branches and tags are wanted
 	Ask     bool    `json:"ask,omitempty"`     // ask the remote even if the mirror knows the answer
 	Guarded bool    `json:"guarded,omitempty"` // the URL comes out of a repository: keep away from this machine
 

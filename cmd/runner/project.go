@@ -165,5 +165,12 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.Int64Var(&p.Jobs, "jobs", 0, "jobs that one build may have (default the daemon's limit)")
 	f.IntVar(&p.MaxJobs, "max-jobs", 0, "jobs of this project at once (default as many as there are slots)")
 	f.IntVar(&p.Priority, "priority", 0, "higher goes first, -100 to 100")
+	f.StringVar(&p.StatusPer, "status", "", "which statuses of commits the forge is told: build (default), job (each job's too) or off")
+	f.StringVar(&p.StatusContext, "status-context", "", "what they are called (default runner/{project})")
+	f.StringVar(&p.Comment, "comment", "", "on pull requests, with what failed: off (default), on-failure or always")
 	f.StringVar(&p.Engine, "engine", "", "id of the engine its jobs run on (default the first)")
+	f.StringVar(&p.Forge, "forge", "", "github, gitlab, gitea, forgejo, gogs, bitbucket or bitbucket-server (default: found out)")
+	f.StringVar(&p.ForgeURL, "forge-url", "", "address of the forge's API, where it is not where that forge has it")
+	f.StringVar(&p.ForgeToken, "forge-token", "", "for the forge's API, file:/path or env:NAME (default --token)")
+	f.StringVar(&p.Poll, "poll", "", "how often remote refs are compared with what was built, 10s or more, or off (default 5m where webhooks can be lost)")
 }

@@ -32,6 +32,9 @@ func (w *world) aftermath(ctx context.Context) error {
 		return err
 	}
 	w.nothingLeft(ctx)
+	if err := w.forgeKnows(ctx); err != nil {
+		return err
+	}
 	took, err := w.daemon.leave()
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func newDaemon(w *world) *daemon {
 func (d *daemon) configure(warm string) error {
 	var projects strings.Builder
 	for _, k := range d.w.kinds {
-		fmt.Fprintf(&projects, "  - name: %s\n    url: %s\n    branch: main\n    webhook-secret: env:HOOK_SECRET\n", k.name, k.url)
+		fmt.Fprintf(&projects, "  - name: %s\n    url: %s\n    branch: main\n    webhook-secret: env:HOOK_SECRET\n    forge: github\n    forge-url: %s\n    forge-token: env:FORGE_TOKEN\n", k.name, k.url, d.w.forge.url)
 		for _, line := range k.settings {
 			fmt.Fprintf(&projects, "    %s\n", line)
 		}
@@ -81,7 +81,7 @@ func (d *daemon) start(point string, first bool) error {
 	d.lives++
 	fmt.Fprintf(d.log, "--- life %d, %.1f s after the beginning, failpoint %q ---\n", d.lives, time.Since(d.w.began).Seconds(), point)
 	cmd := exec.Command(d.w.binary, "serve", "--config", d.config, "--key-file", filepath.Join(d.w.dir, "key"))
-	cmd.Env = append(os.Environ(), "HOOK_SECRET="+hookSecret, "RUNNER_FAILPOINT="+point)
+	cmd.Env = append(os.Environ(), "HOOK_SECRET="+hookSecret, "FORGE_TOKEN="+forgeToken, "RUNNER_FAILPOINT="+point)
 	if d.w.clock != nil {
 		cmd.Env = append(cmd.Env, d.w.clock.env())
 	}

@@ -158,8 +158,8 @@ func (k *kind) create(ctx context.Context, w *world, c *chance) (err error) {
 	for i := range k.blob {
 		k.blob[i] = byte(c.below(256))
 	}
-	k.url, k.salts = w.git.url+"/"+k.name+".git", make(map[string]string)
-	if k.repo, err = githost.Create(ctx, w.git.root, k.name); err != nil {
+	k.url, k.salts = w.git.url+"/chaos/"+k.name+".git", make(map[string]string)
+	if k.repo, err = githost.Create(ctx, w.git.root, "chaos/"+k.name); err != nil {
 		return err
 	}
 	files := map[string]string{"buildspec.yml": k.spec, "began.sh": w.beganText(k), "work.sh": k.script(), "blob.bin": string(k.blob)}

@@ -45,6 +45,7 @@ type world struct {
 	clock        *clock // nil: it does not jump
 	witness      *witness
 	collector    *collector
+	forge        *forge
 	daemon       *daemon
 	points       *points
 	kinds        []*kind
@@ -77,7 +78,7 @@ func newWorld(ctx context.Context, o options, dir string) (w *world, err error) 
 			return w, err
 		}
 	}
-	for _, step := range []func(context.Context) error{w.setDisk, w.setClock, w.setGit, w.setEngine, w.setRegistry, w.setWitness, w.setCollector, w.setKinds} {
+	for _, step := range []func(context.Context) error{w.setDisk, w.setClock, w.setGit, w.setEngine, w.setRegistry, w.setWitness, w.setCollector, w.setForge, w.setKinds} {
 		if err := step(ctx); err != nil {
 			return w, err
 		}

@@ -14,6 +14,7 @@ type Point struct {
 var Points = []Point{
 	{"1/trigger-accepted", "a trigger, perhaps with its builds, is committed; nobody was answered"},
 	{"1/group-committed", "a transaction that several writers shared is committed; none of them knows"},
+	{"1/refs-known", "the refs that a first look at a remote showed are committed; that it was looked at is not"},
 	{"2/builds-numbered", "the planner has committed a trigger's builds; none is planned"},
 	{"2/commit-fetched", "the commit is in the mirror; the buildspec was not read"},
 	{"2/plan-made", "buildspec, images and snapshot are there; the plan is not committed"},
@@ -50,6 +51,7 @@ var Points = []Point{
 	{"6/directory-removed", "the sandbox's directory is gone; its row is there"},
 	{"6/row-removed", "the sandbox's row is gone"},
 	{"6/reports-read", "the tests of an attempt are in their history; that they are is not noted"},
+	{"6/status-set", "a forge was told a status; that it was is not noted"},
 	{"6/item-sent", "an item of the outbox was sent, or refused; it still waits"},
 	{"6/trace-exported", "a part of a trace has gone to the collector; it is still due"},
 	{"7/start-counted", "the start is counted in the state; nothing was taken up"},

@@ -1,4 +1,4 @@
-package notify
+package message
 
 import (
 	"bytes"
@@ -39,11 +39,14 @@ var sample = Message{
 	Was: "SUCCEEDED", WasBuild: "api#141", Failed: []Job{{Name: "build", Status: "FAILED"}},
 }
 
-// CheckTemplate tells what is wrong with a template: its form, or a field that no message has.
-func CheckTemplate(text string) error {
+// Check tells what is wrong with a template: its form, or a field that no message has.
+func Check(text string) error {
 	_, err := render(text, sample)
 	return err
 }
+
+// ErrTemplate is wrapped by what a template is to blame for.
+var ErrTemplate = errors.New("template")
 
 // errTooLong ends a template that goes on and on.
 var errTooLong = errors.New("it prints more than the 16 KiB that are sent")
@@ -51,11 +54,11 @@ var errTooLong = errors.New("it prints more than the 16 KiB that are sent")
 func render(text string, m any) (string, error) {
 	t, err := template.New("template").Parse(text)
 	if err != nil {
-		return "", fmt.Errorf("the template cannot be read: %w", err)
+		return "", fmt.Errorf("the %w cannot be read: %w", ErrTemplate, err)
 	}
 	out := &limited{left: maxText}
 	if err := t.Execute(out, m); err != nil && !errors.Is(err, errTooLong) {
-		return "", fmt.Errorf("the template fails: %w", err)
+		return "", fmt.Errorf("the %w fails: %w", ErrTemplate, err)
 	}
 	return strings.ToValidUTF8(out.b.String(), "�"), nil
 }
@@ -75,8 +78,8 @@ func (l *limited) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// text is a message by its template.
-func (m Message) text(t string) (string, error) {
+// Render is a message by a template, or by DefaultText; its error wraps ErrTemplate.
+func (m Message) Render(t string) (string, error) {
 	if t == "" {
 		t = DefaultText
 	}
@@ -92,8 +95,8 @@ func tidy(s string) string {
 	return s
 }
 
-// subject is one line: a header must not be continued by what a stranger called their branch.
-func (m Message) subject(t string) (string, error) {
+// Subject is an email's, by a template, or by DefaultSubject. It is one line: a header must not be continued by what a stranger called their branch.
+func (m Message) Subject(t string) (string, error) {
 	if t == "" {
 		t = DefaultSubject
 	}

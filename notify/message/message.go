@@ -1,4 +1,6 @@
-package notify
+// Package message is what a notification says: a build's end as data, and the templates that make text of it. It is pure, so that the
+// configuration can try templates before they are needed.
+package message
 
 import (
 	"fmt"
