@@ -223,6 +223,7 @@ type Project struct {
 	ForgeToken       string            `json:"forgeToken,omitempty"`    // for its API; empty: token
 	Webhook          string            `json:"webhook,omitempty"`       // auto: the daemon registers it
 	Poll             string            `json:"poll,omitempty"`          // off, or how often remote refs are looked at: 5m
+	Notifications    []Notification    `json:"notifications,omitempty"` // besides the daemon's own
 	Managed          string            `json:"managed,omitempty"`       // "file" (read-only here) or "api"
 }
 

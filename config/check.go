@@ -99,6 +99,7 @@ func (c *Config) check() faults {
 	c.checkRegistries(&f)
 	c.checkImages(&f)
 	c.checkAliases(&f)
+	c.checkNotifications(&f)
 	c.checkProjects(&f)
 	return f
 }

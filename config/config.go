@@ -43,6 +43,8 @@ type Config struct {
 	Secrets       SecretStore       `yaml:"secrets"`
 	Metrics       Metrics           `yaml:"metrics"`
 	Telemetry     Telemetry         `yaml:"telemetry"`
+	SMTP          SMTP              `yaml:"smtp"`
+	Notifications []Notification    `yaml:"notifications"` // of builds of all projects
 	Projects      []Project         `yaml:"projects"`
 }
 
@@ -250,6 +252,8 @@ type Project struct {
 	ForgeToken Secret `yaml:"forge-token" json:"forgeToken,omitempty"` // for its API; empty: Token
 	Webhook    string `yaml:"webhook" json:"webhook,omitempty"`        // WebhookAuto: the daemon registers it, with a secret of its own making
 	Poll       string `yaml:"poll" json:"poll,omitempty"`              // PollOff or how often remote refs are looked at; see PollEvery
+
+	Notifications []Notification `yaml:"notifications" json:"notifications,omitempty"` // besides the daemon's own
 }
 
 // Secret is a reference to a secret: "file:/path" or "env:NAME". A literal value is refused, so that no secret

@@ -136,6 +136,10 @@ source: {memory: 512MiB, timeout: 5m}
 secrets: {key-file: key}
 network: private
 network-untrusted: none
+smtp: {host: mail.example.com, port: 465, username: ci, password: "env:SMTP", from: "Runner <ci@example.com>", tls: tls}
+notifications:
+  - {name: team, on: [always], projects: ["web-*"], branches: [main], triggers: [push], slack: {url: "file:slack"}, template: "{{.Summary}}"}
+  - {name: people, email: {to: [ada@example.com]}, subject: "{{.Build}}"}
 projects:
   - name: api
     url: https://example.com/api.git
@@ -183,6 +187,7 @@ projects:
     forge-token: file:api
     webhook: auto
     poll: 30s
+    notifications: [{name: hook, webhook: {url: "https://example.com/h", secret: "file:sign"}}]
   - {name: lib, url: "git@example.com:lib.git", ssh-key: "file:/k", known-hosts: "file:/h"}
 `
 
@@ -193,11 +198,18 @@ func TestEveryKeyLoads(t *testing.T) {
 	}
 	unset := unsetKeys(reflect.ValueOf(*c), "")
 	for _, key := range unset {
-		if !strings.HasPrefix(key, "projects[1].") && key != "tls.certificate" && key != "tls.key" && key != "projects[0].ssh-key" && key != "projects[0].known-hosts" {
+		if !strings.HasPrefix(key, "projects[1].") && !strings.Contains(key, "notifications[") && key != "tls.certificate" && key != "tls.key" && key != "projects[0].ssh-key" && key != "projects[0].known-hosts" {
 			t.Errorf("%s did not arrive", key)
 		}
 	}
 	p := c.Projects[0]
+	wanted := [][]Notification{{
+		{Name: "team", On: []string{"always"}, For: []string{"web-*"}, Refs: []string{"main"}, Triggers: []string{"push"}, Slack: NotifySlack{"file:/etc/runner/slack"}, Template: "{{.Summary}}"},
+		{Name: "people", Email: NotifyEmail{[]string{"ada@example.com"}}, Subject: "{{.Build}}"},
+	}, {{Name: "hook", Webhook: NotifyWebhook{"https://example.com/h", "file:/etc/runner/sign"}}}}
+	if got := [][]Notification{c.Notifications, p.Notifications}; !reflect.DeepEqual(got, wanted) {
+		t.Errorf("notifications are %+v, want %+v", got, wanted)
+	}
 	if p.Env["PYTHON"] != "3.10" || p.Env["DEBUG"] != "yes" {
 		t.Errorf("variables are not as written: %v", p.Env)
 	}

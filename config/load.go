@@ -146,7 +146,10 @@ func (c *Config) absolute(dir string) {
 	for i := range c.Registries {
 		c.Registries[i].Password = c.Registries[i].Password.absolute(dir)
 	}
+	c.SMTP.Password = c.SMTP.Password.absolute(dir)
+	absoluteNotifications(c.Notifications, dir)
 	for i := range c.Projects {
+		absoluteNotifications(c.Projects[i].Notifications, dir)
 		for _, s := range c.Projects[i].secrets() {
 			*s.value = s.value.absolute(dir)
 		}

@@ -68,6 +68,7 @@ func (p *Project) faults(allowFile bool) faults {
 	p.checkFilters(&f)
 	p.Concurrency.check(&f)
 	p.checkStatus(&f)
+	f = append(f, notificationFaults(p.Notifications, false)...)
 	f.atLeast("depth", int64(p.Depth), 0)
 	f.atLeast("max-jobs", int64(p.MaxJobs), 0)
 	if p.Priority < -100 || p.Priority > 100 {

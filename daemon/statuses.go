@@ -14,6 +14,7 @@ func (p *parts) tellForges(cfg func() *config.Config) error {
 	}
 	p.forges = client
 	show := server.Shower(server.Options{Scheduler: p.scheduler, Artifacts: p.artifacts, Tests: p.tests, Logger: p.log})
+	p.tellPeople(cfg, show)
 	statuses.New(p.scheduler, show, func() string { return cfg().URL }, client).Use(p.scheduler.Outbox())
 	return nil
 }

@@ -27,7 +27,7 @@ func (t *Teller) Comment(ctx context.Context, it outbox.Item) error {
 	if p == nil || err != nil || !p.Comments() {
 		return err
 	}
-	b, err := t.settled(due.Build.ID())
+	b, err := Settled(t.show, due.Build.ID())
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (t *Teller) statuses(due *scheduler.StatusDue, p *config.Project) ([]forge.
 		base.URL = t.address("/api/v1/triggers/" + due.Word.Trigger)
 		return []forge.Status{base}, nil
 	}
-	b, err := t.settled(due.Build.ID())
+	b, err := Settled(t.show, due.Build.ID())
 	if err != nil {
 		return nil, err
 	}
@@ -145,15 +145,6 @@ func (t *Teller) statuses(due *scheduler.StatusDue, p *config.Project) ([]forge.
 		all = append(all, s)
 	}
 	return all, nil
-}
-
-// settled returns a build as the API shows it. One that has ended waits, not for long, until its reports are read.
-func (t *Teller) settled(id string) (client.Build, error) {
-	b, err := t.show(id)
-	if err == nil && !b.Ended.IsZero() && b.Tests != nil && b.Tests.Pending && time.Since(b.Ended) < reportsWait {
-		return b, &outbox.Later{After: reportsPause, Alone: true, Err: errors.New("its reports are being read")}
-	}
-	return b, err
 }
 
 // page is where people read of a build.

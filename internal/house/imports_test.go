@@ -32,7 +32,9 @@ var arrows = map[string]arrow{
 	"access":            {nil, "tokens, sessions and what was done: what a request is, and what a build, is known further up"},
 	"access/oidc":       {[]string{"access"}, "who somebody is, as a provider of identities says; what that allows is known further up"},
 	"secrets":           {nil, "sealed values and who may have them; which build asks is known further up"},
-	"config":            {[]string{"buildspec"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader"},
+	"config":            {[]string{"buildspec", "notify/message"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader; a template is tried by whoever renders it"},
+	"notify/message":    {nil, "text from data is pure"},
+	"notify":            {[]string{"notify/message", "outbox"}, "a message and where it goes; of which build it tells is known further up"},
 	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
 
 	"runner/wire":        {nil, "it is built into the agent, which must stay small"},
@@ -54,7 +56,7 @@ var arrows = map[string]arrow{
 	"scheduler":           {[]string{"activity", "outbox", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
 	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
-	"daemon":              {[]string{"daemon/...", "activity", "metrics", "outbox", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
+	"daemon":              {[]string{"daemon/...", "activity", "metrics", "notify/...", "notify", "outbox", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
 	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},

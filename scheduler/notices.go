@@ -1,0 +1,161 @@
+package scheduler
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/outbox"
+)
+
+// KindNotice is the outbox's kind for notifications of how builds ended.
+const KindNotice = "notice"
+
+// What a notice tells of.
+const (
+	NoticeFailure  = "failure"
+	NoticeRecovery = "recovery"
+	NoticeSuccess  = "success"
+	NoticeStopped  = "stopped"
+)
+
+// Notice is the body of an item of KindNotice. What it says of the build is read when it is sent.
+type Notice struct {
+	Name     string `json:"name"`          // of the notification
+	Own      bool   `json:"own,omitempty"` // it is the project's own, not the daemon's
+	Event    string `json:"event"`         // NoticeFailure, …
+	Was      Status `json:"was,omitempty"` // of the build before it on the same ref
+	WasBuild string `json:"wasBuild,omitempty"`
+}
+
+// dueNotices has those told who want to know that a build ended this way. It is committed with the end.
+func (s *Scheduler) dueNotices(tx *bbolt.Tx, b *Build) error {
+	daemons := s.config().Notifications
+	p, err := s.projectIn(tx, b.Project)
+	if p == nil {
+		p = &config.Project{Name: b.Project} // it was removed
+	}
+	if err != nil || len(daemons)+len(p.Notifications) == 0 {
+		return err
+	}
+	t, err := triggerOf(tx, b)
+	if err != nil {
+		return err
+	}
+	was, err := endedBefore(tx, b)
+	if err != nil {
+		return err
+	}
+	note := Notice{Event: noticeOf(b.Status, was)}
+	if was != nil {
+		note.Was, note.WasBuild = was.Status, was.ID()
+	}
+	for _, list := range [][]config.Notification{daemons, p.Notifications} {
+		for i := range list {
+			if n := &list[i]; n.Wants(b.Project, saidKind(t, b), b.Ref) && n.WantsOn(wordOf(note.Event)) {
+				note.Name = n.Name
+				if err := s.putNotice(tx, b, note); err != nil {
+					return err
+				}
+			}
+		}
+		note.Own = true
+	}
+	return nil
+}
+
+func (s *Scheduler) putNotice(tx *bbolt.Tx, b *Build, note Notice) error {
+	body, err := json.Marshal(note)
+	if err != nil {
+		return err
+	}
+	whose := "daemon"
+	if note.Own {
+		whose = "project " + b.Project
+	}
+	lane := fmt.Sprintf("notification %s of the %s", note.Name, whose)
+	return s.outbox.Put(tx, outbox.Item{Kind: KindNotice, Key: lane + " " + b.ID(), Lane: lane, Project: b.Project, Build: b.ID(), Body: body})
+}
+
+// noticeOf says what an end is, after the one before it.
+func noticeOf(s Status, was *Build) string {
+	switch {
+	case s == Stopped:
+		return NoticeStopped
+	case s != Succeeded:
+		return NoticeFailure
+	case was != nil && was.Status != Succeeded:
+		return NoticeRecovery
+	}
+	return NoticeSuccess
+}
+
+// wordOf is what a notification must be set to be sent on, to be sent of an event.
+func wordOf(event string) string {
+	switch event {
+	case NoticeFailure:
+		return config.NotifyFailure
+	case NoticeRecovery:
+		return config.NotifyRecovery
+	}
+	return config.NotifyAlways
+}
+
+// saidKind is the kind of a build's trigger, by which people choose. A retry of what a pull request or a laptop asked for is
+// theirs.
+func saidKind(t *Trigger, b *Build) string {
+	switch {
+	case t.Kind != KindRetry:
+		return string(t.Kind)
+	case strings.HasPrefix(b.Ref, "refs/runner/submit/"):
+		return string(KindSubmit)
+	case t.PullRequest > 0 || b.Ref != "" && !branchOrTag(b.Ref):
+		return string(KindPullRequest)
+	}
+	return string(KindRetry)
+}
+
+// maxBefore bounds how many builds of a ref are looked at for one that came to a verdict.
+const maxBefore = 50
+
+// endedBefore is the newest build before b, of its project and ref, that came to a verdict; nil: there is none.
+func endedBefore(tx *bbolt.Tx, b *Build) (*Build, error) {
+	if b.Ref == "" {
+		return nil, nil
+	}
+	in, looked := refOf(b.Project, b.Ref), 0
+	for k := range backwards(tx.Bucket(bucketRefs), word(in), indexKey(in, uint64(b.Number))) {
+		if looked++; looked > maxBefore {
+			break
+		}
+		before, err := get[Build](tx, bucketBuilds, buildKey(b.Project, int(decodeNumber(k[len(k)-8:]))))
+		if err != nil {
+			return nil, err
+		}
+		if before.Status.Ended() && before.Status != Stopped {
+			return before, nil
+		}
+	}
+	return nil, nil
+}
+
+// Notification finds the notification that a notice is of, as it is set now.
+func (s *Scheduler) Notification(project string, note Notice) (config.Notification, error) {
+	list := s.config().Notifications
+	if note.Own {
+		p, err := s.Project(project)
+		if err != nil {
+			return config.Notification{}, err
+		}
+		list = p.Notifications
+	}
+	i := slices.IndexFunc(list, func(n config.Notification) bool { return n.Name == note.Name })
+	if i < 0 {
+		return config.Notification{}, fmt.Errorf("notification %q: %w", note.Name, ErrNotFound)
+	}
+	return list[i], nil
+}
