@@ -34,6 +34,7 @@ var Reasons = []Reason{
 	{"timeout", "TIMED_OUT", "a job took longer than `limits.timeout`; `phase` says where it was"},
 	{"queue_timeout", "TIMED_OUT", "a job waited longer than `limits.queue-timeout`, for a slot or for another try after a fault"},
 	{"stopped", "STOPPED", "somebody stopped the build; the message says who, by the name of their token, or that the daemon did"},
+	{"superseded", "STOPPED", "a newer push to the same branch or pull request made a build; the message names it"},
 	{"fast_fail", "STOPPED", "another job failed, and the build has fast-fail"},
 	{"engine_unavailable", "FAULT", "the engine did not answer"},
 	{"unknown_engine", "FAULT", "the project's engine is not configured"},

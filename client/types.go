@@ -127,8 +127,14 @@ type Trigger struct {
 	Builds   []string  `json:"builds,omitempty"`
 
 	PullRequest int       `json:"pullRequest,omitempty"`
-	Fork        bool      `json:"fork,omitempty"` // of a pull request from another repository
+	Fork        bool      `json:"fork,omitempty"`     // of a pull request from another repository
+	HeadRepo    string    `json:"headRepo,omitempty"` // of a pull request: "owner/name" that it comes from
+	Draft       bool      `json:"draft,omitempty"`    // of a pull request
+	Labels      []string  `json:"labels,omitempty"`   // of a pull request
+	Release     string    `json:"release,omitempty"`  // of a release: its name
 	ApprovedBy  string    `json:"approvedBy,omitempty"`
+	Skipped     []Skipped `json:"skipped,omitempty"` // projects that build nothing of it, and why
+	Notes       []string  `json:"notes,omitempty"`   // what could not be told, so that filters on it counted as matched
 	ApprovedAt  time.Time `json:"approvedAt,omitzero"`
 }
 
@@ -158,28 +164,29 @@ type Project struct {
 	Visibility    string            `json:"visibility,omitempty"`  // who may look at builds without a token: private (nobody), public (anybody)
 	Network       string            `json:"network,omitempty"`     // what jobs may reach: open, private, none; empty: the daemon's
 	// NetworkUntrusted narrows Network for jobs that are not trusted.
-	NetworkUntrusted string  `json:"networkUntrusted,omitempty"`
-	CPUs             float64 `json:"cpus,omitempty"`
-	MemoryBytes      int64   `json:"memoryBytes,omitempty"`
-	PIDs             int64   `json:"pids,omitempty"`
-	DiskBytes        int64   `json:"diskBytes,omitempty"`
-	Files            int64   `json:"files,omitempty"`
-	LogBytes         int64   `json:"logBytes,omitempty"`
-	ArtifactBytes    int64   `json:"artifactBytes,omitempty"` // of each artifact
-	CacheBytes       int64   `json:"cacheBytes,omitempty"`    // that one job leaves
-	ReportBytes      int64   `json:"reportBytes,omitempty"`   // of one job, together
-	Jobs             int64   `json:"jobs,omitempty"`          // of one build
-	TimeoutSec       int64   `json:"timeoutSeconds,omitempty"`
-	QueueSec         int64   `json:"queueTimeoutSeconds,omitempty"`
-	MaxJobs          int     `json:"maxJobs,omitempty"`
-	Priority         int     `json:"priority,omitempty"`
-	Engine           string  `json:"engine,omitempty"`
-	Forge            string  `json:"forge,omitempty"`      // github, gitlab, gitea, forgejo, gogs, bitbucket, bitbucket-server; empty: found out
-	ForgeURL         string  `json:"forgeUrl,omitempty"`   // of its API, where that is elsewhere
-	ForgeToken       string  `json:"forgeToken,omitempty"` // for its API; empty: token
-	Webhook          string  `json:"webhook,omitempty"`    // auto: the daemon registers it
-	Poll             string  `json:"poll,omitempty"`       // off, or how often remote refs are looked at: 5m
-	Managed          string  `json:"managed,omitempty"`    // "file" (read-only here) or "api"
+	NetworkUntrusted string `json:"networkUntrusted,omitempty"`
+	Filtering
+	CPUs          float64 `json:"cpus,omitempty"`
+	MemoryBytes   int64   `json:"memoryBytes,omitempty"`
+	PIDs          int64   `json:"pids,omitempty"`
+	DiskBytes     int64   `json:"diskBytes,omitempty"`
+	Files         int64   `json:"files,omitempty"`
+	LogBytes      int64   `json:"logBytes,omitempty"`
+	ArtifactBytes int64   `json:"artifactBytes,omitempty"` // of each artifact
+	CacheBytes    int64   `json:"cacheBytes,omitempty"`    // that one job leaves
+	ReportBytes   int64   `json:"reportBytes,omitempty"`   // of one job, together
+	Jobs          int64   `json:"jobs,omitempty"`          // of one build
+	TimeoutSec    int64   `json:"timeoutSeconds,omitempty"`
+	QueueSec      int64   `json:"queueTimeoutSeconds,omitempty"`
+	MaxJobs       int     `json:"maxJobs,omitempty"`
+	Priority      int     `json:"priority,omitempty"`
+	Engine        string  `json:"engine,omitempty"`
+	Forge         string  `json:"forge,omitempty"`      // github, gitlab, gitea, forgejo, gogs, bitbucket, bitbucket-server; empty: found out
+	ForgeURL      string  `json:"forgeUrl,omitempty"`   // of its API, where that is elsewhere
+	ForgeToken    string  `json:"forgeToken,omitempty"` // for its API; empty: token
+	Webhook       string  `json:"webhook,omitempty"`    // auto: the daemon registers it
+	Poll          string  `json:"poll,omitempty"`       // off, or how often remote refs are looked at: 5m
+	Managed       string  `json:"managed,omitempty"`    // "file" (read-only here) or "api"
 }
 
 // ArtifactSet is the files of one artifact that a job left: the artifacts of its buildspec, a secondary one, or its

@@ -215,10 +215,18 @@ type Project struct {
 	Network       string            `yaml:"network" json:"network,omitempty"`          // what jobs may reach: open, private, none; empty: the daemon's
 	// NetworkUntrusted narrows Network for jobs that are not trusted.
 	NetworkUntrusted string `yaml:"network-untrusted" json:"networkUntrusted,omitempty"`
-	Limits           Limits `yaml:"limits" json:"limits"`
-	MaxJobs          int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
-	Priority         int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
-	Engine           string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
+
+	Filters          []FilterGroup `yaml:"filters" json:"filters,omitempty"`                    // which events build; none: pushes, tags, pull requests
+	Paths            []string      `yaml:"paths" json:"paths,omitempty"`                        // patterns of files that are worth a build
+	PathsIgnore      []string      `yaml:"paths-ignore" json:"pathsIgnore,omitempty"`           // patterns of files that are not
+	SkipWords        string        `yaml:"skip-words" json:"skipWords,omitempty"`               // on (default), off
+	CancelSuperseded string        `yaml:"cancel-superseded" json:"cancelSuperseded,omitempty"` // true (default), false
+	Concurrency      Concurrency   `yaml:"concurrency" json:"concurrency,omitzero"`
+
+	Limits   Limits `yaml:"limits" json:"limits"`
+	MaxJobs  int    `yaml:"max-jobs" json:"maxJobs,omitempty"`  // at once; 0: as many as there are slots
+	Priority int    `yaml:"priority" json:"priority,omitempty"` // higher first, -100 to 100
+	Engine   string `yaml:"engine" json:"engine,omitempty"`     // id; empty: the first
 
 	Forge      string `yaml:"forge" json:"forge,omitempty"`            // which it is, one of Forges; empty: found out
 	ForgeURL   string `yaml:"forge-url" json:"forgeUrl,omitempty"`     // of its API; empty: where that forge has it

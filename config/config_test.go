@@ -155,6 +155,12 @@ projects:
     network-untrusted: none
     privileged: true
     visibility: public
+    filters: [[{type: EVENT, pattern: PUSH}, {type: HEAD_REF, pattern: ^refs/heads/x$, exclude-matched-pattern: true}]]
+    paths: [src/**]
+    paths-ignore: ["**/*.md"]
+    skip-words: off
+    cancel-superseded: false
+    concurrency: {group: "deploy-{branch}", limit: 2}
     limits: *limits
     max-jobs: 2
     priority: -5
@@ -184,6 +190,12 @@ func TestEveryKeyLoads(t *testing.T) {
 	}
 	if p.Limits != c.Limits || p.Limits.LogBytes != 10_000_000 || p.Limits.ArtifactBytes != 1<<30 {
 		t.Errorf("limits %+v", p.Limits)
+	}
+	if g := p.Filters; len(g) != 1 || len(g[0]) != 2 || !g[0][1].ExcludeMatchedPattern || g[0][1].Pattern != "^refs/heads/x$" {
+		t.Errorf("filters %+v", g)
+	}
+	if p.HeedsSkipWords() || p.Cancels() || !c.Projects[1].HeedsSkipWords() || !c.Projects[1].Cancels() {
+		t.Errorf("skip-words %q, cancel-superseded %q", p.SkipWords, p.CancelSuperseded)
 	}
 	if c.Telemetry.OTLP.Headers["Authorization"] != "file:/etc/runner/otel-token" {
 		t.Errorf("headers %v", c.Telemetry.OTLP.Headers)

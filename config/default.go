@@ -131,6 +131,11 @@ func (p *Project) Fill() {
 	if p.Approval == "" {
 		p.Approval = DefaultApproval
 	}
+	p.SkipWords = or(p.SkipWords, SkipWordsOn)
+	p.CancelSuperseded = or(p.CancelSuperseded, CancelYes)
+	if p.Concurrency.Group != "" {
+		p.Concurrency.Limit = or(p.Concurrency.Limit, 1)
+	}
 }
 
 // Or returns the limits with every zero replaced by the other's: project.Limits.Or(daemon.Limits).

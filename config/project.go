@@ -59,6 +59,8 @@ func (p *Project) faults(allowFile bool) faults {
 	p.checkSealed(&f)
 	p.checkAccess(&f)
 	p.checkRefs(&f)
+	p.checkFilters(&f)
+	p.Concurrency.check(&f)
 	f.atLeast("depth", int64(p.Depth), 0)
 	f.atLeast("max-jobs", int64(p.MaxJobs), 0)
 	if p.Priority < -100 || p.Priority > 100 {

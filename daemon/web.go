@@ -29,7 +29,7 @@ func (p *parts) httpServer(cfg func() *config.Config, token, version string) (*h
 	}
 	options := server.Options{
 		Secrets: vault, Scheduler: p.scheduler, Artifacts: p.artifacts, Source: mirrors{p.source}, Tests: p.tests,
-		Forges:       []forge.Forge{forge.GitHub{}},
+		Forges:       forge.All(),
 		Tokens:       []server.Token{server.NewToken("admin", token)},
 		CheckProject: func(pr *config.Project) error { return cfg().CheckProject(pr) },
 		Backup:       func(ctx context.Context, w io.Writer) error { return p.backup(ctx, version, w) },

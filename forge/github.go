@@ -1,14 +1,8 @@
 package forge
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -40,19 +34,13 @@ func (GitHub) Delivery(header http.Header) string {
 
 // Verify checks X-Hub-Signature-256. The older X-Hub-Signature, made with SHA-1, is not accepted in its place.
 func (GitHub) Verify(header http.Header, body, secret []byte) bool {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write(body)
-	want := mac.Sum(nil)
-	digits, prefixed := strings.CutPrefix(header.Get(githubSignature), "sha256=")
-	got, err := hex.DecodeString(digits)
-	// The sum is computed whatever the header holds, so that all refusals take as long.
-	return hmac.Equal(got, want) && prefixed && err == nil && len(secret) > 0
+	return signed(header.Get(githubSignature), "sha256=", body, secret)
 }
 
-// Parse reads a push, a pull request or a ping. Other events come back as Other, without an error.
+// Parse reads a push, a pull request, a release, a comment or a ping. Other events come back as Other, without an error.
 func (g GitHub) Parse(header http.Header, body []byte) (Event, error) {
 	event := Event{Kind: Other, Name: header.Get(githubEvent)}
-	text, err := githubJSON(header, body)
+	text, err := payloadJSON(header, body)
 	if err != nil {
 		return event, err
 	}
@@ -70,27 +58,15 @@ func (g GitHub) Parse(header http.Header, body []byte) (Event, error) {
 		return p.push(event)
 	case "pull_request":
 		return p.pullRequest(event)
+	case "release":
+		return githubRelease(event, text)
+	case "issue_comment":
+		return githubComment(event, text)
 	case "":
 		return event, fmt.Errorf("the delivery has no %s header", githubEvent)
 	}
-	event.Ignore = fmt.Sprintf("Runner builds nothing on %q events; it needs only push and pull_request", clip(event.Name))
+	event.Ignore = fmt.Sprintf("Runner builds nothing on %q events; it needs only push and pull_request, and knows release and issue_comment", clip(event.Name))
 	return event, nil
-}
-
-// githubJSON returns the JSON of a body, which GitHub sends as it is or as the field "payload" of a form.
-func githubJSON(header http.Header, body []byte) ([]byte, error) {
-	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	switch {
-	case err == nil && kind == "application/json":
-		return body, nil
-	case err == nil && kind == "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			return nil, errors.New("the body is no well-formed form; set the webhook's content type to application/json")
-		}
-		return []byte(form.Get("payload")), nil
-	}
-	return nil, errors.New("the content type is neither application/json nor application/x-www-form-urlencoded; set the webhook's content type to application/json")
 }
 
 // maxText bounds titles and names in bytes; they are for people to read.

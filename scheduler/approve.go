@@ -74,14 +74,15 @@ func approvable(t *Trigger, commit string) error {
 	return nil
 }
 
-// waits tells whether a trigger needs an approval that it does not have. Of projects with different policies the
+// waits tells whether a trigger needs an approval that it does not have: a pull request, and a command in a comment on one
+// by somebody of whom nobody told that he belongs to the repository. Of projects with different policies the
 // strictest decides: one delivery is one trigger.
 func waits(t *Trigger, projects []Project) bool {
-	if t.Kind != KindPullRequest || (t.Approved != nil && t.Approved.Commit == t.Commit) {
+	if (t.Kind != KindPullRequest && t.Kind != KindComment) || (t.Approved != nil && t.Approved.Commit == t.Commit) {
 		return false
 	}
 	for i := range projects {
-		if projects[i].NeedsApproval(t.Fork) {
+		if projects[i].NeedsApproval(t.Fork || t.Kind == KindComment) { // anybody can comment
 			return true
 		}
 	}
@@ -102,9 +103,16 @@ func branchOrTag(ref string) bool {
 
 // waitReason says what waits, and how it goes on.
 func waitReason(t *Trigger) string {
-	from := "pull request"
-	if t.Fork {
-		from = "pull request from a fork"
+	what := fmt.Sprintf("pull request #%d", t.PullRequest)
+	switch {
+	case t.Kind == KindComment && t.Actor != "":
+		what = fmt.Sprintf("the command of %s in a comment on %s", t.Actor, what)
+	case t.Kind == KindComment:
+		what = "a command in a comment on " + what
+	case t.Fork && t.HeadRepo != "":
+		what += " from the fork " + t.HeadRepo
+	case t.Fork:
+		what += " from a fork"
 	}
-	return fmt.Sprintf("%s #%d waits for approval: look at commit %.12s, then runner approve %s builds it, without secrets and untrusted", from, t.PullRequest, t.Commit, t.ID)
+	return fmt.Sprintf("%s waits for approval: look at commit %.12s, then runner approve %s builds it, without secrets and untrusted", what, t.Commit, t.ID)
 }

@@ -110,7 +110,7 @@ func TestAnApprovalIsForOneCommitAndOneTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, path)
-	builds := s.planTriggers()
+	builds := s.planTriggers(t.Context())
 	if len(builds) != 1 || !builds[0].Fork || builds[0].Commit != "c0ffee" {
 		t.Fatalf("the approved trigger made %+v", builds)
 	}
@@ -132,7 +132,7 @@ func TestARetryOfAForksBuildNeitherWaitsNorIsTrusted(t *testing.T) {
 	if _, err := s.Approve(t.Context(), tr.ID, "", "ada"); err != nil {
 		t.Fatal(err)
 	}
-	b := s.planTriggers()[0]
+	b := s.planTriggers(t.Context())[0]
 	if _, _, err := s.Accept(t.Context(), Trigger{Kind: KindRetry, RetryOf: b.ID()}); !errors.As(err, new(*ConflictError)) {
 		t.Errorf("retrying what runs was answered %v", err)
 	}

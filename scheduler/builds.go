@@ -101,8 +101,10 @@ func (s *Scheduler) Jobs(build string) ([]Job, error) {
 		if tx.Bucket(bucketBuilds).Get(key) == nil {
 			return fmt.Errorf("build %s: %w", build, orForgotten(tx, build, ErrNotFound))
 		}
-		jobs, err = jobsOf(tx, key)
-		return err
+		if jobs, err = jobsOf(tx, key); err != nil {
+			return err
+		}
+		return tellGroup(tx, key, jobs)
 	})
 	return jobs, err
 }
@@ -113,12 +115,15 @@ func (s *Scheduler) Queue() ([]Job, error) {
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketActive).ForEach(func(key, _ []byte) error {
 			jobs, err := jobsOf(tx, key)
+			if err != nil {
+				return err
+			}
 			for _, j := range jobs {
 				if j.State != JobEnded {
 					out = append(out, j)
 				}
 			}
-			return err
+			return nil
 		})
 	})
 	return out, err

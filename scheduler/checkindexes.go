@@ -10,7 +10,7 @@ import (
 // checkIndexes compares the indexes by status and outcome with the rows: each row has its entries, and there are no more
 // entries than that.
 func checkIndexes(tx *bbolt.Tx, report func(string)) error {
-	ended, refs, outcomes := 0, 0, 0
+	ended, refs, outcomes, groups := 0, 0, 0, 0
 	err := tx.Bucket(bucketBuilds).ForEach(func(key, _ []byte) error {
 		b, err := get[Build](tx, bucketBuilds, key)
 		if err != nil {
@@ -23,6 +23,12 @@ func checkIndexes(tx *bbolt.Tx, report func(string)) error {
 			}
 		}
 		if !b.Status.Ended() {
+			if b.Group != "" {
+				groups++
+				if !bytes.Equal(tx.Bucket(bucketGroups).Get(indexKey(b.Group, b.Seq)), key) {
+					report(fmt.Sprintf("state.db: build %s is open and missing in the index of its concurrency group", b.ID()))
+				}
+			}
 			return nil
 		}
 		ended++
@@ -45,7 +51,7 @@ func checkIndexes(tx *bbolt.Tx, report func(string)) error {
 		}
 		return nil
 	})
-	for bucket, want := range map[string]int{string(bucketEnded): ended, string(bucketEndedOf): ended, string(bucketRefs): refs, string(bucketOutcomes): outcomes} {
+	for bucket, want := range map[string]int{string(bucketEnded): ended, string(bucketEndedOf): ended, string(bucketRefs): refs, string(bucketOutcomes): outcomes, string(bucketGroups): groups} {
 		if got := tx.Bucket([]byte(bucket)).Stats().KeyN; got != want {
 			report(fmt.Sprintf("state.db: index %s has %d entries, want %d", bucket, got, want))
 		}

@@ -95,12 +95,24 @@ func webhookVars(t *Trigger) []wire.Var {
 
 func initiator(t *Trigger) string {
 	if t.Event != "" {
-		return "GitHub-Hookshot/runner"
+		return hookshot(t.Delivery)
 	}
 	if t.Actor != "" {
 		return t.Actor
 	}
 	return string(t.Kind)
+}
+
+// hookshot is how the forge of a delivery calls what sends its webhooks.
+func hookshot(delivery string) string {
+	forge, _, _ := strings.Cut(delivery, "/")
+	switch forge {
+	case "gitlab":
+		return "GitLab/runner"
+	case "bitbucket", "bitbucket-server":
+		return "Bitbucket-Webhooks/runner"
+	}
+	return "GitHub-Hookshot/runner"
 }
 
 // sourceVersion is what was asked for: pr/N for pull requests, the commit for pushes, the ref otherwise. Of a retry it

@@ -31,8 +31,8 @@ func indexBuild(tx *bbolt.Tx, key []byte, b *Build) error {
 			}
 		}
 	}
-	if !b.Status.Ended() {
-		return nil
+	if err := indexGroup(tx, key, b); err != nil || !b.Status.Ended() {
+		return err
 	}
 	return indexEnded(tx, key, b)
 }

@@ -247,12 +247,11 @@ func judgeTips(tx *bbolt.Tx, t *Trigger) (before *Trigger, err error) {
 	return saidBefore(tx, t)
 }
 
-// among returns those of the projects that have these names.
-func among(projects []Project, names []string) []Project {
-	if len(projects) == len(names) {
-		return projects
-	}
-	return slices.DeleteFunc(slices.Clone(projects), func(p Project) bool { return !slices.Contains(names, p.Name) })
+// among keeps what was decided of the projects that have these names.
+func (d decision) among(names []string) decision {
+	d.projects = slices.DeleteFunc(slices.Clone(d.projects), func(p Project) bool { return !slices.Contains(names, p.Name) })
+	d.skipped = slices.DeleteFunc(slices.Clone(d.skipped), func(x Skipped) bool { return !slices.Contains(names, x.Project) })
+	return d
 }
 
 // KeepLooks forgets what looks showed of projects that are not among these: gone, or not looked at any more.

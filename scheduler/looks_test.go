@@ -304,7 +304,7 @@ func TestALateWebhookIsForgottenWithTheLooksTrigger(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := s.endTrigger(&page[0], OutcomeSkipped, "of no interest"); err != nil {
+			if _, err := s.commitTrigger(&page[0], decision{reason: "of no interest"}); err != nil {
 				return err
 			}
 			_, err = s.Forget(t.Context(), Keep{Age: time.Hour}, time.Now().Add(2*time.Hour), nil)

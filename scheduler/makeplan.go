@@ -86,6 +86,7 @@ func (s *Scheduler) resolveCommit(ctx context.Context, p *Project, t *Trigger, r
 	b.Commit, b.Tree, b.Ref = got.Commit, got.Tree, cmp.Or(b.Ref, got.Ref)
 	b.Title, b.Author = cmp.Or(b.Title, got.Subject), cmp.Or(b.Author, got.Author)
 	b.Trusted = s.judgeTrust(p, t, got.DefaultBranch)
+	joinGroup(p, b)
 	if b.Fork || !s.commitByHand(t) {
 		return nil
 	}

@@ -34,6 +34,8 @@ const (
 	KindPush        TriggerKind = "push"
 	KindTag         TriggerKind = "tag"
 	KindPullRequest TriggerKind = "pull_request"
+	KindRelease     TriggerKind = "release"
+	KindComment     TriggerKind = "comment" // a command in a comment on a pull request
 	KindSubmit      TriggerKind = "submit"
 	KindManual      TriggerKind = "manual"
 	KindRetry       TriggerKind = "retry"
@@ -53,13 +55,19 @@ type Trigger struct {
 	BaseRef     string   `json:"baseRef,omitempty"` // of a pull request
 	HeadRef     string   `json:"headRef,omitempty"` // branch that a pull request comes from, refs/heads/…
 	PullRequest int      `json:"pullRequest,omitempty"`
-	Fork        bool     `json:"fork,omitempty"`  // from a repository other than the project's
-	Event       string   `json:"event,omitempty"` // CODEBUILD_WEBHOOK_EVENT
-	Title       string   `json:"title,omitempty"` // first line of the head commit or of the pull request
+	Fork        bool     `json:"fork,omitempty"`     // from a repository other than the project's
+	HeadRepo    string   `json:"headRepo,omitempty"` // of a pull request: "owner/name" that it comes from, where that is told
+	Draft       bool     `json:"draft,omitempty"`    // of a pull request
+	Labels      []string `json:"labels,omitempty"`   // of a pull request
+	Release     string   `json:"release,omitempty"`  // of a release: its name
+	Event       string   `json:"event,omitempty"`    // CODEBUILD_WEBHOOK_EVENT
+	Title       string   `json:"title,omitempty"`    // first line of the head commit or of the pull request
 	Actor       string   `json:"actor,omitempty"`
 	ActorID     string   `json:"actorId,omitempty"`
-	Skip        string   `json:"skip,omitempty"` // the forge side decided already: "branch deleted", …
-	Trusted     bool     `json:"trusted"`        // see design: words
+	Skip        string   `json:"skip,omitempty"`     // the forge side decided already: "branch deleted", …
+	SkipWord    string   `json:"skipWord,omitempty"` // what in the head commit's message, as the forge sent it, asks that nothing be built
+	Read        bool     `json:"read,omitempty"`     // the forge sent that message
+	Trusted     bool     `json:"trusted"`            // see design: words
 	Override    Override `json:"override"`
 	RetryOf     string   `json:"retryOf,omitempty"` // build id
 	FailedOnly  bool     `json:"failedOnly,omitempty"`
@@ -72,6 +80,9 @@ type Trigger struct {
 	Outcome Outcome  `json:"outcome"`
 	Reason  string   `json:"reason,omitempty"`
 	Builds  []string `json:"builds,omitempty"` // ids
+
+	Skipped []Skipped `json:"skipped,omitempty"` // projects that build nothing of it
+	Notes   []string  `json:"notes,omitempty"`   // what its filters could not be judged by
 
 	look *Look // at the remote, that makes it
 }
@@ -137,9 +148,13 @@ type Build struct {
 	EndedAt   time.Time `json:"ended,omitzero"`
 	Open      int       `json:"open,omitempty"`      // jobs that have not ended; 0 in rows of older versions, too
 	StopBy    string    `json:"stopBy,omitempty"`    // who asked, while it is being stopped
-	StopCause string    `json:"stopCause,omitempty"` // "fast_fail": nothing of it begins any more
+	StopCause string    `json:"stopCause,omitempty"` // "fast_fail": nothing of it begins any more; "superseded": StopBy is a build
 	Faults    int       `json:"faults,omitempty"`    // tries that followed a fault: of its planning, then of its jobs
 	Again     *Again    `json:"again,omitempty"`     // while it waits to be planned again
+
+	Group string `json:"group,omitempty"` // of concurrency
+	Limit int    `json:"limit,omitempty"` // of builds of the group that run at once
+	Holds bool   `json:"holds,omitempty"` // it has one of the group's places, until it ends
 
 	index *planIndex // of Plan
 }
@@ -165,6 +180,8 @@ type Job struct {
 	Attempts  []Attempt `json:"attempts"`
 	Again     *Again    `json:"again,omitempty"`     // while it waits for another attempt after a fault
 	TakenFrom string    `json:"takenFrom,omitempty"` // build whose result of this job was taken over
+
+	For *GroupWait `json:"-"` // what Why says, where it waits for its build's concurrency group
 }
 
 // end is a job's last transition, with or without an attempt.

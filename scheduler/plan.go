@@ -20,7 +20,7 @@ func (s *Scheduler) planLoop(ctx context.Context, t *activity.Task, unplanned []
 	s.toPlan(unplanned)
 	for {
 		t.Does("making builds of triggers")
-		for _, b := range append(s.takeNumbered(), s.planTriggers()...) {
+		for _, b := range append(s.takeNumbered(), s.planTriggers(ctx)...) {
 			s.plan(ctx, b)
 		}
 		t.Waits(nil)
@@ -32,11 +32,14 @@ func (s *Scheduler) planLoop(ctx context.Context, t *activity.Task, unplanned []
 	}
 }
 
-// planTriggers makes builds of the pending triggers, and returns them.
-func (s *Scheduler) planTriggers() []Build {
+// planTriggers makes builds of the pending triggers, and returns them. About some of these git is asked first.
+func (s *Scheduler) planTriggers(ctx context.Context) []Build {
 	var pending []Trigger
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketPending).ForEach(func(k, _ []byte) error {
+			if s.isLooking(triggerID(decodeNumber(k))) {
+				return nil
+			}
 			t, err := get[Trigger](tx, bucketTriggers, k)
 			if err == nil {
 				pending = append(pending, *t)
@@ -50,97 +53,34 @@ func (s *Scheduler) planTriggers() []Build {
 	var out []Build
 	for i := range pending {
 		builds, err := s.planTrigger(&pending[i])
-		if err != nil {
-			s.log.Error("making builds of a trigger; it stays pending", "trigger", pending[i].ID, "error", err)
-			time.AfterFunc(leaseRetry, s.wakePlanner)
-			continue
+		switch {
+		case err != nil:
+			s.laterTrigger(&pending[i], err)
+		case pending[i].Outcome == OutcomePending:
+			s.look(ctx, pending[i])
 		}
 		out = append(out, builds...)
 	}
 	return out
 }
 
-// planTrigger decides a trigger's fate and commits it together with the builds it makes.
-func (s *Scheduler) planTrigger(t *Trigger) ([]Build, error) {
-	if t.Skip != "" {
-		return nil, s.endTrigger(t, OutcomeSkipped, t.Skip)
-	}
-	var projects []Project
-	for _, name := range t.Projects {
-		p, err := s.Project(name)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		projects = append(projects, p)
-	}
-	if len(projects) == 0 {
-		return nil, s.endTrigger(t, OutcomeSkipped, "its project was removed")
-	}
-	if waits(t, projects) {
-		return nil, s.endTrigger(t, OutcomeWaiting, waitReason(t))
-	}
-	var builds []Build
-	err := s.group.update(func(tx *bbolt.Tx) (err error) {
-		if builds, err = makeBuilds(tx, t, projects); err != nil {
-			return err
-		}
-		return putTrigger(tx, t)
-	})
-	if err != nil {
-		return nil, err
-	}
-	failpoint.Pass("2/builds-numbered")
-	s.meter.Trigger(string(t.Kind), string(t.Outcome))
-	s.hub.tell(append([]string{t.ID}, t.Builds...)...)
-	return builds, nil
+// laterTrigger has the planner come back to a trigger whose fate could not be stored.
+func (s *Scheduler) laterTrigger(t *Trigger, err error) {
+	s.log.Error("making builds of a trigger; it stays pending", "trigger", t.ID, "error", err)
+	time.AfterFunc(leaseRetry, s.wakePlanner)
 }
 
-// makeBuilds numbers and stores the builds that a trigger makes, and names them in the trigger, which is the caller's to
-// store.
-func makeBuilds(tx *bbolt.Tx, t *Trigger, projects []Project) (builds []Build, err error) {
-	now := time.Now()
-	t.Builds, t.Outcome = nil, OutcomeBuilt
-	for i := range projects {
-		b := Build{
-			Project: projects[i].Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
-			RetryOf: t.RetryOf, Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
-			Phases: []Phase{
-				{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},
-				{Name: phaseSource, Status: InProgress, Started: now},
-			},
-		}
-		if err := newBuild(tx, &b); err != nil {
-			return nil, err
-		}
-		builds = append(builds, b)
-		t.Builds = append(t.Builds, b.ID())
-	}
-	return builds, nil
-}
-
-// atOnce returns the projects of a trigger whose builds can be made by the commit that accepts it: nothing keeps them
-// from being made, and somebody is there to plan them. In a rush triggers are only accepted, which is what is waited for.
-func (s *Scheduler) atOnce(t *Trigger) (projects []Project) {
+// atOnce returns what becomes of a trigger where the commit that accepts it can say so: what it builds depends on nothing that
+// has to be asked for, and somebody is there to plan it. In a rush triggers are only accepted, which is what is waited for.
+func (s *Scheduler) atOnce(t *Trigger) (d decision, ok bool) {
 	s.mu.Lock()
 	started := s.started
 	s.mu.Unlock()
-	if !started || t.Skip != "" || s.group.rushed() {
-		return nil
+	if t.Skip == "" && s.group.rushed() {
+		return d, false
 	}
-	for _, name := range t.Projects {
-		p, err := s.Project(name)
-		if err != nil {
-			return nil
-		}
-		projects = append(projects, p)
-	}
-	if waits(t, projects) {
-		return nil
-	}
-	return projects
+	d, err := s.decide(t, nil)
+	return d, err == nil && !d.waits && !d.asks && (started || len(d.projects) == 0)
 }
 
 // toPlan hands builds to the planner.
@@ -181,7 +121,8 @@ func (s *Scheduler) planBuild(ctx, daemon context.Context, b Build) (again time.
 	}
 	for wait := time.Second; ; wait = min(wait*2, time.Minute) {
 		if cur, err := s.Build(b.ID()); err == nil && cur.StopBy != "" {
-			failure = &planFailure{status: Stopped, reason: "stopped", message: "stopped by " + cur.StopBy}
+			failure = &planFailure{status: Stopped}
+			failure.reason, failure.message = cur.whyStopped()
 		}
 		if failure != nil {
 			err = s.failBuild(b, failure)
@@ -222,8 +163,9 @@ func (f *planFailure) phase() string {
 func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 	now := time.Now()
 	var ended *Build
+	var places []granted
 	err := s.group.update(func(tx *bbolt.Tx) error {
-		ended = nil // this may run twice
+		ended, places = nil, nil // this may run twice
 		cur, err := s.load(tx, buildKey(b.Project, b.Number))
 		if err != nil || cur.Status.Ended() {
 			return err
@@ -232,7 +174,7 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		b.Phases = slices.Clone(b.Phases)
 		// What was planned so far lacks the rest, its images for one: a retry must not take it over.
 		b.Plan, b.Images = nil, nil
-		b.StopBy, b.Faults, b.Again = cur.StopBy, cur.Faults, nil
+		b.StopBy, b.StopCause, b.Faults, b.Again = cur.StopBy, cur.StopCause, cur.Faults, nil
 		b.Status, b.Reason, b.Message, b.EndedAt, b.Phase = f.status, f.reason, f.message, now, phaseCompleted
 		if f.phase() != phaseSource {
 			endPhase(&b.Phases, phaseSource, Succeeded, now)
@@ -240,11 +182,16 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
 		ended = &b
-		return errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1))
+		if err := errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1)); err != nil {
+			return err
+		}
+		places, err = s.passPlace(tx, &b, now)
+		return err
 	})
 	if err == nil && ended != nil {
 		s.countBuild(ended)
 		wake(s.tracesKick)
+		s.followPlaces(places)
 	}
 	return err
 }
@@ -255,6 +202,9 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 	now := time.Now()
 	key := buildKey(b.Project, b.Number)
 	var after *aftermath
+	if b.held() {
+		hold(jobs)
+	}
 	slot := s.reserve(ctx, &b, jobs)
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		cur, err := s.load(tx, key)
@@ -269,6 +219,9 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 		b.Phase = phaseQueued
 		// What its planning met is over, and its jobs have their own count.
 		b.Faults, b.Again, b.Reason, b.Message = 0, nil, "", ""
+		if err := takePlace(tx, &b); err != nil {
+			return err
+		}
 		for i := range jobs {
 			if jobs[i].State != JobEnded {
 				jobs[i].Queued = now
@@ -302,6 +255,7 @@ func (s *Scheduler) queueBuild(ctx context.Context, b Build, jobs []Job) error {
 		}
 		s.enqueue(&b, jobs)
 		s.apply(b.ID(), after)
+		s.catchUp(&b)
 	}
 	return nil
 }

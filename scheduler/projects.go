@@ -144,7 +144,7 @@ func (s *Scheduler) checkNames(cfg *config.Config) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// trusted tells whether a trigger may be given what strangers must not have: a push or tag on a ref that the
+// trusted tells whether a trigger may be given what strangers must not have: a push, tag or release on a ref that the
 // project lists as protected, or a manual trigger by an admin of a branch or tag. Submits and pull requests never are,
 // also not when an admin starts a pull request's ref by hand. The default branch is a full ref, or empty.
 func trusted(p *Project, t *Trigger, defaultBranch string) bool {
@@ -154,18 +154,23 @@ func trusted(p *Project, t *Trigger, defaultBranch string) bool {
 	switch t.Kind {
 	case KindManual:
 		return branchOrTag(t.Ref)
-	case KindPush, KindTag:
+	case KindPush, KindTag, KindRelease:
 	default:
 		return false
 	}
+	return protectedRef(p, t.Ref, defaultBranch)
+}
+
+// protectedRef tells whether a project lists a ref as protected. The default branch is a full ref, or empty.
+func protectedRef(p *Project, ref, defaultBranch string) bool {
 	patterns := p.Protected
 	if len(patterns) == 0 {
 		if p.Branch != "" {
 			defaultBranch = "refs/heads/" + p.Branch
 		}
-		return defaultBranch != "" && t.Ref == defaultBranch
+		return defaultBranch != "" && ref == defaultBranch
 	}
-	return slices.ContainsFunc(patterns, func(pattern string) bool { return protects(pattern, t.Ref) })
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return protects(pattern, ref) })
 }
 
 // protects tells whether a pattern means a ref. A short one means branches alone: in most repositories, who may push

@@ -47,6 +47,7 @@ type Scheduler struct {
 	queue    *queue
 	planning map[string]*planning // by build id
 	numbered []Build              // for the planner
+	looking  looking
 	draining bool
 	inHand   map[string]bool   // sandboxes that an attempt of this process uses, or is about to remove
 	served   map[string]uint64 // project → turn in which it was last given a slot

@@ -21,6 +21,7 @@ type aftermath struct {
 
 	results []result // of the jobs that it ended
 	build   *Build   // nil: it goes on
+	granted []granted
 }
 
 // reasonDependency is of jobs that were not started because of another one.
@@ -83,7 +84,11 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 			return nil, err
 		}
 	}
-	return after, putBuild(tx, b)
+	if err := putBuild(tx, b); err != nil || b.Open > 0 {
+		return after, err
+	}
+	after.granted, err = s.passPlace(tx, b, now)
+	return after, err
 }
 
 // settleOne draws the consequences of one job that has just ended, whose row is stored. It reads the rows of jobs that
@@ -161,6 +166,8 @@ func followDependencies(b *Build, blocked []int, row func(int) (*Job, error), no
 		case broken != "":
 			j.end(Failed, reasonDependency, fmt.Sprintf("not started: it depends on %s, which did not succeed", broken), now)
 			work = append(work[:len(work):len(work)], x.dependents[i]...)
+		case len(open) == 0 && b.held():
+			j.Why = waitsForGroup
 		case len(open) == 0:
 			j.State, j.Queued, j.Why = JobQueued, now, waitsForSlot
 		default:
@@ -212,7 +219,8 @@ func failure(b *Build, j *Job) bool {
 // and how.
 func stopRequest(b *Build, jobs []Job) (req runner.StopRequest, due bool) {
 	if b.StopBy != "" {
-		return runner.StopRequest{Status: wire.StatusStopped, Reason: "stopped", Message: "stopped by " + b.StopBy}, true
+		reason, message := b.whyStopped()
+		return runner.StopRequest{Status: wire.StatusStopped, Reason: reason, Message: message}, true
 	}
 	if b.Plan == nil || !b.Plan.FastFail {
 		return req, false
@@ -248,7 +256,8 @@ const maxNames = 10
 // user's own failure before the machine's. The message names the jobs.
 func verdict(b *Build, jobs []Job) (Status, string, string) {
 	if b.StopBy != "" {
-		return Stopped, "stopped", "stopped by " + b.StopBy
+		reason, message := b.whyStopped()
+		return Stopped, reason, message
 	}
 	notStarted := 0
 	for i := range jobs {
@@ -309,6 +318,7 @@ func (s *Scheduler) apply(build string, after *aftermath) {
 	s.follow(build, after)
 	s.countEnds(after)
 	s.attemptsEnded(build)
+	s.followPlaces(after.granted)
 }
 
 func (s *Scheduler) follow(build string, after *aftermath) {

@@ -162,11 +162,11 @@ func TestAnAcceptedTriggerSurvivesARestart(t *testing.T) {
 	if s.Instance() != instance || s.Epoch() != epoch+1 {
 		t.Errorf("instance %s epoch %d after %s %d; want the same one, a greater epoch", s.Instance(), s.Epoch(), instance, epoch)
 	}
-	builds := s.planTriggers()
+	builds := s.planTriggers(t.Context())
 	if len(builds) != 1 || builds[0].ID() != "api#1" || builds[0].Trigger != tr.ID {
 		t.Fatalf("after the restart the trigger made %+v, want api#1", builds)
 	}
-	if again := s.planTriggers(); len(again) != 0 {
+	if again := s.planTriggers(t.Context()); len(again) != 0 {
 		t.Errorf("the trigger made builds twice: %+v", again)
 	}
 	if unplanned, err := s.recover(); err != nil || len(unplanned) != 1 {

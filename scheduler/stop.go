@@ -24,7 +24,9 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 		if b.Status.Ended() {
 			return fmt.Errorf("build %s: %w: it is %s", b.ID(), ErrEnded, b.Status)
 		}
-		b.StopBy = by
+		if b.StopCause != reasonSuperseded { // it stops already, and was told why
+			b.StopBy = by
+		}
 		if b.Plan == nil {
 			return putBuild(tx, b) // still being planned: the planner sees StopBy
 		}
@@ -34,14 +36,7 @@ func (s *Scheduler) Stop(ctx context.Context, id, by string) (Build, error) {
 	if err != nil {
 		return Build{}, err
 	}
-	s.apply(b.ID(), after)
-	s.mu.Lock()
-	if p := s.planning[b.ID()]; p != nil {
-		p.cancel()
-	}
-	s.mu.Unlock()
-	s.hub.tell(b.ID())
-	s.wakeDispatcher()
+	s.stopping(b.ID(), after)
 	return *b, nil
 }
 

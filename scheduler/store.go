@@ -51,13 +51,14 @@ var (
 	bucketSame       = []byte("same")       // sequence of a trigger, delivery that told the same later
 	bucketWebhooks   = []byte("webhooks")   // project → Webhook
 	bucketInbox      = []byte("inbox")      // number → Received
+	bucketGroups     = []byte("groups")     // concurrency group NUL build's sequence → key in builds, of those that have not ended
 	bucketOutcomes   = []byte("outcomes")   // outcome NUL sequence, of triggers that are not pending
 )
 
 var allBuckets = [][]byte{
 	bucketMeta, bucketProjects, bucketNumbers, bucketTriggers, bucketPending, bucketDeliveries, bucketBuilds,
 	bucketPlans, bucketOrder, bucketActive, bucketJobs, bucketSandboxes, bucketTokens, bucketTestQueues, bucketTestTimes,
-	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketOutcomes,
+	bucketReports, bucketTraces, bucketEnded, bucketEndedOf, bucketRefs, bucketGroups, bucketOutcomes,
 	bucketLooked, bucketTips, bucketInbox, bucketWebhooks, bucketSame,
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,17 +17,17 @@ import (
 // returns, and will be acted on whatever happens next. A second trigger with the same delivery is not stored: its first
 // record is returned, and created is false.
 func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, created bool, err error) {
-	if s.isDraining() && t.Kind != KindPush && t.Kind != KindTag && t.Kind != KindPullRequest {
+	if s.isDraining() && !t.Kind.ofForge() {
 		return Trigger{}, false, fmt.Errorf("%w: it takes no new builds; try again when it is back", ErrDraining)
 	}
 	if err := s.checkTrigger(&t); err != nil {
 		return Trigger{}, false, err
 	}
-	projects := s.atOnce(&t)
-	var builds []Build
+	d, decided := s.atOnce(&t)
+	var made made
 	err = s.group.update(func(tx *bbolt.Tx) error {
-		created, builds = false, nil // this may run twice
-		next := t
+		created, made.builds, made.superseded = false, nil, nil // this may run twice
+		next, d := t, d
 		if t.Delivery != "" {
 			if seq := tx.Bucket(bucketDeliveries).Get([]byte(t.Delivery)); seq != nil {
 				first, err := get[Trigger](tx, bucketTriggers, seq)
@@ -42,6 +43,9 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 			}
 			return err
 		}
+		if len(next.Projects) < len(t.Projects) {
+			d = d.among(next.Projects)
+		}
 		seq, err := tx.Bucket(bucketTriggers).NextSequence()
 		if err != nil {
 			return err
@@ -49,16 +53,8 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		stored = next
 		stored.ID, stored.Received, stored.Outcome = triggerID(seq), time.Now(), OutcomePending
 		key := number(seq)
-		if t.Skip != "" { // nothing is left to decide
-			stored.Outcome, stored.Reason = OutcomeSkipped, t.Skip
-		}
 		if t.Delivery != "" {
 			if err := tx.Bucket(bucketDeliveries).Put([]byte(t.Delivery), key); err != nil {
-				return err
-			}
-		}
-		if projects := among(projects, stored.Projects); len(projects) > 0 {
-			if builds, err = makeBuilds(tx, &stored, projects); err != nil {
 				return err
 			}
 		}
@@ -66,6 +62,10 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 			return err
 		}
 		created = true
+		if decided {
+			made, err = s.carryOut(tx, &stored, d)
+			return err
+		}
 		return putTrigger(tx, &stored)
 	})
 	if err != nil {
@@ -79,9 +79,15 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 		s.meter.Trigger(string(stored.Kind), string(stored.Outcome))
 	}
 	if created && stored.Outcome != OutcomeSkipped {
-		s.toPlan(builds)
+		s.toPlan(made.builds)
 	}
+	s.supersede(made.superseded)
 	return stored, created, nil
+}
+
+// ofForge tells whether a forge reports what made the trigger. It will not be reported again.
+func (k TriggerKind) ofForge() bool {
+	return slices.Contains([]TriggerKind{KindPush, KindTag, KindPullRequest, KindRelease, KindComment}, k)
 }
 
 // checkTrigger refuses what can be seen to be wrong before anything is stored.
@@ -149,17 +155,6 @@ func seekBefore(c *bbolt.Cursor, key []byte) (k, v []byte) {
 		return c.Last()
 	}
 	return c.Prev()
-}
-
-// endTrigger records what became of a trigger.
-func (s *Scheduler) endTrigger(t *Trigger, o Outcome, reason string) error {
-	t.Outcome, t.Reason = o, reason
-	err := s.group.update(func(tx *bbolt.Tx) error { return putTrigger(tx, t) })
-	if err == nil {
-		s.meter.Trigger(string(t.Kind), string(o))
-	}
-	s.hub.tell(t.ID)
-	return err
 }
 
 func putTrigger(tx *bbolt.Tx, t *Trigger) error {

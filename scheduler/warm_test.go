@@ -276,7 +276,7 @@ func TestAFreeSlotIsLeasedWithThePlan(t *testing.T) {
 		return n
 	}
 	plan := func() []string {
-		tr := accept(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"})
+		tr := accept(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee", Read: true})
 		builds := s.takeNumbered()
 		if len(builds) != 1 || tr.Outcome != OutcomeBuilt {
 			t.Fatalf("the trigger made %+v", tr)

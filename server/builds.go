@@ -56,8 +56,8 @@ func (a *api) routeBuilds() {
 	add(a, huma.Operation{
 		OperationID: "show-build", Method: http.MethodGet, Path: buildPath, Tags: tags,
 		Summary: "One build with its jobs",
-	}, func(_ context.Context, in *BuildInput) (*jsonOut[client.Build], error) {
-		b, err := a.wholeBuild(in.id())
+	}, func(ctx context.Context, in *BuildInput) (*jsonOut[client.Build], error) {
+		b, err := a.wholeBuild(ctx, in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (a *api) listBuilds(ctx context.Context, in *buildsIn) (*jsonOut[client.Pag
 }
 
 // wholeBuild reads a build with its jobs.
-func (a *api) wholeBuild(id string) (client.Build, error) {
+func (a *api) wholeBuild(ctx context.Context, id string) (client.Build, error) {
 	b, err := a.Scheduler.Build(id)
 	if err != nil {
 		return client.Build{}, err
@@ -112,6 +112,7 @@ func (a *api) wholeBuild(id string) (client.Build, error) {
 	out.Jobs = make([]client.Job, len(jobs))
 	for i := range jobs {
 		out.Jobs[i] = a.showJob(&jobs[i])
+		showGroupWait(&jobs[i], &out.Jobs[i], sees(ctx))
 		if b.Plan != nil && i < len(b.Plan.Jobs) && b.Plan.Jobs[i].ID == jobs[i].ID {
 			planned(&out.Jobs[i], &b.Plan.Jobs[i])
 		}
@@ -129,7 +130,7 @@ func (a *api) stopBuild(ctx context.Context, in *BuildInput) (*jsonOut[client.Bu
 	if err != nil && !errors.Is(err, scheduler.ErrEnded) {
 		return nil, err
 	}
-	b, err := a.wholeBuild(in.id())
+	b, err := a.wholeBuild(ctx, in.id())
 	if err != nil {
 		return nil, err
 	}

@@ -131,7 +131,8 @@ func showTrigger(t scheduler.Trigger) client.Trigger {
 		ID: t.ID, Kind: string(t.Kind), Projects: t.Projects, Delivery: t.Delivery, Received: t.Received,
 		Ref: t.Ref, Commit: t.Commit, Title: t.Title, Actor: t.Actor,
 		Outcome: string(t.Outcome), Reason: t.Reason, Builds: t.Builds,
-		PullRequest: t.PullRequest, Fork: t.Fork,
+		PullRequest: t.PullRequest, Fork: t.Fork, HeadRepo: t.HeadRepo, Draft: t.Draft, Labels: t.Labels, Release: t.Release,
+		Notes: t.Notes,
 	}
 	if t.Approved != nil {
 		out.ApprovedBy, out.ApprovedAt = t.Approved.By, t.Approved.At
@@ -141,7 +142,8 @@ func showTrigger(t scheduler.Trigger) client.Trigger {
 
 func showProject(p scheduler.Project) client.Project {
 	return client.Project{
-		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
+		Filtering: showFiltering(&p.Project),
+		Name:      p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
 		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
 		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted,
 		WebhookSecret: string(p.WebhookSecret), Username: p.Username, Token: string(p.Token),
@@ -162,7 +164,7 @@ func readProject(p client.Project) config.Project {
 		Timeout: asDuration(p.TimeoutSec), QueueTimeout: asDuration(p.QueueSec), LogBytes: p.LogBytes,
 		ArtifactBytes: p.ArtifactBytes, CacheBytes: p.CacheBytes, ReportBytes: p.ReportBytes, Jobs: p.Jobs,
 	}
-	return config.Project{
+	out := config.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
 		Parameters: p.Parameters, Secrets: p.Secrets, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
 		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted,
@@ -171,6 +173,8 @@ func readProject(p client.Project) config.Project {
 		Protected: p.Protected, Limits: limits, MaxJobs: p.MaxJobs, Priority: p.Priority, Engine: p.Engine,
 		Forge: p.Forge, ForgeURL: p.ForgeURL, ForgeToken: config.Secret(p.ForgeToken), Webhook: p.Webhook, Poll: p.Poll,
 	}
+	readFiltering(p.Filtering, &out)
+	return out
 }
 
 // asDuration turns seconds into a duration, at most the longest there is.

@@ -32,7 +32,7 @@ func (a *api) routeEvents() {
 	add(a, op, func(ctx context.Context, in *BuildInput) (*huma.StreamResponse, error) {
 		// The watch comes first: what changes after the first look is then not missed.
 		changed := a.Scheduler.Watch(ctx, in.id())
-		first, err := a.wholeBuild(in.id())
+		first, err := a.wholeBuild(ctx, in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +58,7 @@ func (a *api) sendEvents(ctx context.Context, s *stream, b client.Build, changed
 			return
 		}
 		var err error
-		if b, err = a.wholeBuild(b.ID); err != nil {
+		if b, err = a.wholeBuild(ctx, b.ID); err != nil {
 			a.Logger.Error("reading a build for its watchers", "build", b.ID, "error", err)
 			return
 		}

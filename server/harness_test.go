@@ -57,7 +57,7 @@ func newDaemon(t *testing.T, projects ...config.Project) *daemon {
 	t.Cleanup(func() { sched.Close() })
 	d.state = &staged{Scheduler: sched, builds: map[string]*scheduler.Build{}, jobs: map[string][]scheduler.Job{}, watchers: map[chan struct{}]bool{}, asked: make(chan string, 100)}
 	d.opts = Options{
-		Scheduler: d.state, Source: &fakeSource{}, Forges: []forge.Forge{forge.GitHub{}},
+		Scheduler: d.state, Source: &fakeSource{}, Forges: forge.All(),
 		Tokens: []Token{NewToken("admin", testToken)}, Version: "test", Instance: sched.Instance(),
 		Slots: func() int { return 2 }, Engines: []string{"local"}, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

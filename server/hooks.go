@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,6 +41,8 @@ type hookAnswer struct {
 	Reason   string   `json:"reason,omitempty" doc:"why nothing is built"`
 	Projects []string `json:"projects,omitempty" doc:"projects whose secret the delivery was signed with"`
 	Builds   []string `json:"builds,omitempty" doc:"of a delivery that came again: what was built"`
+
+	More []hookAnswer `json:"more,omitempty" doc:"the same for the other refs of a push that changed several"`
 }
 
 type hookOut struct {
@@ -134,40 +137,89 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 		return nil, problem(http.StatusBadRequest, "the delivery has no id by which it would be known when it comes again",
 			"the forge sends one in a header of each delivery; a proxy must not drop it")
 	}
-	if event.Kind == forge.Push && event.Commit != "" && event.Before == event.Commit {
-		event.Kind = forge.Ping // from a commit to itself: so some forges try out whether we are there
-	}
 	switch event.Kind {
 	case forge.Ping:
 		return &hookOut{http.StatusOK, hookAnswer{Outcome: "pong", Projects: projects}}, nil
 	case forge.Other:
 		return &hookOut{http.StatusAccepted, hookAnswer{Outcome: "ignored", Reason: event.Ignore, Projects: projects}}, nil
 	}
-	t, created, err := a.Scheduler.Accept(ctx, hookTrigger(f, delivery, projects, event))
+	answer, err := a.takeEvents(ctx, f, delivery, projects, event)
 	if err != nil {
 		return nil, err
 	}
-	a.Logger.Info("webhook accepted", "forge", f.Name(), "trigger", t.ID, "kind", t.Kind, "ref", t.Ref, "commit", t.Commit,
+	return &hookOut{http.StatusAccepted, answer}, nil
+}
+
+// takeEvents makes triggers of all that a delivery tells of, one after the other. Should the daemon die in between, the
+// forge has no answer and delivers again: each has an id of its own, so that those that are there make nothing twice.
+func (a *api) takeEvents(ctx context.Context, f forge.Forge, delivery string, projects []string, first forge.Event) (hookAnswer, error) {
+	var all []hookAnswer
+	for _, e := range append([]forge.Event{first}, first.More...) {
+		take := a.takeEvent
+		if e.Kind == forge.Comment {
+			take = a.takeCommand
+		}
+		answers, err := take(ctx, f, deliveryOf(f, delivery, e), projects, e)
+		if err != nil {
+			return hookAnswer{}, err
+		}
+		all = append(all, answers...)
+	}
+	all[0].More = all[1:]
+	return all[0], nil
+}
+
+// deliveryOf is the id by which an event is known when it comes again.
+func deliveryOf(f forge.Forge, delivery string, e forge.Event) string {
+	id := f.Name() + "/" + cmp.Or(e.Same, delivery)
+	if e.Part != "" {
+		id += "/" + e.Part
+	}
+	return id
+}
+
+// takeEvent makes a trigger of an event.
+func (a *api) takeEvent(ctx context.Context, _ forge.Forge, delivery string, projects []string, e forge.Event) ([]hookAnswer, error) {
+	answer, err := a.takeTrigger(ctx, hookTrigger(delivery, projects, e))
+	return []hookAnswer{answer}, err
+}
+
+func (a *api) takeTrigger(ctx context.Context, t scheduler.Trigger) (hookAnswer, error) {
+	t, created, err := a.Scheduler.Accept(ctx, t)
+	if err != nil {
+		return hookAnswer{}, err
+	}
+	forge, _, _ := strings.Cut(t.Delivery, "/")
+	a.Logger.Info("webhook accepted", "forge", forge, "trigger", t.ID, "kind", t.Kind, "ref", t.Ref, "commit", t.Commit,
 		"projects", t.Projects, "again", !created)
+	return answerOf(t), nil
+}
+
+// answerOf is what a forge is told of a trigger.
+func answerOf(t scheduler.Trigger) hookAnswer {
 	out := hookAnswer{Trigger: t.ID, Outcome: string(t.Outcome), Reason: t.Reason, Projects: t.Projects, Builds: t.Builds}
 	if t.Skip != "" && t.Outcome == scheduler.OutcomePending {
 		out.Outcome, out.Reason = string(scheduler.OutcomeSkipped), t.Skip // certain already
 	}
-	return &hookOut{http.StatusAccepted, out}, nil
+	return out
 }
 
 // kinds are the forge's events as triggers.
 var kinds = map[forge.Kind]scheduler.TriggerKind{
 	forge.Push: scheduler.KindPush, forge.Tag: scheduler.KindTag, forge.PullRequest: scheduler.KindPullRequest,
+	forge.Release: scheduler.KindRelease, forge.Comment: scheduler.KindComment,
 }
 
 // hookTrigger makes the trigger. Trusted stays false: each project protects other refs, so the scheduler judges it
 // for every build by itself.
-func hookTrigger(f forge.Forge, delivery string, projects []string, e forge.Event) scheduler.Trigger {
+func hookTrigger(delivery string, projects []string, e forge.Event) scheduler.Trigger {
+	word := scheduler.SkipWord(e.Message)
 	return scheduler.Trigger{
-		Kind: kinds[e.Kind], Projects: projects, Delivery: f.Name() + "/" + delivery,
+		SkipWord: word, Read: e.Message != "",
+		Kind: kinds[e.Kind], Projects: projects, Delivery: delivery,
 		Ref: e.Ref, HeadRef: e.HeadRef, Commit: e.Commit, Before: e.Before, BaseRef: e.BaseRef,
 		PullRequest: e.PullRequest, Fork: e.Fork, Event: e.Webhook,
+		HeadRepo: e.HeadRepository, Draft: e.Draft, Labels: e.Labels, Release: e.Release,
 		Title: e.Title, Actor: e.Actor, ActorID: e.ActorID, Skip: e.Skip,
 	}
 }
@@ -210,14 +262,18 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 const maxPing = 64 << 10
 
 // concerns tells whether an event, whose repository has these keys, is about the repository at that address. The ping of an
-// organization's webhook names no repository, so it concerns all.
+// organization's webhook names no repository, so it concerns all. Of a forge that does not tell its own address, only the
+// end of the repository's is compared: the secret is what tells two of the same name apart.
 func (a *api) concerns(event forge.Event, keys []string, address string, size int) bool {
-	if len(keys) == 0 {
+	if len(keys) == 0 && event.Repository.Path == "" {
 		return event.Kind == forge.Ping && size <= maxPing
 	}
 	own, known := a.repositories.Load(address)
 	if !known { // addresses are an admin's, and few
 		own, _ = a.repositories.LoadOrStore(address, forge.RepositoryKey(address))
+	}
+	if len(keys) == 0 {
+		return strings.HasSuffix(own.(string), "/"+event.Repository.Path)
 	}
 	return slices.Contains(keys, own.(string))
 }

@@ -21,6 +21,8 @@ import (
 type Scheduler interface {
 	Accept(ctx context.Context, t scheduler.Trigger) (stored scheduler.Trigger, created bool, err error)
 	Trigger(id string) (scheduler.Trigger, error)
+	Delivered(delivery string) (t scheduler.Trigger, ok bool, err error)
+	HeadOf(projects []string, pullRequest int) (t scheduler.Trigger, ok bool, err error)
 	Triggers(outcome scheduler.Outcome, cursor string, limit int) (page []scheduler.Trigger, next string, err error)
 	Approve(ctx context.Context, id, commit, by string) (scheduler.Trigger, error)
 	WatchTrigger(ctx context.Context, id string) <-chan struct{}

@@ -260,6 +260,7 @@ func seesTrigger(seen func(project string) bool, t *scheduler.Trigger) bool {
 func showTriggerTo(ctx context.Context, t scheduler.Trigger) client.Trigger {
 	out := showTrigger(t)
 	seen := sees(ctx)
+	out.Skipped = showSkipped(&t, seen)
 	out.Projects = slices.DeleteFunc(slices.Clone(out.Projects), func(p string) bool { return !seen(p) })
 	out.Builds = slices.DeleteFunc(slices.Clone(out.Builds), func(id string) bool {
 		name, _, _ := strings.Cut(id, "#")

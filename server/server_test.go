@@ -16,7 +16,10 @@ import (
 )
 
 // publicRoutes are all routes that need no token. Adding one here is a decision about safety.
-var publicRoutes = []string{"GET /healthz", "GET /readyz", "POST /hooks/github", "GET /login", "POST /login", "POST /logout", "GET /login/oidc", "GET /login/callback"}
+var publicRoutes = []string{
+	"GET /healthz", "GET /readyz", "GET /login", "POST /login", "POST /logout", "GET /login/oidc", "GET /login/callback",
+	"POST /hooks/github", "POST /hooks/gitlab", "POST /hooks/gitea", "POST /hooks/forgejo", "POST /hooks/gogs", "POST /hooks/bitbucket", "POST /hooks/bitbucket-server",
+}
 
 // concrete fills in a pattern's parameters.
 func concrete(pattern string) (method, path string) {

@@ -57,6 +57,9 @@ func ask(ctx context.Context, req *request) (*response, error) {
 	if err != nil {
 		return nil, explain(err, l)
 	}
+	if req.Ref != "" {
+		return tip(req.Ref, adv, l)
+	}
 	offer := &Offer{Branch: strings.TrimPrefix(adv.head, "refs/heads/")}
 	for name := range adv.refs {
 		switch {

@@ -62,7 +62,7 @@ func (s *Store) here(ctx context.Context, req request, do func(context.Context, 
 
 // doing names operations in sentences.
 var doing = map[string]string{
-	"ask": "asking", "fetch": "fetching", "read": "reading a file", "pushed": "walking the history", "lend": "packing for a job", "modules": "listing the submodules", "layout": "laying out the tree",
+	"ask": "asking", "fetch": "fetching", "read": "reading a file", "pushed": "walking the history", "change": "comparing commits", "lend": "packing for a job", "modules": "listing the submodules", "layout": "laying out the tree",
 	"receive": "taking in a pack", "spare": "preparing a copy", "shallow": "walking the history", "maintain": "repacking", "check": "checking",
 }
 

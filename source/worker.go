@@ -28,6 +28,7 @@ type request struct {
 	Path   string `json:"path,omitempty"`
 	Ref    string `json:"ref,omitempty"`
 	Max    int64  `json:"max,omitempty"`
+	Since  Since  `json:"since,omitzero"`
 
 	Target string   `json:"target,omitempty"`
 	Kin    string   `json:"kin,omitempty"` // how the names of snapshots end that may lend files
@@ -56,6 +57,7 @@ type response struct {
 	Resolved *Resolved    `json:"resolved,omitempty"`
 	Offer    *Offer       `json:"offer,omitempty"`
 	Data     []byte       `json:"data,omitempty"`
+	Change   *Change      `json:"change,omitempty"`
 	IDs      []string     `json:"ids,omitempty"`
 	Modules  []module     `json:"modules,omitempty"`
 	Layout   *layout      `json:"layout,omitempty"`
@@ -68,6 +70,7 @@ var operations = map[string]func(context.Context, *request) (*response, error){
 	"fetch":    fetch,
 	"read":     readFile,
 	"pushed":   pushed,
+	"change":   compareCommits,
 	"lend":     lend,
 	"modules":  listModules,
 	"layout":   layOut,

@@ -39,14 +39,7 @@ func Builds(o *Output, builds []client.Build, now time.Time) {
 func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 	t := Table{Head: []string{"trigger", "received", "kind", "ref", "commit", "outcome", "builds or reason"}}
 	for _, x := range triggers {
-		fate := strings.Join(x.Builds, " ")
-		if fate != "" && x.ApprovedBy != "" {
-			fate += " (approved by " + oneLine(x.ApprovedBy) + ")"
-		}
-		if fate == "" {
-			fate = oneLine(x.Reason)
-		}
-		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, shortRef(x.Ref), short(x.Commit), x.Outcome, fate)
+		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, shortRef(x.Ref), short(x.Commit), x.Outcome, fate(x))
 	}
 	t.Print(o)
 }
@@ -114,6 +107,7 @@ func Project(o *Output, p client.Project) {
 	set("depth", strconv.Itoa(p.Depth))
 	set("submodules", strconv.FormatBool(p.Submodules))
 	set("protected", strings.Join(p.Protected, " "))
+	filtering(p.Filtering, set)
 	set("cpus", strconv.FormatFloat(p.CPUs, 'g', -1, 64))
 	set("memory", Size(p.MemoryBytes))
 	set("pids", strconv.FormatInt(p.PIDs, 10))

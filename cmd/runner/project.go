@@ -109,6 +109,7 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.Int64Var(&p.PIDs, "pids", 0, "processes of a job (default the daemon's limit)")
 	f.Int64Var(&p.Files, "files", 0, "files that a job may make (default the daemon's limit)")
 	f.Int64Var(&p.Jobs, "jobs", 0, "jobs that one build may have (default the daemon's limit)")
+	filterFlags(cmd, &p.Filtering)
 	f.IntVar(&p.MaxJobs, "max-jobs", 0, "jobs of this project at once (default as many as there are slots)")
 	f.IntVar(&p.Priority, "priority", 0, "higher goes first, -100 to 100")
 	f.StringVar(&p.Engine, "engine", "", "id of the engine its jobs run on (default the first)")

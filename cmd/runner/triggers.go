@@ -38,7 +38,7 @@ func newTriggers(a *app) *cobra.Command {
 				return nil
 			}
 			if len(page.Items) == 0 && opts.Cursor == "" {
-				a.view().Lines("no triggers yet; point a webhook at the daemon's /hooks/github, or use: runner submit")
+				a.view().Lines("no triggers yet; point a webhook at the daemon's /hooks/<forge> (docs/webhooks.md), or use: runner submit")
 				return nil
 			}
 			terminal.Triggers(a.view(), page.Items, time.Now())

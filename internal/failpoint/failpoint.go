@@ -15,6 +15,7 @@ var Points = []Point{
 	{"1/trigger-accepted", "a trigger, perhaps with its builds, is committed; nobody was answered"},
 	{"1/group-committed", "a transaction that several writers shared is committed; none of them knows"},
 	{"1/refs-known", "the refs that a first look at a remote showed are committed; that it was looked at is not"},
+	{"2/git-asked", "git has said what a trigger changes; whether it makes builds is not committed"},
 	{"2/builds-numbered", "the planner has committed a trigger's builds; none is planned"},
 	{"2/commit-fetched", "the commit is in the mirror; the buildspec was not read"},
 	{"2/plan-made", "buildspec, images and snapshot are there; the plan is not committed"},
