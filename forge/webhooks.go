@@ -35,7 +35,7 @@ type webhookAPI struct {
 	read func(text json.RawMessage) ([]Webhook, error)
 }
 
-var giteaEvents = []string{"push", "pull_request", "release", "issue_comment"}
+var giteaEvents = []string{"push", "delete", "pull_request", "release", "issue_comment"}
 
 // webhookAPIs are written from each forge's public documentation. The secret stands in the body alone, never in an address.
 var webhookAPIs = map[string]webhookAPI{

@@ -137,9 +137,6 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 		return nil, problem(http.StatusBadRequest, "the delivery has no id by which it would be known when it comes again",
 			"the forge sends one in a header of each delivery; a proxy must not drop it")
 	}
-	if event.Kind == forge.Push && event.Commit != "" && event.Before == event.Commit {
-		event.Kind = forge.Ping // from a commit to itself: so some forges try out whether we are there
-	}
 	switch event.Kind {
 	case forge.Ping:
 		return &hookOut{http.StatusOK, hookAnswer{Outcome: "pong", Projects: projects}}, nil

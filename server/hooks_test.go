@@ -342,12 +342,3 @@ func headerSafe(s string) string {
 		return r
 	}, s)
 }
-
-// TestAPushFromACommitToItselfIsAPing: some forges have nothing else to try out a webhook with.
-func TestAPushFromACommitToItselfIsAPing(t *testing.T) {
-	d := newDaemon(t, hooked(t, "api", apiURL, "s3cret"))
-	body := bytes.ReplaceAll(hookBody(t, "push"), []byte(oldTip), []byte(newTip))
-	if status, answer, _ := d.deliver(delivery("push", "1", "s3cret", body), body); status != http.StatusOK || answer.Outcome != "pong" || answer.Trigger != "" {
-		t.Errorf("answered %d %+v", status, answer)
-	}
-}

@@ -52,6 +52,7 @@ func TestSetChangesWhatIsNamedAlone(t *testing.T) {
 		{[]string{"--secrets-manager", "T=app/t"}, func(p *client.Project) { p.Secrets = map[string]string{"T": "app/t"} }},
 		{[]string{"--protected", "main,release/*"}, func(p *client.Project) { p.Protected = []string{"main", "release/*"} }},
 		{[]string{"--memory", "2GiB", "--timeout", "2m", "--cpus", "1.5"}, func(p *client.Project) { p.MemoryBytes, p.TimeoutSec, p.CPUs = 2<<30, 120, 1.5 }},
+		{[]string{"--concurrency-limit", "2", "--skip-words", "off"}, func(p *client.Project) { p.Concurrency.Limit, p.SkipWords = 2, "off" }},
 		{[]string{"--webhook", "off", "--forge-token", "env:T"}, func(p *client.Project) { p.Webhook, p.ForgeToken = "", "env:T" }},
 	} {
 		var written client.Project
@@ -91,6 +92,7 @@ func TestEveryFlagOfSetHasItsSetting(t *testing.T) {
 		"env": "A=1", "parameter-store": "A=/b", "secrets-manager": "A=b", "protected": "main", "privileged": "true", "submodules": "true",
 		"cpus": "1.5", "memory": "1GiB", "disk": "1GiB", "log": "1GiB", "artifacts": "1GiB", "cache": "1GiB", "reports": "1GiB", "timeout": "5m", "queue-timeout": "5m",
 		"pids": "7", "files": "7", "jobs": "7", "max-jobs": "7", "priority": "7", "depth": "7",
+		"cancel-superseded": "true", "concurrency-limit": "2", "filters": "EVENT=PUSH",
 	}
 	var written client.Project
 	cmd, limits := &cobra.Command{Use: "set", RunE: func(*cobra.Command, []string) error { return nil }}, newLimitFlags(&written)

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -58,13 +59,11 @@ func newProjectSet(a *app) *cobra.Command {
 // laidOver puts those settings into a project whose flags were written.
 func laidOver(into, from *client.Project, flags *pflag.FlagSet, limits limitFlags) {
 	to, of := reflect.ValueOf(into).Elem(), reflect.ValueOf(from).Elem()
-	at := make(map[uintptr]int) // fields by their addresses, which are those that the flags write to
-	for i := range of.NumField() {
-		at[of.Field(i).Addr().Pointer()] = i
-	}
+	at := make(map[uintptr][]int) // fields by their addresses, which are those that the flags write to
+	eachLeaf(of, nil, func(field reflect.Value, index []int) { at[field.Addr().Pointer()] = index })
 	copied := func(pointer uintptr) {
-		if i, ok := at[pointer]; ok {
-			to.Field(i).Set(of.Field(i))
+		if index, ok := at[pointer]; ok {
+			to.FieldByIndex(index).Set(of.FieldByIndex(index))
 		}
 	}
 	flags.Visit(func(f *pflag.Flag) {
@@ -77,6 +76,10 @@ func laidOver(into, from *client.Project, flags *pflag.FlagSet, limits limitFlag
 			into.Secrets = joined(into.Secrets, from.Secrets)
 		case "protected":
 			into.Protected = from.Protected
+		case "paths":
+			into.Paths = from.Paths
+		case "paths-ignore":
+			into.PathsIgnore = from.PathsIgnore
 		default:
 			if v := reflect.ValueOf(f.Value); v.Kind() == reflect.Pointer {
 				copied(v.Pointer())
@@ -87,6 +90,18 @@ func laidOver(into, from *client.Project, flags *pflag.FlagSet, limits limitFlag
 		if flags.Changed(l.name) {
 			copied(reflect.ValueOf(l.into).Pointer())
 		}
+	}
+}
+
+// eachLeaf visits the fields of a struct that are no structs themselves, with the way to each.
+func eachLeaf(v reflect.Value, way []int, visit func(field reflect.Value, index []int)) {
+	for i := range v.NumField() {
+		index := append(slices.Clone(way), i)
+		if v.Field(i).Kind() == reflect.Struct {
+			eachLeaf(v.Field(i), index, visit)
+			continue
+		}
+		visit(v.Field(i), index)
 	}
 }
 

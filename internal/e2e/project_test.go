@@ -180,7 +180,7 @@ func TestAddingAProjectRegistersAWebhookThatWorks(t *testing.T) {
 		t.Errorf("runner project test-hook exited %d:\n%s%s", exit, out, errs)
 	}
 	out, _, _ := d.runCLI(d.dir, "project", "show", "api")
-	for _, want := range []string{"webhook   registered at github", "newest    ping", "webhook       auto"} {
+	for _, want := range []string{"webhook   registered at github", "newest    ping"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("runner project show does not say %q:\n%s", want, out)
 		}
