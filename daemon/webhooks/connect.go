@@ -189,6 +189,9 @@ func (c *connection) try(ctx context.Context, before uint64) {
 		c.out.Problem = fmt.Sprintf("no delivery arrived within %s: %s cannot reach %s, or something between keeps it away", c.Wait, c.at.host(), c.URL())
 		c.out.Hint = "look at the webhook's page at the forge, which has the answer that it got; correct url in runner.yml, or the way to it. " +
 			"Meanwhile pushes are found by looking: runner project set " + c.project.Name + " --poll 1m"
+		if c.at.forge == forge.NameGitea || c.at.forge == forge.NameForgejo {
+			c.out.Hint = "if the repository has no commit yet, that is why: no test is sent of it, and a push will show. Otherwise " + c.out.Hint
+		}
 		return
 	case len(got.Projects) == 0:
 		c.out.Problem = "a delivery arrived, and was refused: " + got.Reason

@@ -232,7 +232,7 @@ func TestConnectingRegistersAndTriesOut(t *testing.T) {
 
 func TestADeliveryThatDoesNotArriveIsSaid(t *testing.T) {
 	b := newBench(t)
-	if out := b.connect(); out.State != Registered || !strings.Contains(out.Problem, "no delivery arrived") || !strings.Contains(out.Hint, "--poll") {
+	if out := b.connect(); out.State != Registered || !strings.Contains(out.Problem, "no delivery arrived") || !strings.Contains(out.Hint, "--poll") || !strings.Contains(out.Hint, "no commit yet") {
 		t.Errorf("nothing arrives: %+v", out)
 	}
 	b.answers()
