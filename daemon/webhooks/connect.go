@@ -76,7 +76,12 @@ func (c *connection) register(ctx context.Context) error {
 		}
 	}
 	c.out.At = time.Now()
-	return c.Rows.PutWebhook(c.row())
+	row := c.row()
+	if before, err := c.Rows.Webhook(c.project.Name); err == nil && row.Repository == "" && row.State == Failed {
+		// The forge did not even say which it is: what is known of the webhook that it has stays known, so that it can be removed.
+		row.Forge, row.API, row.Repository, row.Target = before.Forge, before.API, before.Repository, before.Target
+	}
+	return c.Rows.PutWebhook(row)
 }
 
 // locate finds the forge, and what has to be known to ask it.
