@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +108,8 @@ func (c *connection) locate(ctx context.Context) (err error) {
 	return err
 }
 
+const madeSecret = "made a webhook secret, which is sealed in the daemon's secret store"
+
 // put has the forge have the webhook.
 func (c *connection) put(ctx context.Context) error {
 	secret, fresh, err := c.secretOf(ctx, c.project, false)
@@ -114,7 +117,7 @@ func (c *connection) put(ctx context.Context) error {
 		return err
 	}
 	if fresh {
-		c.did("made a webhook secret, which is sealed in the daemon's secret store")
+		c.did(madeSecret)
 	}
 	hook, created, err := c.api.PutWebhook(ctx, c.at.repository, c.out.Target, secret)
 	if err != nil {
@@ -160,7 +163,9 @@ func (c *connection) byHand(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.did("made a webhook secret, which is sealed in the daemon's secret store")
+	if !slices.Contains(c.out.Steps, madeSecret) {
+		c.did(madeSecret)
+	}
 	c.out.Secret = secret
 	return nil
 }

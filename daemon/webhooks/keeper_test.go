@@ -279,6 +279,9 @@ func TestWhatIsSaidWhenAWebhookCannotBeRegistered(t *testing.T) {
 			if out.State != c.state || !strings.Contains(out.Problem, c.problem) || out.Hint == "" || (out.Secret != "") != c.withSecret {
 				t.Errorf("%+v", out)
 			}
+			if made := strings.Count(strings.Join(out.Steps, "\n"), "made a webhook secret"); made > 1 {
+				t.Errorf("it says %d times that a secret was made: %q", made, out.Steps)
+			}
 			if out.Secret != "" && (out.Target == "" || len(out.Events) == 0 || out.ContentType != "application/json") {
 				t.Errorf("it does not say what to enter: %+v", out)
 			}
