@@ -167,6 +167,9 @@ func (s *Scheduler) imagesFor(ctx context.Context, p *Project, t *Trigger, b *Bu
 			if build.Auth, err = s.pushAuth(ctx, p, b, image.Push); err != nil {
 				return nil, fmt.Errorf("%w: %w", errSecrets, err)
 			}
+			if !image.NoCache {
+				build.Last = s.lastPush(p.Name, image.Name, image.Push)
+			}
 		}
 		out.Builds = append(out.Builds, build)
 	}
