@@ -135,6 +135,9 @@ func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed 
 	if err != nil || row.Build > 0 {
 		return err
 	}
+	if t.Kind == KindComment && !passed && row.Word != nil && row.Word.Passed {
+		return nil // anybody can comment, and nobody is to block a commit by that which may be merged
+	}
 	row.Word = &Word{Trigger: t.ID, Passed: passed, Text: firstLine(text)}
 	return s.putStatus(tx, p, c, row, "")
 }
