@@ -50,7 +50,7 @@ const tries = 6
 
 // New makes a client that reaches registries by a transport, which knows the authorities to trust and the proxy.
 func New(base http.RoundTripper) *Client {
-	return &Client{transport: sealed{base}, pause: time.Second}
+	return &Client{transport: sealed{heard{base, silence}}, pause: time.Second}
 }
 
 // sealed refuses to speak in clear with any machine but this one: the client of registries would, with addresses of
@@ -99,14 +99,7 @@ func (c *Client) once(ctx context.Context, i *Image, to Target) error {
 	if err != nil {
 		return err
 	}
-	auth := authn.Anonymous
-	if to.Username != "" || to.Password != "" {
-		auth = &authn.Basic{Username: to.Username, Password: to.Password}
-	}
-	opts := []remote.Option{
-		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(c.transport), remote.WithJobs(2),
-		remote.WithUserAgent("runner"), remote.WithRetryBackoff(remote.Backoff{Steps: 1}), // trying again is ours
-	}
+	opts := c.options(ctx, to)
 	for _, tag := range to.Tags {
 		ref := repo.Tag(tag)
 		if has, err := remote.Head(ref, opts...); err == nil && has.Digest.String() == i.Digest {
@@ -117,6 +110,18 @@ func (c *Client) once(ctx context.Context, i *Image, to Target) error {
 		}
 	}
 	return nil
+}
+
+// options are how a registry is asked.
+func (c *Client) options(ctx context.Context, to Target) []remote.Option {
+	auth := authn.Anonymous
+	if to.Username != "" || to.Password != "" {
+		auth = &authn.Basic{Username: to.Username, Password: to.Password}
+	}
+	return []remote.Option{
+		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(c.transport), remote.WithJobs(2),
+		remote.WithUserAgent("runner"), remote.WithRetryBackoff(remote.Backoff{Steps: 1}), // trying again is ours
+	}
 }
 
 // passing tells whether the same push may succeed later.
