@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"reflect"
 	"strings"
 
 	"go.etcd.io/bbolt"
@@ -53,13 +52,9 @@ type statusRow struct {
 
 // event is what a build's statuses may be called after, "" where the build tells no forge anything: one that was started with
 // other settings than the project's proves nothing about its commit, and a laptop's commit is not at the forge.
-func event(t *Trigger) string {
-	o := t.Override
-	if len(o.Env) == 0 {
-		o.Env = nil
-	}
+func event(p *config.Project, t *Trigger) string {
 	switch {
-	case t.Kind == KindSubmit, strings.HasPrefix(t.Ref, "refs/runner/"), !reflect.ValueOf(o).IsZero():
+	case t.Kind == KindSubmit, strings.HasPrefix(t.Ref, "refs/runner/"), t.Override.changes(p):
 		return ""
 	case t.PullRequest > 0:
 		return string(KindPullRequest)
@@ -131,7 +126,7 @@ func tellsForge(p *config.Project) bool { return p.Status.Wanted() && p.APIToken
 // dueWord has the forge told of a commit that has no build, and may get none: that it waits, or that there was nothing to
 // build, which passes a check that is required. Where a build of the commit has spoken, that stands.
 func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed bool, text string) error {
-	name := event(t)
+	name := event(p, t)
 	if name == "" || t.Commit == "" || !tellsForge(p) {
 		return nil
 	}
@@ -139,6 +134,9 @@ func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed 
 	row, err := statusRowOf(tx, c.key())
 	if err != nil || row.Build > 0 {
 		return err
+	}
+	if t.Kind == KindComment && !passed && row.Word != nil && row.Word.Passed {
+		return nil // anybody can comment, and nobody is to block a commit by that which may be merged
 	}
 	row.Word = &Word{Trigger: t.ID, Passed: passed, Text: firstLine(text)}
 	return s.putStatus(tx, p, c, row, "")

@@ -309,3 +309,33 @@ func TestWhoMayHoldSecrets(t *testing.T) {
 		t.Error("what is not known holds none")
 	}
 }
+
+// TestAStrangersCommandBlocksNothing: a commit of which nothing was to be built has passed, and stays so while a command waits.
+func TestAStrangersCommandBlocksNothing(t *testing.T) {
+	s := telling(t, statePath(t), nil)
+	request := accept(t, s, forkRequest("c0ffee"))
+	tell := func(passed bool, tr Trigger) {
+		t.Helper()
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			p, err := s.projectIn(tx, "api")
+			if err != nil {
+				return err
+			}
+			return s.dueWord(tx, p, &tr, passed, "said")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	comment := request
+	comment.Kind = KindComment
+	for _, c := range []struct {
+		tr           Trigger
+		says, passed bool
+	}{{comment, false, false}, {request, true, true}, {comment, false, true}, {request, false, false}} {
+		tell(c.says, c.tr)
+		if due := statusDue(t, s); due == nil || due.Word == nil || due.Word.Passed != c.passed {
+			t.Errorf("after a %s that says passed: %v, due is %+v", c.tr.Kind, c.says, due)
+		}
+	}
+}
