@@ -156,6 +156,20 @@ func TestAnUpdateWithoutNewCommitsIsTheFirst(t *testing.T) {
 	}
 }
 
+// TestOneRepositorysRequestIsNotAnothers is of a webhook that a whole workspace shares, or of somebody who has a secret of one
+// project and sends what another's would be.
+func TestOneRepositorysRequestIsNotAnothers(t *testing.T) {
+	d := newDaemon(t, hooked(t, "api", senders["bitbucket"].url, "one"), hooked(t, "copy", "git@bitbucket.org:team/copy.git", "one"))
+	body := hookBody(t, "bitbucket/pr_created")
+	_, first, text := d.deliverBy("bitbucket", "pullrequest:created", "d-1", "one", bytes.ReplaceAll(body, []byte("team/api"), []byte("team/copy")))
+	if !slices.Equal(first.Projects, []string{"copy"}) {
+		t.Fatalf("it is for %s", text)
+	}
+	if _, second, text := d.deliverBy("bitbucket", "pullrequest:created", "d-2", "one", body); !slices.Equal(second.Projects, []string{"api"}) || second.Trigger == first.Trigger {
+		t.Errorf("the same request of another repository is taken for a repetition: %s", text)
+	}
+}
+
 // TestAServerThatDoesNotTellItsAddress is of Bitbucket Server before links were part of what it sends.
 func TestAServerThatDoesNotTellItsAddress(t *testing.T) {
 	d := newDaemon(t, hooked(t, "api", "https://bitbucket.example.com/scm/team/api.git", "one"), hooked(t, "other", "https://git.example.org/scm/team/api.git", "two"),

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -161,7 +160,7 @@ func (a *api) takeEvents(ctx context.Context, f forge.Forge, delivery string, pr
 		if e.Kind == forge.Comment {
 			take = a.takeCommand
 		}
-		answers, err := take(ctx, f, deliveryOf(f, delivery, e), projects, e)
+		answers, err := take(ctx, f, deliveryOf(f, delivery, projects, e), projects, e)
 		if err != nil {
 			return hookAnswer{}, err
 		}
@@ -171,9 +170,14 @@ func (a *api) takeEvents(ctx context.Context, f forge.Forge, delivery string, pr
 	return all[0], nil
 }
 
-// deliveryOf is the id by which an event is known when it comes again.
-func deliveryOf(f forge.Forge, delivery string, e forge.Event) string {
-	id := f.Name() + "/" + cmp.Or(e.Same, delivery)
+// deliveryOf is the id by which an event is known when it comes again. One that is made of what was sent, and not of a random
+// id, bears for whom it is: two repositories can share all that it is made of, and one's could be made to stand in the way of
+// the other's.
+func deliveryOf(f forge.Forge, delivery string, projects []string, e forge.Event) string {
+	id := f.Name() + "/" + delivery
+	if e.Same != "" {
+		id = f.Name() + "/" + projects[0] + "/" + e.Same
+	}
 	if e.Part != "" {
 		id += "/" + e.Part
 	}
