@@ -132,6 +132,7 @@ func tellsForge(p *config.Project) bool { return p.Status.Wanted() && p.APIToken
 // dueWord has the forge told of a commit that has no build, and may get none: that it waits, or that there was nothing to
 // build, which passes a check that is required. Where a build of the commit has spoken, that stands; and so does that another
 // trigger of the commit waits for approval, or a push which changes little would pass the request that nobody has looked at.
+// A command in a comment, which anybody can write, takes back nothing that was said.
 func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed bool, text string) error {
 	name := event(t)
 	if name == "" || t.Commit == "" || !tellsForge(p) {
@@ -142,7 +143,7 @@ func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed 
 	if err != nil || row.Build > 0 {
 		return err
 	}
-	if passed && row.Word != nil && !row.Word.Passed && row.Word.Trigger != t.ID {
+	if w := row.Word; w != nil && w.Trigger != t.ID && (t.Kind == KindComment || passed && !w.Passed) {
 		return nil
 	}
 	row.Word = &Word{Trigger: t.ID, Passed: passed, Text: firstLine(text)}

@@ -255,6 +255,21 @@ func TestASkippedPushPassesNoRequestThatWaits(t *testing.T) {
 	}
 }
 
+// TestACommentOfAnybodyHoldsNoCheckBack that has passed, since there was nothing to build.
+func TestACommentOfAnybodyHoldsNoCheckBack(t *testing.T) {
+	s := telling(t, statePath(t), nil)
+	skipPassing(t, s)
+	asks := forkRequest("c0ffee")
+	asks.Kind, asks.Delivery = KindComment, "github/comment"
+	tr := accept(t, s, asks)
+	if _, err := s.planTrigger(&tr); err != nil {
+		t.Fatal(err)
+	}
+	if due := statusDue(t, s); due == nil || due.Word == nil || !due.Word.Passed {
+		t.Errorf("due is %+v, want that it passed", due)
+	}
+}
+
 // TestNothingToBuildPassesACheck: but it takes no word from a build of the same commit.
 func TestNothingToBuildPassesACheck(t *testing.T) {
 	s := telling(t, statePath(t), nil)
