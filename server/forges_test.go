@@ -217,8 +217,17 @@ func TestACommandIsForTheCommitThatTheForgeToldOf(t *testing.T) {
 	if got := d.trigger(out.Trigger); got.Approved != nil || got.Commit != newTip || out.Outcome != "pending" {
 		t.Errorf("a stranger's command is %+v (%s)", got, text)
 	}
+	_, out, text = d.comment("c-4", "comment", "/runner build "+newTip[:7])
+	if got := d.trigger(out.Trigger); got.Approved == nil || got.Approved.Commit != newTip || got.Skip != "" {
+		t.Errorf("a command for the head is %+v (%s)", got, text)
+	}
+	_, out, text = d.comment("c-5", "comment", "/runner build "+oldTip[:7])
+	if got := d.trigger(out.Trigger); got.Approved != nil || out.Outcome != "skipped" {
+		t.Errorf("a command for what was the head before is %+v (%s)", got, text)
+	}
 	for i, c := range []struct{ file, text, outcome, reason string }{
 		{"comment", "/runner retry", "skipped", "nothing to retry"},
+		{"comment", "/runner build " + oldTip, "skipped", "the command is for commit " + oldTip + ", and the head of the pull request is " + newTip[:12]},
 		{"comment", "/runner deploy", "ignored", "there is no command"},
 		{"comment_chat", "", "ignored", "no command"},
 		{"comment_edited", "", "ignored", "only a new comment"},
