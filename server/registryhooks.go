@@ -75,11 +75,12 @@ func (a *api) routeRegistryHooks() {
 	}
 }
 
-// shownPath is a request's path as it is written to the log: without the secret that proves a notification.
+// shownPath is a request's path as it is written to the log: without the secret that proves a notification, also where a
+// registry was given an address below which there is nothing.
 func shownPath(path string) string {
-	rest, is := strings.CutPrefix(path, registryPath)
+	before, rest, is := strings.Cut(path, registryPath)
 	if name, secret, more := strings.Cut(rest, "/"); is && more && secret != "" {
-		return registryPath + name + "/…"
+		return before + registryPath + name + "/…"
 	}
 	return path
 }
