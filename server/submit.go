@@ -44,7 +44,7 @@ type submitIn struct {
 	Env       string `header:"Runner-Env" doc:"variables: base64 of a JSON object of strings"`
 	Type      string `header:"Content-Type"`
 
-	Only []string `query:"only,explode" maxItems:"50" doc:"patterns: jobs of a batch, with those they depend on, or tests of a build-fanout"`
+	Only []string `query:"only,explode" maxItems:"50" doc:"patterns: jobs of a batch, with those they depend on, or tests of a build-fanout" nullable:"false"`
 
 	pack *packBody
 }

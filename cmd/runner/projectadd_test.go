@@ -92,7 +92,7 @@ func TestEveryFlagOfSetHasItsSetting(t *testing.T) {
 		"env": "A=1", "parameter-store": "A=/b", "secrets-manager": "A=b", "protected": "main", "privileged": "true", "submodules": "true",
 		"cpus": "1.5", "memory": "1GiB", "disk": "1GiB", "log": "1GiB", "artifacts": "1GiB", "cache": "1GiB", "reports": "1GiB", "timeout": "5m", "queue-timeout": "5m",
 		"pids": "7", "files": "7", "jobs": "7", "max-jobs": "7", "priority": "7", "depth": "7",
-		"cancel-superseded": "true", "concurrency-limit": "2", "filters": "EVENT=PUSH",
+		"cancel-superseded": "true", "green-age": "7d", "green-tags": "true", "push": "a.example=/b", "concurrency-limit": "2", "filters": "EVENT=PUSH",
 	}
 	var written client.Project
 	cmd, limits := &cobra.Command{Use: "set", RunE: func(*cobra.Command, []string) error { return nil }}, newLimitFlags(&written)
