@@ -166,6 +166,9 @@ func (f *facts) nothing(kind string) string {
 	if kind == config.FilterFilePath {
 		return "no file changed"
 	}
+	if kind == config.FilterActor && f.t.polled() {
+		return "a look at the remote does not see who pushed, and only a webhook tells"
+	}
 	return "the event has none"
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/internal/failpoint"
 )
 
@@ -240,11 +241,19 @@ func stillMoved(tx *bbolt.Tx, t *Trigger) error {
 }
 
 // judgeTips holds a trigger against what is known of its ref, and returns the trigger that told the same before.
-func judgeTips(tx *bbolt.Tx, t *Trigger) (before *Trigger, err error) {
+func (s *Scheduler) judgeTips(tx *bbolt.Tx, t *Trigger) (before *Trigger, err error) {
 	if err := stillMoved(tx, t); err != nil {
 		return nil, err
 	}
-	return saidBefore(tx, t)
+	return saidBefore(tx, t, func(project string) bool { return s.asksWho(tx, project) })
+}
+
+// asksWho tells whether a project's filters ask who pushed.
+func (s *Scheduler) asksWho(tx *bbolt.Tx, project string) bool {
+	p, err := s.projectIn(tx, project)
+	return err == nil && p != nil && slices.ContainsFunc(p.Filters, func(group config.FilterGroup) bool {
+		return slices.ContainsFunc(group, func(x config.Filter) bool { return x.Type == config.FilterActor })
+	})
 }
 
 // KeepLooks forgets what looks showed of projects that are not among these: gone, or not looked at any more.

@@ -374,3 +374,55 @@ func TestDamageToWhatLooksShowedIsReported(t *testing.T) {
 		t.Errorf("%d problems, want 4: %q (%v)", len(problems), problems, err)
 	}
 }
+
+// TestALateWebhookTellsWhoPushed: a look does not see that, and what was skipped for want of it is built then, once.
+func TestALateWebhookTellsWhoPushed(t *testing.T) {
+	cfg := config.Default()
+	p := config.Project{Name: "api", URL: lookedURL, Branch: "main", Filters: []config.FilterGroup{
+		{{Type: config.FilterEvent, Pattern: "PUSH"}, {Type: config.FilterActor, Pattern: "^42$"}},
+	}}
+	p.Fill()
+	cfg.Projects = []config.Project{p}
+	for actor, want := range map[string]Outcome{"42": OutcomePending, "7": OutcomeSkipped} {
+		s := openWith(t, statePath(t), cfg)
+		remoteAt(t, s, "main=1")
+		remoteAt(t, s, "main=2")
+		page, _, err := s.Triggers("", "", 1)
+		if err != nil || len(page) != 1 || page[0].Outcome != OutcomeSkipped || !strings.Contains(page[0].Reason, "who pushed") {
+			t.Fatalf("%+v, %v: want that the look's trigger is skipped, since nobody knows who pushed", page, err)
+		}
+		late := push("main", 1, 2)
+		late.Event, late.ActorID = "PUSH", actor
+		got, created, err := s.Accept(t.Context(), late)
+		if err != nil || !created || got.Outcome != want {
+			t.Errorf("the webhook of %s became %+v (made: %t, %v), want %s", actor, got, created, err, want)
+		}
+		if made := remoteAt(t, s, "main=2"); made != 0 {
+			t.Errorf("the next look makes %d triggers", made)
+		}
+	}
+}
+
+// TestALateWebhookOutlivesTheLooksTrigger: where that was forgotten, the webhook is the first that is known.
+func TestALateWebhookOutlivesTheLooksTrigger(t *testing.T) {
+	s := open(t, statePath(t))
+	remoteAt(t, s, "main=1")
+	remoteAt(t, s, "main=2")
+	page, _, err := s.Triggers("", "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		_, err := s.carryOut(tx, &page[0], decision{reason: "of no interest"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Forget(t.Context(), Keep{Age: time.Hour}, time.Now().Add(2*time.Hour), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, created, err := s.Accept(t.Context(), push("main", 1, 2)); err != nil || !created || !slices.Equal(got.Projects, []string{"api"}) {
+		t.Errorf("the webhook became %+v (made: %t, %v), want a trigger of its project", got, created, err)
+	}
+}

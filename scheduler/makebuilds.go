@@ -33,7 +33,7 @@ func (s *Scheduler) makeBuilds(tx *bbolt.Tx, t *Trigger, projects []Project) (ou
 		}
 		b := Build{
 			Project: p.Name, Trigger: t.ID, Commit: t.Commit, Ref: t.Ref, Title: t.Title, Author: t.Actor,
-			PullRequest: t.PullRequest, Tells: event(t),
+			PullRequest: t.PullRequest, Tells: event(&p.Project, t),
 			RetryOf: t.RetryOf, Parameters: parametersOf(p, t), Fork: stranger(t), Status: InProgress, Phase: phaseSource, Created: t.Received,
 			Phases: []Phase{
 				{Name: phaseSubmitted, Status: Succeeded, Started: t.Received, Took: now.Sub(t.Received)},

@@ -46,26 +46,33 @@ func (s *Scheduler) dueNotices(tx *bbolt.Tx, b *Build) error {
 	if err != nil {
 		return err
 	}
-	was, err := endedBefore(tx, b)
-	if err != nil {
-		return err
-	}
-	note := Notice{Event: noticeOf(b.Status, was)}
-	if was != nil {
-		note.Was, note.WasBuild = was.Status, was.ID()
-	}
-	for _, list := range [][]config.Notification{daemons, p.Notifications} {
+	kind := saidKind(t, b)
+	for own, list := range [][]config.Notification{daemons, p.Notifications} {
 		for i := range list {
-			if n := &list[i]; n.Wants(b.Project, saidKind(t, b), b.Ref) && n.WantsOn(wordOf(note.Event)) {
-				note.Name = n.Name
-				if err := s.putNotice(tx, b, note); err != nil {
+			if n := &list[i]; n.Wants(b.Project, kind, b.Ref) {
+				if err := s.dueNotice(tx, n, own == 1, b); err != nil {
 					return err
 				}
 			}
 		}
-		note.Own = true
 	}
 	return nil
+}
+
+// dueNotice is dueNotices for one notification that wants to know of such builds, if it wants to know of this end.
+func (s *Scheduler) dueNotice(tx *bbolt.Tx, n *config.Notification, own bool, b *Build) error {
+	was, err := endedBefore(tx, n, b)
+	if err != nil {
+		return err
+	}
+	note := Notice{Name: n.Name, Own: own, Event: noticeOf(b.Status, was)}
+	if !n.WantsOn(wordOf(note.Event)) {
+		return nil
+	}
+	if was != nil {
+		note.Was, note.WasBuild = was.Status, was.ID()
+	}
+	return s.putNotice(tx, b, note)
 }
 
 func (s *Scheduler) putNotice(tx *bbolt.Tx, b *Build, note Notice) error {
@@ -122,8 +129,9 @@ func saidKind(t *Trigger, b *Build) string {
 // maxBefore bounds how many builds of a ref are looked at for one that came to a verdict.
 const maxBefore = 50
 
-// endedBefore is the newest build before b, of its project and ref, that came to a verdict; nil: there is none.
-func endedBefore(tx *bbolt.Tx, b *Build) (*Build, error) {
+// endedBefore is the newest build before b, of its project and ref, that came to a verdict and is one of those that a notification
+// tells of: who was told of a failure alone hears of what followed it. nil: there is none.
+func endedBefore(tx *bbolt.Tx, n *config.Notification, b *Build) (*Build, error) {
 	if b.Ref == "" {
 		return nil, nil
 	}
@@ -136,8 +144,15 @@ func endedBefore(tx *bbolt.Tx, b *Build) (*Build, error) {
 		if err != nil {
 			return nil, err
 		}
-		if before.Status.Ended() && before.Status != Stopped {
+		if !before.Status.Ended() || before.Status == Stopped {
+			continue
+		}
+		t, err := triggerOf(tx, before)
+		if err == nil && n.Wants(b.Project, saidKind(t, before), b.Ref) {
 			return before, nil
+		}
+		if err = unlessGone(err); err != nil {
+			return nil, err
 		}
 	}
 	return nil, nil

@@ -132,3 +132,35 @@ func TestARetryIsToldOfAsWhatItRetries(t *testing.T) {
 		t.Errorf("a push is said to be %s", got)
 	}
 }
+
+// TestARecoveryIsToldToWhomTheFailureWas: what ended well in between, and was not told of, takes no recovery from those who wait
+// for it.
+func TestARecoveryIsToldToWhomTheFailureWas(t *testing.T) {
+	s := notifying(t, statePath(t)) // "own" is of pushes and submits alone
+	red := runner.Result{Status: wire.StatusFailed, Reason: "command_failed", Message: "it failed"}
+	for _, c := range []struct {
+		kind TriggerKind
+		res  runner.Result
+	}{{KindPush, red}, {KindSchedule, green}, {KindPush, green}} {
+		b := queued(t, s, fanout(1, false))
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			tr, err := triggerOf(tx, &b)
+			if err != nil {
+				return err
+			}
+			tr.Kind = c.kind
+			return putTrigger(tx, tr)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, l := take(t, s)
+		if err := s.finish(e, l.attempt.Token, c.res); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"team failure api#1", "own failure api#1", "team recovery api#2 after api#1 FAILED", "own recovery api#3 after api#1 FAILED"}
+	if got := noticed(t, s); !slices.Equal(got, want) {
+		t.Errorf("told is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

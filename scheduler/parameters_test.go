@@ -91,3 +91,48 @@ func TestARetryKeepsTheParametersWhateverTheSettingsBecome(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultsOfParametersAreTheProjectsOwnWay: a retry of a push, and what was started with them, speak for the commit and may
+// be proof; what was started with others does not.
+func TestDefaultsOfParametersAreTheProjectsOwnWay(t *testing.T) {
+	s := withParameters(t, statePath(t))
+	p, err := s.Project("api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.GreenBeforePush = config.GreenUntrusted
+	defaults, err := p.Choose(nil)
+	if err != nil || len(defaults) != 1 {
+		t.Fatalf("%v, %v", defaults, err)
+	}
+	other, err := p.Choose(map[string]string{"target": "production"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	push := one(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"})
+	byHand := one(t, s, Trigger{Kind: KindManual, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee", Override: Override{Parameters: other}})
+	for _, b := range []Build{push, byHand} {
+		if err := s.failBuild(b, &planFailure{status: Failed, reason: "buildspec"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		tr   Trigger
+		owns bool
+	}{
+		"a retry of a push":             {Trigger{Kind: KindRetry, RetryOf: push.ID(), Projects: []string{"api"}}, true},
+		"a schedule with the defaults":  {Trigger{Kind: KindSchedule, Projects: []string{"api"}, Ref: "refs/heads/main", Override: Override{Parameters: defaults}}, true},
+		"a start with another value":    {Trigger{Kind: KindManual, Projects: []string{"api"}, Ref: "refs/heads/main", Override: Override{Parameters: other}}, false},
+		"a retry of such a start":       {Trigger{Kind: KindRetry, RetryOf: byHand.ID(), Projects: []string{"api"}}, false},
+		"a start with another variable": {Trigger{Kind: KindManual, Projects: []string{"api"}, Override: Override{Env: map[string]string{"A": "1"}, Parameters: defaults}}, false},
+	} {
+		b := one(t, s, c.tr)
+		tr, err := s.Trigger(b.Trigger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tells, proves := b.Tells != "", mayProve(&p, &tr, &b); tells != c.owns || proves != c.owns {
+			t.Errorf("%s: told %v, proof %v, want %v", name, tells, proves, c.owns)
+		}
+	}
+}

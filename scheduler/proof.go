@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ type proofRow struct {
 // mayProve tells whether jobs of a build can be proof: it was asked for as its project is set up, is no stranger's, is told of
 // no pushed image, and is no retry of failed jobs, which leaves out the tests that passed before.
 func mayProve(p *Project, t *Trigger, b *Build) bool {
-	return p.TakesResults() && !b.Fork && !t.Fork && !t.FailedOnly && t.Image == nil && reflect.DeepEqual(t.Override, Override{})
+	return p.TakesResults() && !b.Fork && !t.Fork && !t.FailedOnly && t.Image == nil && !t.Override.changes(&p.Project)
 }
 
 // takesResults tells whether a build takes the results of earlier ones: it is a push, or a pull request from the same

@@ -134,6 +134,18 @@ var proofOfTheSame = []proofCase{
 	{"a setting of the project that reaches no job", true, func(c *proofScene) {
 		c.between = func() { c.project(func(p *config.Project) { p.Priority, p.MaxJobs = 3, 2 }) }
 	}},
+	{"who hears of builds, and when they start by themselves", true, func(c *proofScene) {
+		c.between = func() {
+			c.project(func(p *config.Project) {
+				p.Comment, p.Status.Per, p.ForgeToken = config.CommentAlways, config.StatusPerJob, "env:OTHER"
+				p.Notifications = []config.Notification{{Name: "own", Slack: config.NotifySlack{URL: "env:SLACK"}}}
+				p.Schedules = []config.Schedule{{Name: "nightly", Cron: "@daily"}}
+			})
+			c.configure(func(cfg *config.Config) {
+				cfg.SMTP.Host, cfg.Notifications = "mail.example.com", []config.Notification{{Name: "team"}}
+			})
+		}
+	}},
 	{"a limit of the project", false, func(c *proofScene) {
 		c.between = func() { c.project(func(p *config.Project) { p.Limits.MemoryBytes = 1 << 30 }) }
 	}},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"reflect"
 	"strings"
 
 	"go.etcd.io/bbolt"
@@ -54,13 +53,9 @@ type statusRow struct {
 // event is what a build's statuses may be called after, "" where the build tells no forge anything: one that was started with
 // other settings than the project's proves nothing about its commit, one that a pushed image started speaks of that image
 // and is made by who may push no commit, and a laptop's commit is not at the forge.
-func event(t *Trigger) string {
-	o := t.Override
-	if len(o.Env) == 0 {
-		o.Env = nil
-	}
+func event(p *config.Project, t *Trigger) string {
 	switch {
-	case t.Kind == KindSubmit, t.Image != nil, strings.HasPrefix(t.Ref, "refs/runner/"), !reflect.ValueOf(o).IsZero():
+	case t.Kind == KindSubmit, t.Image != nil, strings.HasPrefix(t.Ref, "refs/runner/"), t.Override.changes(p):
 		return ""
 	case t.PullRequest > 0:
 		return string(KindPullRequest)
@@ -132,9 +127,9 @@ func tellsForge(p *config.Project) bool { return p.Status.Wanted() && p.APIToken
 // dueWord has the forge told of a commit that has no build, and may get none: that it waits, or that there was nothing to
 // build, which passes a check that is required. Where a build of the commit has spoken, that stands; and so does that another
 // trigger of the commit waits for approval, or a push which changes little would pass the request that nobody has looked at.
-// A command in a comment, which anybody can write, takes back nothing that was said.
+// Nor does a command in a comment, which anybody can write, take back that a check has passed.
 func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed bool, text string) error {
-	name := event(t)
+	name := event(p, t)
 	if name == "" || t.Commit == "" || !tellsForge(p) {
 		return nil
 	}
@@ -143,7 +138,7 @@ func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed 
 	if err != nil || row.Build > 0 {
 		return err
 	}
-	if w := row.Word; w != nil && w.Trigger != t.ID && (t.Kind == KindComment || passed && !w.Passed) {
+	if w := row.Word; w != nil && (t.Kind == KindComment && !passed && w.Passed || passed && !w.Passed && w.Trigger != t.ID) {
 		return nil
 	}
 	row.Word = &Word{Trigger: t.ID, Passed: passed, Text: firstLine(text)}

@@ -255,21 +255,6 @@ func TestASkippedPushPassesNoRequestThatWaits(t *testing.T) {
 	}
 }
 
-// TestACommentOfAnybodyHoldsNoCheckBack that has passed, since there was nothing to build.
-func TestACommentOfAnybodyHoldsNoCheckBack(t *testing.T) {
-	s := telling(t, statePath(t), nil)
-	skipPassing(t, s)
-	asks := forkRequest("c0ffee")
-	asks.Kind, asks.Delivery = KindComment, "github/comment"
-	tr := accept(t, s, asks)
-	if _, err := s.planTrigger(&tr); err != nil {
-		t.Fatal(err)
-	}
-	if due := statusDue(t, s); due == nil || due.Word == nil || !due.Word.Passed {
-		t.Errorf("due is %+v, want that it passed", due)
-	}
-}
-
 // TestNothingToBuildPassesACheck: but it takes no word from a build of the same commit.
 func TestNothingToBuildPassesACheck(t *testing.T) {
 	s := telling(t, statePath(t), nil)
@@ -342,5 +327,35 @@ func TestWhoMayHoldSecrets(t *testing.T) {
 	}
 	if !plain.MayHoldSecrets(t.Context(), "api#99") {
 		t.Error("what is not known holds none")
+	}
+}
+
+// TestAStrangersCommandBlocksNothing: a commit of which nothing was to be built has passed, and stays so while a command waits.
+func TestAStrangersCommandBlocksNothing(t *testing.T) {
+	s := telling(t, statePath(t), nil)
+	request := accept(t, s, forkRequest("c0ffee"))
+	tell := func(passed bool, tr Trigger) {
+		t.Helper()
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			p, err := s.projectIn(tx, "api")
+			if err != nil {
+				return err
+			}
+			return s.dueWord(tx, p, &tr, passed, "said")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	comment := request
+	comment.Kind = KindComment
+	for _, c := range []struct {
+		tr           Trigger
+		says, passed bool
+	}{{comment, false, false}, {request, true, true}, {comment, false, true}, {request, false, false}} {
+		tell(c.says, c.tr)
+		if due := statusDue(t, s); due == nil || due.Word == nil || due.Word.Passed != c.passed {
+			t.Errorf("after a %s that says passed: %v, due is %+v", c.tr.Kind, c.says, due)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type testBook struct {
 	mu      sync.Mutex
 	calls   map[string]*testCall // by callID; nil: to be read
 	learned bool                 // durations, in this process
+	part    bool                 // it runs some of the tests alone, by what was asked for
 	news    chan struct{}        // closed at the next transition
 }
 
@@ -76,7 +77,9 @@ func (s *Scheduler) loadBook(b *testBook) error {
 		return nil
 	}
 	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		b.calls, err = loadTests(tx, b.key, time.Now())
+		if b.part, err = runsPart(tx, b.key); err == nil {
+			b.calls, err = loadTests(tx, b.key, time.Now())
+		}
 		return err
 	})
 	if err != nil {
@@ -99,7 +102,7 @@ func (s *Scheduler) storeCall(b *testBook, c *testCall, samples []testSample) er
 				return err
 			}
 		}
-		return learnTimes(tx, b.project, b.number, samples)
+		return learnTimes(tx, b.project, b.teaches(), samples)
 	})
 	if err != nil {
 		b.calls = nil

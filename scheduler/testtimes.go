@@ -25,7 +25,7 @@ const (
 type testTime struct {
 	micros float64
 	weight float64 // of all samples
-	seen   uint64  // number of the newest build that ran it
+	seen   uint64  // number of the newest build that ran it, of those that ran all tests
 }
 
 // testSample is what one run of a test teaches.
@@ -90,6 +90,28 @@ func learnTimes(tx *bbolt.Tx, project string, build int, samples []testSample) e
 		}
 	}
 	return nil
+}
+
+// runsPart tells whether a build was asked to run some of its project's tests alone: those that failed, or that match.
+func runsPart(tx *bbolt.Tx, key []byte) (bool, error) {
+	b, err := get[Build](tx, bucketBuilds, key)
+	if err != nil {
+		return false, err
+	}
+	t, err := triggerOf(tx, b)
+	if err != nil {
+		return false, unlessGone(err)
+	}
+	return t.FailedOnly || len(t.Override.Only) > 0, nil
+}
+
+// teaches is the number of the build that durations are learned of. What a build leaves out has not left the suite, so that one
+// which runs a part says how long tests take, and not which tests there are.
+func (b *testBook) teaches() int {
+	if b.part {
+		return 0
+	}
+	return b.number
 }
 
 // timesOf is what is known of these tests, and of the files that they are in.

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/runner/wire"
+	"github.com/runner-ci/runner/scheduler/testqueue"
 )
 
 func TestTimesAreLearned(t *testing.T) {
@@ -113,5 +115,80 @@ func TestAnAverageFollowsAChange(t *testing.T) {
 	before := at.took()
 	if at = at.with(testSample{"a", 100 * time.Second, 0.25}, 3); at.took()-before > 10*time.Second {
 		t.Errorf("a sample of little weight moved it from %s to %s", before, at.took())
+	}
+}
+
+// TestABuildOfSomeTestsLeavesTheSuiteAsItIs: it says how long they take, not that there are no others.
+func TestABuildOfSomeTestsLeavesTheSuiteAsItIs(t *testing.T) {
+	for name, ask := range map[string]func(*Trigger){
+		"all tests":         func(*Trigger) {},
+		"those that match":  func(tr *Trigger) { tr.Override.Only = []string{"test_1*"} },
+		"those that failed": func(tr *Trigger) { tr.FailedOnly = true },
+	} {
+		s := open(t, statePath(t))
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			return learnTimes(tx, "api", 1, []testSample{{"a file", time.Minute, 1}, {"another", time.Minute, 1}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := Trigger{ID: triggerID(1)}
+		ask(&asked)
+		err = s.db.Update(func(tx *bbolt.Tx) error {
+			return errors.Join(put(tx, bucketTriggers, number(1), asked), put(tx, bucketBuilds, buildKey("api", 12), Build{Project: "api", Number: 12, Trigger: asked.ID}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := s.tests.book("api#12", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.loadBook(b); err != nil {
+			t.Fatal(err)
+		}
+		err = s.db.Update(func(tx *bbolt.Tx) error {
+			return learnTimes(tx, "api", b.teaches(), []testSample{{"a file" + testqueue.PartMark + "TestOne", time.Second, 1}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"a file", "another"}
+		if name == "all tests" {
+			want = []string{"a file" + testqueue.PartMark + "TestOne"}
+		}
+		if _, got := suiteOfBuild(s); !slices.Equal(got, want) {
+			t.Errorf("after a build of %s the suite is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestWhatABuildOfSomeTestsTeaches(t *testing.T) {
+	for _, only := range [][]string{nil, {"*"}} {
+		s := open(t, statePath(t))
+		b := queued(t, s, fanout(2, false))
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			tr, err := triggerOf(tx, &b)
+			if err != nil {
+				return err
+			}
+			tr.Override.Only = only
+			return putTrigger(tx, tr)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shards := startShards(t, s, 2)
+		for _, sh := range shards {
+			sh.join(wire.StrategyQueue, suite(4))
+		}
+		work(t, shards)
+		_ = s.db.View(func(tx *bbolt.Tx) error {
+			row := testTimeOf(tx.Bucket(bucketTestTimes).Get(timesKey("api", suite(4)[0])))
+			if row.took() == 0 || (row.seen == 0) != (only != nil) {
+				t.Errorf("only %v: learned is %+v", only, row)
+			}
+			return nil
+		})
 	}
 }

@@ -45,12 +45,12 @@ func (t *Trigger) movesTips() bool {
 }
 
 // saidBefore takes those projects out of a webhook's trigger for which a look at the remote has made a trigger of the same
-// ref and commit already. Where none is left, it returns that trigger.
-func saidBefore(tx *bbolt.Tx, t *Trigger) (before *Trigger, err error) {
+// ref and commit already. Where none is left, it returns that trigger. A look does not see who pushed: a project that asks for that,
+// and skipped what the look saw, is told by the webhook.
+func saidBefore(tx *bbolt.Tx, t *Trigger, asksWho func(project string) bool) (before *Trigger, err error) {
 	if !t.movesTips() || t.Commit == "" || t.polled() {
 		return nil, nil
 	}
-	var polled uint64
 	left := slices.Clone(t.Projects)
 	for _, name := range t.Projects {
 		row, err := get[tipRow](tx, bucketTips, tipKey(name, t.Ref))
@@ -60,21 +60,34 @@ func saidBefore(tx *bbolt.Tx, t *Trigger) (before *Trigger, err error) {
 			}
 			continue
 		}
-		polled, row.Polled, row.PolledCommit = row.Polled, 0, ""
+		polled, err := get[Trigger](tx, bucketTriggers, number(row.Polled))
+		if err = unlessGone(err); err != nil {
+			return nil, err
+		}
+		row.Polled, row.PolledCommit = 0, ""
 		if err := put(tx, bucketTips, tipKey(name, t.Ref), row); err != nil {
 			return nil, err
 		}
+		if polled == nil || polled.skips(name) && asksWho(name) { // retention took it, so that this is the first that is known
+			continue
+		}
+		before = polled
 		left = slices.DeleteFunc(left, func(p string) bool { return p == name })
 	}
 	t.Projects = left
-	if len(left) > 0 || polled == 0 {
+	if len(left) > 0 || before == nil {
 		return nil, nil
 	}
-	before, err = get[Trigger](tx, bucketTriggers, number(polled))
-	if err != nil { // retention took it: then this is the first that is known
-		return nil, unlessGone(err)
+	seq, err := triggerSeq(before.ID)
+	if err != nil {
+		return nil, err
 	}
-	return before, alsoDelivered(tx, t.Delivery, polled)
+	return before, alsoDelivered(tx, t.Delivery, seq)
+}
+
+// skips tells whether a trigger was judged, and builds nothing of a project.
+func (t *Trigger) skips(project string) bool {
+	return slices.ContainsFunc(t.Skipped, func(x Skipped) bool { return x.Project == project })
 }
 
 // alsoDelivered notes that a delivery told the same as a trigger that is there.

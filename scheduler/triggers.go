@@ -37,7 +37,7 @@ func (s *Scheduler) Accept(ctx context.Context, t Trigger) (stored Trigger, crea
 				return err
 			}
 		}
-		if before, err := judgeTips(tx, &next); err != nil || before != nil {
+		if before, err := s.judgeTips(tx, &next); err != nil || before != nil {
 			if before != nil {
 				stored = *before
 			}

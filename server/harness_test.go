@@ -183,6 +183,14 @@ type staged struct {
 	watchers map[chan struct{}]bool
 	asked    chan string // ids of triggers that somebody waits for
 	newest   *scheduler.Build
+	pushing  string // build that is said to push every image
+}
+
+func (s *staged) PushedBy(project string, image scheduler.PushedImage, now time.Time) (string, error) {
+	if s.pushing != "" {
+		return s.pushing, nil
+	}
+	return s.Scheduler.PushedBy(project, image, now)
 }
 
 func (s *staged) NewestBuild(project string, refs []string) (*scheduler.Build, error) {
@@ -363,6 +371,9 @@ func (m *memory) EachProject(visit func(*config.Project)) error {
 }
 
 func (m *memory) Note(scheduler.Received) {}
+func (m *memory) PushedBy(string, scheduler.PushedImage, time.Time) (string, error) {
+	return "", nil
+}
 func (m *memory) Accept(_ context.Context, t scheduler.Trigger) (scheduler.Trigger, bool, error) {
 	t.ID, t.Outcome = "t1", scheduler.OutcomePending
 	return t, true, nil

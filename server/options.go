@@ -25,6 +25,7 @@ type Scheduler interface {
 	Trigger(id string) (scheduler.Trigger, error)
 	Delivered(delivery string) (t scheduler.Trigger, ok bool, err error)
 	HeadOf(projects []string, pullRequest int) (t scheduler.Trigger, ok bool, err error)
+	PushedBy(project string, image scheduler.PushedImage, now time.Time) (build string, err error)
 	Triggers(outcome scheduler.Outcome, cursor string, limit int) (page []scheduler.Trigger, next string, err error)
 	Approve(ctx context.Context, id, commit, by string) (scheduler.Trigger, error)
 	WatchTrigger(ctx context.Context, id string) <-chan struct{}

@@ -210,17 +210,25 @@ func (a *api) sayUnreadTriggers(all []unreadSecret) {
 }
 
 // acceptPush stores the trigger of a push for one project, where one of its registry triggers is for it: the first counts.
-// The project is told of each digest once, whatever tags it gets, so that a build that pushes the very image by which it was started ends there.
+// The project is told of each digest once, whatever tags it gets. What a build of its own pushes is stored as skipped.
 func (a *api) acceptPush(ctx context.Context, k registry.Kind, p registry.Push, of provenTriggers) (*pushAnswer, error) {
 	for _, t := range of.triggers {
 		if !t.Fits(p.Repository, p.Tag, p.Pusher) {
 			continue
 		}
-		stored, created, err := a.Scheduler.Accept(ctx, scheduler.Trigger{
+		trigger := scheduler.Trigger{
 			Kind: scheduler.KindRegistry, Projects: []string{of.project}, Ref: t.FullRef(), Actor: cmp.Or(p.Pusher, k.Name),
 			Delivery: "registry/" + of.project + "/" + momentOf(p, time.Now()),
 			Image:    &scheduler.PushedImage{Registry: k.Name, Name: p.Image(), Tag: p.Tag, Digest: p.Digest},
-		})
+		}
+		build, err := a.Scheduler.PushedBy(of.project, *trigger.Image, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if build != "" {
+			trigger.Skip = build + " of the project itself pushes " + p.Image() + ":" + p.Tag
+		}
+		stored, created, err := a.Scheduler.Accept(ctx, trigger)
 		if err != nil {
 			return nil, err
 		}

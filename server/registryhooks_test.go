@@ -140,6 +140,21 @@ func TestASecretInAnAddressIsNotLogged(t *testing.T) {
 	}
 }
 
+func TestAProjectIsNotStartedByItsOwnPush(t *testing.T) {
+	d := newDaemon(t, pushed(t, "api", config.RegistryTrigger{Registry: "distribution", Repository: "team/app", Secret: "one"}))
+	d.state.pushing = "api#7"
+	for range 2 { // the second time it is known
+		_, out, text := d.notify("/hooks/registry/distribution", authorization("Bearer one"), notification(t, "distribution"))
+		if len(out.Pushes) != 1 || out.Pushes[0].Outcome != "skipped" {
+			t.Fatalf("the answer is %s", text)
+		}
+		tr, err := d.state.Trigger(out.Pushes[0].Trigger)
+		if err != nil || !strings.Contains(tr.Reason, "api#7 of the project itself pushes registry.example.com:5000/team/app:v1.2.0") {
+			t.Errorf("%+v, %v", tr, err)
+		}
+	}
+}
+
 func TestRefusedNotificationsAreAllTheSame(t *testing.T) {
 	d := newDaemon(t, pushed(t, "api", config.RegistryTrigger{Registry: "distribution", Repository: "team/*", Secret: "one"},
 		config.RegistryTrigger{Registry: "dockerhub", Repository: "*/*", Secret: "two"}))
