@@ -139,8 +139,14 @@ func (g guess) ask(ctx context.Context, c *http.Client, root string) (string, er
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxGuess))
-	if err != nil || !g.fits(resp.StatusCode, resp.Header, body) {
+	if err != nil {
 		return "", err
+	}
+	if !g.fits(resp.StatusCode, resp.Header, body) {
+		if resp.StatusCode >= http.StatusInternalServerError {
+			return "", fmt.Errorf("%s answered %s", req.URL.Host, resp.Status) // it is down behind its proxy, and may be any
+		}
+		return "", nil
 	}
 	if at := resp.Request.URL; at.Scheme == "https" && strings.HasPrefix(root, "http://") {
 		moved, err := url.Parse(root)

@@ -29,6 +29,8 @@ type webhookAPI struct {
 	query  string   // of the list, for the largest page
 	update string   // method that replaces one
 	test   string   // path below one that has it send a test, "" where there is none
+	// keepsSecret says that an update leaves the secret as it was, so that a webhook is made anew instead.
+	keepsSecret bool
 	// body is a webhook as it is created.
 	body func(target, secret string, events []string) map[string]any
 	// read takes the list apart.
@@ -47,14 +49,14 @@ var webhookAPIs = map[string]webhookAPI{
 		read: readConfigured,
 	},
 	NameGitea: {
-		events: giteaEvents, list: "api/v1/repos/%s/hooks", query: "limit=50", update: http.MethodPatch, test: "tests",
+		events: giteaEvents, list: "api/v1/repos/%s/hooks", query: "limit=50", update: http.MethodPatch, test: "tests", keepsSecret: true,
 		body: func(target, secret string, events []string) map[string]any {
 			return map[string]any{"type": "gitea", "active": true, "events": events, "config": configOf(target, secret)}
 		},
 		read: readConfigured,
 	},
 	NameGogs: {
-		events: append([]string{"create"}, giteaEvents...), list: "api/v1/repos/%s/hooks", update: http.MethodPatch,
+		events: append([]string{"create"}, giteaEvents...), list: "api/v1/repos/%s/hooks", update: http.MethodPatch, keepsSecret: true,
 		body: func(target, secret string, events []string) map[string]any {
 			return map[string]any{"type": "gogs", "active": true, "events": events, "config": configOf(target, secret)}
 		},
@@ -153,7 +155,7 @@ func (a *API) Webhooks(ctx context.Context, repository string) ([]Webhook, error
 }
 
 // PutWebhook makes the webhook that tells a target, signed with the secret, or brings the one that is there up to date: there
-// is one afterwards, however often it is called.
+// is one afterwards, however often it is called. Of a forge that lets no secret be changed, the one that is there goes first.
 func (a *API) PutWebhook(ctx context.Context, repository, target, secret string) (hook Webhook, created bool, err error) {
 	w, err := webhooksOf(a.Forge)
 	if err != nil {
@@ -164,7 +166,12 @@ func (a *API) PutWebhook(ctx context.Context, repository, target, secret string)
 		return Webhook{}, false, err
 	}
 	body, path := w.body(target, secret, w.events), a.path(w, repository)
-	if found != nil {
+	created = found == nil
+	if found != nil && w.keepsSecret {
+		if _, err := a.RemoveWebhook(ctx, repository, target); err != nil {
+			return Webhook{}, false, err
+		}
+	} else if found != nil {
 		err := hiding(secret, a.ask(ctx, "updating the webhook of "+clip(repository), w.update, path+"/"+url.PathEscape(found.ID), body, nil))
 		return Webhook{ID: found.ID, Target: target, Active: true, Events: w.events}, false, err
 	}
@@ -172,12 +179,12 @@ func (a *API) PutWebhook(ctx context.Context, repository, target, secret string)
 		return Webhook{}, false, err
 	}
 	if found, err = a.find(ctx, repository, target); err != nil {
-		return Webhook{}, true, err
+		return Webhook{}, created, err
 	}
 	if found == nil {
-		return Webhook{}, true, fmt.Errorf("creating a webhook of %s at %s: it was accepted, and is not in the list of webhooks", clip(repository), hostOf(a.Base))
+		return Webhook{}, created, fmt.Errorf("creating a webhook of %s at %s: it was accepted, and is not in the list of webhooks", clip(repository), hostOf(a.Base))
 	}
-	return *found, true, nil
+	return *found, created, nil
 }
 
 // hiding takes a secret that was sent out of what a forge answered, which stays an *APIError.

@@ -17,11 +17,13 @@ type hooksDouble struct {
 	t                  *testing.T
 	forge, list, token string // path of the list, value of the token's header
 	secret             []string
-	method             string // that replaces one
+	method             string // that changes one
+	keeps              bool   // that leaves the secret as it was
 	mu                 sync.Mutex
 	next               int
 	hooks              map[string]map[string]any
 	tested             []string
+	signs              map[string]string // with which secret each signs
 }
 
 func (d *hooksDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +56,7 @@ func (d *hooksDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if d.forge == NameBitbucket {
 			id = "%7B" + id + "%7D"
 		}
-		d.hooks[id] = d.read(r)
+		d.hooks[id], d.signs[id] = d.read(r)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write([]byte("{}"))
 	case r.Method == http.MethodPost && (below != "" || id == "test"):
@@ -63,10 +65,15 @@ func (d *hooksDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case d.hooks[id] == nil || below != "":
 		w.WriteHeader(http.StatusNotFound)
 	case r.Method == d.method:
-		d.hooks[id] = d.read(r)
+		hook, secret := d.read(r)
+		d.hooks[id] = hook
+		if !d.keeps {
+			d.signs[id] = secret
+		}
 		_, _ = w.Write([]byte("{}"))
 	case r.Method == http.MethodDelete:
 		delete(d.hooks, id)
+		delete(d.signs, id)
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		d.t.Errorf("%s: %s %s", d.forge, r.Method, path)
@@ -74,8 +81,8 @@ func (d *hooksDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// read takes a webhook in, which has its secret where the forge looks for it, and gives it out without.
-func (d *hooksDouble) read(r *http.Request) map[string]any {
+// read takes a webhook in, which has its secret where the forge looks for it, and gives it out without, beside its secret.
+func (d *hooksDouble) read(r *http.Request) (map[string]any, string) {
 	var hook map[string]any
 	if err := json.NewDecoder(r.Body).Decode(&hook); err != nil || r.Header.Get("Content-Type") != "application/json" {
 		d.t.Errorf("%s: a webhook came as %s: %v", d.forge, r.Header.Get("Content-Type"), err)
@@ -85,11 +92,12 @@ func (d *hooksDouble) read(r *http.Request) map[string]any {
 		at, _ = at[step].(map[string]any)
 	}
 	last := d.secret[len(d.secret)-1]
-	if at[last] != "s3cret" {
+	secret, _ := at[last].(string)
+	if !strings.HasSuffix(secret, "s3cret") {
 		d.t.Errorf("%s: the webhook %v has no secret at %v", d.forge, hook, d.secret)
 	}
 	delete(at, last)
-	return hook
+	return hook, secret
 }
 
 // page is the list in the forge's form.
@@ -116,14 +124,14 @@ func doubles(t *testing.T) []*hooksDouble {
 	all := []*hooksDouble{
 		{forge: NameGitHub, list: "/repos/example/api/hooks", token: "Bearer t0k", secret: []string{"config", "secret"}, method: "PATCH"},
 		{forge: NameGitLab, list: "/api/v4/projects/example%2Fsub%2Fapi/hooks", token: "t0k", secret: []string{"token"}, method: "PUT"},
-		{forge: NameGitea, list: "/api/v1/repos/example/api/hooks", token: "token t0k", secret: []string{"config", "secret"}, method: "PATCH"},
-		{forge: NameForgejo, list: "/api/v1/repos/example/api/hooks", token: "token t0k", secret: []string{"config", "secret"}, method: "PATCH"},
-		{forge: NameGogs, list: "/api/v1/repos/example/api/hooks", token: "token t0k", secret: []string{"config", "secret"}, method: "PATCH"},
+		{forge: NameGitea, list: "/api/v1/repos/example/api/hooks", token: "token t0k", secret: []string{"config", "secret"}, method: "PATCH", keeps: true},
+		{forge: NameForgejo, list: "/api/v1/repos/example/api/hooks", token: "token t0k", secret: []string{"config", "secret"}, method: "PATCH", keeps: true},
+		{forge: NameGogs, list: "/api/v1/repos/example/api/hooks", token: "token t0k", secret: []string{"config", "secret"}, method: "PATCH", keeps: true},
 		{forge: NameBitbucket, list: "/2.0/repositories/example/api/hooks", token: "Bearer t0k", secret: []string{"secret"}, method: "PUT"},
 		{forge: NameBitbucketServer, list: "/rest/api/1.0/projects/example/repos/api/webhooks", token: "Bearer t0k", secret: []string{"configuration", "secret"}, method: "PUT"},
 	}
 	for _, d := range all {
-		d.t, d.hooks = t, make(map[string]map[string]any)
+		d.t, d.hooks, d.signs = t, make(map[string]map[string]any), make(map[string]string)
 	}
 	return all
 }
@@ -150,14 +158,19 @@ func TestAWebhookIsMadeOnceUpdatedTestedAndRemoved(t *testing.T) {
 			if err != nil || !created || first.ID == "" || !first.Active {
 				t.Fatalf("made: %+v, %v, %v", first, created, err)
 			}
-			second, created, err := api.PutWebhook(t.Context(), repository, target, "s3cret")
-			if err != nil || created || second.ID != first.ID || len(d.hooks) != 1 {
+			second, created, err := api.PutWebhook(t.Context(), repository, target, "new s3cret")
+			if err != nil || created || second.ID != first.ID && !d.keeps || len(d.hooks) != 1 {
 				t.Fatalf("made again: %+v, %v, %v; there are %d", second, created, err, len(d.hooks))
+			}
+			for id, secret := range d.signs {
+				if secret != "new s3cret" {
+					t.Errorf("after it was made again, webhook %s signs with %q", id, secret)
+				}
 			}
 			if right, err := api.RightWebhook(t.Context(), repository, target); err != nil || !right {
 				t.Errorf("after it was made: %v, %v", right, err)
 			}
-			err = api.TestWebhook(t.Context(), repository, first)
+			err = api.TestWebhook(t.Context(), repository, second)
 			if silent := d.forge == NameGogs || d.forge == NameBitbucket; silent != errors.Is(err, ErrNoTest) || !silent && (err != nil || len(d.tested) != 1) {
 				t.Errorf("tested: %v; %v", err, d.tested)
 			}

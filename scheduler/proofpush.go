@@ -31,21 +31,25 @@ func (s *Scheduler) PushProof(ctx context.Context, b *Build, jobs []Job) *PushPr
 		return nil
 	}
 	out := &PushProof{Trusted: p.GreenBeforePush == config.GreenOn && slices.Contains(p.GreenFrom, t.Actor)}
-	push := *b
-	push.Trusted, push.Ref = true, p.DefaultRefs()[0]
-	here, err := s.keysOf(&p, &t, b)
+	// A push has an event, a commit and a number of its own: a job that asks for one of these will run.
+	event, push := t, *b
+	event.Kind, event.Event, event.Ref = KindPush, "PUSH", p.DefaultRefs()[0]
+	push.Commit, push.Number = "", 0
+	here, err := s.keysOf(&p, &event, &push)
 	if err != nil {
 		return nil
 	}
+	trusted := push
+	trusted.Trusted, trusted.Ref = true, event.Ref
 	there := *here
-	there.b = &push
+	there.b = &trusted
 	for i := range jobs {
 		j := &jobs[i]
 		if j.Key == "" || time.Since(j.EndedAt) > p.ResultAge() {
 			return nil
 		}
 		if key, _ := here.key(ctx, &b.Plan.Jobs[i]); key != j.Key {
-			return nil // settings or secrets have changed since
+			return nil // or settings or secrets have changed since
 		}
 		if out.Trusted {
 			key, _ := there.key(ctx, &b.Plan.Jobs[i])

@@ -189,6 +189,13 @@ func TestSharedAgainAfterADeathBetweenShareAndCommit(t *testing.T) {
 	}
 }
 
+// asks has the job name a variable.
+func asks(variable string) func(*proofScene) {
+	return func(c *proofScene) {
+		c.plan.Jobs[0].Phases[0].Commands[0].Text = "echo $" + variable
+	}
+}
+
 func TestASubmitKnowsWhichPushesWillBeGreen(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -204,6 +211,10 @@ func TestASubmitKnowsWhichPushesWillBeGreen(t *testing.T) {
 		}, true, false},
 		{"with an override", func(c *proofScene) { c.submit.Override.Image = "golang" }, false, false},
 		{"red", func(c *proofScene) { c.result = red }, false, false},
+		{"whose job asks for its event", asks("CODEBUILD_WEBHOOK_EVENT"), false, false},
+		{"whose job asks for its commit", asks("CODEBUILD_RESOLVED_SOURCE_VERSION"), false, false},
+		{"whose job asks for its number", asks("CODEBUILD_BUILD_NUMBER"), false, false},
+		{"whose job asks for what every build has", asks("CODEBUILD_SOURCE_REPO_URL"), true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -59,7 +59,9 @@ func (a *api) takeRetries(ctx context.Context, delivery string, projects []strin
 func (a *api) takeRetry(ctx context.Context, delivery, project string, e forge.Event) (hookAnswer, error) {
 	first, again, err := a.Scheduler.Delivered(delivery)
 	if err != nil || again {
-		return answerOf(first), err // the newest build may be another one by now
+		answer := answerOf(first) // the newest build may be another one by now
+		answer.again = again
+		return answer, err
 	}
 	skipped := hookTrigger(delivery, []string{project}, e)
 	b, err := a.Scheduler.NewestBuild(project, []string{e.Ref})

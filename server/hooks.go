@@ -39,9 +39,11 @@ type hookAnswer struct {
 	Outcome  string   `json:"outcome" enum:"pong,ignored,pending,built,skipped,waiting"`
 	Reason   string   `json:"reason,omitempty" doc:"why nothing is built"`
 	Projects []string `json:"projects,omitempty" doc:"projects whose secret the delivery was signed with"`
-	Builds   []string `json:"builds,omitempty" doc:"of a delivery that came again: what was built"`
+	Builds   []string `json:"builds,omitempty" doc:"what was built, as far as that is known already"`
 
 	More []hookAnswer `json:"more,omitempty" doc:"the same for the other refs of a push that changed several"`
+
+	again bool // the trigger was there before, by this delivery or by looking at the remote
 }
 
 type hookOut struct {
@@ -198,7 +200,9 @@ func (a *api) takeTrigger(ctx context.Context, t scheduler.Trigger) (hookAnswer,
 	forge, _, _ := strings.Cut(t.Delivery, "/")
 	a.Logger.Info("webhook accepted", "forge", forge, "trigger", t.ID, "kind", t.Kind, "ref", t.Ref, "commit", t.Commit,
 		"projects", t.Projects, "again", !created)
-	return answerOf(t), nil
+	answer := answerOf(t)
+	answer.again = !created
+	return answer, nil
 }
 
 // answerOf is what a forge is told of a trigger.

@@ -103,7 +103,7 @@ func (a *api) note(in *hookIn, out *hookOut, err error) {
 		}
 	} else {
 		r.Status, r.Outcome, r.Reason, r.Trigger = out.Status, out.Body.Outcome, out.Body.Reason, out.Body.Trigger
-		if len(out.Body.Builds) > 0 {
+		if out.Body.again && r.Reason == "" {
 			r.Reason = "it came before"
 		}
 	}

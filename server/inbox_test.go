@@ -65,6 +65,21 @@ func TestEachDeliveryAndItsFateIsInTheInbox(t *testing.T) {
 	}
 }
 
+// TestADeliveryThatCameBeforeIsSaidToHave, and no other one is, however fast it was built.
+func TestADeliveryThatCameBeforeIsSaidToHave(t *testing.T) {
+	d := newDaemon(t, hooked(t, "api", apiURL, "s3cret"))
+	push := hookBody(t, "push")
+	d.deliver(delivery("push", "1", "s3cret", push), push)
+	d.deliver(delivery("push", "1", "s3cret", push), push)
+	page, err := d.client().Inbox(t.Context(), client.InboxOptions{})
+	if err != nil || len(page.Items) != 2 {
+		t.Fatalf("the inbox has %+v, %v", page.Items, err)
+	}
+	if second, first := page.Items[0], page.Items[1]; first.Reason != "" || second.Reason != "it came before" || first.Trigger != second.Trigger {
+		t.Errorf("first %+v, then %+v", first, second)
+	}
+}
+
 func TestTheInboxIsPaged(t *testing.T) {
 	d := newDaemon(t, hooked(t, "api", apiURL, "s3cret"))
 	ping := hookBody(t, "ping")

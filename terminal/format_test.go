@@ -165,3 +165,21 @@ func TestListsOfUntrustedTextStayLines(t *testing.T) {
 		}
 	}
 }
+
+// TestATriggerOfNoNamedRefIsOfTheDefaultBranch: of a schedule or of runner start, while a commit alone says what it is.
+func TestATriggerOfNoNamedRefIsOfTheDefaultBranch(t *testing.T) {
+	for _, c := range []struct {
+		trigger client.Trigger
+		want    bool
+	}{
+		{client.Trigger{Kind: "schedule"}, true},
+		{client.Trigger{Kind: "manual", Commit: "0123456789abcdef0123456789abcdef01234567"}, false},
+		{client.Trigger{Kind: "push", Ref: "refs/heads/main"}, false},
+	} {
+		var out bytes.Buffer
+		Triggers(New(&out), []client.Trigger{c.trigger}, time.Now())
+		if got := strings.Contains(out.String(), "default branch"); got != c.want {
+			t.Errorf("%+v says default branch: %v\n%s", c.trigger, got, out.String())
+		}
+	}
+}

@@ -41,8 +41,11 @@ func Triggers(o *Output, triggers []client.Trigger, now time.Time) {
 	t := Table{Head: []string{"trigger", "received", "kind", "ref", "commit", "outcome", "builds or reason"}}
 	for _, x := range triggers {
 		ref := shortRef(x.Ref)
-		if x.Image != nil {
+		switch {
+		case x.Image != nil:
 			ref = title(x.Image.Name + ":" + x.Image.Tag)
+		case ref == "" && x.Commit == "":
+			ref = "default branch" // whose newest commit was not asked for by name
 		}
 		t.Row(oneLine(x.ID), Ago(x.Received, now), x.Kind, ref, short(x.Commit), x.Outcome, fate(x))
 	}

@@ -76,7 +76,12 @@ func (c *connection) register(ctx context.Context) error {
 		}
 	}
 	c.out.At = time.Now()
-	return c.Rows.PutWebhook(c.row())
+	row := c.row()
+	if before, err := c.Rows.Webhook(c.project.Name); err == nil && row.Repository == "" && row.State == Failed {
+		// The forge did not even say which it is: what is known of the webhook that it has stays known, so that it can be removed.
+		row.Forge, row.API, row.Repository, row.Target = before.Forge, before.API, before.Repository, before.Target
+	}
+	return c.Rows.PutWebhook(row)
 }
 
 // locate finds the forge, and what has to be known to ask it.
@@ -179,7 +184,7 @@ func (c *connection) try(ctx context.Context, before uint64) {
 		c.out.Arrived = c.newest(c.project.Name)
 		return
 	case err != nil:
-		c.out.Problem, c.out.Hint = err.Error(), "the webhook is registered; whether its deliveries arrive will show with the first push, in runner inbox"
+		c.out.Problem, c.out.Hint = err.Error(), c.orEmpty("the webhook is registered; whether its deliveries arrive will show with the first push, in runner inbox")
 		return
 	}
 	c.did("asked %s for a test delivery", c.at.host())
@@ -187,8 +192,8 @@ func (c *connection) try(ctx context.Context, before uint64) {
 	switch {
 	case got == nil:
 		c.out.Problem = fmt.Sprintf("no delivery arrived within %s: %s cannot reach %s, or something between keeps it away", c.Wait, c.at.host(), c.URL())
-		c.out.Hint = "look at the webhook's page at the forge, which has the answer that it got; correct url in runner.yml, or the way to it. " +
-			"Meanwhile pushes are found by looking: runner project set " + c.project.Name + " --poll 1m"
+		c.out.Hint = c.orEmpty("look at the webhook's page at the forge, which has the answer that it got; correct url in runner.yml, or the way to it. " +
+			"Meanwhile pushes are found by looking: runner project set " + c.project.Name + " --poll 1m")
 		return
 	case len(got.Projects) == 0:
 		c.out.Problem = "a delivery arrived, and was refused: " + got.Reason
@@ -196,6 +201,14 @@ func (c *connection) try(ctx context.Context, before uint64) {
 	}
 	c.out.Arrived = got
 	c.did("%s arrived after %s, and was answered %d %s", orWord(got.Event, "a delivery"), time.Since(began).Round(100*time.Millisecond), got.Status, got.Outcome)
+}
+
+// orEmpty adds to a hint what Gitea and Forgejo do where there is no commit to test with: they send nothing, or answer 500.
+func (c *connection) orEmpty(hint string) string {
+	if c.at.forge != forge.NameGitea && c.at.forge != forge.NameForgejo {
+		return hint
+	}
+	return "if the repository has no commit yet, that is why, and its first push will show; otherwise: " + hint
 }
 
 func orWord(word, otherwise string) string {

@@ -215,7 +215,7 @@ func (k *Keeper) Disconnect(ctx context.Context, name string) (client.Webhook, e
 		return out, err
 	}
 	out.Forge, out.Repository, out.Target = row.Forge, row.Repository, row.Target
-	if row.State != Registered {
+	if row.State != Registered && (row.State != Failed || row.Repository == "") {
 		if row.State == ByHand {
 			out.Hint = "if somebody entered the webhook " + row.Target + " at the forge by hand, remove it there"
 		}

@@ -66,6 +66,7 @@ type gitea struct {
 	next   int
 	asked  int
 	fails  int
+	down   bool // its proxy alone answers
 	tested func(hook map[string]any)
 }
 
@@ -79,6 +80,10 @@ func newGitea(t *testing.T) *gitea {
 func (g *gitea) serve(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.down {
+		http.Error(w, "no upstream", http.StatusBadGateway)
+		return
+	}
 	if r.URL.Path == "/api/v1/version" {
 		_, _ = w.Write([]byte(`{"version":"1.22.0"}`))
 		return
@@ -122,6 +127,13 @@ func (g *gitea) serve(w http.ResponseWriter, r *http.Request) {
 	h["id"] = json.Number(id)
 	g.hooks[id] = h
 	_, _ = w.Write([]byte("{}"))
+}
+
+// turn has nobody but the forge's proxy answer, or the forge again.
+func (g *gitea) turn(down bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.down = down
 }
 
 func (g *gitea) fail(status int) {
@@ -232,7 +244,7 @@ func TestConnectingRegistersAndTriesOut(t *testing.T) {
 
 func TestADeliveryThatDoesNotArriveIsSaid(t *testing.T) {
 	b := newBench(t)
-	if out := b.connect(); out.State != Registered || !strings.Contains(out.Problem, "no delivery arrived") || !strings.Contains(out.Hint, "--poll") {
+	if out := b.connect(); out.State != Registered || !strings.Contains(out.Problem, "no delivery arrived") || !strings.Contains(out.Hint, "--poll") || !strings.Contains(out.Hint, "no commit yet") {
 		t.Errorf("nothing arrives: %+v", out)
 	}
 	b.answers()
@@ -395,6 +407,21 @@ func TestDisconnecting(t *testing.T) {
 	}
 	if _, err := b.Disconnect(t.Context(), "nosuch"); !errors.Is(err, scheduler.ErrNotFound) {
 		t.Errorf("no such project: %v", err)
+	}
+}
+
+// TestAWebhookIsRemovedThoughTheForgeWasDownMeanwhile: not even which forge it is could be found out when it was looked at.
+func TestAWebhookIsRemovedThoughTheForgeWasDownMeanwhile(t *testing.T) {
+	b := newBench(t)
+	b.answers("api")
+	b.connect()
+	b.forge.turn(true)
+	if out := b.connect(); out.State != Failed || !strings.Contains(out.Problem, "502 Bad Gateway") {
+		t.Errorf("while its proxy alone answers: %+v", out)
+	}
+	b.forge.turn(false)
+	if out, err := b.Disconnect(t.Context(), "api"); err != nil || out.State != None || len(b.forge.targets()) != 0 {
+		t.Errorf("disconnected: %+v, %v; webhooks %v", out, err, b.forge.targets())
 	}
 }
 

@@ -38,7 +38,7 @@ func (k *Keeper) placeOf(ctx context.Context, p *config.Project) (place, error) 
 			return at, &trouble{NoForge, err.Error(), "if it is one, say which: --forge gitea, or forge: in runner.yml. Without webhooks, pushes are found by looking: runner project set NAME --poll 1m"}
 		}
 		if err != nil {
-			return at, &trouble{Failed, err.Error(), "if the host does not speak HTTPS to this daemon, name the forge and its API: --forge gitea --forge-url https://…"}
+			return at, &trouble{Failed, err.Error(), "look whether the host runs, and at network and proxy: it is tried again. If its API is elsewhere, name it: --forge gitea --forge-url https://…"}
 		}
 		at.forge, at.api, at.detected = found.Forge, found.API, true
 	case at.api == "":
