@@ -129,7 +129,7 @@ retention: {age: 7d, bytes: 10GiB, caches: 5GiB, audit: 60d, builds: {age: 90d, 
 ca-bundle: ca.pem
 proxy: {http: "http://p:1", https: "http://p:2", no: "localhost,.corp"}
 registries: [{server: ghcr.io, username: bot, password: "env:GHCR"}]
-images: {builder: "mirror.corp/docker:dind", state: 3GiB}
+images: {builder: "mirror.corp/docker:dind", state: 3GiB, untrusted: off}
 image-aliases: {"golang:*": "mirror.corp/golang:*"}
 allow-file-urls: true
 source: {memory: 512MiB, timeout: 5m}

@@ -90,7 +90,7 @@ func Default() *Config {
 		Warm:   WarmAuto, WarmMemoryBytes: DefaultWarmMemory,
 		Limits: defaultLimits,
 		Space:  Space{Floor: DefaultFloor},
-		Images: Images{Builder: DefaultBuilder, StateBytes: DefaultBuilderState},
+		Images: Images{Builder: DefaultBuilder, StateBytes: DefaultBuilderState, Untrusted: UntrustedBuild},
 		Retention: Retention{
 			Age: DefaultRetention, CacheBytes: DefaultRetentionCaches, Audit: DefaultAudit,
 			Builds: BuildsKept{Age: DefaultBuildsAge, Number: DefaultBuildsNumber},

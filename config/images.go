@@ -12,7 +12,14 @@ import (
 type Images struct {
 	Builder    string `yaml:"builder"`            // the image of builders: with dockerd, the docker command and a shell
 	StateBytes int64  `yaml:"state" unit:"bytes"` // layers that builders of one project and trust keep; 0: none
+	Untrusted  string `yaml:"untrusted"`          // whether builds that are not trusted build images at all
 }
+
+// The values of images.untrusted.
+const (
+	UntrustedBuild = "build" // they build them and push none
+	UntrustedOff   = "off"   // they have no builder, and build none
+)
 
 const (
 	// DefaultBuilder is Docker's own image of an engine in a container.
@@ -26,6 +33,7 @@ func (c *Config) checkImages(f *faults) {
 		f.add("images.builder", "write docker:dind, or an image of your own with dockerd and the docker command", "%q is no image", clip(b))
 	}
 	f.atLeast("images.state", c.Images.StateBytes, 0)
+	f.oneOf("images.untrusted", c.Images.Untrusted, UntrustedBuild, UntrustedOff)
 }
 
 // checkPush checks the registries that a project's trusted builds may push to.

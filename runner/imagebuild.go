@@ -57,7 +57,7 @@ func (st *imageStage) build(ctx context.Context, b ImageBuild, to string) error 
 	}
 	st.log.say("Building image %s of %s", b.Name, b.Dockerfile)
 	end := &lastLine{to: st.log}
-	exit, err := st.builder.Exec(ctx, buildCommand(b, st.im.When), nil, end)
+	exit, err := st.builder.Exec(ctx, buildCommand(b, st.im.When, st.last[b.Name]), nil, end)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -70,12 +70,17 @@ func (st *imageStage) build(ctx context.Context, b ImageBuild, to string) error 
 		return err
 	}
 	// Its layers stay, for the next build.
-	_, err = st.builder.Exec(ctx, []string{"docker", "image", "rm", "--force", builtName + b.Name}, nil, io.Discard)
+	rm := []string{"docker", "image", "rm", "--force", builtName + b.Name}
+	if st.last[b.Name] {
+		rm = append(rm, lastName(b.Name))
+	}
+	_, err = st.builder.Exec(ctx, rm, nil, io.Discard)
 	return err
 }
 
-// buildCommand is docker build with BuildKit. Times of the build are those of the commit, for tools that ask for them.
-func buildCommand(b ImageBuild, when time.Time) []string {
+// buildCommand is docker build with BuildKit. Times of the build are those of the commit, for tools that ask for them. last
+// tells that the builder has the image that was pushed before.
+func buildCommand(b ImageBuild, when time.Time, last bool) []string {
 	argv := []string{
 		"env", "DOCKER_BUILDKIT=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1", "docker", "build", "--progress", "plain",
 		"--file", "/" + path.Join(contextDir, b.Dockerfile), "--tag", builtName + b.Name,
@@ -96,8 +101,14 @@ func buildCommand(b ImageBuild, when time.Time) []string {
 	if b.Target != "" {
 		argv = append(argv, "--target", b.Target)
 	}
-	if b.NoCache {
+	switch {
+	case b.NoCache:
 		argv = append(argv, "--no-cache")
+	case b.Repository != "":
+		argv = append(argv, "--build-arg", "BUILDKIT_INLINE_CACHE=1") // the image says of which steps its layers are
+	}
+	if last {
+		argv = append(argv, "--cache-from", lastName(b.Name))
 	}
 	return append(argv, "/"+path.Join(contextDir, b.Context))
 }
@@ -149,6 +160,9 @@ func (st *imageStage) open(ctx context.Context) error {
 		return err
 	}
 	st.builder = b
+	if err := st.giveLast(ctx); err != nil {
+		return err
+	}
 	st.used = st.watchBuilder(ctx, st.over)
 	return st.give(ctx)
 }

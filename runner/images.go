@@ -41,6 +41,7 @@ type ImageBuild struct {
 	Notes      []string // what is to be said of its tags
 	Withheld   string   // why it is not pushed although it has a repository; "": it is
 	Auth       *RegistryAuth
+	Last       string // digest of what was pushed there before, whose layers a builder without any may have; "": none
 	Variable   string // exported with the digest
 }
 
@@ -88,7 +89,14 @@ type imageStage struct {
 	builder Builder
 	used    func()      // ends the watch over the builder's disk
 	over    func(error) // ends the work
-	done    map[string]BuiltImage
+	imageRecord
+	last map[string]bool // images whose last push the builder was given
+}
+
+// imageRecord is what imagesFile says.
+type imageRecord struct {
+	Done map[string]BuiltImage `json:"done"`
+	Told bool                  `json:"told"` // the phase is over in the log, too
 }
 
 // images builds and pushes the images of a job that succeeded.
@@ -106,11 +114,12 @@ func (s *session) images(ctx context.Context, res Result) Result {
 		res.Message = "the job succeeded, but its images could not be built: " + lacks
 		return res
 	}
-	st := &imageStage{s: s, im: s.attempt.Images, dir: s.runner.dir(s.attempt.Sandbox), done: map[string]BuiltImage{}}
+	st := &imageStage{s: s, im: s.attempt.Images, dir: s.runner.dir(s.attempt.Sandbox), last: map[string]bool{}}
+	st.Done = map[string]BuiltImage{}
 	if err := st.read(); err != nil {
 		return st.failed(res, err)
 	}
-	if len(st.done) < len(st.im.Builds) {
+	if !st.Told {
 		err := st.stoppable(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -123,7 +132,7 @@ func (s *session) images(ctx context.Context, res Result) Result {
 		}
 	}
 	for _, b := range st.im.Builds {
-		image := st.done[b.Name]
+		image := st.Done[b.Name]
 		res.Images = append(res.Images, image)
 		res.Exported = append(res.Exported, wire.Var{Name: b.Variable, Value: image.Digest})
 	}
@@ -191,20 +200,25 @@ func (st *imageStage) work(ctx context.Context) (err error) {
 			st.log.say("Phase complete: %s State: %s", PhaseImages, status)
 			st.log.phase(wire.PhaseEnded{Phase: PhaseImages, Status: status, Millis: time.Since(began).Milliseconds(), At: time.Now().UnixNano()})
 		}
+		if err == nil {
+			st.Told = true
+			err = st.write()
+		}
 		err = errors.Join(err, st.log.close())
 	}()
 	if err := st.s.ex.Kill(ctx, st.s.attempt.Sandbox); err != nil && !errors.Is(err, ErrNoSandbox) {
 		return err // its memory and its processors are the builder's now
 	}
 	for n, b := range st.im.Builds {
-		if _, done := st.done[b.Name]; done {
+		if _, done := st.Done[b.Name]; done {
 			continue
 		}
 		image, err := st.one(ctx, n, b)
 		if err != nil {
 			return err
 		}
-		st.done[b.Name] = image
+		st.Done[b.Name] = image
+		st.log.sync() // what is done is told
 		if err := st.write(); err != nil {
 			return err
 		}
@@ -252,6 +266,7 @@ func (st *imageStage) one(ctx context.Context, n int, b ImageBuild) (none BuiltI
 		to.Username, to.Password = b.Auth.Username, b.Auth.Password
 	}
 	st.log.say("Pushing image %s to %s with the tags %v", b.Name, b.Repository, b.Tags)
+	st.log.sync()
 	if err := st.s.runner.Pusher.Push(ctx, image, to, st.log.say); err != nil {
 		return none, err
 	}
@@ -280,7 +295,7 @@ func (st *imageStage) read() error {
 		return nil
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &st.done)
+		err = json.Unmarshal(text, &st.imageRecord)
 	}
 	if err != nil {
 		return fmt.Errorf("reading which images are done: %w", err)
@@ -289,7 +304,7 @@ func (st *imageStage) read() error {
 }
 
 func (st *imageStage) write() error {
-	text, err := json.Marshal(st.done)
+	text, err := json.Marshal(st.imageRecord)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,6 +21,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/process"
@@ -30,11 +36,13 @@ type mason struct {
 	build func(ctx context.Context, argv []string, out io.Writer) int
 	image string // the tar that it hands out; "": a good one
 	disk  []string
+	kept  string // what it says of its layers; "": it has some
 
 	mu      sync.Mutex
 	started []runner.BuilderSpec
 	names   []string          // of the files that it was given
 	secrets map[string]string // by path
+	loaded  []string          // the files of the images that it was given
 	running int
 }
 
@@ -61,6 +69,17 @@ func (m *mason) Unpack(_ context.Context, pack func(io.Writer) error) error {
 
 func (m *mason) Exec(ctx context.Context, argv []string, in io.Reader, out io.Writer) (int, error) {
 	switch {
+	case slices.Contains(argv, "load"):
+		for r := tar.NewReader(in); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				return 0, nil
+			}
+			if err != nil {
+				return 0, err
+			}
+			m.loaded = append(m.loaded, h.Name)
+		}
 	case in != nil:
 		text, err := io.ReadAll(in)
 		m.secrets = map[string]string{argv[len(argv)-1]: string(text)}
@@ -82,6 +101,10 @@ func (m *mason) Export(_ context.Context, argv []string, out io.Writer) error {
 		used := m.disk[0]
 		m.disk = m.disk[min(1, len(m.disk)-1):]
 		_, err := fmt.Fprintf(out, "%s\t/var/lib/docker\n", used)
+		return err
+	}
+	if slices.Contains(argv, "df") {
+		_, err := io.WriteString(out, m.kept)
 		return err
 	}
 	if m.image == "" {
@@ -166,6 +189,66 @@ func TestImagesAreBuiltOnce(t *testing.T) {
 	again, after := st.play(a, forgetful{})
 	if !reflect.DeepEqual(again.Images, res.Images) || len(m.started) != 1 || after != log {
 		t.Errorf("taken again it is %+v, with %d builders and the log\n%s", again, len(m.started), after)
+	}
+}
+
+// TestABuilderWithoutLayersIsGivenThoseOfTheLastPush: a builder that has none gets the image that was pushed before; where that
+// cannot be had, it builds without.
+func TestABuilderWithoutLayersIsGivenThoseOfTheLastPush(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	repository := strings.TrimPrefix(server.URL, "http://") + "/team/api"
+	client := push.New(http.DefaultTransport)
+	path := filepath.Join(t.TempDir(), "image.tar")
+	if err := os.WriteFile(path, []byte(emptyImage()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := push.Read(t.Context(), path, t.TempDir(), time.Unix(1_600_000_000, 0), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Push(t.Context(), before, push.Target{Repository: repository, Tags: []string{"before"}}, func(string, ...any) {}); err != nil {
+		t.Fatal(err)
+	}
+	const bare, from = "Images=1\nBuild Cache=0\n", "--cache-from last-push.invalid/of/api:last"
+	for name, tt := range map[string]struct {
+		kept   string
+		change func(b *runner.ImageBuild)
+		given  bool
+		says   string
+	}{
+		"no layers":         {bare, nil, true, "was given those of the last push, " + before.Digest},
+		"layers":            {"Images=1\nBuild Cache=7\n", nil, false, ""},
+		"never pushed":      {bare, func(b *runner.ImageBuild) { b.Last = "" }, false, ""},
+		"not wanted":        {bare, func(b *runner.ImageBuild) { b.NoCache = true }, false, ""},
+		"nobody's to have":  {bare, func(b *runner.ImageBuild) { b.Withheld = "no trust" }, false, ""},
+		"gone from there":   {bare, func(b *runner.ImageBuild) { b.Last = "sha256:" + strings.Repeat("0", 64) }, false, "it is built without them"},
+		"no digest at all":  {bare, func(b *runner.ImageBuild) { b.Last = "latest" }, false, "it is built without them"},
+		"a tag of its name": {bare, func(b *runner.ImageBuild) { b.Last = "before" }, false, "it is built without them"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st, m, a := building(t, "context ctx/file", "say built")
+			st.Pusher, m.kept = client, tt.kept
+			b := &a.Images.Builds[0]
+			b.Repository, b.Tags, b.Last, b.NoCache = repository, []string{"x"}, before.Digest, false
+			if tt.change != nil {
+				tt.change(b)
+			}
+			var argv string
+			m.build = func(_ context.Context, with []string, _ io.Writer) int { argv = strings.Join(with, " "); return 0 }
+			res, log := st.play(a, forgetful{})
+			if res.Status != wire.StatusSucceeded || !strings.Contains(log, tt.says) {
+				t.Errorf("it ended as %+v, want %q in the log\n%s", res, tt.says, log)
+			}
+			if given := strings.Contains(argv, from); given != tt.given || given != slices.Contains(m.loaded, "manifest.json") {
+				t.Errorf("it was built by %s, after %v was loaded", argv, m.loaded)
+			}
+			if strings.Contains(argv, "BUILDKIT_INLINE_CACHE=1") == b.NoCache {
+				t.Errorf("it was built by %s", argv)
+			}
+		})
 	}
 }
 

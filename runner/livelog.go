@@ -78,6 +78,9 @@ func (l *liveLog) phase(p wire.PhaseEnded) {
 	})
 }
 
+// sync makes durable what was written.
+func (l *liveLog) sync() { l.locked(l.flush) }
+
 // flush makes durable what was written. A log that is sealed was written to its end by a former daemon.
 func (l *liveLog) flush() {
 	if !l.dirty {

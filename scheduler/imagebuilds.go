@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/runner-ci/runner/buildspec"
+	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/runner"
 	"github.com/runner-ci/runner/runner/wire"
 	"github.com/runner-ci/runner/secrets"
@@ -41,6 +42,26 @@ func withheld(b *Build) string {
 		return ""
 	}
 	return "this build is not trusted; builds of the project's protected refs are"
+}
+
+// leaveImagesOut takes the images out of the plan of a build that may build none, which so needs no builder, and warns of it.
+// A retry has the same plan.
+func (s *Scheduler) leaveImagesOut(b *Build) {
+	if s.config().Images.Untrusted != config.UntrustedOff || withheld(b) == "" {
+		return
+	}
+	var names []string
+	told := make(map[string]bool)
+	for i := range b.Plan.Jobs {
+		pj := &b.Plan.Jobs[i]
+		for _, image := range pj.Images {
+			names = tellOnce(names, told, image.Name)
+		}
+		pj.Images = nil
+	}
+	if len(names) > 0 {
+		b.Warnings = append(b.Warnings, fmt.Sprintf("%s, and images.untrusted is off, so its images are not built: %s", withheld(b), strings.Join(names, ", ")))
+	}
 }
 
 // checkImages judges, before a job runs, what its images ask for.
@@ -145,6 +166,9 @@ func (s *Scheduler) imagesFor(ctx context.Context, p *Project, t *Trigger, b *Bu
 		if image.Push != "" && build.Withheld == "" {
 			if build.Auth, err = s.pushAuth(ctx, p, b, image.Push); err != nil {
 				return nil, fmt.Errorf("%w: %w", errSecrets, err)
+			}
+			if !image.NoCache {
+				build.Last = s.lastPush(p.Name, image.Name, image.Push)
 			}
 		}
 		out.Builds = append(out.Builds, build)

@@ -124,6 +124,35 @@ func TestImagesThatCannotBeArePlannedAway(t *testing.T) {
 	}
 }
 
+// TestUntrustedImagesAreLeftOutWhereTheyMustNotBeBuilt: with images.untrusted off a build that is not trusted has no images
+// and no builder, and says so; a trusted one has them.
+func TestUntrustedImagesAreLeftOutWhereTheyMustNotBeBuilt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		setting     string
+		trust, fork bool
+		out         bool
+	}{
+		"trusted": {config.UntrustedOff, true, false, false}, "untrusted": {config.UntrustedOff, false, false, true}, "a stranger's": {config.UntrustedOff, true, true, true},
+		"untrusted, by default": {config.Default().Images.Untrusted, false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, _, b, _ := imageBuild(t, tt.trust)
+			cfg := *s.config()
+			cfg.Images.Untrusted = tt.setting
+			s.cfg.Store(&cfg)
+			b.Fork, b.Warnings = tt.fork, nil
+			s.leaveImagesOut(b)
+			pj := &b.Plan.Jobs[0]
+			if left := len(pj.Images) == 0; left != tt.out || left != (len(contextOf(pj)) == 0) || left == slices.Contains(s.imagesOf(pj), config.DefaultBuilder) {
+				t.Errorf("the job has the images %v and needs %v", pj.Images, s.imagesOf(pj))
+			}
+			if warned := strings.Contains(strings.Join(b.Warnings, "\n"), "images.untrusted is off, so its images are not built: web-ui"); warned != tt.out {
+				t.Errorf("the build warns of %q", b.Warnings)
+			}
+		})
+	}
+}
+
 // TestJobsKnowTheDigestsOfThoseBefore follows a graph: jobs that depend on one with an image, also by others, are told.
 func TestJobsKnowTheDigestsOfThoseBefore(t *testing.T) {
 	s := open(t, statePath(t))

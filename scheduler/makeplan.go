@@ -58,6 +58,7 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 		return nil, f
 	}
 	warnOfOrigin(&t, b)
+	s.leaveImagesOut(b)
 	if f := s.checkSecrets(ctx, &p, &t, b, jobs); f != nil {
 		return nil, f
 	}

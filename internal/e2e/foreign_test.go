@@ -72,7 +72,7 @@ func moduleSource(t *testing.T, module, dir string) {
 	}
 }
 
-func images(t *testing.T, names ...string) {
+func images(t testing.TB, names ...string) {
 	t.Helper()
 	if out, err := exec.Command("../../scripts/images", names...).CombinedOutput(); err != nil {
 		t.Fatalf("making the images %v: %v\n%s", names, err, out)

@@ -38,13 +38,13 @@ COPY . /src
 
 // registry is a real registry with TLS and a login, as a test looks into it.
 type registry struct {
-	t         *testing.T
+	t         testing.TB
 	addr      string
 	authority string
 	options   []remote.Option
 }
 
-func newRegistry(t *testing.T) *registry {
+func newRegistry(t testing.TB) *registry {
 	t.Helper()
 	addr, authority := enginetest.SecureRegistry(t, "ci", "open sesame")
 	pem, err := os.ReadFile(authority)
@@ -125,7 +125,7 @@ func imageFiles(t *testing.T, image v1.Image, forbidden string) map[string]strin
 }
 
 // imageDaemon is a daemon that builds images, with a login of the registry in its store.
-func imageDaemon(t *testing.T, r *registry, url, settings string) *daemon {
+func imageDaemon(t testing.TB, r *registry, url, settings string) *daemon {
 	t.Helper()
 	images(t, "dind:latest")
 	d := newDaemon(t, settings+keyFile(t)+"ca-bundle: "+r.authority+"\nimages: {builder: 'runner-test/dind:latest'}\n",

@@ -28,7 +28,7 @@ func (d *daemon) retried(id string, failedOnly bool) string {
 }
 
 // docker runs the command of that name, and returns what it printed.
-func docker(t *testing.T, args ...string) string {
+func docker(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("docker", args...).CombinedOutput()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // keyFile is the line of runner.yml that gives a daemon a key for its secrets, outside of its data directory.
-func keyFile(t *testing.T) string {
+func keyFile(t testing.TB) string {
 	t.Helper()
 	return "secrets: {key-file: " + filepath.Join(t.TempDir(), "key") + "}\n"
 }

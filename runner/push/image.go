@@ -117,6 +117,7 @@ func age(config map[string]json.RawMessage, when time.Time) error {
 	if younger(config["created"]) {
 		config["created"] = stamp
 	}
+	settleCache(config, at)
 	var history []map[string]json.RawMessage
 	if config["history"] == nil {
 		return nil

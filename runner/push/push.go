@@ -52,7 +52,7 @@ const tries = 6
 
 // New makes a client that reaches registries by a transport, which knows the authorities to trust and the proxy.
 func New(base http.RoundTripper) *Client {
-	return &Client{base: base, pause: time.Second}
+	return &Client{base: heard{base, silence}, pause: time.Second}
 }
 
 // sealed refuses to speak in clear with any machine but this one: the client of registries would, with addresses of

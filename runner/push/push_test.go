@@ -3,6 +3,7 @@ package push
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -35,7 +36,7 @@ type file struct {
 	kind             byte
 }
 
-func tarOf(t *testing.T, files ...file) string {
+func tarOf(t testing.TB, files ...file) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -333,6 +334,26 @@ func TestARegistryElsewhereLeadsNobodyHere(t *testing.T) {
 			if err == nil || strings.Contains(err.Error(), "p4ss") {
 				t.Errorf("%s to %s: %v", name, inside, err)
 			}
+		}
+	}
+}
+
+// BenchmarkRead checks, settles and compresses an image of 200 MB, half of which is noise.
+func BenchmarkRead(b *testing.B) {
+	half := make([]byte, 100<<20)
+	_, _ = rand.Read(half)
+	text := string(half) + strings.Repeat("what a program is made of, more or less; ", 100<<20/41)
+	layer := tarOf(b, file{name: "big", text: text, at: commitTime.Add(time.Hour)})
+	config := fmt.Sprintf(`{"os":"linux","rootfs":{"type":"layers","diff_ids":[%q]}}`, hashOf(layer))
+	path := filepath.Join(b.TempDir(), "image.tar")
+	image := tarOf(b, file{name: "l.tar", text: layer}, file{name: "c.json", text: config}, file{name: "manifest.json", text: `[{"Config":"c.json","Layers":["l.tar"]}]`})
+	if err := os.WriteFile(path, []byte(image), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(layer)))
+	for b.Loop() {
+		if _, err := Read(b.Context(), path, b.TempDir(), commitTime, 1<<30); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
