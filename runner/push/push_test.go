@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -330,9 +331,13 @@ func TestARegistryElsewhereLeadsNobodyHere(t *testing.T) {
 				return out, nil
 			}))
 			client.pause = time.Millisecond
-			err := client.Push(t.Context(), image, Target{Repository: "registry.example.com/a/b", Tags: []string{"x"}, Username: "ci", Password: "p4ss"}, func(string, ...any) {})
-			if err == nil || strings.Contains(err.Error(), "p4ss") {
-				t.Errorf("%s to %s: %v", name, inside, err)
+			there := Target{Repository: "registry.example.com/a/b", Tags: []string{"x"}, Username: "ci", Password: "p4ss"}
+			err := client.Push(t.Context(), image, there, func(string, ...any) {})
+			_, pulled := client.Pull(t.Context(), there, image.Digest, "x", 1, io.Discard)
+			for _, err := range []error{err, pulled} {
+				if err == nil || strings.Contains(err.Error(), "p4ss") {
+					t.Errorf("%s to %s: %v", name, inside, err)
+				}
 			}
 		}
 	}
