@@ -61,6 +61,7 @@ type API struct {
 	Forge string // one of Names
 	Base  string // where it is, without a slash at the end: https://api.github.com, https://git.example.com
 	scm   *scm.Client
+	token string // stands in no error, whatever a forge, or what is in its place, answers
 }
 
 // Dial returns the API of a forge at an address, as APIOf gives it, and asks nothing yet. The HTTP client lends its
@@ -87,7 +88,7 @@ func Dial(forge, apiURL string, login Credentials, lent *http.Client) (*API, err
 		Timeout: apiTimeout, CheckRedirect: stayAt(base),
 		Transport: &apiTransport{base: transport, at: base, name: name, value: value},
 	}
-	return &API{Forge: forge, Base: base.String(), scm: c}, nil
+	return &API{Forge: forge, Base: base.String(), scm: c, token: login.Token}, nil
 }
 
 // authorization is the header that a forge wants a token in.
@@ -193,9 +194,17 @@ func (a *API) failed(doing string, resp *scm.Response, err error) error {
 	case err == nil:
 		return nil
 	case resp == nil || resp.Status < 300:
-		return fmt.Errorf("%s at %s: %w", doing, host, withoutURL(err))
+		return fmt.Errorf("%s at %s: %w", doing, host, without(a.token, withoutURL(err)))
 	}
-	return &APIError{Forge: a.Forge, Host: host, Doing: doing, Status: resp.Status, RetryAfter: retryAfter(resp.Header, time.Now()), Message: clip(err.Error())}
+	return &APIError{Forge: a.Forge, Host: host, Doing: doing, Status: resp.Status, RetryAfter: retryAfter(resp.Header, time.Now()), Message: clip(without(a.token, err).Error())}
+}
+
+// without is an error in which a secret does not stand. One that has it says nothing else that a program asks it for.
+func without(secret string, err error) error {
+	if err == nil || secret == "" || !strings.Contains(err.Error(), secret) {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), secret, "***"))
 }
 
 // withoutURL drops the address from an error of net/http: it stands in the sentence already.

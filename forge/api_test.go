@@ -131,6 +131,11 @@ func TestAnswersAreBoundedAndErrorsSayWhatTheForgeSaid(t *testing.T) {
 			http.Error(w, `{"message":"API rate limit exceeded"}`, http.StatusForbidden)
 		case "/no":
 			http.Error(w, `{"message":{"url":["is blocked"]}}`, http.StatusUnprocessableEntity)
+		case "/echo":
+			http.Error(w, `{"message":"bad credentials: `+r.Header.Get("Authorization")+`"}`, http.StatusUnauthorized)
+		case "/elsewhere":
+			_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			http.Redirect(w, r, "http://"+token+".example.com/", http.StatusFound)
 		case "/nested":
 			http.Error(w, `{"type":"error","error":{"message":"no such\nrepository"}}`, http.StatusNotFound)
 		default:
@@ -157,6 +162,11 @@ func TestAnswersAreBoundedAndErrorsSayWhatTheForgeSaid(t *testing.T) {
 		var e *APIError
 		if !errors.As(err, &e) || !strings.HasSuffix(strings.TrimSuffix(err.Error(), "repository"), c.want) || e.Permanent() != c.permanent || e.RetryAfter != c.wait {
 			t.Errorf("%s: %v (%+v), want %q, permanent %v, wait %s", c.path, err, e, c.want, c.permanent, c.wait)
+		}
+	}
+	for path, want := range map[string]string{"echo": "bad credentials: Bearer ***", "elsewhere": "http://***.example.com"} {
+		if err := api.ask(t.Context(), "listing webhooks", http.MethodGet, path, nil, nil); err == nil || strings.Contains(err.Error(), "t0k") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q and no token", path, err, want)
 		}
 	}
 	if err := api.ask(t.Context(), "listing webhooks", http.MethodGet, "long", nil, nil); err == nil || !strings.Contains(err.Error(), "more than") {

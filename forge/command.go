@@ -26,12 +26,15 @@ func (r remark) event(e Event) (Event, error) {
 	e.Kind = Other
 	line, _, _ := strings.Cut(strings.TrimSpace(r.text), "\n")
 	words := strings.Fields(line)
+	if len(words) == 3 && words[1] == CommandBuild && shortID(strings.ToLower(words[2])) {
+		e.Meant, words = strings.ToLower(words[2]), words[:2]
+	}
 	switch {
 	case len(words) == 0 || words[0] != "/runner":
 		e.Ignore = "the comment's first line is no command: /runner build, /runner retry"
 		return e, nil
 	case len(words) != 2 || (words[1] != CommandBuild && words[1] != CommandRetry):
-		e.Ignore = fmt.Sprintf("there is no command %q: /runner build, /runner retry", clip(line))
+		e.Ignore = fmt.Sprintf("there is no command %q: /runner build, /runner build COMMIT, /runner retry", clip(line))
 		return e, nil
 	}
 	if r.number < 1 {

@@ -79,6 +79,7 @@ type Event struct {
 	ActorID string
 
 	Command string // of a comment: CommandBuild, CommandRetry
+	Meant   string // of a command: the first digits of the commit that its author looked at; empty where it says none
 	Member  bool   // of a comment: the forge tells that who wrote it belongs to the repository
 
 	Skip   string // why this builds nothing though it is worth a record: "branch deleted"

@@ -89,11 +89,14 @@ func TestMoreTextThanAnybodyReadsIsCut(t *testing.T) {
 func TestCommands(t *testing.T) {
 	for text, want := range map[string]string{
 		"/runner build": CommandBuild, "/runner retry\nthanks": CommandRetry, "  /runner   build  \r\n": CommandBuild, "\n/runner build": CommandBuild,
-		"": "", "/runner": "", "/runner Build": "", "/runner build now": "", "please /runner build": "", "> /runner build": "", "/runners build": "", "look:\n/runner build": "",
+		"": "", "/runner": "", "/runner Build": "", "/runner build now": "", "/runner build 0123ABC": CommandBuild, "/runner build 012345": "", "/runner build 0123abc please": "", "/runner retry 0123abc": "", "please /runner build": "", "> /runner build": "", "/runners build": "", "look:\n/runner build": "",
 	} {
 		e, err := remark{number: 7, ref: "refs/pull/7/head", text: text}.event(Event{})
 		if err != nil || e.Command != want || (want == "") != (e.Kind == Other) || (want == "") != (e.Ignore != "") {
 			t.Errorf("%q is %+v, %v; want %q", text, e, err, want)
+		}
+		if meant := strings.Contains(text, "0123ABC"); (e.Meant == "0123abc") != meant || !meant && e.Command != "" && e.Meant != "" {
+			t.Errorf("%q is for commit %q", text, e.Meant)
 		}
 	}
 }

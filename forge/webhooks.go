@@ -172,10 +172,10 @@ func (a *API) PutWebhook(ctx context.Context, repository, target, secret string)
 			return Webhook{}, false, err
 		}
 	} else if found != nil {
-		err := a.ask(ctx, "updating the webhook of "+clip(repository), w.update, path+"/"+url.PathEscape(found.ID), body, nil)
+		err := hiding(secret, a.ask(ctx, "updating the webhook of "+clip(repository), w.update, path+"/"+url.PathEscape(found.ID), body, nil))
 		return Webhook{ID: found.ID, Target: target, Active: true, Events: w.events}, false, err
 	}
-	if err := a.ask(ctx, "creating a webhook of "+clip(repository), http.MethodPost, path, body, nil); err != nil {
+	if err := hiding(secret, a.ask(ctx, "creating a webhook of "+clip(repository), http.MethodPost, path, body, nil)); err != nil {
 		return Webhook{}, false, err
 	}
 	if found, err = a.find(ctx, repository, target); err != nil {
@@ -185,6 +185,15 @@ func (a *API) PutWebhook(ctx context.Context, repository, target, secret string)
 		return Webhook{}, created, fmt.Errorf("creating a webhook of %s at %s: it was accepted, and is not in the list of webhooks", clip(repository), hostOf(a.Base))
 	}
 	return *found, created, nil
+}
+
+// hiding takes a secret that was sent out of what a forge answered, which stays an *APIError.
+func hiding(secret string, err error) error {
+	var answered *APIError
+	if secret != "" && errors.As(err, &answered) {
+		answered.Message = strings.ReplaceAll(answered.Message, secret, "***")
+	}
+	return err
 }
 
 // RightWebhook tells whether the webhook that tells a target is there, active, and told of all that we need. Its secret no

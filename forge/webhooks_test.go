@@ -240,3 +240,23 @@ func TestEveryForgeHasWebhooks(t *testing.T) {
 		}
 	}
 }
+
+// TestAWebhooksSecretStandsInNoError: some forges repeat what they refuse.
+func TestAWebhooksSecretStandsInNoError(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = w.Write([]byte("[]"))
+			return
+		}
+		http.Error(w, `{"message":{"token":["s3cret is too short"]}}`, http.StatusUnprocessableEntity)
+	}))
+	defer s.Close()
+	api, err := Dial(NameGitLab, s.URL, Credentials{Token: "t0k"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = api.PutWebhook(t.Context(), "a/b", "https://ci.example.com/hooks/gitlab", "s3cret")
+	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "*** is too short") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/textproto"
 	"strings"
+	"sync"
 
 	"github.com/wneessen/go-mail"
 
@@ -38,18 +39,29 @@ func (s *Sender) Email(ctx context.Context, server Mail, to []string, subject, t
 		return err
 	}
 	var open []net.Conn
-	defer func() { // the library leaves one open where the server does not offer what it is to have
+	var mu sync.Mutex
+	hangUp := func() {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, c := range open {
 			c.Close()
 		}
-	}()
+	}
+	defer hangUp() // the library leaves one open where the server does not offer what it is to have
+	// Each step may take sendTimeout, of which a server that stalls can be made many.
+	defer context.AfterFunc(ctx, hangUp)()
 	client, err := s.mailer(server, func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := (&net.Dialer{Timeout: sendTimeout}).DialContext(ctx, network, address)
 		if err == nil && server.TLS == "tls" {
 			c = tls.Client(c, s.trust(server.Host))
 		}
 		if err == nil {
+			mu.Lock()
 			open = append(open, c)
+			mu.Unlock()
+			if ctx.Err() != nil {
+				hangUp() // the time was over before there was anything to close
+			}
 		}
 		return c, err
 	})

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bufio"
+	"context"
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/json"
@@ -227,5 +228,42 @@ func TestWhoHasNoMailboxIsNotAskedForever(t *testing.T) {
 	}
 	if all := letters(); len(all) > 0 {
 		t.Errorf("in clear: %v", all)
+	}
+}
+
+// TestAMailServerThatStallsIsLeftWhenTheTimeIsOver: the time of a step does not end it before this test would be over.
+func TestAMailServerThatStallsIsLeftWhenTheTimeIsOver(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	ctx, over := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			left <- err
+			return
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(sendTimeout / 2))
+		_, err = conn.Write([]byte("220 post office\r\n"))
+		r := bufio.NewReader(conn)
+		if err == nil {
+			_, err = r.ReadString('\n') // EHLO, which gets no answer
+		}
+		over()
+		if err == nil {
+			_, err = r.ReadByte()
+		}
+		left <- err
+	}()
+	office := Mail{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port, From: "ci@example.com", TLS: "off"}
+	if err := sender(t).Email(ctx, office, []string{"ada@example.com"}, "", "", red); err == nil {
+		t.Error("an email was sent to a server that says nothing")
+	}
+	if err := <-left; !errors.Is(err, io.EOF) {
+		t.Errorf("the server saw %v, want that the connection was closed", err)
 	}
 }

@@ -37,10 +37,10 @@ type proofRow struct {
 	By      string      `json:"by,omitempty"`
 }
 
-// mayProve tells whether jobs of a build can be proof: it was asked for as its project is set up, is no stranger's, and no
-// retry of failed jobs, which leaves out the tests that passed before.
+// mayProve tells whether jobs of a build can be proof: it was asked for as its project is set up, is no stranger's, is told of
+// no pushed image, and is no retry of failed jobs, which leaves out the tests that passed before.
 func mayProve(p *Project, t *Trigger, b *Build) bool {
-	return p.TakesResults() && !b.Fork && !t.Fork && !t.FailedOnly && !t.Override.changes(&p.Project)
+	return p.TakesResults() && !b.Fork && !t.Fork && !t.FailedOnly && t.Image == nil && !t.Override.changes(&p.Project)
 }
 
 // takesResults tells whether a build takes the results of earlier ones: it is a push, or a pull request from the same

@@ -83,6 +83,9 @@ var proofAsAsked = []proofCase{
 		c.project(func(p *config.Project) { p.Approval = config.ApproveNone })
 		c.untrustedFirst()
 	}},
+	{"a build that a pushed image started", false, func(c *proofScene) {
+		c.trusted, c.submit = false, Trigger{Kind: KindRegistry, Projects: []string{"api"}, Ref: "refs/heads/other", Image: &PushedImage{Registry: "harbor", Name: "h.example.com/a", Tag: "v1"}}
+	}},
 	{"a stranger's pull request takes none", false, func(c *proofScene) {
 		c.trusted, c.push = false, Trigger{Kind: KindPullRequest, Projects: []string{"api"}, Ref: "refs/pull/7/head", Fork: true, PullRequest: 7, Commit: "5ab"}
 		c.project(func(p *config.Project) { p.Approval = config.ApproveNone })

@@ -51,10 +51,11 @@ type statusRow struct {
 }
 
 // event is what a build's statuses may be called after, "" where the build tells no forge anything: one that was started with
-// other settings than the project's proves nothing about its commit, and a laptop's commit is not at the forge.
+// other settings than the project's proves nothing about its commit, one that a pushed image started speaks of that image
+// and is made by who may push no commit, and a laptop's commit is not at the forge.
 func event(p *config.Project, t *Trigger) string {
 	switch {
-	case t.Kind == KindSubmit, strings.HasPrefix(t.Ref, "refs/runner/"), t.Override.changes(p):
+	case t.Kind == KindSubmit, t.Image != nil, strings.HasPrefix(t.Ref, "refs/runner/"), t.Override.changes(p):
 		return ""
 	case t.PullRequest > 0:
 		return string(KindPullRequest)
@@ -124,7 +125,9 @@ func (s *Scheduler) tellStatus(tx *bbolt.Tx, b *Build, news bool) error {
 func tellsForge(p *config.Project) bool { return p.Status.Wanted() && p.APIToken() != "" }
 
 // dueWord has the forge told of a commit that has no build, and may get none: that it waits, or that there was nothing to
-// build, which passes a check that is required. Where a build of the commit has spoken, that stands.
+// build, which passes a check that is required. Where a build of the commit has spoken, that stands; and so does that another
+// trigger of the commit waits for approval, or a push which changes little would pass the request that nobody has looked at.
+// Nor does a command in a comment, which anybody can write, take back that a check has passed.
 func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed bool, text string) error {
 	name := event(p, t)
 	if name == "" || t.Commit == "" || !tellsForge(p) {
@@ -135,8 +138,8 @@ func (s *Scheduler) dueWord(tx *bbolt.Tx, p *config.Project, t *Trigger, passed 
 	if err != nil || row.Build > 0 {
 		return err
 	}
-	if t.Kind == KindComment && !passed && row.Word != nil && row.Word.Passed {
-		return nil // anybody can comment, and nobody is to block a commit by that which may be merged
+	if w := row.Word; w != nil && (t.Kind == KindComment && !passed && w.Passed || passed && !w.Passed && w.Trigger != t.ID) {
+		return nil
 	}
 	row.Word = &Word{Trigger: t.ID, Passed: passed, Text: firstLine(text)}
 	return s.putStatus(tx, p, c, row, "")

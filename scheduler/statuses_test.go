@@ -171,7 +171,8 @@ func TestTheNewestBuildOfACommitSpeaks(t *testing.T) {
 
 func TestWhatProvesNothingIsNotTold(t *testing.T) {
 	push := Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee"}
-	image, env, debug, submit := push, push, push, push
+	image, env, debug, submit, registry := push, push, push, push, push
+	registry.Kind, registry.Image = KindRegistry, &PushedImage{Registry: "harbor", Name: "h.example.com/team/base", Tag: "v1"}
 	image.Kind, image.Override.Image = KindManual, "other"
 	env.Kind, env.Override.Env = KindManual, map[string]string{"SKIP": "1"}
 	debug.Kind, debug.Override.Debug = KindManual, true
@@ -185,6 +186,7 @@ func TestWhatProvesNothingIsNotTold(t *testing.T) {
 	}{
 		"a push": {push, nil, true}, "by hand": {plain, nil, true},
 		"another image": {image, nil, false}, "other variables": {env, nil, false}, "a breakpoint": {debug, nil, false}, "a submit": {submit, nil, false},
+		"a pushed image":  {registry, nil, false},
 		"switched off":    {push, func(p *config.Project) { p.Status.Per = config.StatusOff }, false},
 		"without a token": {push, func(p *config.Project) { p.Token = "" }, false},
 		"the API's token": {push, func(p *config.Project) { p.Token, p.ForgeToken = "", "env:TOKEN" }, true},
@@ -223,22 +225,40 @@ func TestAPullRequestThatWaitsIsPending(t *testing.T) {
 	}
 }
 
+// skipPassing says of commit c0ffee that a push of it has nothing to build, which passes a check.
+func skipPassing(t *testing.T, s *Scheduler) {
+	t.Helper()
+	tr := accept(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee", Skip: "no file below docs/ changed"})
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		p, err := s.projectIn(tx, "api")
+		if err != nil {
+			return err
+		}
+		return s.dueWord(tx, p, &tr, true, "skipped: "+tr.Skip)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestASkippedPushPassesNoRequestThatWaits: whoever pushes a commit that changes little, on top of one that changes much, opens
+// a pull request with both of them, which somebody has to look at.
+func TestASkippedPushPassesNoRequestThatWaits(t *testing.T) {
+	s := telling(t, statePath(t), nil)
+	tr := accept(t, s, forkRequest("c0ffee"))
+	if _, err := s.planTrigger(&tr); err != nil {
+		t.Fatal(err)
+	}
+	skipPassing(t, s)
+	if due := statusDue(t, s); due == nil || due.Word == nil || due.Word.Passed || due.Word.Trigger != tr.ID {
+		t.Errorf("due is %+v, want that the request waits", due)
+	}
+}
+
 // TestNothingToBuildPassesACheck: but it takes no word from a build of the same commit.
 func TestNothingToBuildPassesACheck(t *testing.T) {
 	s := telling(t, statePath(t), nil)
-	skip := func() {
-		tr := accept(t, s, Trigger{Kind: KindPush, Projects: []string{"api"}, Ref: "refs/heads/main", Commit: "c0ffee", Skip: "no file below docs/ changed"})
-		err := s.db.Update(func(tx *bbolt.Tx) error {
-			p, err := s.projectIn(tx, "api")
-			if err != nil {
-				return err
-			}
-			return s.dueWord(tx, p, &tr, true, "skipped: "+tr.Skip)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	skip := func() { skipPassing(t, s) }
 	skip()
 	if due := statusDue(t, s); due == nil || due.Word == nil || !due.Word.Passed || due.Word.Text != "skipped: no file below docs/ changed" {
 		t.Fatalf("due is %+v", due)

@@ -70,7 +70,9 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 }
 
 func TestBadSignaturesAreSlowedDownAndGoodOnesNever(t *testing.T) {
-	d := newDaemon(t, hooked(t, "api", apiURL, "one"))
+	unreadable := project("unreadable", apiURL)
+	unreadable.WebhookSecret = "env:RUNNER_TEST_NO_SUCH_VARIABLE"
+	d := newDaemon(t, hooked(t, "api", apiURL, "one"), unreadable)
 	body := hookBody(t, "push")
 	for i := range hookBurst + 5 {
 		code, _, _ := d.deliver(delivery("push", fmt.Sprintf("bad-%d", i), "wrong", body), body)
@@ -78,8 +80,10 @@ func TestBadSignaturesAreSlowedDownAndGoodOnesNever(t *testing.T) {
 			t.Fatalf("delivery %d: %d, want %d", i, code, want)
 		}
 	}
-	if lines := strings.Count(d.log.String(), "webhook refused"); lines != hookBurst {
-		t.Errorf("%d lines in the log for %d refusals", lines, hookBurst+5)
+	for _, text := range []string{"webhook refused", "cannot be read, so its webhooks are refused"} {
+		if lines := strings.Count(d.log.String(), text); lines != hookBurst {
+			t.Errorf("%d lines in the log say %q for %d refusals", lines, text, hookBurst+5)
+		}
 	}
 	if code, _, text := d.deliver(delivery("push", "good", "one", body), body); code != http.StatusAccepted {
 		t.Errorf("a good one: %d %s", code, text)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/runner-ci/runner/forge"
@@ -29,6 +30,9 @@ func (a *api) takeCommand(ctx context.Context, f forge.Forge, delivery string, p
 			t.Commit, t.Fork, t.HeadRepo, t.HeadRef, t.BaseRef = head.Commit, head.Fork, head.HeadRepo, head.HeadRef, head.BaseRef
 			t.Ref, t.Title, t.Draft, t.Labels = head.Ref, head.Title, head.Draft, head.Labels
 		}
+	}
+	if e.Meant != "" && t.Commit != "" && t.Skip == "" && !strings.HasPrefix(t.Commit, e.Meant) {
+		t.Skip = fmt.Sprintf("the command is for commit %s, and the head of the pull request is %.12s by now: look at that one", e.Meant, t.Commit)
 	}
 	if e.Member && t.Commit != "" && t.Skip == "" {
 		t.Approved = &scheduler.Approval{By: cmp.Or(e.Actor, e.ActorID) + " at " + f.Name(), At: time.Now(), Commit: t.Commit}

@@ -156,6 +156,20 @@ func TestAnUpdateWithoutNewCommitsIsTheFirst(t *testing.T) {
 	}
 }
 
+// TestOneRepositorysRequestIsNotAnothers is of a webhook that a whole workspace shares, or of somebody who has a secret of one
+// project and sends what another's would be.
+func TestOneRepositorysRequestIsNotAnothers(t *testing.T) {
+	d := newDaemon(t, hooked(t, "api", senders["bitbucket"].url, "one"), hooked(t, "copy", "git@bitbucket.org:team/copy.git", "one"))
+	body := hookBody(t, "bitbucket/pr_created")
+	_, first, text := d.deliverBy("bitbucket", "pullrequest:created", "d-1", "one", bytes.ReplaceAll(body, []byte("team/api"), []byte("team/copy")))
+	if !slices.Equal(first.Projects, []string{"copy"}) {
+		t.Fatalf("it is for %s", text)
+	}
+	if _, second, text := d.deliverBy("bitbucket", "pullrequest:created", "d-2", "one", body); !slices.Equal(second.Projects, []string{"api"}) || second.Trigger == first.Trigger {
+		t.Errorf("the same request of another repository is taken for a repetition: %s", text)
+	}
+}
+
 // TestAServerThatDoesNotTellItsAddress is of Bitbucket Server before links were part of what it sends.
 func TestAServerThatDoesNotTellItsAddress(t *testing.T) {
 	d := newDaemon(t, hooked(t, "api", "https://bitbucket.example.com/scm/team/api.git", "one"), hooked(t, "other", "https://git.example.org/scm/team/api.git", "two"),
@@ -203,8 +217,17 @@ func TestACommandIsForTheCommitThatTheForgeToldOf(t *testing.T) {
 	if got := d.trigger(out.Trigger); got.Approved != nil || got.Commit != newTip || out.Outcome != "pending" {
 		t.Errorf("a stranger's command is %+v (%s)", got, text)
 	}
+	_, out, text = d.comment("c-4", "comment", "/runner build "+newTip[:7])
+	if got := d.trigger(out.Trigger); got.Approved == nil || got.Approved.Commit != newTip || got.Skip != "" {
+		t.Errorf("a command for the head is %+v (%s)", got, text)
+	}
+	_, out, text = d.comment("c-5", "comment", "/runner build "+oldTip[:7])
+	if got := d.trigger(out.Trigger); got.Approved != nil || out.Outcome != "skipped" {
+		t.Errorf("a command for what was the head before is %+v (%s)", got, text)
+	}
 	for i, c := range []struct{ file, text, outcome, reason string }{
 		{"comment", "/runner retry", "skipped", "nothing to retry"},
+		{"comment", "/runner build " + oldTip, "skipped", "the command is for commit " + oldTip + ", and the head of the pull request is " + newTip[:12]},
 		{"comment", "/runner deploy", "ignored", "there is no command"},
 		{"comment_chat", "", "ignored", "no command"},
 		{"comment_edited", "", "ignored", "only a new comment"},

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -110,7 +109,7 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 	defer release()
 	event, parseErr := f.Parse(in.r.Header, body)
 	a.noting(f, in, &event)
-	projects, candidates, err := a.signers(f, in.r.Header, body, event)
+	projects, candidates, unread, err := a.signers(f, in.r.Header, body, event)
 	if err != nil {
 		return nil, err
 	}
@@ -125,11 +124,13 @@ func (a *api) hook(ctx context.Context, f forge.Forge, in *hookIn) (*hookOut, er
 			in.note = nil
 			return nil, tooOften(in.w, pause) // and not a line more in the log
 		}
+		a.sayUnread(unread)
 		in.note.Reason = strings.TrimSpace(reason + " " + strings.Join(candidates, " "))
 		a.Logger.Warn("webhook refused", "reason", reason, "projects", candidates, "urls", clip(strings.Join(event.Repository.URLs, " "), 500),
 			"forge", f.Name(), "remote", a.addressOf(in.r).String())
 		return nil, unsigned()
 	}
+	a.sayUnread(unread)
 	in.note.Projects = projects
 	if parseErr != nil {
 		return nil, problem(http.StatusBadRequest, parseErr.Error(), "")
@@ -161,7 +162,7 @@ func (a *api) takeEvents(ctx context.Context, f forge.Forge, delivery string, pr
 		if e.Kind == forge.Comment {
 			take = a.takeCommand
 		}
-		answers, err := take(ctx, f, deliveryOf(f, delivery, e), projects, e)
+		answers, err := take(ctx, f, deliveryOf(f, delivery, projects, e), projects, e)
 		if err != nil {
 			return hookAnswer{}, err
 		}
@@ -171,9 +172,14 @@ func (a *api) takeEvents(ctx context.Context, f forge.Forge, delivery string, pr
 	return all[0], nil
 }
 
-// deliveryOf is the id by which an event is known when it comes again.
-func deliveryOf(f forge.Forge, delivery string, e forge.Event) string {
-	id := f.Name() + "/" + cmp.Or(e.Same, delivery)
+// deliveryOf is the id by which an event is known when it comes again. One that is made of what was sent, and not of a random
+// id, bears for whom it is: two repositories can share all that it is made of, and one's could be made to stand in the way of
+// the other's.
+func deliveryOf(f forge.Forge, delivery string, projects []string, e forge.Event) string {
+	id := f.Name() + "/" + delivery
+	if e.Same != "" {
+		id = f.Name() + "/" + projects[0] + "/" + e.Same
+	}
 	if e.Part != "" {
 		id += "/" + e.Part
 	}
@@ -230,8 +236,9 @@ func hookTrigger(delivery string, projects []string, e forge.Event) scheduler.Tr
 
 // signers returns the names of the projects that the delivery is for: those that have the event's repository, and
 // whose secret it is signed with; and of the candidates, those that have the repository. When there is none of these a
-// signature is computed all the same.
-func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forge.Event) (names, candidates []string, err error) {
+// signature is computed all the same. What is to be said of secrets that could not be read is the caller's to log, since
+// strangers can ask as often as they like.
+func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forge.Event) (names, candidates []string, unread []unreadSecret, err error) {
 	keys := event.Repository.Keys()
 	var refs []config.Secret // of the candidates
 	err = a.Scheduler.EachProject(func(p *config.Project) {
@@ -240,13 +247,13 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	readable := candidates[:0:0]
 	for i, name := range candidates {
 		secret, err := a.Secret(refs[i])
 		if err != nil || len(secret) == 0 {
-			a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", name, "error", err)
+			unread = append(unread, unreadSecret{name, err})
 			continue
 		}
 		readable = append(readable, name)
@@ -259,7 +266,19 @@ func (a *api) signers(f forge.Forge, header http.Header, body []byte, event forg
 	if len(candidates) == 0 {
 		f.Verify(header, body, []byte("no project, no secret, the same work"))
 	}
-	return names, candidates, nil
+	return names, candidates, unread, nil
+}
+
+// unreadSecret is of a project whose webhook secret cannot be read.
+type unreadSecret struct {
+	project string
+	err     error
+}
+
+func (a *api) sayUnread(all []unreadSecret) {
+	for _, u := range all {
+		a.Logger.Error("the webhook secret of a project cannot be read, so its webhooks are refused", "project", u.project, "error", u.err)
+	}
 }
 
 // maxPing is how large a ping of an organization's webhook may be, in bytes: it is compared with every secret.

@@ -75,11 +75,12 @@ func (a *api) routeRegistryHooks() {
 	}
 }
 
-// shownPath is a request's path as it is written to the log: without the secret that proves a notification.
+// shownPath is a request's path as it is written to the log: without the secret that proves a notification, also where a
+// registry was given an address below which there is nothing.
 func shownPath(path string) string {
-	rest, is := strings.CutPrefix(path, registryPath)
+	before, rest, is := strings.Cut(path, registryPath)
 	if name, secret, more := strings.Cut(rest, "/"); is && more && secret != "" {
-		return registryPath + name + "/…"
+		return before + registryPath + name + "/…"
 	}
 	return path
 }
@@ -108,7 +109,7 @@ func (a *api) registryHook(ctx context.Context, k registry.Kind, in *hookIn, sec
 	if len(body) > maxNotification {
 		return nil, notificationTooLarge()
 	}
-	proven, err := a.proven(k, registry.Notification{Header: in.r.Header, Body: body, Secret: secret})
+	proven, unread, err := a.proven(k, registry.Notification{Header: in.r.Header, Body: body, Secret: secret})
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +117,13 @@ func (a *api) registryHook(ctx context.Context, k registry.Kind, in *hookIn, sec
 		if pause := a.hooks.take(a.addressOf(in.r)); pause > 0 {
 			return nil, tooOften(in.w, pause)
 		}
+		a.sayUnreadTriggers(unread)
 		a.Logger.Warn("notification of a registry refused", "reason", "no registry trigger of this kind has a secret that it proves to know",
 			"registry", k.Name, "remote", a.addressOf(in.r).String())
 		return nil, problem(http.StatusUnauthorized, "no project has a registry trigger of this kind with a secret that this notification proves to know",
 			"compare the secret of the project's registry-triggers with what the registry was given")
 	}
+	a.sayUnreadTriggers(unread)
 	pushes, err := k.Parse(in.r.Header, body)
 	if err != nil {
 		return nil, problem(http.StatusBadRequest, err.Error(), "")
@@ -153,8 +156,9 @@ type provenTriggers struct {
 	triggers []config.RegistryTrigger
 }
 
-// proven finds them, project by project. Each secret is read and compared once, and one where there is none.
-func (a *api) proven(k registry.Kind, n registry.Notification) (out []provenTriggers, err error) {
+// proven finds them, project by project. Each secret is read and compared once, and one where there is none. Those that
+// cannot be read are the caller's to log.
+func (a *api) proven(k registry.Kind, n registry.Notification) (out []provenTriggers, unread []unreadSecret, err error) {
 	var all []provenTriggers
 	err = a.Scheduler.EachProject(func(p *config.Project) {
 		one := provenTriggers{project: p.Name}
@@ -168,7 +172,7 @@ func (a *api) proven(k registry.Kind, n registry.Notification) (out []provenTrig
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	known := make(map[config.Secret]bool)
 	verify := func(ref config.Secret, project string) bool {
@@ -177,7 +181,7 @@ func (a *api) proven(k registry.Kind, n registry.Notification) (out []provenTrig
 		}
 		secret, err := a.Secret(ref)
 		if err != nil {
-			a.Logger.Error("the secret of a registry trigger cannot be read, so its notifications are refused", "project", project, "error", err)
+			unread = append(unread, unreadSecret{project, err})
 		}
 		known[ref] = k.Verify(n, secret)
 		return known[ref]
@@ -196,7 +200,13 @@ func (a *api) proven(k registry.Kind, n registry.Notification) (out []provenTrig
 	if len(all) == 0 {
 		k.Verify(n, []byte("no project, no secret, the same work"))
 	}
-	return out, nil
+	return out, unread, nil
+}
+
+func (a *api) sayUnreadTriggers(all []unreadSecret) {
+	for _, u := range all {
+		a.Logger.Error("the secret of a registry trigger cannot be read, so its notifications are refused", "project", u.project, "error", u.err)
+	}
 }
 
 // acceptPush stores the trigger of a push for one project, where one of its registry triggers is for it: the first counts.

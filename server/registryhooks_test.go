@@ -129,6 +129,17 @@ func TestEachKindOfRegistryStartsABuild(t *testing.T) {
 	}
 }
 
+// TestASecretInAnAddressIsNotLogged: nor where the address is wrong.
+func TestASecretInAnAddressIsNotLogged(t *testing.T) {
+	d := newDaemon(t, pushed(t, "api", config.RegistryTrigger{Registry: "dockerhub", Repository: "*/*", Secret: "s3cret"}))
+	for _, path := range []string{"/hooks/registry/dockerhub/s3cret", "/hooks/registry/hub/s3cret", "/hooks/registry/quay/s3cret/", "/ci/hooks/registry/dockerhub/s3cret"} {
+		d.notify(path, nil, []byte("{}"))
+	}
+	if log := d.log.String(); strings.Contains(log, "s3cret") || !strings.Contains(log, "/ci/hooks/registry/dockerhub/…") {
+		t.Errorf("the log says\n%s", log)
+	}
+}
+
 func TestAProjectIsNotStartedByItsOwnPush(t *testing.T) {
 	d := newDaemon(t, pushed(t, "api", config.RegistryTrigger{Registry: "distribution", Repository: "team/app", Secret: "one"}))
 	d.state.pushing = "api#7"

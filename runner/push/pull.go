@@ -14,6 +14,11 @@ import (
 // Pull writes the image with a digest as a tar that docker load reads, under a name. Larger ones than limit, as the registry
 // has them, are refused; whatever differs from its digest is an error. It is tried once.
 func (c *Client) Pull(ctx context.Context, from Target, digest, as string, limit int64, w io.Writer) (size int64, err error) {
+	defer func() {
+		if err != nil {
+			err = quoted{err, from.Password}
+		}
+	}()
 	repo, err := name.NewRepository(from.Repository)
 	if err != nil {
 		return 0, err

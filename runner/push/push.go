@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -41,8 +43,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Client pushes images.
 type Client struct {
-	transport http.RoundTripper
-	pause     time.Duration // before the second try; it doubles
+	base  http.RoundTripper
+	pause time.Duration // before the second try; it doubles
 }
 
 // tries is how often a push is tried while what is in the way may pass: about a minute in all.
@@ -50,21 +52,53 @@ const tries = 6
 
 // New makes a client that reaches registries by a transport, which knows the authorities to trust and the proxy.
 func New(base http.RoundTripper) *Client {
-	return &Client{transport: sealed{heard{base, silence}}, pause: time.Second}
+	return &Client{base: heard{base, silence}, pause: time.Second}
 }
 
 // sealed refuses to speak in clear with any machine but this one: the client of registries would, with addresses of
-// private networks.
-type sealed struct{ http.RoundTripper }
+// private networks. A registry that is elsewhere can name this machine, in a redirect or as where tokens are had, and is not
+// followed there: what answers trusts who speaks from here.
+type sealed struct {
+	http.RoundTripper
+	here bool // the registry is on this machine
+}
 
 func (s sealed) RoundTrip(r *http.Request) (*http.Response, error) {
 	host := r.URL.Hostname()
-	ip := net.ParseIP(host)
-	if r.URL.Scheme != "https" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(host); !s.here && (loopback(host) || ip != nil && (ip.IsUnspecified() || ip.IsLinkLocalUnicast())) {
+		return nil, fmt.Errorf("the registry sends on to %s, which is this machine or its link, and not where the registry is: it is not asked", host)
+	}
+	if r.URL.Scheme != "https" && !loopback(host) {
 		return nil, fmt.Errorf("%s would be asked without TLS: let the registry speak TLS; name the authority of its certificate with ca-bundle where it is your own", host)
 	}
 	return s.RoundTripper.RoundTrip(r)
 }
+
+// toward is how the registry of a target is reached.
+func (c *Client) toward(to Target) sealed {
+	registry, _, _ := strings.Cut(to.Repository, "/")
+	return sealed{c.base, loopback((&url.URL{Host: registry}).Hostname())}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// quoted is an error in which a password does not stand that a registry repeats.
+type quoted struct {
+	error
+	password string
+}
+
+func (q quoted) Error() string {
+	if q.password == "" {
+		return q.error.Error()
+	}
+	return strings.ReplaceAll(q.error.Error(), q.password, "***")
+}
+
+func (q quoted) Unwrap() error { return q.error }
 
 // Push sends what the registry does not have, and sets the tags that do not point to the image. told is called for each
 // try that did not succeed.
@@ -72,9 +106,11 @@ func (c *Client) Push(ctx context.Context, i *Image, to Target, told func(format
 	pause := c.pause
 	for n := 1; ; n++ {
 		err := c.once(ctx, i, to)
-		switch {
-		case err == nil:
+		if err == nil {
 			return nil
+		}
+		err = quoted{err, to.Password}
+		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !passing(err) || n == tries:
@@ -119,7 +155,7 @@ func (c *Client) options(ctx context.Context, to Target) []remote.Option {
 		auth = &authn.Basic{Username: to.Username, Password: to.Password}
 	}
 	return []remote.Option{
-		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(c.transport), remote.WithJobs(2),
+		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(c.toward(to)), remote.WithJobs(2),
 		remote.WithUserAgent("runner"), remote.WithRetryBackoff(remote.Backoff{Steps: 1}), // trying again is ours
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -294,6 +295,53 @@ func TestNothingIsSentInClear(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestARegistryElsewhereLeadsNobodyHere: neither by where it says that tokens are had, nor by a redirect; and it cannot have
+// the password shown.
+func TestARegistryElsewhereLeadsNobodyHere(t *testing.T) {
+	image, err := read(t, saved(t, commitTime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inside := range []string{"http://127.0.0.1:8080/api/v1/projects", "https://localhost/", "http://[::1]:2375/", "https://169.254.169.254/latest"} {
+		for name, answer := range map[string]func(h http.Header) (status int, body string){
+			"tokens": func(h http.Header) (int, string) {
+				h.Set("WWW-Authenticate", `Bearer realm="`+inside+`",service="x"`)
+				return http.StatusUnauthorized, ""
+			},
+			"redirect": func(h http.Header) (int, string) {
+				h.Set("Location", inside)
+				return http.StatusTemporaryRedirect, ""
+			},
+			"echo": func(h http.Header) (int, string) {
+				h.Set("Content-Type", "application/json")
+				return http.StatusForbidden, `{"errors":[{"code":"DENIED","message":"no such password: p4ss"}]}`
+			},
+		} {
+			client := New(roundTrip(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Host != "registry.example.com" {
+					t.Errorf("%s: %s was asked", name, r.URL)
+				}
+				w := httptest.NewRecorder()
+				status, body := answer(w.Header())
+				w.WriteHeader(status)
+				_, _ = w.WriteString(body)
+				out := w.Result()
+				out.Request = r
+				return out, nil
+			}))
+			client.pause = time.Millisecond
+			there := Target{Repository: "registry.example.com/a/b", Tags: []string{"x"}, Username: "ci", Password: "p4ss"}
+			err := client.Push(t.Context(), image, there, func(string, ...any) {})
+			_, pulled := client.Pull(t.Context(), there, image.Digest, "x", 1, io.Discard)
+			for _, err := range []error{err, pulled} {
+				if err == nil || strings.Contains(err.Error(), "p4ss") {
+					t.Errorf("%s to %s: %v", name, inside, err)
+				}
+			}
+		}
+	}
+}
 
 // BenchmarkRead checks, settles and compresses an image of 200 MB, half of which is noise.
 func BenchmarkRead(b *testing.B) {
