@@ -70,18 +70,13 @@ func (s *Sender) post(ctx context.Context, address, what string, body []byte, he
 
 // plain is an error without the address, which of Slack is a secret.
 func plain(err error) error {
-	var u *url.Error
-	for e := err; ; {
-		v, ok := e.(*url.Error)
+	for {
+		u, ok := err.(*url.Error)
 		if !ok {
-			break
+			return err
 		}
-		u, e = v, v.Err
+		err = u.Err
 	}
-	if u != nil {
-		return u.Err
-	}
-	return err
 }
 
 // hostOf is the part of an address that may be shown.

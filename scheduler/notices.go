@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,12 @@ type Notice struct {
 	Event    string `json:"event"`         // NoticeFailure, …
 	Was      Status `json:"was,omitempty"` // of the build before it on the same ref
 	WasBuild string `json:"wasBuild,omitempty"`
+}
+
+// dueOfEnd notes who is to be told that a build ended, besides the forge, which is told of each step. It is committed with the end,
+// whichever way a build comes to it.
+func (s *Scheduler) dueOfEnd(tx *bbolt.Tx, b *Build) error {
+	return errors.Join(s.dueTrace(tx, b.ID(), -1), s.dueNotices(tx, b))
 }
 
 // dueNotices has those told who want to know that a build ended this way. It is committed with the end.

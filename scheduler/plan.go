@@ -182,7 +182,7 @@ func (s *Scheduler) failBuild(b Build, f *planFailure) error {
 		rec := endPhase(&b.Phases, f.phase(), f.status, now)
 		rec.Code, rec.Message = f.reason, f.message
 		ended = &b
-		if err := errors.Join(putBuild(tx, &b), s.dueTrace(tx, b.ID(), -1), s.dueStatus(tx, &b), s.dueNotices(tx, &b)); err != nil {
+		if err := errors.Join(putBuild(tx, &b), s.dueStatus(tx, &b), s.dueOfEnd(tx, &b)); err != nil {
 			return err
 		}
 		places, err = s.passPlace(tx, &b, now)

@@ -80,7 +80,7 @@ func (s *Scheduler) settle(tx *bbolt.Tx, b *Build, now time.Time) (*aftermath, e
 		b.Phase, b.EndedAt = phaseCompleted, now
 		closePhases(b.Phases, b.Status, now)
 		after.build = b
-		if err := errors.Join(dueEnd(tx, b.ID(), jobs), s.dueTrace(tx, b.ID(), -1), s.dueNotices(tx, b)); err != nil {
+		if err := errors.Join(dueEnd(tx, b.ID(), jobs), s.dueOfEnd(tx, b)); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package statuses
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -139,7 +140,7 @@ func (p *packet) jobs() (any bool) {
 		}
 		head := fmt.Sprintf("Exit status %d", j.Exit)
 		if j.Reason != "command_failed" {
-			head = or(line(j.Reason), strings.ToLower(j.Status))
+			head = cmp.Or(line(j.Reason), strings.ToLower(j.Status))
 			head = "Ended by " + quote(head)
 		}
 		if phase := failedPhase(j); phase != "" {

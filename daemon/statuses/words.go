@@ -1,6 +1,7 @@
 package statuses
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func ofBuild(b *client.Build) (forge.State, string) {
 			}
 		}
 	}
-	return state, or(line(b.Message), line(b.Reason), strings.ToLower(b.Status))
+	return state, cmp.Or(line(b.Message), line(b.Reason), strings.ToLower(b.Status))
 }
 
 // ofJob is the state of one job of a build.
@@ -80,7 +81,7 @@ func ofJob(j *client.Job) (forge.State, string) {
 	state := stateOf(j.Status, !j.Started.IsZero())
 	switch state {
 	case forge.StatePending:
-		return state, or(line(j.Why), "waits to run")
+		return state, cmp.Or(line(j.Why), "waits to run")
 	case forge.StateRunning:
 		return state, "runs"
 	case forge.StateSuccess:
@@ -93,7 +94,7 @@ func ofJob(j *client.Job) (forge.State, string) {
 			return state, text
 		}
 	}
-	return state, or(line(j.Message), line(j.Reason), strings.ToLower(j.Status))
+	return state, cmp.Or(line(j.Message), line(j.Reason), strings.ToLower(j.Status))
 }
 
 // ofCommand names the command that a job failed by, "" where none did.
@@ -217,13 +218,4 @@ func cut(text string, most int) string {
 		end--
 	}
 	return text[:end] + "…"
-}
-
-func or(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
