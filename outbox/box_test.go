@@ -285,7 +285,10 @@ func TestWhatCannotBeSentForADayIsDropped(t *testing.T) {
 		b = open(t, db, Options{Pause: time.Hour}) // a clock that was set back keeps nothing waiting
 		tried := newPost(func(Item, int) error { return errors.New("connection refused") })
 		stop := run(t, b, tried.send)
-		<-tried.came
+		until(t, "the failure is noted", func() bool {
+			r, err := b.read(1)
+			return err == nil && (r == nil || r.Tries == c.tries+1)
+		})
 		stop()
 		records, err := b.Records(1)
 		if err != nil || (len(records) == 1) != c.dropped || c.dropped && !strings.Contains(records[0].Why, "hours: connection refused") {

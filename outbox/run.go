@@ -106,8 +106,8 @@ func (b *Box) send(ctx context.Context, lane string, seq uint64) (err error) {
 	short, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	err = b.call(short, r.Item)
-	if ctx.Err() != nil {
-		return nil // the next start sends it; if it was sent, once more
+	if err != nil && ctx.Err() != nil {
+		return nil // the next start sends it; if it was sent even so, once more
 	}
 	failpoint.Pass("6/item-sent")
 	pause := time.Duration(0)
