@@ -32,9 +32,9 @@ engine: ## make sure that a Docker engine answers; as root on Debian, install an
 images: engine ## make the images that tests, demo and examples run in
 	@scripts/images
 
-demo: build engine ## see one build end to end: webhook, shards, artifacts
+demo: build engine ## see one build end to end: webhook, shards, artifacts; KEEP=1 leaves the pages to look at
 	@scripts/images golang:1.26
-	@$(GO) run ./internal/demo
+	@$(GO) run ./internal/demo $(if $(KEEP),-keep)
 
 chaos: agent engine ## kill everything at random, N=20 times with SEED=1, and see that nothing is lost, doubled or leaked
 	@scripts/images busybox
