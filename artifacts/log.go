@@ -92,6 +92,28 @@ func (s *Store) LogState(id string) (LogState, error) {
 	return st, err
 }
 
+// AwaitLog waits until log id has more than so many bytes, or is sealed, and returns how far it is then. When ctx ends
+// before that, it returns how far the log is, too.
+func (s *Store) AwaitLog(ctx context.Context, id string, bytes int64) (LogState, error) {
+	for {
+		w := s.waiters.join(id) // before the state is read, or a change would be missed
+		st, err := s.LogState(id)
+		if err == nil && st.Bytes <= bytes && !st.Sealed {
+			select {
+			case <-w.changed:
+				s.waiters.leave(id, w)
+				continue
+			case <-ctx.Done():
+				err = ctx.Err()
+			case <-s.closed:
+				err = ErrClosed
+			}
+		}
+		s.waiters.leave(id, w)
+		return st, err
+	}
+}
+
 // SealLog ends log id: followers get its last byte and the end of the stream. Sealing twice is sealing once. A log
 // nobody appended to is made, empty, so that a job that printed nothing has a log.
 func (s *Store) SealLog(ctx context.Context, id string) error {
