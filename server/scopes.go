@@ -41,14 +41,18 @@ var needs = map[string]need{
 	"whoami": {access.Read, ofAny, false},
 	"drain":  {access.Admin, ofDaemon, false},
 
-	"backup":      {access.Admin, ofDaemon, false},
-	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project
-	"metrics":     {access.Read, ofDaemon, false},
+	"backup":  {access.Admin, ofDaemon, false},
+	"status":  {access.Admin, ofDaemon, false}, // it names builds of every project
+	"metrics": {access.Read, ofDaemon, false},
 
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
 	"watch-build":  {access.Read, ofProject, true},
 	"read-log":     {access.Read, ofProject, true},
+	"log-lines":    {access.Read, ofProject, true},
+	"search-log":   {access.Read, ofProject, true},
+	"log-outline":  {access.Read, ofProject, true},
+	"log-events":   {access.Read, ofProject, true},
 	"stop-build":   {access.Submit, ofBuild, false},
 	"retry-build":  {access.Submit, ofBuild, false},
 	"resume-build": {access.Submit, ofBuild, false},
