@@ -3,6 +3,7 @@ package scheduler
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,11 +17,12 @@ import (
 // TestRun is how one call of codebuild-tests-run went.
 type TestRun struct {
 	Job     string // whose tests they are; empty: those of all shards of the build
-	Fixed   bool   // divided once, by the strategy timing
+	Phase   string // that the call is in
 	Shards  int
 	Real    []testqueue.Item // what each test took, of those that have ended
 	Known   testqueue.History
-	Startup time.Duration // of each batch, where it is known
+	Startup time.Duration        // of each batch, where it is known
+	Joined  map[string]time.Time // when each attempt came to them, by worker
 	Batches []TestBatch
 }
 
@@ -51,7 +53,7 @@ func (s *Scheduler) TestRuns(build string) (out []TestRun, err error) {
 		if c.queue == nil {
 			continue
 		}
-		run := TestRun{Job: c.head.Job, Shards: c.head.Shards, Startup: c.queue.Startup()}
+		run := TestRun{Job: c.head.Job, Phase: phaseOf(c.id), Joined: c.queue.Joined(), Shards: c.head.Shards, Startup: c.queue.Startup()}
 		run.Real, run.Known = c.queue.Times()
 		for _, b := range c.queue.Ran() {
 			run.Batches = append(run.Batches, TestBatch{Worker: b.Worker, Began: b.Began, Ended: b.Ended, Items: b.Items})
@@ -62,6 +64,13 @@ func (s *Scheduler) TestRuns(build string) (out []TestRun, err error) {
 	}
 	slices.SortFunc(out, func(a, b TestRun) int { return a.Batches[0].Began.Compare(b.Batches[0].Began) })
 	return out, err
+}
+
+// phaseOf is the phase that a callID is in.
+func phaseOf(id string) string {
+	_, rest, _ := strings.Cut(id, "\x00")
+	phase, _, _ := strings.Cut(rest, "\x00")
+	return phase
 }
 
 // Of how many builds the starts are looked at, of how many attempts, and how far back a build is looked for that held slots.
@@ -185,4 +194,3 @@ func (s *Scheduler) GreenBefore(b *Build) (found *Build, err error) {
 	})
 	return found, err
 }
-

@@ -31,6 +31,17 @@ func (q *Queue) Ran() []Ran {
 	return out
 }
 
+// Joined is when each worker first came.
+func (q *Queue) Joined() map[string]time.Time {
+	out := make(map[string]time.Time)
+	for _, e := range q.events {
+		if _, known := out[e.Worker]; e.Kind == kindJoin && !known {
+			out[e.Worker] = time.UnixMilli(e.At)
+		}
+	}
+	return out
+}
+
 // Times are what each item took, all its tries together, without those that nobody has answered for; and what was known of
 // them when the queue was made.
 func (q *Queue) Times() (real []Item, known History) {
