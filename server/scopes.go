@@ -43,18 +43,17 @@ var needs = map[string]need{
 
 	"backup":      {access.Admin, ofDaemon, false},
 	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project
-	"status-page": {access.Admin, ofDaemon, false},
 	"metrics":     {access.Read, ofDaemon, false},
 
-	"list-builds":   {access.Read, ofAny, true},
-	"show-build":    {access.Read, ofProject, true},
-	"build-page":    {access.Read, ofProject, true},
-	"watch-build":   {access.Read, ofProject, true},
+	"list-builds":  {access.Read, ofAny, true},
+	"show-build":   {access.Read, ofProject, true},
+	"watch-build":  {access.Read, ofProject, true},
+	"read-log":     {access.Read, ofProject, true},
+	"stop-build":   {access.Submit, ofBuild, false},
+	"retry-build":  {access.Submit, ofBuild, false},
+	"resume-build": {access.Submit, ofBuild, false},
+
 	"explain-build": {access.Read, ofProject, true},
-	"read-log":      {access.Read, ofProject, true},
-	"stop-build":    {access.Submit, ofBuild, false},
-	"retry-build":   {access.Submit, ofBuild, false},
-	"resume-build":  {access.Submit, ofBuild, false},
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},
