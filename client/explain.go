@@ -78,7 +78,7 @@ type Wait struct {
 	Jobs    int     `json:"jobs"`    // that waited
 	Job     string  `json:"job"`     // id of the one that waited longest
 	Name    string  `json:"name"`
-	On      float64 `json:"on"` // seconds of them that lie on the path
+	On      float64 `json:"on"` // seconds of them that decided how long the build took
 	Text    string  `json:"text"`
 }
 

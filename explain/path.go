@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // pathOf are the steps that decided how long a build took, the first one first.
-func (b *build) path() []client.Step {
+func (b *build) path() (steps []client.Step, through map[string]time.Duration) {
 	w := &walker{build: b, at: b.end}
 	if last := b.decider(); last != nil {
 		if end := b.ended(last.EndedAt); last.State == scheduler.JobEnded {
@@ -19,7 +20,7 @@ func (b *build) path() []client.Step {
 	}
 	w.beginning()
 	slices.Reverse(w.steps)
-	return w.steps
+	return w.steps, w.through
 }
 
 // decider is the job for which the build's end waited, or still waits: of those that run the one that began first.
@@ -46,12 +47,51 @@ func (b *build) decider() (found *scheduler.Job) {
 	return found
 }
 
+// soon is within what time of its being freed a slot is given away.
+const soon = time.Second
+
+// freed is the job of the same build whose end gave a job its slot, where that had to wait for one. The path goes on there:
+// what the wait was for says more than that there was one.
+func (w *walker) freed(j *scheduler.Job, queued time.Time) (found *scheduler.Job) {
+	if !own(j) || j.Attempts[0].Started.Sub(queued) < 2*moment || w.at.After(j.Attempts[0].Started) {
+		return nil
+	}
+	for i := range w.Jobs {
+		other := &w.Jobs[i]
+		end := other.EndedAt
+		if other.ID == j.ID || !own(other) || end.IsZero() || end.After(w.at) || w.at.Sub(end) > soon || !end.After(queued) {
+			continue
+		}
+		if found == nil || end.After(found.EndedAt) {
+			found = other
+		}
+	}
+	return found
+}
+
+// hadWaited says at the first step of a job that it got the slot of another one.
+func (w *walker) hadWaited(j, holder *scheduler.Job, took time.Duration) {
+	w.step(client.Step{Kind: client.StepSlot, Job: j.ID, Name: j.Name}, holder.EndedAt)
+	if w.through == nil {
+		w.through = make(map[string]time.Duration)
+	}
+	w.through[client.StepSlot] += took
+	for i := len(w.steps) - 1; i >= 0; i-- {
+		if s := &w.steps[i]; s.Job == j.ID && s.Kind == client.StepStart {
+			s.Text = fmt.Sprintf("after %s for a slot: it got that of %s", brief(took), holder.Name)
+			return
+		}
+	}
+}
+
 // walker goes from the end of a build to its beginning.
 type walker struct {
 	*build
 	at    time.Time // how far it has come
 	steps []client.Step
 	seen  int // jobs, so that damaged rows cannot lead around in a circle
+
+	through map[string]time.Duration // waits by kind that decided something, although the path goes through what they were for
 }
 
 // step adds what lies between a time and where the walk is. What has no length is left out.
@@ -90,6 +130,11 @@ func (w *walker) job(j *scheduler.Job) {
 	}
 	ready, last := w.ready(j)
 	queued := w.queued(j, ready)
+	if holder := w.freed(j, queued); holder != nil {
+		w.hadWaited(j, holder, w.at.Sub(queued))
+		w.job(holder)
+		return
+	}
 	w.step(client.Step{Kind: client.StepSlot, Job: j.ID, Name: j.Name, Text: w.slotText(queued, w.at)}, queued)
 	w.step(client.Step{Kind: client.StepGroup, Job: j.ID, Name: j.Name, Text: "waited for its concurrency group, " + w.Build.Group}, ready)
 	if last != nil {

@@ -130,21 +130,25 @@ func suiteEnd(run *scheduler.TestRun) (at time.Time) {
 // playSuite divides the tests once more, by the queue's own code, over shards that come as they came.
 func (b *build) playSuite(run *scheduler.TestRun, c change) (end time.Duration, slots int, err error) {
 	s := testqueue.Simulation{Real: run.Real, Known: run.Known, Startup: run.Startup}
-	var tail time.Duration
-	last := suiteEnd(run)
+	last := suiteEnd(run).Sub(b.planned)
+	type shard struct{ joined, was, ended time.Duration }
+	var shards []shard
 	for i := range b.Jobs {
 		j := &b.Jobs[i]
+		ready, _ := b.ready(j)
+		ended, less := j.EndedAt.Sub(b.planned), time.Duration(0)
+		if c.slots {
+			less = max(0, b.began(j).Sub(b.queued(j, ready)))
+		}
 		joined, came := run.Joined[scheduler.WorkerOf(b.Build.ID(), j.ID, 1)]
-		if !came {
+		if !came { // it failed before
+			end = max(end, ended-less-c.shorter(j, j.EndedAt.Sub(b.began(j))))
 			continue
 		}
-		ready, _ := b.ready(j)
-		at := joined.Sub(b.planned) - c.shorter(j, joined.Sub(b.began(j)))
-		if c.slots {
-			at -= max(0, b.began(j).Sub(b.queued(j, ready)))
-		}
-		s.Ready = append(s.Ready, max(at, 0))
-		tail = max(tail, j.EndedAt.Sub(last))
+		less += c.shorter(j, joined.Sub(b.began(j)))
+		was := joined.Sub(b.planned)
+		shards = append(shards, shard{max(was-less, 0), was, ended})
+		s.Ready = append(s.Ready, max(was-less, 0))
 	}
 	if more := c.shards - len(s.Ready); c.shards > 0 && more > 0 && len(s.Ready) > 0 {
 		sorted := slices.Sorted(slices.Values(s.Ready))
@@ -152,6 +156,9 @@ func (b *build) playSuite(run *scheduler.TestRun, c change) (end time.Duration, 
 			s.Ready = append(s.Ready, sorted[len(sorted)/2])
 		}
 	}
-	end, err = s.Ends()
-	return end + tail, len(s.Ready), err
+	tests, err := s.Ends()
+	for _, x := range shards {
+		end = max(end, max(tests, x.joined)+max(0, x.ended-max(last, x.was)))
+	}
+	return end, len(s.Ready), err
 }

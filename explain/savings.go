@@ -16,12 +16,10 @@ func Of(in Input) client.Explanation {
 	b := read(in)
 	out := client.Explanation{
 		Build: in.Build.ID(), Status: string(in.Build.Status), Created: in.Build.Created,
-		Seconds: max(0, b.end.Sub(in.Build.Created).Seconds()), Path: b.path(), Savings: []client.Saving{},
+		Seconds: max(0, b.end.Sub(in.Build.Created).Seconds()), Savings: []client.Saving{},
 	}
-	if out.Path == nil {
-		out.Path = []client.Step{}
-	}
-	out.Waits = b.waits(out.Path)
+	path, through := b.path()
+	out.Path, out.Waits = append([]client.Step{}, path...), b.waits(path, through)
 	if taken := b.taken(); taken != "" {
 		out.Notes = append(out.Notes, taken)
 	}
@@ -33,7 +31,7 @@ func Of(in Input) client.Explanation {
 		out.Notes = append(out.Notes, p.note)
 	}
 	for _, s := range []*client.Saving{p.slots(), p.shards(), p.warm(), p.cache(out.Path), p.green()} {
-		if s != nil && s.Seconds >= least.Seconds() {
+		if s != nil && s.Seconds >= max(least.Seconds(), out.Seconds/100) {
 			out.Savings = append(out.Savings, *s)
 		}
 	}
@@ -44,7 +42,7 @@ func Of(in Input) client.Explanation {
 	return out
 }
 
-// least is what a saving has to be to be told of.
+// least is what a saving has to be to be told of, and a hundredth of the build.
 const least = 100 * time.Millisecond
 
 // taken tells of jobs that did not run, since their results were there.
@@ -113,7 +111,8 @@ func (p *plays) slots() *client.Saving {
 	return s
 }
 
-// shards finds the number of shards from which on more of them save next to nothing.
+// shards finds the number of shards from which on more of them save next to nothing. They are worth it only where they save
+// a twentieth of the build more than slots for those that there are.
 func (p *plays) shards() *client.Saving {
 	run := p.suite()
 	if run == nil || p.off {
@@ -132,26 +131,42 @@ func (p *plays) shards() *client.Saving {
 	}
 	alone, _ := p.saved(change{slots: true})
 	for i, saved := range saves {
-		if saved < best-best/20 || saved-max(alone, 0) < least {
+		if saved < best-best/20 || saved-max(alone, 0) < max(least, p.was/20) {
 			continue
 		}
-		return &client.Saving{
-			Kind: client.SaveShards, Seconds: saved.Seconds(),
+		s := &client.Saving{
+			Kind: client.SaveShards, Seconds: saved.Seconds(), AtMost: mostlyDivided(run.Real),
 			Text: fmt.Sprintf("%d shards in place of %d, each with a slot: the queue played again with what each of %d tests took", counts[i], n, len(run.Real)),
 			Do:   fmt.Sprintf("parallelism: %d, or runner submit --shards %d", counts[i], counts[i]),
 		}
+		if s.AtMost {
+			s.Text += ", as far as that is known: many ran in one batch"
+		}
+		return s
 	}
 	p.longest = longestTest(run, p.was)
 	return nil
+}
+
+// mostlyDivided tells that more than a fifth of the tests' time is not measured but divided evenly: really some take longer
+// than others, and more shards save less.
+func mostlyDivided(real []item) bool {
+	var all, divided time.Duration
+	for _, it := range real {
+		if all += it.Took; !it.Known {
+			divided += it.Took
+		}
+	}
+	return divided > all/5
 }
 
 // longestTest names a test that alone takes most of the time.
 func longestTest(run *scheduler.TestRun, whole time.Duration) string {
 	most := slices.MaxFunc(run.Real, func(x, y item) int { return cmp.Compare(x.Took, y.Took) })
 	if most.Took < whole/2 || most.Took < time.Second {
-		return "more shards would have saved nothing"
+		return "more shards would have saved next to nothing"
 	}
-	return fmt.Sprintf("more shards would have saved nothing: %s alone took %s", most.Name, brief(most.Took))
+	return fmt.Sprintf("more shards would have saved next to nothing: %s alone took %s", most.Name, brief(most.Took))
 }
 
 // warm plays the build with sandboxes that wait for their jobs.
@@ -181,7 +196,7 @@ func (p *plays) warm() *client.Saving {
 	}
 	saved, _ := p.saved(change{less: less})
 	s.Seconds = saved.Seconds()
-	s.Text = fmt.Sprintf("sandboxes made ahead: %d were made for their job, in up to %s", cold, brief(longest))
+	s.Text = fmt.Sprintf("sandboxes made ahead: %d were made for their job, the slowest in %s", cold, brief(longest))
 	if s.AtMost {
 		s.Text += "; no job of this project had one that waited yet"
 	} else {

@@ -12,7 +12,7 @@ import (
 )
 
 // waits are what the jobs waited for, by kind, the longest first.
-func (b *build) waits(path []client.Step) []client.Wait {
+func (b *build) waits(path []client.Step, through map[string]time.Duration) []client.Wait {
 	kinds := make(map[string]*client.Wait)
 	add := func(kind string, j *scheduler.Job, took time.Duration, text func() string) {
 		if took < moment {
@@ -37,6 +37,11 @@ func (b *build) waits(path []client.Step) []client.Wait {
 	for _, s := range path {
 		if w := kinds[s.Kind]; w != nil {
 			w.On += s.Seconds
+		}
+	}
+	for kind, took := range through {
+		if w := kinds[kind]; w != nil {
+			w.On += took.Seconds()
 		}
 	}
 	out := make([]client.Wait, 0, len(kinds))

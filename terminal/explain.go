@@ -64,8 +64,14 @@ func pathTable(e client.Explanation) *Table {
 			sum += s.Seconds
 			continue
 		}
-		t.Row(stepWord(s), Seconds(s.Seconds), share(s.Seconds, e.Seconds), stepText(s))
-		for _, c := range longestCommands(s) {
+		commands := longestCommands(s)
+		text := stepText(s)
+		if len(commands) == 1 && commands[0].Seconds > s.Seconds*0.9 {
+			text += " · " + ansi.Truncate(oneLine(commands[0].Text), 70, "…")
+			commands = nil
+		}
+		t.Row(stepWord(s), Seconds(s.Seconds), share(s.Seconds, e.Seconds), text)
+		for _, c := range commands {
 			t.Row("", "", "", fmt.Sprintf("  %s  %s", Seconds(c.Seconds), ansi.Truncate(oneLine(c.Text), 70, "…")))
 		}
 	}
@@ -160,4 +166,3 @@ func savingLines(s client.Saving) []string {
 	}
 	return lines
 }
-

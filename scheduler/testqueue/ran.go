@@ -43,8 +43,10 @@ func (q *Queue) Joined() map[string]time.Time {
 }
 
 // Times are what each item took, all its tries together, without those that nobody has answered for; and what was known of
-// them when the queue was made.
+// them when the queue was made. An item is known that was measured: alone, or by what its tests say of themselves. The time
+// of any other is its part of its batch's, by division.
 func (q *Queue) Times() (real []Item, known History) {
+	divided := make(map[int]bool)
 	took, list := make(map[int]int64), (*List)(nil)
 	for _, e := range q.events {
 		if e.List != nil {
@@ -56,13 +58,14 @@ func (q *Queue) Times() (real []Item, known History) {
 		for n, i := range e.Items {
 			if n < len(e.Micros) {
 				took[i] += e.Micros[n]
+				divided[i] = divided[i] || e.Sum == 0 && len(e.Items) > 1
 			}
 		}
 	}
 	known = make(History)
 	for i := range q.items {
 		if micros, ran := took[i]; ran {
-			real = append(real, Item{Name: q.items[i].name, Took: time.Duration(micros) * time.Microsecond, Known: true})
+			real = append(real, Item{Name: q.items[i].name, Took: time.Duration(micros) * time.Microsecond, Known: !divided[i]})
 		}
 		if list != nil && i < len(list.Micros) && list.Micros[i] > 0 {
 			known[q.items[i].name] = time.Duration(list.Micros[i]) * time.Microsecond
