@@ -100,12 +100,16 @@ func stretchesOf(job client.Job, now time.Time) []stretch {
 	if job.Started.IsZero() {
 		return out
 	}
-	at := began
-	if len(job.Attempts) > 1 && len(job.Phases) > 0 { // of earlier attempts only their times are known
-		out = append(out, stretch{began, job.Phases[0].Started, shadeAfter})
-		at = job.Phases[0].Started
+	phases := phasesBegun(job.Phases)
+	if len(phases) == 0 {
+		return append(out, stretch{began, ended, shadeStart})
 	}
-	for _, p := range phasesBegun(job.Phases) {
+	at := began
+	if len(job.Attempts) > 1 { // of earlier ones only their times are known
+		out = append(out, stretch{began, phases[0].Started, shadeAfter})
+		at = phases[0].Started
+	}
+	for _, p := range phases {
 		if p.Started.After(at) && len(out) > 0 {
 			out[len(out)-1].to = p.Started
 		}

@@ -121,14 +121,15 @@ func (p *buildPane) state(now time.Time) string {
 	return strings.Join(parts, " · ")
 }
 
-const (
-	nameCells = 22
-	sideCells = 30
-)
+// nameCells is what the names of jobs have of a row.
+const nameCells = 22
+
+// sideCells is what stands beside the bars: what a job does.
+func sideCells(width int) int { return min(max(width/3, 24), 60) }
 
 // rows are the jobs as bars, as many as there is room for around the chosen one, and the axis.
 func (p *buildPane) rows(width, most int, now time.Time) []string {
-	x := axis{from: p.build.Created, to: now, cells: max(width-nameCells-sideCells-4, 10)}
+	x := axis{from: p.build.Created, to: now, cells: max(width-nameCells-sideCells(width)-4, 10)}
 	if x.to.Sub(x.from) < time.Second {
 		x.to = x.from.Add(time.Second)
 	}
