@@ -48,6 +48,7 @@ var needs = map[string]need{
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
 	"watch-build":  {access.Read, ofProject, true},
+	"watch-all":    {access.Read, ofAny, true},
 	"read-log":     {access.Read, ofProject, true},
 	"stop-build":   {access.Submit, ofBuild, false},
 	"retry-build":  {access.Submit, ofBuild, false},
