@@ -141,6 +141,15 @@ func (s *stage) Builds(_ context.Context, o client.ListOptions) (p client.Page[c
 	return p, nil
 }
 
+func (s *stage) Changes(ctx context.Context, wait func(client.Change) bool) error {
+	for wait(client.Change{}) {
+		if !pause(ctx, time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 func (s *stage) Build(_ context.Context, id string) (client.Build, error) {
 	i := slices.IndexFunc(s.builds, func(b client.Build) bool { return b.ID == id })
 	return s.builds[i], nil
@@ -228,7 +237,7 @@ func TestChangesAreLines(t *testing.T) {
 	runs.Tests = nil
 	over.Status, over.Tests, over.Jobs[1] = failed, nil, over.Jobs[0]
 	over.Jobs[1].ID, over.Jobs[1].Name = "s1", "shard 2/3"
-	s := &stage{script: script{states: []client.Build{waits, waits, runs, over}}}
+	s := &stage{page: func() {}, script: script{states: []client.Build{waits, waits, runs, over}}}
 	var out bytes.Buffer
 	b, err := Watch(t.Context(), s, Watching{Build: "api#7"}, New(&out))
 	want := `api#7     Cache tokens · 3 jobs

@@ -15,6 +15,7 @@ type WatchSource interface {
 	Source
 	Builds(ctx context.Context, opts client.ListOptions) (client.Page[client.Build], error)
 	Build(ctx context.Context, id string) (client.Build, error)
+	Changes(ctx context.Context, wait func(client.Change) (more bool)) error
 }
 
 var _ WatchSource = (*client.Client)(nil)
@@ -26,8 +27,12 @@ const (
 	jobsShown  = 20
 )
 
-// lookEvery is how often all builds are looked at.
-const lookEvery = time.Second
+// All builds are looked at after a change, but not more often than each lookEvery, and now and then anyway: why a job waits
+// can change by itself. While the daemon does not answer it is asked each lookEvery.
+const (
+	lookEvery = time.Second
+	lookAnew  = 10 * time.Second
+)
 
 // look asks what runs, waits and has just ended.
 func look(ctx context.Context, src WatchSource, project string) (builds []client.Build, err error) {
@@ -105,21 +110,69 @@ func (fs *feeds) begin(ctx context.Context, of string, bring func(ctx context.Co
 	return f
 }
 
-// bringBuilds sends what runs each second, and after a daemon's restart as soon as it answers.
+// eachLook calls see with what runs, waits and has just ended, now and after each change, until ctx ends or see wants no more.
+func eachLook(ctx context.Context, src WatchSource, project string, see func([]client.Build, error) (more bool)) {
+	ctx, cancel := context.WithCancel(ctx)
+	changed := make(chan struct{}, 1)
+	var telling sync.WaitGroup
+	telling.Go(func() { tellChanges(ctx, src, changed) })
+	defer telling.Wait()
+	defer cancel()
+	for {
+		builds, err := look(ctx, src, project)
+		if ctx.Err() != nil || !see(builds, err) || !pause(ctx, lookEvery) {
+			return
+		}
+		if err != nil {
+			continue
+		}
+		anew := time.NewTimer(lookAnew)
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-anew.C:
+		}
+		anew.Stop()
+	}
+}
+
+// tellChanges passes on that something has changed. Of a daemon that cannot tell, it says so each second.
+func tellChanges(ctx context.Context, src WatchSource, changed chan<- struct{}) {
+	tell := func(client.Change) bool {
+		select {
+		case changed <- struct{}{}:
+		default: // it was told already
+		}
+		return true
+	}
+	for {
+		_ = src.Changes(ctx, tell)
+		if !pause(ctx, lookEvery) {
+			return
+		}
+		tell(client.Change{})
+	}
+}
+
+// pause waits. It is false once ctx has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// bringBuilds sends all builds each time that something has changed.
 func bringBuilds(src WatchSource, project string, send func(any)) func(context.Context, *feed) {
 	return func(ctx context.Context, _ *feed) {
-		for {
-			builds, err := look(ctx, src, project)
-			if ctx.Err() != nil {
-				return
-			}
+		eachLook(ctx, src, project, func(builds []client.Build, err error) bool {
 			send(newBuilds{builds, err})
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(lookEvery):
-			}
-		}
+			return true
+		})
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/runner-ci/runner/client"
 )
@@ -79,7 +78,7 @@ func watchLines(ctx context.Context, src WatchSource, w Watching, o *Output) (la
 		})
 		return last, err
 	}
-	return last, eachLook(ctx, src, w.Project, func(builds []client.Build) error {
+	return last, eachState(ctx, src, w.Project, func(builds []client.Build) error {
 		for i := len(builds) - 1; i >= 0; i-- { // the oldest first, as they happened
 			c.build(builds[i])
 		}
@@ -87,34 +86,29 @@ func watchLines(ctx context.Context, src WatchSource, w Watching, o *Output) (la
 	})
 }
 
-// eachLook calls see with all builds each second until ctx ends or the daemon refuses.
-func eachLook(ctx context.Context, src WatchSource, project string, see func([]client.Build) error) error {
+// eachState calls see with all builds after each change until ctx ends, see fails or the daemon refuses. One that does not
+// answer is waited for, if it was there.
+func eachState(ctx context.Context, src WatchSource, project string, see func([]client.Build) error) (failed error) {
 	came := false
-	for {
-		builds, err := look(ctx, src, project)
+	eachLook(ctx, src, project, func(builds []client.Build, err error) bool {
 		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
 		case err == nil:
-			came = true
-			if err := see(builds); err != nil {
-				return err
-			}
+			came, failed = true, see(builds)
 		case refused(err), !came:
-			return err
+			failed = err
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(lookEvery):
-		}
+		return failed == nil
+	})
+	if failed != nil {
+		return failed
 	}
+	return context.Cause(ctx)
 }
 
 // WatchJSON writes each build as a line of JSON, each time that it has changed, until ctx ends.
 func WatchJSON(ctx context.Context, src WatchSource, project string, w io.Writer) error {
 	told := map[string]string{}
-	return eachLook(ctx, src, project, func(builds []client.Build) error {
+	return eachState(ctx, src, project, func(builds []client.Build) error {
 		for i := len(builds) - 1; i >= 0; i-- {
 			b := builds[i]
 			still := b
