@@ -257,6 +257,7 @@ type Attempt struct {
 	Exported  []wire.Var          `json:"exported,omitempty"`
 	Images    []runner.BuiltImage `json:"images,omitempty"`   // of x-runner.images
 	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones
+	Cache     *runner.CacheUse    `json:"cache,omitempty"`    // of a job that succeeded and asked for one
 }
 
 // Phase is one phase's record.

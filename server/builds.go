@@ -77,6 +77,7 @@ func (a *api) routeBuilds() {
 		Summary: "Let jobs go on that wait at a breakpoint", Errors: []int{http.StatusConflict},
 	}, a.resumeBuild)
 	a.routeEvents()
+	a.routeExplain()
 }
 
 func (a *api) listBuilds(ctx context.Context, in *buildsIn) (*jsonOut[client.Page[client.Build]], error) {

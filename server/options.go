@@ -39,9 +39,16 @@ type Scheduler interface {
 	MayBeTrusted(build string) (bool, error)
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
+	TestRuns(build string) ([]scheduler.TestRun, error)
+	Starts(project string) (scheduler.Starts, error)
+	Held(from, to time.Time) ([]scheduler.Held, error)
+	GreenBefore(b *scheduler.Build) (*scheduler.Build, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
+	WatchAll(ctx context.Context) <-chan struct{}
+	ChangedSince(m scheduler.Moment) scheduler.Changed
+	StatusOf(builds []string) (map[string]scheduler.Status, error)
 	ReportsDue(build string) (bool, error)
 	NewestBuild(project string, refs []string) (*scheduler.Build, error)
 
@@ -74,6 +81,7 @@ type Artifacts interface {
 	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	Caches(cursor string, limit int) (page []artifacts.CacheInfo, next string, err error)
 	RemoveCache(ctx context.Context, id string) error
+	Earned(scope, paths, job string) (artifacts.Earnings, error)
 }
 
 // Secrets is what the server needs of package secrets. It takes values in and never gives one out.

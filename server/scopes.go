@@ -48,6 +48,7 @@ var needs = map[string]need{
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
 	"watch-build":  {access.Read, ofProject, true},
+	"watch-all":    {access.Read, ofAny, true},
 	"read-log":     {access.Read, ofProject, true},
 	"log-lines":    {access.Read, ofProject, true},
 	"search-log":   {access.Read, ofProject, true},
@@ -56,6 +57,8 @@ var needs = map[string]need{
 	"stop-build":   {access.Submit, ofBuild, false},
 	"retry-build":  {access.Submit, ofBuild, false},
 	"resume-build": {access.Submit, ofBuild, false},
+
+	"explain-build": {access.Read, ofProject, true},
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},
