@@ -39,6 +39,7 @@ type Scheduler interface {
 	MayBeTrusted(build string) (bool, error)
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
+	Environment(b *scheduler.Build, job string) (scheduler.Environment, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}

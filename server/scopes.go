@@ -55,6 +55,9 @@ var needs = map[string]need{
 	"retry-build":  {access.Submit, ofBuild, false},
 	"resume-build": {access.Submit, ofBuild, false},
 
+	// What projects give their jobs is shown to whoever may see their settings.
+	"show-environment": {access.Read, ofProject, false},
+
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},
 	"read-artifact":  {access.Read, ofProject, true},
