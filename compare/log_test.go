@@ -10,12 +10,14 @@ import (
 	"testing/iotest"
 )
 
+var signs = map[Kind]string{Same: " ", Green: "-", Red: "+", Gap: "~"}
+
 // compared reads two logs and returns what Walk shows of them, a line each.
 func compared(t *testing.T, green, red string, context int) (rows []string, moved int) {
 	t.Helper()
 	a := aligned(t, green, red)
 	err := Walk(strings.NewReader(green), strings.NewReader(red), a, context, func(r Row) bool {
-		rows = append(rows, fmt.Sprintf("%c%d %s", r.Kind, r.Number, r.Text))
+		rows = append(rows, fmt.Sprintf("%s%d %s", signs[r.Kind], r.Number, r.Text))
 		return true
 	})
 	if err != nil {

@@ -26,6 +26,10 @@ const (
 // end.
 func Normal(dst, line []byte) []byte {
 	line = bytes.TrimRight(Shown(line), " \t")
+	if text, own := ownText(line); own && countsCommands(text) {
+		name, _, _ := bytes.Cut(text, []byte(":"))
+		return append(append(append(dst, ownMark+aTime+" "...), name...), ": "+aNumber...)
+	}
 	n := normalizer{out: dst, line: line, bar: barIn(line)}
 	n.prefix()
 	for n.at < len(line) {
@@ -45,6 +49,32 @@ func Shown(line []byte) []byte {
 		line = bytes.ReplaceAll([]byte(ansi.Strip(string(line))), []byte{0x1b}, nil) // it leaves some that are broken
 	}
 	return line
+}
+
+// ownMark begins the lines of the agent, which then have a time.
+const ownMark = "[Container] "
+
+// ownText is what the agent says in a line of its own.
+func ownText(line []byte) (text []byte, own bool) {
+	rest, own := bytes.CutPrefix(line, []byte(ownMark))
+	if !own {
+		return nil, false
+	}
+	n := 0
+	if form(rest, 0, "0000/00/00 ") {
+		n = timeAt(rest, 0)
+	}
+	if n == 0 || !spaceAt(rest, n) {
+		return nil, false
+	}
+	return rest[n+1:], true
+}
+
+// countsCommands tells of a line of the agent that it says how many commands a phase has, or how many phases there are: what
+// the job does is compared elsewhere.
+func countsCommands(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("Phases found in YAML: ")) ||
+		bytes.HasPrefix(text, []byte(" ")) && bytes.HasSuffix(text, []byte(" commands"))
 }
 
 // isProgress tells of a normal line that it is one state of a bar.

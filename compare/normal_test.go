@@ -13,6 +13,7 @@ func TestNormal(t *testing.T) {
 		{"\x1b[32mok\x1b[0m", "ok", "ok"},
 		{"10%\r20%\r30% done", "30% done\r", "30% done"},
 		{"[Container] 2026/11/26 06:29:03.037273 Entering phase BUILD", "[Container] 2027/01/02 16:29:03.1 Entering phase BUILD", "[Container] <time> Entering phase BUILD"},
+		{"[Container] 2026/11/26 06:29:03.037273  BUILD: 1 commands", "[Container] 2026/11/26 06:29:03.037273  BUILD: 2 commands", "[Container] <time>  BUILD: <n>"},
 		{"2026-11-26T06:25:20.123Z INFO up", "2026-12-01T16:25:20Z INFO up", "<time> INFO up"},
 		{"at 2026-11-26 06:25:20,123 +0200", "at 2026-11-26 07:25:21,5 +0100", "at <time>"},
 		{"on 2026-11-26", "on 2027-11-26", "on <time>"},

@@ -7,24 +7,25 @@ import (
 )
 
 // Kind says what a row of a comparison is.
-type Kind byte
+type Kind string
 
 // The kinds of row.
 const (
-	Same  Kind = ' ' // in both logs
-	Green Kind = '-' // in green's alone
-	Red   Kind = '+' // in red's alone
-	Gap   Kind = '~' // lines are left out, which are the same; it has no text
+	Same  Kind = "same"  // in both logs
+	Green Kind = "green" // in green's alone
+	Red   Kind = "red"   // in red's alone
+	Gap   Kind = "gap"   // lines are left out, which are the same; it has no text
 )
 
 // Row is one line of a comparison.
 type Row struct {
-	Kind   Kind
-	Number int    // of the line in its log, of lines in both in red's
-	Text   string // as a terminal would show it
-	Normal string
+	Kind   Kind   `json:"kind"`
+	Number int    `json:"line,omitempty"` // in its log, of lines in both in red's
+	Text   string `json:"text"`           // as a terminal would show it
+	Normal string `json:"-"`
 	// Phase and Command are what red was at, as its log says.
-	Phase, Command string
+	Phase   string `json:"-"`
+	Command string `json:"-"`
 }
 
 // maxText is how much of a line a row has.
@@ -73,7 +74,7 @@ func only(k Kind, is bool) Kind {
 	if is {
 		return k
 	}
-	return 0
+	return ""
 }
 
 type walker struct {
@@ -101,8 +102,11 @@ func (w *walker) pass(c *cursor, to int, kind func(index int) Kind) {
 		if kind == nil {
 			continue
 		}
-		if k := kind(line.Index); k != 0 {
+		if k := kind(line.Index); k != "" {
 			text := Shown(line.Raw)
+			if said, own := ownText(text); own {
+				text = append([]byte(ownMark), said...) // when it was said, differs
+			}
 			w.show(Row{Kind: k, Number: line.Number, Text: string(text[:min(len(text), maxText)]), Normal: string(line.Normal[:min(len(line.Normal), maxText)])})
 		}
 	}
@@ -125,13 +129,13 @@ func newCursor(r io.Reader) *cursor {
 
 // note remembers the phase and the command of which a log tells.
 func (c *cursor) note(raw []byte) {
-	rest, own := bytes.CutPrefix(raw, []byte("[Container] "))
+	said, own := ownText(bytes.TrimSpace(raw))
 	if !own {
 		return
 	}
-	if _, text, ok := bytes.Cut(rest, []byte(" Running command ")); ok {
-		c.command = string(bytes.TrimSpace(text[:min(len(text), maxText)]))
-	} else if _, text, ok := bytes.Cut(rest, []byte(" Entering phase ")); ok {
-		c.phase, c.command = string(bytes.TrimSpace(text[:min(len(text), maxText)])), ""
+	if text, ok := bytes.CutPrefix(said, []byte("Running command ")); ok {
+		c.command = string(text[:min(len(text), maxText)])
+	} else if text, ok := bytes.CutPrefix(said, []byte("Entering phase ")); ok {
+		c.phase, c.command = string(text[:min(len(text), maxText)]), ""
 	}
 }
