@@ -46,7 +46,7 @@ func (a *app) plan(file, image, format string) error {
 		terminal.Problems(a.view(), verdict.Problems)
 	case format == formatMermaid:
 		terminal.Mermaid(a.view(), plan)
-		terminal.Problems(terminal.New(a.err), verdict.Problems)
+		terminal.Problems(a.output(a.err), verdict.Problems)
 	default:
 		terminal.Plan(a.view(), plan, verdict)
 	}

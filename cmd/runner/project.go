@@ -53,7 +53,7 @@ func newProjectLs(a *app) *cobra.Command {
 
 func newProjectShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "show NAME",
+		Use:     "show PROJECT",
 		Short:   "Show a project's settings",
 		Example: "  runner project show api",
 		Args:    needs,

@@ -137,7 +137,7 @@ func (a *app) addProject(ctx context.Context, p client.Project) error {
 
 func newProjectTestHook(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test-hook NAME",
+		Use:   "test-hook PROJECT",
 		Short: "Have the forge send a test delivery, and wait for it",
 		Long: "Brings the webhook up to date where the daemon keeps it (webhook: auto), has the forge send a test delivery, and\n" +
 			"waits until that is in the inbox. Where somebody has to enter the webhook by hand, it says what to enter.",
@@ -169,7 +169,7 @@ func newProjectTestHook(a *app) *cobra.Command {
 
 func newProjectRm(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "rm NAME",
+		Use:     "rm PROJECT",
 		Short:   "Remove a project with the webhook that was registered for it; its builds stay until their time is over",
 		Example: "  runner project rm api",
 		Args:    needs,
