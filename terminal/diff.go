@@ -80,12 +80,13 @@ func divergence(o *Output, r *compare.Report, d *compare.Divergence) {
 	for _, row := range d.First {
 		o.Lines(o.fit(excerptRow(o, row, width)))
 	}
-	if d.GreenMore > 0 {
-		o.Lines(fmt.Sprintf("  %s   %s", o.paint(green, "green"), Count(d.GreenMore, "more line", "more lines")))
+	more := func(word, code string, n int) {
+		if n > 0 {
+			o.Lines(fmt.Sprintf("  %s   %*s   … %s", o.paint(code, word), width, "", Count(n, "more line", "more lines")))
+		}
 	}
-	if d.RedMore > 0 {
-		o.Lines(fmt.Sprintf("  %s     %s", o.paint(red, "red"), Count(d.RedMore, "more line", "more lines")))
-	}
+	more("green", green, d.GreenMore)
+	more("red  ", red, d.RedMore)
 	o.Lines(fmt.Sprintf("          %s%s; all of it: runner diff %s %s --job %s --log", Count(d.Places, "place differs", "places differ"), inOtherOrder(d), r.Green.ID, r.Red.ID, job))
 }
 

@@ -279,4 +279,6 @@ func offerCaches(ctx context.Context, c *client.Client, args []string, _ string)
 }
 
 // repeats tells whether the last argument of a command may be there several times: "caches rm [ID…]".
-func repeats(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, "…") || strings.HasSuffix(cmd.Use, "...") }
+func repeats(cmd *cobra.Command) bool {
+	return strings.Contains(cmd.Use, "…") || strings.HasSuffix(cmd.Use, "...")
+}

@@ -109,7 +109,7 @@ func newTestRank(a *app, rank, short, none string) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many")
+	cmd.Flags().IntVar(&limit, "limit", 20, "lines at most")
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
 }
