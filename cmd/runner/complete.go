@@ -277,8 +277,3 @@ func offerCaches(ctx context.Context, c *client.Client, args []string, _ string)
 	}
 	return out
 }
-
-// repeats tells whether the last argument of a command may be there several times: "caches rm [ID…]".
-func repeats(cmd *cobra.Command) bool {
-	return strings.Contains(cmd.Use, "…") || strings.HasSuffix(cmd.Use, "...")
-}

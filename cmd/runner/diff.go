@@ -27,7 +27,7 @@ func newDiff(a *app) *cobra.Command {
 			"ports, bars of progress, and the order of lines. No secret's value is compared or shown.\n\n" +
 			strings.ReplaceAll(buildArg, "BUILD is", "A build is"),
 		Example: "  runner diff api#142\n  runner diff api#141 api#142\n  runner diff api#141 api#142 --job linux --log | less -R\n  runner diff api --json | jq '.tests.failing.first[].id'",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {

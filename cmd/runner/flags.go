@@ -24,7 +24,7 @@ var valueWords = map[string]string{
 	"network-untrusted": "NETWORK", "green-from": "WHO", "limit": "N", "depth": "N", "shards": "N", "slots": "N", "priority": "N",
 	"max-jobs": "N", "concurrency-limit": "N", "jobs": "N", "pids": "N", "files": "N", "cpus": "N", "attempt": "N", "offset": "BYTE",
 	"memory": "SIZE", "disk": "SIZE", "log": "SIZE", "cache": "SIZE", "reports": "SIZE", "timeout": "TIME", "queue-timeout": "TIME", "poll": "TIME",
-	"since": "TIME", "green-age": "TIME", "out": "DIR", "zip": "FILE", "tar": "FILE", "until": "DAY",
+	"since": "TIME", "green-age": "TIME", "out": "DIR", "buildspec": "FILE", "config": "FILE", "commit": "ID", "docker-host": "URL", "zip": "FILE", "tar": "FILE", "until": "DAY",
 }
 
 // flagRows are the flags of a command, its own before those that all commands have.

@@ -17,7 +17,7 @@ func newMan(a *app) *cobra.Command {
 		Long: "Writes the manual's pages to a directory, which is made if need be: runner.1, runner-submit.1 and so on, made of what --help\n" +
 			"prints. Without one it prints the page runner(1).",
 		Example: "  runner man | man -l -\n  runner man /usr/local/share/man/man1\n  man runner-submit",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				_, err := fmt.Fprint(a.out, manPage(cmd.Root()))

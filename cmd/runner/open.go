@@ -23,7 +23,7 @@ func newOpen(a *app) *cobra.Command {
 		Long: "Opens a page of the daemon in the browser. Where there is none, or the output is no terminal, it prints the page's address\n" +
 			"and opens nothing.\n\nBUILD is api#142, api/142, or 142 for a build of the project whose repository is a remote here.",
 		Example: "  runner open\n  runner open api\n  runner open api#142\n  xdg-open \"$(runner open api#142 --print)\"",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, err := a.page(cmd.Context(), args)
 			if err != nil {

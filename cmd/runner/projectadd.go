@@ -27,15 +27,7 @@ func newProjectAdd(a *app) *cobra.Command {
 		Example: "  runner project add https://github.com/example/api.git --token file:/etc/runner/github-token\n" +
 			"  runner project add git@git.example.com:example/api.git --forge gitea --ssh-key file:/k --known-hosts file:/h --forge-token file:/t\n" +
 			"  runner project add api https://git.example.com/api.git --webhook off --poll 1m",
-		Args: func(_ *cobra.Command, args []string) error {
-			switch len(args) {
-			case 0:
-				return fmt.Errorf("URL is missing: runner project add [NAME] URL")
-			case 1, 2:
-				return nil
-			}
-			return fmt.Errorf("%q is one argument too many: runner project add [NAME] URL", args[2])
-		},
+		Args: needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := named(&p, args); err != nil {
 				return usage(cmd, err)

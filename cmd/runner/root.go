@@ -39,7 +39,7 @@ func newRoot(a *app) *cobra.Command {
 		Use:           "runner",
 		Short:         "A CodeBuild of your own: builds from webhooks and working trees, in Docker",
 		Long:          "Runner turns a machine with a Docker engine into a CodeBuild of your own. It reads an unmodified\nbuildspec.yml, runs its phases in containers, and keeps logs and artifacts.",
-		Example:       "  runner run                      # build this directory, with no daemon\n  runner serve                    # start the daemon\n  runner submit                   # send this directory to it, dirty files included\n  runner show api#142             # what became of a build, cause first",
+		Example:       "  runner run                      # build this directory, with no daemon\n  runner serve                    # start the daemon\n  runner submit                   # send this directory to it, dirty files included\n  runner show api#142             # what became of a build, cause first\n  runner diff api#142             # what is different from the last one that was green",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
