@@ -24,7 +24,10 @@ var valueWords = map[string]string{
 	"network-untrusted": "NETWORK", "green-from": "WHO", "limit": "N", "depth": "N", "shards": "N", "slots": "N", "priority": "N",
 	"max-jobs": "N", "concurrency-limit": "N", "jobs": "N", "pids": "N", "files": "N", "cpus": "N", "attempt": "N", "offset": "BYTE",
 	"memory": "SIZE", "disk": "SIZE", "log": "SIZE", "cache": "SIZE", "reports": "SIZE", "timeout": "TIME", "queue-timeout": "TIME", "poll": "TIME",
-	"since": "TIME", "green-age": "TIME", "out": "DIR", "buildspec": "FILE", "config": "FILE", "commit": "ID", "docker-host": "URL", "zip": "FILE", "tar": "FILE", "until": "DAY",
+	"since": "TIME", "green-age": "TIME", "out": "DIR", "artifacts": "SIZE", "listen": "ADDRESS", "username": "NAME", "cancel-superseded": "BOOL", "skip-words": "SWITCH",
+	"green-before-push": "WHICH", "retry-faults": "WHICH", "approval": "WHICH", "paths-ignore": "PATHS", "protected": "REFS", "pull": "WHEN",
+	"visibility": "WHO", "comment": "WHEN", "webhook": "HOW", "concurrency-group": "GROUP", "status-context": "NAME", "file": "FILE",
+	"buildspec": "FILE", "config": "FILE", "commit": "ID", "docker-host": "URL", "zip": "FILE", "tar": "FILE", "until": "DAY",
 }
 
 // flagRows are the flags of a command, its own before those that all commands have.
@@ -65,7 +68,9 @@ func flagUsages(cmd *cobra.Command) string {
 	rows := flagRows(cmd)
 	width := 0
 	for _, r := range rows {
-		width = max(width, len(r.spelled()))
+		if n := len(r.spelled()); n <= widestFlag {
+			width = max(width, n)
+		}
 	}
 	lines := make([]string, len(rows))
 	for i, r := range rows {
@@ -73,10 +78,18 @@ func flagUsages(cmd *cobra.Command) string {
 		if r.short != "" {
 			short = "-" + r.short + ", "
 		}
-		lines[i] = fmt.Sprintf("  %s%-*s   %s", short, width, r.spelled(), r.usage)
+		spelled := r.spelled()
+		if len(spelled) > widestFlag { // what it does stands below it
+			lines[i] = fmt.Sprintf("  %s%s\n      %*s   %s", short, spelled, width, "", r.usage)
+			continue
+		}
+		lines[i] = fmt.Sprintf("  %s%-*s   %s", short, width, spelled, r.usage)
 	}
 	return strings.Join(lines, "\n")
 }
+
+// widestFlag is the width of the column of flags, in columns of a terminal, at most.
+const widestFlag = 30
 
 // environment tells of the variables that a command heeds.
 func environment(cmd *cobra.Command) string {

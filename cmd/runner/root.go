@@ -134,7 +134,8 @@ const (
 const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}USAGE
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{else}}{{.UseLine}}{{end}}
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{if takesArguments .}}
+  {{.UseLine}}{{end}}{{else}}{{.UseLine}}{{end}}
 {{- if .HasExample}}
 
 EXAMPLES
@@ -166,6 +167,7 @@ EXIT STATUS
 func init() {
 	cobra.EnableCommandSorting = false // they come in the order in which they are met
 	cobra.AddTemplateFunc("flagUsages", flagUsages)
+	cobra.AddTemplateFunc("takesArguments", func(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, " ") })
 	cobra.AddTemplateFunc("environment", environment)
 	cobra.AddTemplateFunc("indent", func(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") })
 }
