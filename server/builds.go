@@ -76,6 +76,7 @@ func (a *api) routeBuilds() {
 		OperationID: "resume-build", Method: http.MethodPost, Path: buildPath + "/resume", Tags: tags,
 		Summary: "Let jobs go on that wait at a breakpoint", Errors: []int{http.StatusConflict},
 	}, a.resumeBuild)
+	a.routeEnvironment()
 	a.routeEvents()
 	a.routeExplain()
 }

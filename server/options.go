@@ -43,6 +43,7 @@ type Scheduler interface {
 	Starts(project string) (scheduler.Starts, error)
 	Held(from, to time.Time) ([]scheduler.Held, error)
 	GreenBefore(b *scheduler.Build) (*scheduler.Build, error)
+	Environment(b *scheduler.Build, job string) (scheduler.Environment, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}

@@ -59,6 +59,8 @@ var needs = map[string]need{
 	"resume-build": {access.Submit, ofBuild, false},
 
 	"explain-build": {access.Read, ofProject, true},
+	// What projects give their jobs is shown to whoever may see their settings.
+	"show-environment": {access.Read, ofProject, false},
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},

@@ -50,5 +50,5 @@ func (l *logTail) last(n int, color bool) (out []string) {
 	return out
 }
 
-// oneRow keeps a text from taking a second line.
+// oneRow keeps a text from taking a second line, and leaves its indentation.
 func oneRow(text string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(text) }

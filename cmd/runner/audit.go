@@ -21,7 +21,7 @@ func newAudit(a *app) *cobra.Command {
 			"which is counted by the minute. An action without a result is one during which the daemon ended. What builds read of\n" +
 			"secrets is in runner secret audit; what webhooks brought is in runner triggers.",
 		Example: "  runner audit\n  runner audit --who ada --since 7d\n  runner audit --action create-token --json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if since != "" {
 				d, err := config.ParseDuration(since)

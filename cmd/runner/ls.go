@@ -19,7 +19,7 @@ func newLs(a *app) *cobra.Command {
 		Use:     "ls",
 		Short:   "List builds, newest first",
 		Example: "  runner ls\n  runner ls --project api --status FAILED --limit 5\n  runner ls --json | jq -r '.items[].id'",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Status = strings.ToUpper(strings.ReplaceAll(opts.Status, "-", "_"))
 			if opts.Status != "" && !slices.Contains(statuses, opts.Status) {

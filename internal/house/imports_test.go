@@ -18,6 +18,7 @@ type arrow struct {
 // through interfaces that the lower package declares.
 var arrows = map[string]arrow{
 	"client":            {nil, "anyone may use it: server, CLI, strangers"},
+	"compare":           {[]string{"client"}, "what makes two builds differ is worked out from records of the API and bytes of logs; who reads them is known further up"},
 	"forge/registry":    {[]string{"forge"}, "a registry's payload is a forge's neighbour: GitHub signs both alike"},
 	"forge":             {nil, "a forge's payload says nothing about builds; it must be readable alone"},
 	"buildspec":         {nil, "text to plan is pure: no I/O, nothing of ours, so that it can be fuzzed and reused"},
@@ -36,7 +37,7 @@ var arrows = map[string]arrow{
 	"notify/message":    {nil, "text from data is pure"},
 	"notify":            {[]string{"notify/message", "outbox"}, "a message and where it goes; of which build it tells is known further up"},
 	"explain":           {[]string{"client", "scheduler", "scheduler/testqueue", "buildspec"}, "rows to steps and figures is pure; who asks, and where the rows lie, is known further up"},
-	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
+	"terminal":          {[]string{"client", "compare", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
 
 	"runner/wire":        {nil, "it is built into the agent, which must stay small"},
 	"runner/agent":       {[]string{"runner/wire", "runner/agent/..."}, "it runs in every sandbox: 1 ms and 1.5 MB, or 50 ms and 32 MB"},
@@ -61,7 +62,7 @@ var arrows = map[string]arrow{
 	"daemon":              {[]string{"daemon/...", "activity", "metrics", "notify/...", "notify", "outbox", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
-	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
+	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "compare", "terminal", "tests/quarantine"}, "flags in, calls out"},
 
 	"internal/makespan": {[]string{"internal/figures", "scheduler/testqueue", "tests", "tests/parse"}, "figures are of the real queue and the real parsers"},
 	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},
