@@ -1,12 +1,14 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -149,6 +151,13 @@ func (d *daemon) send(method, path string, header http.Header, body []byte) (*ht
 		d.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if path == "/api/v1/events" && resp.StatusCode == http.StatusOK {
+		line, err := bufio.NewReader(resp.Body).ReadBytes('\n') // it has no end
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		return resp, line
+	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		d.t.Fatal(err)
@@ -293,6 +302,29 @@ func (s *staged) Watch(ctx context.Context, _ string) <-chan struct{} {
 		close(ch)
 	})
 	return ch
+}
+
+func (s *staged) WatchAll(ctx context.Context) <-chan struct{} { return s.Watch(ctx, "") }
+
+// ChangedSince has every build on stage change all the time.
+func (s *staged) ChangedSince(m scheduler.Moment) scheduler.Changed {
+	out := s.Scheduler.ChangedSince(m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !out.Missed {
+		out.Builds = slices.Collect(maps.Keys(s.builds))
+	}
+	return out
+}
+
+func (s *staged) StatusOf(builds []string) (map[string]scheduler.Status, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]scheduler.Status{}
+	for _, id := range builds {
+		out[id] = s.builds[id].Status
+	}
+	return out, nil
 }
 
 // fakeSource stands for the git mirrors, whose own tests are elsewhere.

@@ -42,6 +42,9 @@ type Scheduler interface {
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
+	WatchAll(ctx context.Context) <-chan struct{}
+	ChangedSince(m scheduler.Moment) scheduler.Changed
+	StatusOf(builds []string) (map[string]scheduler.Status, error)
 	ReportsDue(build string) (bool, error)
 	NewestBuild(project string, refs []string) (*scheduler.Build, error)
 

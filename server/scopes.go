@@ -41,13 +41,14 @@ var needs = map[string]need{
 	"whoami": {access.Read, ofAny, false},
 	"drain":  {access.Admin, ofDaemon, false},
 
-	"backup":      {access.Admin, ofDaemon, false},
-	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project
-	"metrics":     {access.Read, ofDaemon, false},
+	"backup":  {access.Admin, ofDaemon, false},
+	"status":  {access.Admin, ofDaemon, false}, // it names builds of every project
+	"metrics": {access.Read, ofDaemon, false},
 
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
 	"watch-build":  {access.Read, ofProject, true},
+	"watch-all":    {access.Read, ofAny, true},
 	"read-log":     {access.Read, ofProject, true},
 	"stop-build":   {access.Submit, ofBuild, false},
 	"retry-build":  {access.Submit, ofBuild, false},

@@ -82,6 +82,7 @@ func New(o Options) http.Handler {
 	a.routeStatus()
 	a.routeBackup()
 	a.routeBuilds()
+	a.routeChanges()
 	a.routeLogs()
 	a.routeArtifacts()
 	a.routeTests()
