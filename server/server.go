@@ -81,6 +81,7 @@ func New(o Options) http.Handler {
 	a.routeDaemon()
 	a.routeStatus()
 	a.routeBackup()
+	a.routeOverview()
 	a.routeBuilds()
 	a.routeChanges()
 	a.routeLogs()
