@@ -48,6 +48,9 @@ type Scheduler interface {
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
 	WatchAll(ctx context.Context) <-chan struct{}
+	Now() scheduler.Moment
+	Histories() (map[string]scheduler.History, error)
+	Outlook(most int) (scheduler.Outlook, error)
 	ChangedSince(m scheduler.Moment) scheduler.Changed
 	StatusOf(builds []string) (map[string]scheduler.Status, error)
 	ReportsDue(build string) (bool, error)

@@ -45,6 +45,9 @@ var needs = map[string]need{
 	"status":  {access.Admin, ofDaemon, false}, // it names builds of every project
 	"metrics": {access.Read, ofDaemon, false},
 
+	"overview": {access.Read, ofAny, true},
+	"queue":    {access.Read, ofAny, false},
+
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
 	"watch-build":  {access.Read, ofProject, true},
