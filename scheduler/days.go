@@ -23,6 +23,7 @@ type Day struct {
 // there are more than maxCounted, the days before whole are not counted, or not whole.
 func (s *Scheduler) Days(f Filter, now time.Time) (days []Day, all Day, whole time.Time, err error) {
 	first, today := dayOf(f.Since), dayOf(now)
+	f.Since = first
 	for d := first; !d.After(today); d = d.AddDate(0, 0, 1) {
 		days = append(days, Day{Day: d})
 	}

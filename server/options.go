@@ -38,6 +38,8 @@ type Scheduler interface {
 	HasEnded(build string) bool
 	MayBeTrusted(build string) (bool, error)
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
+	Days(f scheduler.Filter, now time.Time) (days []scheduler.Day, all scheduler.Day, whole time.Time, err error)
+	Branches(project, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
@@ -68,6 +70,7 @@ type Artifacts interface {
 	WriteZip(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	Caches(cursor string, limit int) (page []artifacts.CacheInfo, next string, err error)
+	Cache(id string) (artifacts.CacheInfo, error)
 	RemoveCache(ctx context.Context, id string) error
 }
 

@@ -41,9 +41,9 @@ var needs = map[string]need{
 	"whoami": {access.Read, ofAny, false},
 	"drain":  {access.Admin, ofDaemon, false},
 
-	"backup":      {access.Admin, ofDaemon, false},
-	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project
-	"metrics":     {access.Read, ofDaemon, false},
+	"backup":  {access.Admin, ofDaemon, false},
+	"status":  {access.Admin, ofDaemon, false}, // it names builds of every project
+	"metrics": {access.Read, ofDaemon, false},
 
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
@@ -52,6 +52,9 @@ var needs = map[string]need{
 	"stop-build":   {access.Submit, ofBuild, false},
 	"retry-build":  {access.Submit, ofBuild, false},
 	"resume-build": {access.Submit, ofBuild, false},
+
+	"project-stats": {access.Read, ofProject, true},
+	"list-branches": {access.Read, ofProject, true},
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},
@@ -92,6 +95,9 @@ var needs = map[string]need{
 	"list-caches":  {access.Read, ofDaemon, false},
 	"remove-cache": {access.Admin, ofDaemon, false},
 
+	"list-project-caches":  {access.Read, ofProject, false},
+	"remove-project-cache": {access.Admin, ofProject, false},
+
 	"list-tokens":  {access.Admin, ofDaemon, false},
 	"create-token": {access.Admin, ofDaemon, false},
 	"remove-token": {access.Admin, ofDaemon, false},
@@ -121,6 +127,7 @@ func (in *SecretInput) object() string   { return in.Name }
 func (in *putSecretIn) project() string  { return in.Body.Project }
 func (in *putSecretIn) object() string   { return in.Body.Name }
 func (in *cacheIn) object() string       { return in.ID }
+func (in *ownCacheIn) object() string    { return in.ID }
 func (in *drainIn) object() string       { return map[bool]string{true: "on", false: "off"}[in.Body.On] }
 func (in *removeTokenIn) object() string { return in.Name }
 func (in *createTokenIn) object() string { return in.Body.Name }
