@@ -247,7 +247,9 @@ func (p *window) click(selector string) {
 // fill puts a value into a field, as if it were typed.
 func (p *window) fill(selector, text string) {
 	p.t.Helper()
-	p.run(chromedp.SetValue(chromedp.CSS(selector), ""), chromedp.SendKeys(chromedp.CSS(selector), text))
+	p.run(chromedp.WaitVisible(chromedp.CSS(selector)))
+	value[int](p, fmt.Sprintf(`(document.querySelector(%s).value = "", 0)`, quoted(selector)))
+	p.run(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // press types keys where the focus is.

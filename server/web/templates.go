@@ -54,5 +54,13 @@ func (s *Site) funcs() template.FuncMap {
 		"lower":   strings.ToLower,
 		"join":    strings.Join,
 		"dict":    dict,
+
+		"kind":    kindName,
+		"since":   secondsSince,
+		"after":   func(n int) int { return n + 1 },
+		"history": historyOf,
+		"marks":   markStrip,
+		"weighed": weighed,
+		"result":  resultClass,
 	}
 }

@@ -56,6 +56,7 @@ func New(o Options) *Site {
 	s := &Site{Options: o, assets: readAssets()}
 	s.templates = s.parseTemplates()
 	s.routeHome()
+	s.routeProject()
 	s.routeBuild()
 	s.routeStatus()
 	return s
