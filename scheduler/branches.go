@@ -16,25 +16,21 @@ const maxBranches = 5000
 
 // Branches returns the newest build of each branch of a project, the newest first, and the cursor of the next page.
 func (s *Scheduler) Branches(project, cursor string, limit int) (page []Build, next string, err error) {
-	before := noCursor
+	before := int(^uint(0) >> 1)
 	if cursor != "" {
 		if _, err := fmt.Sscanf(cursor, "b%d", &before); err != nil {
 			return nil, "", fmt.Errorf("cursor %q: expected one that a former page gave: %w", cursor, ErrNotFound)
 		}
 	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		tips, err := branchTips(tx, project)
-		if err != nil {
-			return err
-		}
-		tips = slices.DeleteFunc(tips, func(b branchTip) bool { return b.seq >= before })
-		slices.SortFunc(tips, func(a, b branchTip) int { return int(b.seq) - int(a.seq) })
+		tips := slices.DeleteFunc(branchTips(tx, project), func(n int) bool { return n >= before })
+		slices.SortFunc(tips, func(a, b int) int { return b - a })
 		if len(tips) > limit {
 			tips = tips[:limit]
-			next = fmt.Sprintf("b%d", tips[limit-1].seq)
+			next = fmt.Sprintf("b%d", tips[limit-1])
 		}
-		for _, tip := range tips {
-			b, err := get[Build](tx, bucketBuilds, tip.key)
+		for _, n := range tips {
+			b, err := get[Build](tx, bucketBuilds, buildKey(project, n))
 			if err != nil {
 				return err
 			}
@@ -45,26 +41,16 @@ func (s *Scheduler) Branches(project, cursor string, limit int) (page []Build, n
 	return page, next, err
 }
 
-// branchTip is the newest build of a branch.
-type branchTip struct {
-	seq uint64
-	key []byte
-}
-
-// branchTips jumps over the index of refs from branch to branch, whatever number of builds each has.
-func branchTips(tx *bbolt.Tx, project string) (tips []branchTip, err error) {
+// branchTips are the numbers of the newest build of each branch. It jumps over the index of refs from branch to branch,
+// whatever number of builds each has.
+func branchTips(tx *bbolt.Tx, project string) (tips []int) {
 	c, prefix := tx.Bucket(bucketRefs).Cursor(), []byte(refOf(project, branchPrefix))
 	k, _ := c.Seek(prefix)
 	for bytes.HasPrefix(k, prefix) && len(k) > len(prefix)+8 && len(tips) < maxBranches {
 		of := bytes.Clone(k[:len(k)-9]) // without NUL and number
 		last, _ := seekBefore(c, append(bytes.Clone(of), 1))
-		key := buildKey(project, int(decodeNumber(last[len(last)-8:])))
-		b, err := get[struct{ Seq uint64 }](tx, bucketBuilds, key)
-		if err != nil {
-			return nil, err
-		}
-		tips = append(tips, branchTip{b.Seq, key})
+		tips = append(tips, int(decodeNumber(last[len(last)-8:])))
 		k, _ = c.Seek(append(of, 1)) // refs have no control characters
 	}
-	return tips, nil
+	return tips
 }

@@ -76,7 +76,7 @@ func parameters(p *client.Project) {
 func TestABuildIsStartedByHand(t *testing.T) {
 	t.Parallel()
 	w := daemon(t)
-	files := map[string]string{"buildspec.yml": "version: 0.2\nenv: {image: '" + image + "'}\nphases:\n  build:\n    commands:\n      - mkdir -p kept; echo \"$TARGET $COUNT\" > kept/x\ncache:\n  paths: ['kept/**/*']\n"}
+	files := map[string]string{"buildspec.yml": "version: 0.2\nenv: {image: '" + image + "'}\nphases:\n  build:\n    commands:\n      - sleep 3; mkdir -p kept; echo \"$TARGET $COUNT\" > kept/x\ncache:\n  paths: ['kept/**/*']\n"}
 	w.project(t, "ledger", files, parameters)
 	p := look(t).as(admin).open("/projects/ledger")
 	p.has("Nothing of ledger was built on main yet", "Nothing was built yet", "runner submit", "No tests were seen yet")
@@ -102,12 +102,13 @@ func TestABuildIsStartedByHand(t *testing.T) {
 	p.fill(`input[name=ref]`, "main")
 	p.click(`form.start button`)
 	p.until("the build's page is there", `location.pathname === "/projects/ledger/builds/1"`)
+	p.open("/projects/ledger")
+	p.has("ledger is built on main for the first time", "Running now")
 	b := w.ended(t, "ledger#1", "SUCCEEDED")
 	if got := b.Parameters; len(got) < 3 {
 		t.Errorf("the build has the parameters %+v", got)
 	}
-	p.open("/projects/ledger")
-	p.has("ledger passes on main", "by hand")
+	p.has("ledger passes on main", "by hand") // without being asked for again
 	p.open("/projects/ledger/caches")
 	p.has("1 cache", "all jobs", "not known yet")
 	p.everyLook("caches")

@@ -143,7 +143,17 @@ func (s *Site) allBuilds(v *visit) (*view, error) {
 	if !v.known() && len(list.Builds) == 0 && !list.Filter.Any() && list.Newest == "" {
 		return nil, &client.Error{Status: http.StatusUnauthorized} // nothing is public
 	}
-	return &view{Template: "builds", Title: "Builds", Crumbs: []crumb{{Text: "Builds"}}, Data: list}, nil
+	return &view{Template: "builds", Title: "Builds", Crumbs: []crumb{{Text: "Builds"}}, Events: list.events(), Data: list}, nil
+}
+
+// events are those of the newest build that runs: after its end the page shows the next one's.
+func (l buildList) events() string {
+	for _, b := range l.Builds {
+		if class(b.Status) == "run" {
+			return eventsPath(b.Project, b.Number)
+		}
+	}
+	return ""
 }
 
 // kindName is a kind of trigger as people say it.

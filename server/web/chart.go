@@ -24,7 +24,6 @@ type rect struct {
 type column struct {
 	X, Width int
 	Title    string
-	Link     string // path of what it is of; none where it is of several
 	Rects    []rect
 }
 
@@ -156,7 +155,6 @@ func historyChart(results []client.TestResult) chart {
 	for i, r := range results {
 		col := &c.Columns[n-1-i]
 		col.Title = r.Build + ": " + word(r.Status) + ", " + took(r.Seconds)
-		col.Link = buildPath(r.Build)
 		col.stack(max(4, part(r.Seconds, longest)), resultClass(r.Status, r.Flaky))
 	}
 	return c
@@ -172,8 +170,8 @@ func resultClass(status string, flaky bool) string {
 
 // markStrip shows the newest results of a test, which come newest first, from the oldest on.
 func markStrip(marks []client.TestMark) bars {
-	out := bars{Width: stripBars*(barWidth+barGap) - barGap, Height: stripHeight, Bar: barWidth}
 	marks = marks[:min(len(marks), stripBars)]
+	out := bars{Width: max(1, len(marks))*(barWidth+barGap) - barGap, Height: stripHeight, Bar: barWidth}
 	longest, bad := 0.0, 0
 	for _, m := range marks {
 		longest = max(longest, m.Seconds)

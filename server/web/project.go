@@ -107,7 +107,7 @@ func (s *Site) projectPage(v *visit) (*view, error) {
 		}
 	}
 	p.Branches = p.Branches[:min(len(p.Branches), shownBranches)]
-	return &view{Template: "project", Title: h.Name + " " + p.Verdict.Word(), Icon: p.Verdict.icon(), Crumbs: h.crumbs(""), Data: p}, nil
+	return &view{Template: "project", Title: h.Name + " " + p.Verdict.Word(), Icon: p.Verdict.icon(), Crumbs: h.crumbs(""), Events: p.List.events(), Data: p}, nil
 }
 
 // overview adds what is shown beside the list of all builds.
