@@ -192,7 +192,16 @@ type staged struct {
 	watchers map[chan struct{}]bool
 	asked    chan string // ids of triggers that somebody waits for
 	newest   *scheduler.Build
-	pushing  string // build that is said to push every image
+	pushing  string           // build that is said to push every image
+	filter   scheduler.Filter // that builds were listed by last
+	branches []scheduler.Build
+}
+
+func (s *staged) Branches(project, cursor string, limit int) ([]scheduler.Build, string, error) {
+	if s.branches == nil || cursor != "" {
+		return s.Scheduler.Branches(project, cursor, limit)
+	}
+	return s.branches, "", nil
 }
 
 func (s *staged) PushedBy(project string, image scheduler.PushedImage, now time.Time) (string, error) {
@@ -256,6 +265,7 @@ func (s *staged) Jobs(id string) ([]scheduler.Job, error) {
 }
 
 func (s *staged) Builds(f scheduler.Filter, cursor string, limit int) ([]scheduler.Build, string, error) {
+	s.filter = f
 	if cursor != "" {
 		return s.Scheduler.Builds(f, cursor, limit)
 	}

@@ -38,6 +38,8 @@ type Scheduler interface {
 	HasEnded(build string) bool
 	MayBeTrusted(build string) (bool, error)
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
+	Days(f scheduler.Filter, now time.Time) (days []scheduler.Day, all scheduler.Day, whole time.Time, err error)
+	Branches(project, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
 	TestRuns(build string) ([]scheduler.TestRun, error)
 	Starts(project string) (scheduler.Starts, error)
@@ -84,6 +86,7 @@ type Artifacts interface {
 	WriteZip(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	Caches(cursor string, limit int) (page []artifacts.CacheInfo, next string, err error)
+	Cache(id string) (artifacts.CacheInfo, error)
 	RemoveCache(ctx context.Context, id string) error
 	Earned(scope, paths, job string) (artifacts.Earnings, error)
 }

@@ -64,6 +64,8 @@ var needs = map[string]need{
 	"explain-build": {access.Read, ofProject, true},
 	// What projects give their jobs is shown to whoever may see their settings.
 	"show-environment": {access.Read, ofProject, false},
+	"project-stats": {access.Read, ofProject, true},
+	"list-branches": {access.Read, ofProject, true},
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},
@@ -104,6 +106,9 @@ var needs = map[string]need{
 	"list-caches":  {access.Read, ofDaemon, false},
 	"remove-cache": {access.Admin, ofDaemon, false},
 
+	"list-project-caches":  {access.Read, ofProject, false},
+	"remove-project-cache": {access.Admin, ofProject, false},
+
 	"list-tokens":  {access.Admin, ofDaemon, false},
 	"create-token": {access.Admin, ofDaemon, false},
 	"remove-token": {access.Admin, ofDaemon, false},
@@ -133,6 +138,7 @@ func (in *SecretInput) object() string   { return in.Name }
 func (in *putSecretIn) project() string  { return in.Body.Project }
 func (in *putSecretIn) object() string   { return in.Body.Name }
 func (in *cacheIn) object() string       { return in.ID }
+func (in *ownCacheIn) object() string    { return in.ID }
 func (in *drainIn) object() string       { return map[bool]string{true: "on", false: "off"}[in.Body.On] }
 func (in *removeTokenIn) object() string { return in.Name }
 func (in *createTokenIn) object() string { return in.Body.Name }

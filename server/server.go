@@ -98,6 +98,7 @@ func New(o Options) http.Handler {
 	a.routeSchedules()
 	a.routeInbox()
 	a.routeProjects()
+	a.routeProjectStats()
 	a.routeProjectHooks()
 	a.routeSubmit()
 	a.routeSecrets()

@@ -69,5 +69,13 @@ func (s *Site) funcs() template.FuncMap {
 		"segment": url.PathEscape,
 		"list":    func(all ...string) []string { return all },
 		"dict":    dict,
+
+		"kind":    kindName,
+		"since":   secondsSince,
+		"after":   func(n int) int { return n + 1 },
+		"history": historyOf,
+		"marks":   markStrip,
+		"weighed": weighed,
+		"result":  resultClass,
 	}
 }

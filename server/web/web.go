@@ -61,6 +61,7 @@ func New(o Options) *Site {
 	s.routeTriggers()
 	s.routeAudit()
 	s.routeTokens()
+	s.routeProject()
 	s.routeBuild()
 	s.routeLog()
 	s.routeStatus()
