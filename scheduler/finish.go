@@ -23,6 +23,8 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	again, pause := false, time.Duration(0)
 	var ended Attempt
 	var queued time.Time
+	var keep *sandboxRow
+	span := s.keepSpan(e)
 	policy := s.faultPolicy(e, res)
 	waited := s.waitedForTests(e.build) // its lock comes before a transaction
 	fresh := s.freshKey(context.Background(), e, Status(res.Status))
@@ -57,6 +59,9 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 			return putJob(tx, key, e.index, j)
 		}
 		j.end(a.Status, a.Reason, a.Message, now)
+		if keep, err = s.keeps(tx, b, j, a, span, now); err != nil {
+			return err
+		}
 		if err := recordProof(tx, b, e.index, j, fresh); err != nil {
 			return err
 		}
@@ -71,6 +76,9 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	})
 	if err != nil {
 		return err
+	}
+	if keep != nil {
+		s.kept.add(*keep)
 	}
 	failpoint.Pass("6/result-committed")
 	s.countAttempt(&ended, queued)

@@ -82,6 +82,7 @@ func New(o Options) http.Handler {
 	a.routeBackup()
 	a.routeBuilds()
 	a.routePages()
+	a.routeShell()
 	a.routeLogs()
 	a.routeArtifacts()
 	a.routeTests()
@@ -210,7 +211,7 @@ type leavingKey struct{}
 func lasting(r *http.Request) context.Context {
 	q := r.URL.Query()
 	follows, _ := strconv.ParseBool(q.Get("follow"))
-	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") {
+	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") && !strings.HasSuffix(r.URL.Path, "/shell") {
 		return nil
 	}
 	leaving, _ := r.Context().Value(leavingKey{}).(context.Context)
