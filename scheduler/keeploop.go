@@ -99,10 +99,11 @@ func (s *Scheduler) outlived(b *keptBox, now time.Time) bool {
 	if !now.Before(row.Until) {
 		return true
 	}
-	if _, err := s.Project(project); errors.Is(err, ErrNotFound) {
+	p, err := s.Project(project)
+	if errors.Is(err, ErrNotFound) || err == nil && s.config().KeepFailedOf(&p.Project) == 0 {
 		return true
 	}
-	_, err := s.Build(b.row.Build)
+	_, err = s.Build(b.row.Build)
 	return errors.Is(err, ErrNotFound)
 }
 

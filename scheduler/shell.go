@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -147,6 +148,8 @@ func (s *Scheduler) nowhere(b *Build, job, at string) error {
 		what = "job " + job + " of " + b.ID()
 	}
 	switch {
+	case at == ShellFailed && !b.Status.Ended() && b.Plan == nil:
+		return &ConflictError{what + " has not failed, it is being planned", "wait for its end; runner show " + b.ID() + " tells what it does"}
 	case at != ShellFailed && !b.Status.Ended():
 		return &ConflictError{what + " runs no command at the moment", "wait until a command of it runs; runner show " + b.ID() + " tells what it does"}
 	case at == ShellRunning:
@@ -193,6 +196,9 @@ func (s *Scheduler) shellEnv(place ShellPlace) (env []wire.Var, withheld []strin
 	}
 	last, secret := winners(vars), secretNames(vars)
 	env = append(s.builtins(&place.p, l, place.pj, &place.t), s.builtBefore(l.build, place.pj)...)
+	if place.At == ShellFailed {
+		env = append(env, wire.Var{Name: "CODEBUILD_BUILD_SUCCEEDING", Value: "0"})
+	}
 	for i, v := range vars {
 		switch {
 		case last[v.name] != i:
@@ -380,11 +386,15 @@ func (s *Scheduler) shellCommand(place ShellPlace, c ShellCommand, env []wire.Va
 	if len(c.Args) > 0 {
 		out.Args = append([]string{"/bin/sh", "-c", enterCommand, "runner-shell"}, c.Args...)
 	}
-	for _, v := range env {
-		out.Env = append(out.Env, v.Name+"="+v.Value)
-	}
 	if c.TTY && c.Term != "" {
-		out.Env = append(out.Env, "TERM="+c.Term)
+		env = append(env, wire.Var{Name: "TERM", Value: c.Term})
+	}
+	values := make(map[string]string, len(env)) // of two, programs differ in which they take
+	for _, v := range env {
+		values[v.Name] = v.Value
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		out.Env = append(out.Env, name+"="+values[name])
 	}
 	return out
 }

@@ -101,7 +101,7 @@ func (a *app) shell(ctx context.Context, c *client.Client, id string, o client.S
 	case ctx.Err() != nil:
 		return statusError(statusInterrupted)
 	case err != nil:
-		return hinted(err, "what the shell ran is ended; open another one")
+		return hinted(err, "open another one: runner shell %s", id)
 	case over.Reason != "":
 		return hinted(fmt.Errorf("the shell was ended: %s", over.Reason), "runner shell %s opens another one, as long as the sandbox is there", id)
 	case over.Exit != 0:
