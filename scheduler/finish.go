@@ -83,21 +83,26 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	failpoint.Pass("6/result-committed")
 	s.countAttempt(&ended, queued)
 	if again {
-		wake(s.reportsKick)
-		s.mu.Lock()
-		now := time.Now()
-		s.queue.wait(e, now, now.Add(pause))
-		select {
-		case <-e.resume: // was meant for the attempt that has ended
-		default:
-		}
-		s.mu.Unlock()
-		s.attemptsEnded(e.build)
+		s.waitAgain(e, pause)
 	} else {
 		s.apply(e.build, after)
 	}
 	s.hub.tell(e.build)
 	return nil
+}
+
+// waitAgain follows the end of an attempt that is not its job's.
+func (s *Scheduler) waitAgain(e *entry, pause time.Duration) {
+	wake(s.reportsKick)
+	s.mu.Lock()
+	now := time.Now()
+	s.queue.wait(e, now, now.Add(pause))
+	select {
+	case <-e.resume: // was meant for the attempt that has ended
+	default:
+	}
+	s.mu.Unlock()
+	s.attemptsEnded(e.build)
 }
 
 // anotherAttempt decides whether a job is tried again, after which pause, and says so on its row. A job can forge its
