@@ -149,7 +149,7 @@ func (s *Shell) Copy(stdout, stderr io.Writer) (ShellEnded, error) {
 		case ShellEndedMessage:
 			var over ShellEnded
 			err = json.Unmarshal(text[1:], &over)
-			return over, err
+			return over, errors.Join(err, s.sock.goodbye())
 		}
 		if err != nil {
 			return ShellEnded{}, err

@@ -144,9 +144,12 @@ func (s *socket) next(most int) (kind byte, last bool, text []byte, err error) {
 	return head[0] & 0x0f, head[0]&frameLast != 0, text, err
 }
 
+// goodbye tells the other end that nothing more is expected of it.
+func (s *socket) goodbye() error { return s.frame(frameClose, []byte{3, 232}) } // 1000, a normal end
+
 // Close hangs up.
 func (s *socket) Close() error {
 	s.stop()
-	_ = s.frame(frameClose, []byte{3, 232}) // 1000, a normal end
+	_ = s.goodbye()
 	return s.conn.Close()
 }

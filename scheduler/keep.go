@@ -43,7 +43,7 @@ type KeptSandbox struct {
 // keeps decides, within the commit of a result that ends a job, whether its sandbox is kept. It is not for a stranger's: their
 // pull requests would push out what others keep.
 func (s *Scheduler) keeps(tx *bbolt.Tx, b *Build, j *Job, a *Attempt, span time.Duration, now time.Time) (*sandboxRow, error) {
-	if span <= 0 || (a.Status != Failed && a.Status != TimedOut) || !a.Sent || b.Fork {
+	if span <= 0 || (a.Status != Failed && a.Status != TimedOut) || !a.Sent || b.Fork || s.runner == nil || s.runner.CanShell(a.Engine) != nil {
 		return nil, nil
 	}
 	if pj, err := planJob(b, j.ID); err != nil || pj.Privileged {
@@ -60,7 +60,7 @@ func (s *Scheduler) keeps(tx *bbolt.Tx, b *Build, j *Job, a *Attempt, span time.
 // keepSpan is how long the sandbox of a job is kept should it fail; 0 is not at all.
 func (s *Scheduler) keepSpan(e *entry) time.Duration {
 	p, err := s.Project(e.project)
-	if err != nil || s.runner == nil || s.runner.CanShell(s.engineOf(&p)) != nil || s.ShortOfSpace() != "" {
+	if err != nil || s.ShortOfSpace() != "" {
 		return 0
 	}
 	return s.config().KeepFailedOf(&p.Project)

@@ -54,15 +54,14 @@ type ShellCommand struct {
 	Term       string
 }
 
-// OpenedShell is a program that runs for somebody. Leave has to be called.
+// OpenedShell is a program that runs for somebody.
 type OpenedShell struct {
 	runner.Shell
-	Over  <-chan string // why it is to end, once
-	leave func()
+	Over <-chan string // why it is to end, once
+	// Leave has to be called, perhaps more than once: it ends the program where it has not ended, and the sandbox if nobody else
+	// is in it.
+	Leave func()
 }
-
-// Leave ends the program where it has not ended, and the sandbox if nobody else is in it.
-func (o *OpenedShell) Leave() { o.leave() }
 
 // FindShell finds where a shell of a build would be: in a job of it, or in the only one that there is to go into. At is
 // ShellRunning, ShellFailed, or "" for either. The error is a *ConflictError where nobody can go in.

@@ -32,7 +32,7 @@ func (s *Scheduler) OpenShell(ctx context.Context, place ShellPlace, c ShellComm
 		return nil, err
 	}
 	s.log.Info("somebody goes into a job", "build", place.Build, "job", place.Job, "at", place.At, "by", c.By)
-	open.leave = sync.OnceFunc(func() {
+	open.Leave = sync.OnceFunc(func() {
 		open.Shell.End(ctx)
 		s.goOut(place, door)
 		s.log.Info("somebody has left a job", "build", place.Build, "job", place.Job, "at", place.At, "by", c.By)

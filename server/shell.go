@@ -23,7 +23,7 @@ type shellIn struct {
 	BuildInput
 	Job     string   `query:"job" maxLength:"200" doc:"id of the job; default: the only one that there is to go into"`
 	At      string   `query:"at" enum:"running,failed" doc:"running: beside the commands of a job that runs; failed: in what is kept of one that failed. Default: where the job is"`
-	Command []string `query:"command,explode" maxItems:"256" doc:"a program and its arguments; default: a shell"`
+	Command []string `query:"command,explode" maxItems:"256" nullable:"false" doc:"a program and its arguments; default: a shell"`
 	TTY     bool     `query:"tty" doc:"on a terminal"`
 	Cols    uint     `query:"cols" maximum:"2000" doc:"of the terminal"`
 	Rows    uint     `query:"rows" maximum:"2000" doc:"of the terminal"`
