@@ -55,6 +55,9 @@ type Scheduler interface {
 	Outlook(most int) (scheduler.Outlook, error)
 	ChangedSince(m scheduler.Moment) scheduler.Changed
 	StatusOf(builds []string) (map[string]scheduler.Status, error)
+	Kept(build, job string) (scheduler.KeptSandbox, bool)
+	FindShell(build, job, at string) (scheduler.ShellPlace, error)
+	OpenShell(ctx context.Context, place scheduler.ShellPlace, c scheduler.ShellCommand) (*scheduler.OpenedShell, error)
 	ReportsDue(build string) (bool, error)
 	NewestBuild(project string, refs []string) (*scheduler.Build, error)
 

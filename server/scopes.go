@@ -60,12 +60,13 @@ var needs = map[string]need{
 	"stop-build":   {access.Submit, ofBuild, false},
 	"retry-build":  {access.Submit, ofBuild, false},
 	"resume-build": {access.Submit, ofBuild, false},
+	"open-shell":   {access.Submit, ofBuild, false}, // permitShell asks for more where a job has more
 
 	"explain-build": {access.Read, ofProject, true},
 	// What projects give their jobs is shown to whoever may see their settings.
 	"show-environment": {access.Read, ofProject, false},
-	"project-stats": {access.Read, ofProject, true},
-	"list-branches": {access.Read, ofProject, true},
+	"project-stats":    {access.Read, ofProject, true},
+	"list-branches":    {access.Read, ofProject, true},
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},

@@ -90,6 +90,7 @@ func New(o Options) http.Handler {
 	a.routeOverview()
 	a.routeBuilds()
 	a.routeChanges()
+	a.routeShell()
 	a.routeLogs()
 	a.routeArtifacts()
 	a.routeTests()
@@ -220,7 +221,7 @@ type leavingKey struct{}
 func lasting(r *http.Request) context.Context {
 	q := r.URL.Query()
 	follows, _ := strconv.ParseBool(q.Get("follow"))
-	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") {
+	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") && !strings.HasSuffix(r.URL.Path, "/shell") {
 		return nil
 	}
 	leaving, _ := r.Context().Value(leavingKey{}).(context.Context)
