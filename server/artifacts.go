@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/client"
@@ -237,14 +238,21 @@ func (a *api) readArtifact(ctx context.Context, in *fileIn) (*huma.StreamRespons
 		hctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(in.Path)}))
 		hctx.SetHeader("Content-Length", strconv.FormatInt(file.Size, 10))
 		if sum, err := hex.DecodeString(file.SHA256); err == nil && len(sum) > 0 {
-			hctx.SetHeader("ETag", `"sha256-`+file.SHA256+`"`)
+			tag := `"sha256-` + file.SHA256 + `"`
+			hctx.SetHeader("ETag", tag)
+			if matches([]string{hctx.Header("If-None-Match")}, tag) {
+				_, w := humago.Unwrap(hctx)
+				w.Header().Del("Content-Length")
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
 		}
 		out := newStream(hctx)
 		err := out.start(http.StatusOK)
 		if err == nil {
 			_, err = copyBlocks(out, r)
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errHeadOnly) {
 			a.Logger.Debug("sending an artifact", "build", in.id(), "path", in.Path, "error", err)
 			breakOff()
 		}
@@ -304,7 +312,7 @@ func (a *api) readArchive(ctx context.Context, in *archiveIn) (*huma.StreamRespo
 			buffered := bufio.NewWriterSize(out, streamBlock)
 			err = errors.Join(write(ctx, named, buffered), buffered.Flush())
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errHeadOnly) {
 			a.Logger.Debug("sending an archive", "build", in.id(), "error", err)
 			breakOff()
 		}

@@ -90,6 +90,10 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		a.unrouted(w, r)
 		return
 	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		a.mux.ServeHTTP(&tagging{ResponseWriter: w, r: r}, r)
+		return
+	}
 	a.mux.ServeHTTP(w, r)
 }
 

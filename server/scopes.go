@@ -37,9 +37,10 @@ const (
 
 // needs is what every operation needs. An operation that is not here cannot be added.
 var needs = map[string]need{
-	"daemon": {access.Read, ofAny, false},
-	"whoami": {access.Read, ofAny, false},
-	"drain":  {access.Admin, ofDaemon, false},
+	"daemon":  {access.Read, ofAny, false},
+	"whoami":  {access.Read, ofAny, false},
+	"openapi": {access.Read, ofAny, false},
+	"drain":   {access.Admin, ofDaemon, false},
 
 	"backup":      {access.Admin, ofDaemon, false},
 	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	stdlog "log"
 	"log/slog"
 	"net"
@@ -20,8 +19,11 @@ import (
 // api is the handler of all routes.
 type api struct {
 	Options
-	mux    *router
-	huma   huma.API
+	mux  *router
+	huma huma.API
+
+	document []byte // the OpenAPI document
+
 	public map[string]bool // patterns of the mux that need no token
 	needs  map[string]need // by pattern, of all others
 	large  chan struct{}   // slots for webhooks with large bodies
@@ -29,6 +31,8 @@ type api struct {
 	logins, hooks *limiter
 	origins       *http.CrossOriginProtection
 	patience      time.Duration // for the body of a request that nobody reads
+	replays       replays
+	changing      sync.Mutex // held while a change that depends on what is there is made
 
 	repositories sync.Map // address of a project's repository → its key
 
@@ -60,19 +64,8 @@ func New(o Options) http.Handler {
 			a.Logger.Error("browsers may be refused behind a proxy that changes the Host header", "url", a.Origin, "error", err)
 		}
 	}
-	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	a.huma = humago.New(a.mux, huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info: &huma.Info{
-				Title: "Runner", Version: a.Version,
-				Description: "The API of a Runner daemon. Lists are newest first, in pages: pass next as cursor. Errors are problem+json.",
-			},
-			Components: &huma.Components{
-				Schemas:         schemas,
-				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer"}},
-			},
-		},
+		OpenAPI:       newDocument(a.Version),
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 	})
@@ -102,9 +95,6 @@ func New(o Options) http.Handler {
 	return a
 }
 
-// bearer names the security scheme in the OpenAPI document.
-const bearer = "token"
-
 // maxBody bounds a JSON body in bytes. The largest is a list of known commits, 40 digits each.
 const maxBody = 1 << 20
 
@@ -124,14 +114,18 @@ func add[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (
 			panic("the input of " + op.OperationID + " does not say of which project it is, on which depends who may do it")
 		}
 	}
-	op.Security = []map[string][]string{{bearer: {string(n.scope)}}}
+	op.Security = []map[string][]string{{bearer: {string(n.scope)}}, {session: {string(n.scope)}}}
 	op.Errors = append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, op.Errors...)
+	if n.open {
+		op.Security = append(op.Security, map[string][]string{}) // of public projects, without either
+		op.Errors = append(op.Errors, http.StatusTooManyRequests)
+	}
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
 	op.BodyReadTimeout = readTimeout
 	op.RejectUnknownQueryParameters = true
-	handle = audited(a, op, handle)
+	handle = replayed(a, op, audited(a, op, handle))
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		if err := a.permit(ctx, n, in); err != nil {
 			a.refuse(ctx, op.OperationID, in, err)
@@ -171,17 +165,15 @@ type jsonOut[T any] struct{ Body T }
 
 func answer[T any](body T) (*jsonOut[T], error) { return &jsonOut[T]{body}, nil }
 
-// routeOpenAPI serves the document, which is made once: by now every operation is in it.
-func (a *api) routeOpenAPI() {
-	text, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
-	a.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		if err != nil {
-			writeProblem(w, problemOf(err))
-			return
-		}
-		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(text)
-	})
+// taggedOut is the answer of a change, with the ETag that a GET of what there is now has.
+type taggedOut[T any] struct {
+	ETag string `header:"ETag"`
+	Body T
+}
+
+func answerTagged[T any](body T) (*taggedOut[T], error) {
+	tag, err := tagOfJSON(body)
+	return &taggedOut[T]{tag, body}, err
 }
 
 // NewHTTPServer returns a server for the handler with the limits that it counts on. There is no limit on a whole
