@@ -74,9 +74,7 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, pattern := a.mux.Handler(r)
 	if a.public[pattern] {
 		who = &identity{address: address.String()}
-	} else if found, p := a.admit(w, r, pattern, address); a.toLogin(w, r, pattern, found) {
-		return
-	} else if p != nil {
+	} else if found, p := a.sender(w, r, pattern, address); p != nil {
 		writeProblem(w, p)
 		return
 	} else {
@@ -95,6 +93,14 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// sender finds out whom a request comes from.
+func (a *api) sender(w http.ResponseWriter, r *http.Request, pattern string, address netip.Addr) (*identity, *Problem) {
+	if a.pages[pattern] {
+		return a.visitor(w, r, address)
+	}
+	return a.admit(w, r, pattern, address)
 }
 
 // admit finds out whom a request for a route comes from, and whether that is anybody who may ask for it at all. To what of

@@ -44,12 +44,10 @@ var needs = map[string]need{
 
 	"backup":      {access.Admin, ofDaemon, false},
 	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project
-	"status-page": {access.Admin, ofDaemon, false},
 	"metrics":     {access.Read, ofDaemon, false},
 
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
-	"build-page":   {access.Read, ofProject, true},
 	"watch-build":  {access.Read, ofProject, true},
 	"read-log":     {access.Read, ofProject, true},
 	"stop-build":   {access.Submit, ofBuild, false},

@@ -25,6 +25,7 @@ type api struct {
 	document []byte // the OpenAPI document
 
 	public map[string]bool // patterns of the mux that need no token
+	pages  map[string]bool // patterns of what people look at: what they may see of it, the API says
 	needs  map[string]need // by pattern, of all others
 	large  chan struct{}   // slots for webhooks with large bodies
 
@@ -55,7 +56,7 @@ func (m *router) HandleFunc(pattern string, handle func(http.ResponseWriter, *ht
 func New(o Options) http.Handler {
 	useProblems()
 	a := &api{
-		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, needs: map[string]need{},
+		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
 		large: make(chan struct{}, largeHooks), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
 		origins: http.NewCrossOriginProtection(), patience: bodyPatience,
 	}
@@ -74,7 +75,6 @@ func New(o Options) http.Handler {
 	a.routeStatus()
 	a.routeBackup()
 	a.routeBuilds()
-	a.routePages()
 	a.routeLogs()
 	a.routeArtifacts()
 	a.routeTests()
@@ -92,6 +92,7 @@ func New(o Options) http.Handler {
 	a.routeHooks()
 	a.routeRegistryHooks()
 	a.routeOpenAPI()
+	a.routePages()
 	return a
 }
 

@@ -1,0 +1,63 @@
+// A page that names events of the API (data-events on main) is fetched again after each of them, at most once a second, and its
+// main part is morphed: what the reader opened, typed or focused stays. The server's HTML is the only source of what is shown.
+(() => {
+  "use strict";
+  const least = 1000;
+  let source = null, timer = 0, last = 0, fetching = false, again = false;
+
+  const keeps = {
+    beforeAttributeUpdated(name, node) {
+      return !(name === "open" && node.tagName === "DETAILS") && !(name === "class" && node.hasAttribute("data-own-class"));
+    },
+    beforeNodeMorphed(old) { return !(old instanceof Element && old.hasAttribute("data-own")); },
+  };
+
+  async function refresh() {
+    timer = 0;
+    if (fetching) { again = true; return; }
+    fetching = true; last = Date.now();
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+      if (answer.redirected) { location.reload(); return; }
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById("main"), main = document.getElementById("main");
+      if (!fresh || !main) return;
+      Idiomorph.morph(main, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: keeps });
+      document.title = page.title;
+      const icon = page.querySelector("link[rel=icon]"), mine = document.querySelector("link[rel=icon]");
+      if (icon && mine && icon.getAttribute("href") !== mine.getAttribute("href")) mine.setAttribute("href", icon.getAttribute("href"));
+      document.dispatchEvent(new CustomEvent("runner:fresh"));
+      listen();
+    } catch (failure) { // the daemon is away: its next event comes after it is back
+    } finally {
+      fetching = false;
+      if (again) { again = false; soon(); }
+    }
+  }
+
+  function soon() {
+    if (!timer) timer = setTimeout(refresh, Math.max(50, last + least - Date.now()));
+  }
+
+  function close() {
+    if (source) source.close();
+    source = null;
+  }
+
+  function listen() {
+    const main = document.getElementById("main");
+    const where = main && main.getAttribute("data-events");
+    if (!where || document.hidden) { close(); return; }
+    if (source && source.path === where && source.readyState !== EventSource.CLOSED) return;
+    close();
+    source = new EventSource(where);
+    source.path = where;
+    for (const name of ["build", "change"]) source.addEventListener(name, soon);
+  }
+
+  // Browsers allow few connections to one host, so a page that nobody sees holds none.
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && document.getElementById("main").hasAttribute("data-events")) soon(); listen(); });
+  document.documentElement.classList.add("js");
+  listen();
+})();

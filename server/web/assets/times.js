@@ -1,0 +1,46 @@
+// Times in the reader's zone, and durations that go on. The server writes UTC; <time data-ago> is shown as how long ago it was,
+// <time data-clock> as a clock, and an element with data-since counts on from the moment at which it was sent.
+(() => {
+  "use strict";
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+  const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+  function ago(at) {
+    const s = Math.round((Date.now() - at) / 1000), plural = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
+    const text = n => n < 60 ? plural(n, "second") : n < 3600 ? plural(Math.floor(n / 60), "minute") : n < 172800 ? plural(Math.floor(n / 3600), "hour") : plural(Math.floor(n / 86400), "day");
+    if (s > 30 * 86400 || s < -30 * 86400) return day.format(at);
+    if (s < 0) return "in " + text(-s);
+    return s < 5 ? "just now" : text(s) + " ago";
+  }
+
+  // took is as format.go has it.
+  function took(s) {
+    if (s < 10) return s.toFixed(1) + " s";
+    if (s < 60) return Math.floor(s) + " s";
+    const two = n => String(Math.floor(n)).padStart(2, "0");
+    if (s < 3600) return `${Math.floor(s / 60)}m ${two(s % 60)}s`;
+    if (s < 172800) return `${Math.floor(s / 3600)}h ${two(s / 60 % 60)}m`;
+    return Math.floor(s / 86400) + " days";
+  }
+
+  function put(node, text) { if (node.textContent !== text) node.textContent = text; }
+
+  function show() {
+    if (document.hidden) return;
+    for (const node of document.querySelectorAll("time[data-ago], time[data-clock]")) {
+      const at = new Date(node.dateTime);
+      if (isNaN(at)) continue;
+      put(node, node.hasAttribute("data-ago") ? ago(at) : clock.format(at));
+      node.title = full.format(at);
+    }
+    for (const node of document.querySelectorAll("[data-since]")) {
+      const since = new Date(node.dataset.since);
+      if (!isNaN(since)) put(node, took(Math.max(0, (Date.now() - since) / 1000)));
+    }
+  }
+
+  show();
+  setInterval(show, 1000);
+  for (const event of ["runner:fresh", "visibilitychange"]) document.addEventListener(event, show);
+})();
