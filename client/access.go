@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Grant is a scope (read, submit or admin) within some projects; * among them stands for all, and for the daemon itself.
+// Grant is a scope (feed, read, submit or admin) within some projects; * among them stands for all, and for the daemon itself.
 type Grant struct {
 	Scope    string   `json:"scope"`
 	Projects []string `json:"projects"`
@@ -36,7 +36,7 @@ type Token struct {
 // TokenRequest asks for a token.
 type TokenRequest struct {
 	Name     string     `json:"name"`
-	Scope    string     `json:"scope"`             // read, submit or admin
+	Scope    string     `json:"scope"`             // feed, read, submit or admin
 	Projects []string   `json:"projects"`          // or *
 	Expires  *time.Time `json:"expires,omitempty"` // nil: never
 }

@@ -187,6 +187,8 @@ type Project struct {
 	RetryFaults   string            `json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
 	Privileged    bool              `json:"privileged,omitempty"`  // whether jobs may ask for privileged-mode
 	Visibility    string            `json:"visibility,omitempty"`  // who may look at builds without a token: private (nobody), public (anybody)
+	Robots        string            `json:"robots,omitempty"`      // whether search engines may index its pages, where it is public: disallow, allow; empty: the daemon's
+	Badge         string            `json:"badge,omitempty"`       // off, or token (token:WORD for another): its badge is shown to whoever knows the badge's token
 	Network       string            `json:"network,omitempty"`     // what jobs may reach: open, private, none; empty: the daemon's
 	// NetworkUntrusted narrows Network for jobs that are not trusted.
 	NetworkUntrusted string `json:"networkUntrusted,omitempty"`

@@ -45,7 +45,7 @@ type fileIn struct {
 type archiveIn struct {
 	BuildInput
 	ChoiceInput
-	Format string `query:"format" enum:"zip,tar.zst" default:"zip"`
+	Format string `query:"format" enum:"zip,tar.zst" default:"zip" doc:"of the archive"`
 }
 
 func (a *api) routeArtifacts() {
@@ -62,12 +62,14 @@ func (a *api) routeArtifacts() {
 	add(a, huma.Operation{
 		OperationID: "read-artifact", Method: http.MethodGet, Path: buildPath + "/artifacts/file", Tags: tags,
 		Summary: "One file: the first of that path", Responses: streamed("application/octet-stream"),
+		Errors: []int{http.StatusConflict, http.StatusGone},
 	}, a.readArtifact)
 	add(a, huma.Operation{
 		OperationID: "read-archive", Method: http.MethodGet, Path: buildPath + "/artifacts/archive", Tags: tags,
 		Summary:     "An archive of what is chosen",
 		Description: "The one set of one job lies in it as it is; otherwise each lies below a folder named by its job, and its artifact.",
 		Responses:   streamed("application/zip", "application/zstd"),
+		Errors:      []int{http.StatusConflict, http.StatusGone},
 	}, a.readArchive)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -57,6 +58,11 @@ func (a *api) routeOpenAPI() {
 		return tagged("application/openapi+json", a.document), nil
 	})
 	a.document = documentOf(a.huma.OpenAPI())
+}
+
+// schemaOf is the schema of a type, for what huma cannot see that it is answered.
+func schemaOf[T any](a *api) *huma.Schema {
+	return a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
 }
 
 // described is an answer of one kind, for the OpenAPI document.

@@ -15,7 +15,7 @@ import (
 
 // SecretInput names one secret. It stands in the query, which is not logged, and not in the path: names have slashes.
 type SecretInput struct {
-	Name    string `query:"name" required:"true" maxLength:"512" example:"/prod/db/password"`
+	Name    string `query:"name" required:"true" maxLength:"512" example:"/prod/db/password" doc:"of the secret or parameter"`
 	Project string `query:"project" required:"true" maxLength:"150" doc:"the project that may have it, or * for a secret of every project"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type api struct {
 	large  chan struct{}   // slots for webhooks with large bodies
 
 	logins, hooks *limiter
+	strangers     *strangers
 	origins       *http.CrossOriginProtection
 	patience      time.Duration // for the body of a request that nobody reads
 	replays       replays
@@ -57,7 +59,7 @@ func New(o Options) http.Handler {
 	useProblems()
 	a := &api{
 		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
-		large: make(chan struct{}, largeHooks), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
+		large: make(chan struct{}, largeHooks), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery), strangers: newStrangers(),
 		origins: http.NewCrossOriginProtection(), patience: bodyPatience,
 	}
 	if a.Origin != "" {
@@ -84,6 +86,9 @@ func New(o Options) http.Handler {
 	a.routeInbox()
 	a.routeProjects()
 	a.routeProjectHooks()
+	a.routeBadges()
+	a.routeFeeds()
+	a.routeRobots()
 	a.routeSubmit()
 	a.routeSecrets()
 	a.routeTokens()
@@ -120,6 +125,9 @@ func add[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (
 	if n.open {
 		op.Security = append(op.Security, map[string][]string{}) // of public projects, without either
 		op.Errors = append(op.Errors, http.StatusTooManyRequests)
+	}
+	if _, body := reflect.TypeFor[I]().FieldByName("Body"); body {
+		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
@@ -201,13 +209,18 @@ type leavingKey struct{}
 // lasting is that context for a request which asks to wait for what has not happened yet, such as a log that is followed; nil for
 // one that comes to its end by itself. A pack that is being taken in, say, is not broken off by an upgrade.
 func lasting(r *http.Request) context.Context {
-	q := r.URL.Query()
-	follows, _ := strconv.ParseBool(q.Get("follow"))
-	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") {
+	if !lasts(r) {
 		return nil
 	}
 	leaving, _ := r.Context().Value(leavingKey{}).(context.Context)
 	return leaving
+}
+
+// lasts tells whether a request asks to wait for what has not happened yet.
+func lasts(r *http.Request) bool {
+	q := r.URL.Query()
+	follows, _ := strconv.ParseBool(q.Get("follow"))
+	return follows || q.Has("wait") || strings.HasSuffix(r.URL.Path, "/events")
 }
 
 // connectionLog takes what net/http says of connections. Handshakes that fail are a line for debugging: anybody can make as

@@ -92,6 +92,8 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.StringToStringVar(&p.Parameters, "parameter-store", nil, "variable from the daemon's secret store, `NAME=PARAMETER`; may be repeated")
 	f.StringToStringVar(&p.Secrets, "secrets-manager", nil, "the same, `NAME=SECRET[:KEY[:STAGE[:VERSION]]]`; may be repeated")
 	f.StringVar(&p.Visibility, "visibility", "", "who may look at its builds without a token: private (default) for nobody, public for anybody")
+	f.StringVar(&p.Robots, "robots", "", "whether search engines may index its pages, where they are public: disallow or allow (default the daemon's setting)")
+	f.StringVar(&p.Badge, "badge", "", "token: its badge is shown to whoever knows the badge's token, also of a private project (token:WORD for another token); off: to nobody")
 	f.StringVar(&p.Approval, "approval", "", "which pull requests wait for runner approve: forks (default), all or none")
 	f.StringVar(&p.RetryFaults, "retry-faults", "", "which jobs are tried again that ended by the machine's fault: always, before-commands or never (default the daemon's)")
 	f.BoolVar(&p.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on the machine")
