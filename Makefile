@@ -9,11 +9,11 @@ TESTS   ?= ./internal/e2e ./runner/docker ./...
 # What the tests run in. The slow ones need the image that builds Runner, too.
 TEST_IMAGES = busybox debian python node golang dind $(if $(RUNNER_SLOW),runner-build)
 
-.PHONY: help build agent images engine demo chaos test test-all lint bench fuzz clean
+.PHONY: help build agent images engine demo chaos test test-all lint bench fuzz screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: agent ## write bin/runner: static, the agent embedded for linux/amd64 and linux/arm64
 	@CGO_ENABLED=0 $(GO) build -trimpath -tags embedagent -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o bin/runner ./cmd/runner
@@ -44,7 +44,7 @@ chaos: agent engine ## kill everything at random, N=20 times with SEED=1, and se
 # all of go vet; here it would do a part again.
 test: export GORACE := atexit_sleep_ms=10 $(GORACE)
 test: build engine ## run every test, with the race detector, on a real engine
-	@scripts/need gcc=gcc,libc6-dev git docker-registry
+	@scripts/need gcc=gcc,libc6-dev git docker-registry chromium npm
 	@scripts/images $(TEST_IMAGES)
 	@echo "test: go test -race $(TESTS)"
 	@CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m $(TESTS)
@@ -64,6 +64,12 @@ bench: ## print the figures (FIGURE=regexp some alone, JSON=file writes them, to
 
 fuzz: ## run each fuzz target for FUZZTIME (60s), FUZZ=regexp some alone; an input that breaks one is kept
 	@scripts/fuzz
+
+screenshots: build engine ## take pictures of the pages, in both colour schemes and at a phone's width, into docs/img
+	@scripts/need git chromium npm
+	@scripts/images busybox
+	@mkdir -p docs/img
+	@RUNNER_SCREENSHOTS=$(CURDIR)/docs/img RUNNER_BIN=$(CURDIR)/bin/runner $(GO) test -count=1 ./internal/faces
 
 clean: ## remove what the build wrote; images and caches stay (docs/development.md says where they are)
 	@rm -rf bin runner/agentbin/agent-linux-*

@@ -63,7 +63,7 @@ func (a *api) serveInside(w http.ResponseWriter, r *http.Request) {
 	switch _, operation := a.needs[pattern]; {
 	case !operation && !a.public[pattern]:
 		a.unrouted(w, r)
-	case operation && who.nobody && !n.open:
+	case operation && who.nobody && !(n.open && who.grants.Somewhere(n.scope)):
 		writeProblem(w, unauthorized())
 	case operation && !who.grants.Somewhere(n.scope):
 		writeProblem(w, forbidden(who, "this needs the scope "+string(n.scope)))
