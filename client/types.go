@@ -16,7 +16,7 @@ type Build struct {
 	Project  string      `json:"project"`
 	Number   int         `json:"number"`
 	Trigger  string      `json:"trigger"`
-	Kind     string      `json:"kind"` // push, tag, pull_request, submit, manual, retry, schedule, registry
+	Kind     string      `json:"kind"` // what made it: a push, a pull request, …
 	Status   string      `json:"status"`
 	Phase    string      `json:"phase"`
 	Reason   string      `json:"reason,omitempty"`

@@ -75,6 +75,11 @@ func newProjectShow(a *app) *cobra.Command {
 				return err
 			}
 			terminal.WebhookState(a.view(), hook, time.Now())
+			badge, err := c.Badge(cmd.Context(), args[0], "")
+			if err != nil {
+				return err
+			}
+			terminal.Badge(a.view(), badge)
 			return nil
 		},
 	}

@@ -44,6 +44,7 @@ func Complete(doc *huma.OpenAPI) {
 			schema.Examples = []any{example}
 		}
 	}
+	addSamples(doc)
 	doc.Tags = usedTags(doc)
 }
 

@@ -31,7 +31,7 @@ func vocabulary() map[string][]string {
 		"Trigger.kind": kinds, "Trigger.outcome": outcomes,
 		"TestCase.status": testStatuses, "TestTry.status": testStatuses, "TestResult.status": testStatuses,
 		"TestGroup.status": {"SUCCEEDED", "FAILED", "INCOMPLETE"},
-		"Project.managed":  {"file", "api"},
+		"Project.managed":  withNone([]string{"file", "api"}),
 	}
 }
 

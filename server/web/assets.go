@@ -19,7 +19,7 @@ var assetFiles embed.FS
 var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js"}
 
 // sheets are the style sheet of every page: what all share, then what each has for itself.
-var sheets = []string{"css/base.css"}
+var sheets = []string{"css/base.css", "css/api.css"}
 
 // singles are served as they are.
 var singles = []string{"icon.svg", "icon-good.svg", "icon-bad.svg", "icon-busy.svg"}

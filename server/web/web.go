@@ -58,6 +58,7 @@ func New(o Options) *Site {
 	s.routeHome()
 	s.routeBuild()
 	s.routeStatus()
+	s.routeAPI()
 	return s
 }
 
