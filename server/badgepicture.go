@@ -27,8 +27,8 @@ var badgeLook = map[string]struct{ sign, colour string }{
 
 // widths of characters of Verdana at 11 pixels, in tenths of a pixel; of any other, wideRune.
 const (
-	narrowRune, usualRune, wideRune = 40, 68, 110
-	badgePadding                    = 8
+	narrowRune, usualRune, wideRune = 39, 66, 110
+	badgePadding, badgeCorner       = 8, 4
 )
 
 func textWidth(text string) int {
@@ -58,7 +58,7 @@ func drawBadge(w io.Writer, label, state string) error {
 	left, right := labelLength+2*badgePadding, stateLength+2*badgePadding
 	return badgeTemplate.Execute(w, map[string]any{
 		"Label": escapeXML(label), "State": state, "Sign": look.sign, "Colour": look.colour,
-		"Left": left, "Right": right, "Width": left + right,
+		"Left": left, "LeftInner": left - badgeCorner, "RightInner": right - badgeCorner, "Width": left + right,
 		"LabelAt": left / 2, "LabelLength": labelLength, "StateAt": left + right/2, "StateLength": stateLength,
 	})
 }

@@ -176,7 +176,7 @@ func answer[T any](body T) (*jsonOut[T], error) { return &jsonOut[T]{body}, nil 
 
 // taggedOut is the answer of a change, with the ETag that a GET of what there is now has.
 type taggedOut[T any] struct {
-	ETag string `header:"ETag"`
+	ETag string `header:"ETag" doc:"stands for what there is now"`
 	Body T
 }
 

@@ -78,6 +78,7 @@ func (c call) body() string {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
+	enc.SetIndent("  ", "  ")
 	if err := enc.Encode(c.example(media.Schema, 3)); err != nil {
 		return ""
 	}
