@@ -51,11 +51,11 @@ func (a *api) routeBadges() {
 // badge never tells whether there is a project: what is not to be seen looks like one without builds.
 func (a *api) badge(_ context.Context, in *badgeIn) (*huma.StreamResponse, error) {
 	address := a.addressOf(in.r)
-	if pause, _ := a.strangers.badges.spend(address); pause > 0 {
-		return nil, (&Problem{
-			Title: http.StatusText(http.StatusTooManyRequests), Status: http.StatusTooManyRequests,
-			Detail: "this address asks for too many badges", Hint: "they have an ETag: keep them, and ask whether they changed", retry: pause,
-		})
+	if pause := a.strangers.badges.take(address); pause > 0 {
+		return &huma.StreamResponse{Body: func(hctx huma.Context) {
+			_, w := humago.Unwrap(hctx)
+			writeProblem(w, tooMany(w, pause, "this address asks for more badges than strangers may"))
+		}}, nil
 	}
 	state := client.BadgeUnknown
 	if name, ok := strings.CutSuffix(in.File, ".svg"); ok {

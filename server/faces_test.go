@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/client"
@@ -281,9 +282,8 @@ func TestStrangersAreBounded(t *testing.T) {
 	if resp, _ := d.send(http.MethodGet, "/api/v1/builds", nil, nil); resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("RateLimit"), `"strangers";r=`) {
 		t.Errorf("a list: %d %v", resp.StatusCode, resp.Header)
 	}
-	for range strangerBurst + 1 {
-		d.handler.strangers.asked.take(mustAddr("127.0.0.1"))
-	}
+	d.handler.strangers.asked = newLimiter(1, time.Hour)
+	d.handler.strangers.asked.take(mustAddr("127.0.0.1"))
 	if resp, _ := d.send(http.MethodGet, "/api/v1/builds", nil, nil); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("too often: %d", resp.StatusCode)
 	}
@@ -307,6 +307,19 @@ func TestStreamsOfStrangersAreGivenBack(t *testing.T) {
 	}
 	if s.all != 0 || len(s.from) != 0 || s.enter(network) == nil {
 		t.Errorf("%d of %v are left", s.all, s.from)
+	}
+}
+
+func TestBadgesHaveABound(t *testing.T) {
+	d := faces(t)
+	d.handler.strangers.badges = newLimiter(1, time.Hour)
+	d.handler.strangers.badges.take(mustAddr("127.0.0.1"))
+	resp, _ := d.send(http.MethodGet, "/badges/api.svg", nil, nil)
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %v", resp.StatusCode, resp.Header)
+	}
+	if strings.Contains(d.log.String(), "level=ERROR") {
+		t.Error("a stranger fills the log")
 	}
 }
 

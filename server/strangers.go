@@ -18,7 +18,7 @@ const (
 	// Badges are cheap, and a forge's proxy asks for those of many readers from few addresses.
 	badgeBurst, badgeEvery = 3000, 20 * time.Millisecond
 	// streamsOfOne and streamsOfAll bound the logs, archives and events that strangers read at once: from one address, from all.
-	streamsOfOne, streamsOfAll = 8, 64
+	streamsOfOne, streamsOfAll = 16, 256
 )
 
 // dear are the patterns of what costs more than a look at a few rows, or lasts. Robots never get it.

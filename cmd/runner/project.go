@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,7 +78,11 @@ func newProjectShow(a *app) *cobra.Command {
 			}
 			terminal.WebhookState(a.view(), hook, time.Now())
 			badge, err := c.Badge(cmd.Context(), args[0], "")
-			if err != nil {
+			var refused *client.Error
+			switch {
+			case errors.As(err, &refused) && refused.Status == http.StatusNotFound: // of a daemon that has no badges yet
+				return nil
+			case err != nil:
 				return err
 			}
 			terminal.Badge(a.view(), badge)
