@@ -10,13 +10,14 @@ type Scope string
 
 // The scopes, from the least.
 const (
+	Feed   Scope = "feed"   // read feeds, with the token in their address; nothing else
 	Read   Scope = "read"   // look at builds, logs, artifacts, tests
 	Submit Scope = "submit" // send working trees; stop, retry and resume builds that are not trusted
 	Admin  Scope = "admin"  // everything
 )
 
 // Scopes lists the scopes, from the least.
-var Scopes = []Scope{Read, Submit, Admin}
+var Scopes = []Scope{Feed, Read, Submit, Admin}
 
 // Everything among the projects of a Grant stands for all of them, and for what concerns the daemon as a whole.
 const Everything = "*"
@@ -36,7 +37,7 @@ type Grant struct {
 // Check tells what is wrong with a grant.
 func (g Grant) Check() error {
 	if !slices.Contains(Scopes, g.Scope) {
-		return fmt.Errorf("%q is no scope; there are read, submit and admin", g.Scope)
+		return fmt.Errorf("%q is no scope; there are feed, read, submit and admin", g.Scope)
 	}
 	if len(g.Projects) == 0 || slices.Contains(g.Projects, "") {
 		return fmt.Errorf("the scope names no project; name some, or %s for all", Everything)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Grant is a scope (read, submit or admin) within some projects; * among them stands for all, and for the daemon itself.
+// Grant is a scope (feed, read, submit or admin) within some projects; * among them stands for all, and for the daemon itself.
 type Grant struct {
 	Scope    string   `json:"scope"`
 	Projects []string `json:"projects"`
@@ -36,7 +36,7 @@ type Token struct {
 // TokenRequest asks for a token.
 type TokenRequest struct {
 	Name     string     `json:"name"`
-	Scope    string     `json:"scope"`             // read, submit or admin
+	Scope    string     `json:"scope"`             // feed, read, submit or admin
 	Projects []string   `json:"projects"`          // or *
 	Expires  *time.Time `json:"expires,omitempty"` // nil: never
 }
@@ -81,10 +81,11 @@ func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
 	return allOf[Token](ctx, c, tokensPath, url.Values{})
 }
 
-// CreateToken makes a token. It is not repeated when the answer is lost: revoke the token then, nobody knows it.
+// CreateToken makes a token. A daemon that ended before its answer arrived has perhaps made it, and cannot tell its secret
+// again: the *Error has status 409 then, and the token is to be revoked.
 func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (NewToken, error) {
 	var out NewToken
-	err := c.call(ctx, request{method: http.MethodPost, path: tokensPath}, r, &out)
+	err := c.postOnce(ctx, request{path: tokensPath}, r, &out)
 	return out, err
 }
 

@@ -106,7 +106,7 @@ func (c *Client) Resume(ctx context.Context, id, job string) ([]string, error) {
 		if job != "" {
 			query.Set("job", job)
 		}
-		err = c.call(ctx, request{method: http.MethodPost, path: path, query: query}, nil, &out)
+		err = c.postOnce(ctx, request{path: path, query: query}, nil, &out)
 	}
 	return out.Jobs, err
 }
@@ -119,14 +119,7 @@ func (c *Client) Retry(ctx context.Context, id string, failedOnly bool) (Trigger
 	if err != nil {
 		return out, err
 	}
-	key := newKey()
-	err = once(ctx, func() error {
-		return c.call(ctx, request{
-			method: http.MethodPost, path: path,
-			query:  url.Values{"failed": {strconv.FormatBool(failedOnly)}},
-			header: http.Header{idempotencyHeader: {key}},
-		}, nil, &out)
-	})
+	err = c.postOnce(ctx, request{path: path, query: url.Values{"failed": {strconv.FormatBool(failedOnly)}}}, nil, &out)
 	return out, err
 }
 

@@ -65,6 +65,8 @@ type request struct {
 	header http.Header
 	body   io.Reader
 	length int64 // of body; -1: unknown. Only read where body is set
+
+	answered *http.Header // where the answer's header goes; nil: nowhere
 }
 
 // send sends one request and returns the answer where its status is 2xx; the caller closes its body.
@@ -99,6 +101,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	if upgraded := resp.StatusCode == http.StatusSwitchingProtocols && r.header.Get("Upgrade") != ""; !upgraded && (resp.StatusCode < 200 || resp.StatusCode > 299) {
 		defer resp.Body.Close()
 		return nil, readProblem(resp)
+	}
+	if r.answered != nil {
+		*r.answered = resp.Header
 	}
 	return resp, nil
 }

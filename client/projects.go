@@ -41,6 +41,20 @@ func (c *Client) Project(ctx context.Context, name string) (Project, error) {
 	return out, err
 }
 
+// ProjectTag is Project with its ETag, which PutProjectIf takes.
+func (c *Client) ProjectTag(ctx context.Context, name string) (p Project, tag string, err error) {
+	header := http.Header{}
+	err = c.call(ctx, request{method: http.MethodGet, path: projectPath(name, ""), answered: &header}, nil, &p)
+	return p, header.Get("ETag"), err
+}
+
+// PutProjectIf is PutProject for settings that were read with ProjectTag: where somebody changed them meanwhile, nothing is
+// done, and the *Error has status 412.
+func (c *Client) PutProjectIf(ctx context.Context, p Project, tag string) error {
+	p.Managed = ""
+	return c.call(ctx, request{method: http.MethodPut, path: projectPath(p.Name, ""), header: http.Header{"If-Match": {tag}}}, p, nil)
+}
+
 // PutProject makes the project p.Name, or replaces its settings. A project of the daemon's configuration file cannot
 // be changed here: the *Error has status 409.
 func (c *Client) PutProject(ctx context.Context, p Project) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	mathrand "math/rand/v2"
+	"net/http"
 	"time"
 )
 
@@ -56,4 +57,11 @@ func once(ctx context.Context, call func() error) error {
 func lost(err error) bool {
 	var gone *UnreachableError
 	return errors.As(err, &gone) && gone.connected
+}
+
+// postOnce sends a POST with a key, and repeats it when its answer was lost.
+func (c *Client) postOnce(ctx context.Context, r request, in, out any) error {
+	r.method = http.MethodPost
+	r.header = withHeader(r.header, idempotencyHeader, newKey())
+	return once(ctx, func() error { return c.call(ctx, r, in, out) })
 }

@@ -14,6 +14,7 @@ type Secret struct {
 	Project  string          `json:"project"`        // whose builds may have it; * for every project
 	Refs     []string        `json:"refs,omitempty"` // whose untrusted builds may have it too
 	Versions []SecretVersion `json:"versions"`       // newest first
+	ETag     string          `json:"etag,omitempty"` // stands for all this, for changes that depend on it (If-Match)
 }
 
 // SecretVersion is one version of a secret.

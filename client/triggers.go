@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 )
 
@@ -12,13 +11,7 @@ const outcomePending = "pending"
 // Start asks for a manual build. The build is made from the trigger that is returned; see WaitTrigger.
 func (c *Client) Start(ctx context.Context, start Start) (Trigger, error) {
 	var out Trigger
-	key := newKey()
-	err := once(ctx, func() error {
-		return c.call(ctx, request{
-			method: http.MethodPost, path: "/api/v1/triggers",
-			header: http.Header{idempotencyHeader: {key}},
-		}, start, &out)
-	})
+	err := c.postOnce(ctx, request{path: "/api/v1/triggers"}, start, &out)
 	return out, err
 }
 
@@ -44,7 +37,7 @@ func (c *Client) Approve(ctx context.Context, id, commit string) (Trigger, error
 	if commit != "" {
 		query.Set("commit", commit)
 	}
-	err := c.call(ctx, request{method: http.MethodPost, path: "/api/v1/triggers/" + url.PathEscape(id) + "/approve", query: query}, nil, &out)
+	err := c.postOnce(ctx, request{path: "/api/v1/triggers/" + url.PathEscape(id) + "/approve", query: query}, nil, &out)
 	return out, err
 }
 

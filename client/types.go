@@ -16,7 +16,7 @@ type Build struct {
 	Project  string      `json:"project"`
 	Number   int         `json:"number"`
 	Trigger  string      `json:"trigger"`
-	Kind     string      `json:"kind"` // push, tag, pull_request, submit, manual, retry, schedule, registry
+	Kind     string      `json:"kind"` // what made it: a push, a pull request, …
 	Status   string      `json:"status"`
 	Phase    string      `json:"phase"`
 	Reason   string      `json:"reason,omitempty"`
@@ -212,6 +212,8 @@ type Project struct {
 	KeepFailed    string            `json:"keepFailed,omitempty"`  // how long sandboxes of failed jobs are kept for runner shell: off, 4h; "": the daemon's
 	Privileged    bool              `json:"privileged,omitempty"`  // whether jobs may ask for privileged-mode
 	Visibility    string            `json:"visibility,omitempty"`  // who may look at builds without a token: private (nobody), public (anybody)
+	Robots        string            `json:"robots,omitempty"`      // whether search engines may index its pages, where it is public: disallow, allow; empty: the daemon's
+	Badge         string            `json:"badge,omitempty"`       // off, or token (token:WORD for another): its badge is shown to whoever knows the badge's token
 	Network       string            `json:"network,omitempty"`     // what jobs may reach: open, private, none; empty: the daemon's
 	// NetworkUntrusted narrows Network for jobs that are not trusted.
 	NetworkUntrusted string `json:"networkUntrusted,omitempty"`

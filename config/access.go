@@ -110,6 +110,7 @@ func (c *Config) checkAccess(f *faults) {
 			f.add("access."+field, "write 12h", "%v is less than a minute", d)
 		}
 	}
+	f.oneOf("robots", c.Robots, RobotsDisallow, RobotsAllow)
 	o := c.Access.OIDC
 	if !o.On() {
 		if o.ClientID != "" || o.ClientSecret != "" || len(o.Roles) > 0 {

@@ -17,6 +17,7 @@ type Config struct {
 	// TrustedProxies are addresses whose X-Forwarded-For is believed, single ones or networks.
 	TrustedProxies []string `yaml:"trusted-proxies"`
 	Access         Access   `yaml:"access"`
+	Robots         string   `yaml:"robots"` // whether search engines may index public pages: disallow (default), allow
 
 	Data  string `yaml:"data"`  // data directory; default depends on who runs us
 	Slots int    `yaml:"slots"` // jobs at once over all engines; default the number of cores
@@ -222,6 +223,8 @@ type Project struct {
 	RetryFaults   string            `yaml:"retry-faults" json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
 	KeepFailed    string            `yaml:"keep-failed" json:"keepFailed,omitempty"`   // how long sandboxes of failed jobs are kept: off, a duration; "": the daemon's
 	Visibility    string            `yaml:"visibility" json:"visibility,omitempty"`    // who may look at builds without a token: private (default) nobody, public anybody
+	Robots        string            `yaml:"robots" json:"robots,omitempty"`            // whether search engines may index its pages, where it is public; empty: the daemon's
+	Badge         string            `yaml:"badge" json:"badge,omitempty"`              // whom its badge is shown besides those who may look at its builds; see BadgeToken
 	Network       string            `yaml:"network" json:"network,omitempty"`          // what jobs may reach: open, private, none; empty: the daemon's
 	// NetworkUntrusted narrows Network for jobs that are not trusted.
 	NetworkUntrusted string `yaml:"network-untrusted" json:"networkUntrusted,omitempty"`

@@ -166,6 +166,8 @@ projects:
     network-untrusted: none
     privileged: true
     visibility: public
+    robots: allow
+    badge: token:2
     filters: [[{type: EVENT, pattern: PUSH}, {type: HEAD_REF, pattern: ^refs/heads/x$, exclude-matched-pattern: true}]]
     paths: [src/**]
     paths-ignore: ["**/*.md"]

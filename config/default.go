@@ -96,6 +96,7 @@ func Default() *Config {
 			Age: DefaultRetention, CacheBytes: DefaultRetentionCaches, Audit: DefaultAudit,
 			Builds: BuildsKept{Age: DefaultBuildsAge, Number: DefaultBuildsNumber},
 		},
+		Robots: RobotsDisallow,
 		Access: Access{SessionAge: DefaultSessionAge, SessionIdle: DefaultSessionIdle},
 		Source: SourceLimit{MemoryBytes: DefaultSourceMemory, Timeout: DefaultSourceTimeout},
 	}

@@ -48,6 +48,7 @@ func (p *Project) faults(allowFile bool) faults {
 	if p.Visibility != "" {
 		f.oneOf("visibility", p.Visibility, VisibilityPrivate, VisibilityPublic)
 	}
+	p.checkShown(&f)
 	if p.RetryFaults != "" {
 		f.oneOf("retry-faults", p.RetryFaults, retryFaults...)
 	}

@@ -45,6 +45,7 @@ func (p *parts) accessOptions(cfg func() *config.Config, o *server.Options) erro
 	if u, err := url.Parse(cfg().URL); err == nil && u.Host != "" {
 		o.Origin, o.Base = u.Scheme+"://"+u.Host, strings.TrimRight(u.EscapedPath(), "/")
 	}
+	o.Robots = func() string { return cfg().Robots }
 	o.Roles = func(groups []string) access.Grants { return rolesOf(cfg().Access.OIDC.Roles, groups) }
 	signIn, err := newSignIn(cfg())
 	if signIn != nil {

@@ -170,6 +170,7 @@ func (s *Scheduler) settingsRevision(p *Project) (string, error) {
 			seccomp = string(text)
 		}
 	}
+	own.Robots, own.Badge, cfg.Robots = "", "", ""
 	own.Approval, own.Visibility, own.WebhookSecret = "", "", ""         // branch and protected stay: who was trusted by them need not be now
 	own.Username, own.Token, own.SSHKey, own.KnownHosts = "", "", "", "" // how the source is had, not what it is
 	own.Limits, own.MaxJobs, own.Priority, own.Env, own.Parameters, own.Secrets = config.Limits{}, 0, 0, nil, nil, nil

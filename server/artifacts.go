@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/client"
@@ -44,7 +45,7 @@ type fileIn struct {
 type archiveIn struct {
 	BuildInput
 	ChoiceInput
-	Format string `query:"format" enum:"zip,tar.zst" default:"zip"`
+	Format string `query:"format" enum:"zip,tar.zst" default:"zip" doc:"of the archive"`
 }
 
 func (a *api) routeArtifacts() {
@@ -61,12 +62,14 @@ func (a *api) routeArtifacts() {
 	add(a, huma.Operation{
 		OperationID: "read-artifact", Method: http.MethodGet, Path: buildPath + "/artifacts/file", Tags: tags,
 		Summary: "One file: the first of that path", Responses: streamed("application/octet-stream"),
+		Errors: []int{http.StatusConflict, http.StatusGone},
 	}, a.readArtifact)
 	add(a, huma.Operation{
 		OperationID: "read-archive", Method: http.MethodGet, Path: buildPath + "/artifacts/archive", Tags: tags,
 		Summary:     "An archive of what is chosen",
 		Description: "The one set of one job lies in it as it is; otherwise each lies below a folder named by its job, and its artifact.",
 		Responses:   streamed("application/zip", "application/zstd"),
+		Errors:      []int{http.StatusConflict, http.StatusGone},
 	}, a.readArchive)
 }
 
@@ -237,14 +240,21 @@ func (a *api) readArtifact(ctx context.Context, in *fileIn) (*huma.StreamRespons
 		hctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(in.Path)}))
 		hctx.SetHeader("Content-Length", strconv.FormatInt(file.Size, 10))
 		if sum, err := hex.DecodeString(file.SHA256); err == nil && len(sum) > 0 {
-			hctx.SetHeader("ETag", `"sha256-`+file.SHA256+`"`)
+			tag := `"sha256-` + file.SHA256 + `"`
+			hctx.SetHeader("ETag", tag)
+			if matches([]string{hctx.Header("If-None-Match")}, tag) {
+				_, w := humago.Unwrap(hctx)
+				w.Header().Del("Content-Length")
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
 		}
 		out := newStream(hctx)
 		err := out.start(http.StatusOK)
 		if err == nil {
 			_, err = copyBlocks(out, r)
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errHeadOnly) {
 			a.Logger.Debug("sending an artifact", "build", in.id(), "path", in.Path, "error", err)
 			breakOff()
 		}
@@ -304,7 +314,7 @@ func (a *api) readArchive(ctx context.Context, in *archiveIn) (*huma.StreamRespo
 			buffered := bufio.NewWriterSize(out, streamBlock)
 			err = errors.Join(write(ctx, named, buffered), buffered.Flush())
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errHeadOnly) {
 			a.Logger.Debug("sending an archive", "build", in.id(), "error", err)
 			breakOff()
 		}

@@ -29,6 +29,10 @@ func (a *api) routeBackup() {
 }
 
 func (a *api) sendBackup(ctx context.Context, hctx huma.Context, by string) {
+	if hctx.Method() == http.MethodHead {
+		hctx.SetHeader("Content-Type", "application/x-tar") // taking a backup to show its header would be dear
+		return
+	}
 	began := time.Now()
 	out := &lateStream{hctx: hctx, name: fmt.Sprintf("runner-%s.tar", began.UTC().Format("20060102-150405"))}
 	buffered := bufio.NewWriterSize(out, streamBlock)

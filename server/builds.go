@@ -189,6 +189,7 @@ func (a *api) retryBuild(ctx context.Context, in *retryIn) (*jsonOut[client.Trig
 
 type resumeIn struct {
 	BuildInput
+	ReplayInput
 	Job string `query:"job" maxLength:"200" doc:"id of the job; default: every one that waits at a breakpoint"`
 }
 

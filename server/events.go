@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,15 +22,27 @@ const (
 	eventPause = 100 * time.Millisecond
 )
 
+// eventsIn names the build whose events are asked for, and the last one that is known.
+type eventsIn struct {
+	BuildInput
+	Last string `header:"Last-Event-ID" maxLength:"100" doc:"id of the last event that came; browsers send it by themselves when they connect again"`
+}
+
+// lastOfAll is the id of the event in which a build has ended. Who knows it and asks again gets 204, which tells a browser to
+// ask no more.
+const lastOfAll = "end"
+
 func (a *api) routeEvents() {
 	op := huma.Operation{
 		OperationID: "watch-build", Method: http.MethodGet, Path: buildPath + "/events", Tags: []string{"builds"},
 		Summary: "One build's state now and after each change, as server-sent events",
 		Description: "Each event is named build, its data is the build with its jobs. Changes that follow each other closely " +
-			"become one event. A comment comes every 15 s. The stream ends after the state in which the build has ended.",
+			"become one event. A comment comes every 15 s. The stream ends after the state in which the build has ended, whose id is end; " +
+			"with that as Last-Event-ID there is nothing more to come, and the answer is 204.",
 		Responses: streamed("text/event-stream"),
 	}
-	add(a, op, func(ctx context.Context, in *BuildInput) (*huma.StreamResponse, error) {
+	op.Responses["204"] = &huma.Response{Description: "The build has ended, and its last event is known"}
+	add(a, op, func(ctx context.Context, in *eventsIn) (*huma.StreamResponse, error) {
 		// The watch comes first: what changes after the first look is then not missed.
 		changed := a.Scheduler.Watch(ctx, in.id())
 		first, err := a.wholeBuild(ctx, in.id())
@@ -37,19 +50,24 @@ func (a *api) routeEvents() {
 			return nil, err
 		}
 		return &huma.StreamResponse{Body: func(hctx huma.Context) {
+			if in.Last == lastOfAll && ended(first) {
+				hctx.SetStatus(http.StatusNoContent)
+				return
+			}
 			hctx.SetHeader("Content-Type", "text/event-stream")
 			hctx.SetHeader("X-Accel-Buffering", "no")
-			a.sendEvents(ctx, newStream(hctx), first, changed)
+			known, _ := strconv.Atoi(in.Last)
+			a.sendEvents(ctx, newStream(hctx), max(known, 0), first, changed)
 		}}, nil
 	})
 }
 
-// sendEvents writes states until the build has ended or the client or daemon has gone.
-func (a *api) sendEvents(ctx context.Context, s *stream, b client.Build, changed <-chan struct{}) {
+// sendEvents writes states until the build has ended or the client or daemon has gone. They are numbered from known on.
+func (a *api) sendEvents(ctx context.Context, s *stream, known int, b client.Build, changed <-chan struct{}) {
 	if s.start(http.StatusOK) != nil {
 		return
 	}
-	for n := 1; ; n++ {
+	for n := known + 1; ; n++ {
 		if err := sendEvent(s, n, b); err != nil || ended(b) {
 			return
 		}
@@ -111,7 +129,11 @@ func sendEvent(s *stream, n int, b client.Build) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s, "id: %d\nevent: build\ndata: %s\n\n", n, text)
+	id := strconv.Itoa(n)
+	if ended(b) {
+		id = lastOfAll
+	}
+	_, err = fmt.Fprintf(s, "id: %s\nevent: build\ndata: %s\n\n", id, text)
 	return err
 }
 

@@ -121,8 +121,10 @@ func (d *daemon) kill() {
 	d.http = nil
 }
 
-func (d *daemon) url() string            { return "http://" + d.addr }
-func (d *daemon) client() *client.Client { return client.New(d.url(), testToken) }
+func (d *daemon) url() string { return "http://" + d.addr }
+func (d *daemon) client() *client.Client {
+	return client.New(d.url(), testToken, client.WithHTTPClient(&http.Client{Transport: fitting{d}}))
+}
 
 // do sends a request with the token, and returns the answer with its body read.
 func (d *daemon) do(method, path string, header http.Header, body []byte) (*http.Response, []byte) {
@@ -162,6 +164,7 @@ func (d *daemon) send(method, path string, header http.Header, body []byte) (*ht
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.fits(req, resp, text)
 	return resp, text
 }
 

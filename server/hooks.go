@@ -73,7 +73,7 @@ func (a *api) routeHooks() {
 			OperationID: "hook-" + f.Name(), Method: http.MethodPost, Path: "/hooks/" + f.Name(), Tags: []string{"hooks"},
 			Summary:       "Where " + f.Name() + " delivers its webhooks",
 			Description:   "Needs no token: a delivery is signed with the webhook secret of a project.",
-			DefaultStatus: http.StatusAccepted,
+			DefaultStatus: http.StatusAccepted, Responses: described("application/json", schemaOf[hookAnswer](a)), // 200 is for a ping
 			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 				"application/json": body, "application/x-www-form-urlencoded": body,
 			}},

@@ -70,6 +70,14 @@ func (l *limiter) take(address netip.Addr) (pause time.Duration) {
 	return pause
 }
 
+// spend is take, and tells how many more there are for now.
+func (l *limiter) spend(address netip.Addr) (pause time.Duration, left int) {
+	pause = l.take(address)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return pause, max(0, int(l.of(address).Tokens()))
+}
+
 // pause tells how long an address has to wait, and counts nothing.
 func (l *limiter) pause(address netip.Addr) time.Duration {
 	l.mu.Lock()

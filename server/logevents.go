@@ -103,8 +103,8 @@ type logWatcher struct {
 // run sends all that there is and, of a log that grows, what comes: as the log's feed has it, which is the same for all.
 func (w *logWatcher) run() error {
 	if !w.place.over {
-		f := w.a.feeds.join(w.a, w.in.id(), w.in.Job, w.place)
-		defer w.a.feeds.leave(f)
+		f := w.a.logFeeds.join(w.a, w.in.id(), w.in.Job, w.place)
+		defer w.a.logFeeds.leave(f)
 		if err := w.follow(f); err != nil || w.ctx.Err() != nil {
 			return err
 		}

@@ -98,9 +98,9 @@ func TestWatchersOfALiveLogGetEachLineOnce(t *testing.T) {
 			t.Errorf("watcher %d has %d lines, want %d equal ones", i, len(w.lines), len(want))
 		}
 	}
-	d.handler.feeds.mu.Lock()
-	defer d.handler.feeds.mu.Unlock()
-	if n := len(d.handler.feeds.live); n != 0 {
+	d.handler.logFeeds.mu.Lock()
+	defer d.handler.logFeeds.mu.Unlock()
+	if n := len(d.handler.logFeeds.live); n != 0 {
 		t.Errorf("%d feeds are left", n)
 	}
 }

@@ -21,8 +21,8 @@ const (
 	feedBytes = 1 << 20
 )
 
-// feeds are the live logs that are watched, each read once for all who watch it.
-type feeds struct {
+// logFeeds are the live logs that are watched, each read once for all who watch it.
+type logFeeds struct {
 	mu   sync.Mutex
 	live map[string]*feed
 }
@@ -30,7 +30,7 @@ type feeds struct {
 // feed is one live log, cut into events.
 type feed struct {
 	key    string
-	users  int // under the lock of feeds
+	users  int // under the lock of logFeeds
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
@@ -50,7 +50,7 @@ type feedPart struct {
 }
 
 // join returns the feed of a log, which begins to be read with the first who watches it.
-func (fs *feeds) join(a *api, build, job string, place logPlace) *feed {
+func (fs *logFeeds) join(a *api, build, job string, place logPlace) *feed {
 	key := fmt.Sprintf("%s %d %s", build, place.attempt, job)
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -69,7 +69,7 @@ func (fs *feeds) join(a *api, build, job string, place logPlace) *feed {
 }
 
 // leave ends the feed with the last who watches it.
-func (fs *feeds) leave(f *feed) {
+func (fs *logFeeds) leave(f *feed) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f.users--; f.users == 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/runner-ci/runner/access"
+	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/server/web"
 )
 
@@ -72,6 +73,8 @@ func (a *api) addPlain(op huma.Operation, handle func(w http.ResponseWriter, r *
 
 func (a *api) routeLogin() {
 	page := map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/html": {}}}}
+	opened := described("application/json", schemaOf[client.Identity](a))
+	opened["303"] = &huma.Response{Description: "of a form: to where it wanted to go"}
 	sent := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {}, "application/x-www-form-urlencoded": {}}}
 	to := func(where string) map[string]*huma.Response {
 		return map[string]*huma.Response{"303": {Description: where}}
@@ -79,16 +82,16 @@ func (a *api) routeLogin() {
 	a.addPlain(huma.Operation{OperationID: "login-page", Method: http.MethodGet, Path: "/login",
 		Summary: "The page on which a browser logs in, or sees that it is", Responses: page}, a.loginPage)
 	a.addPlain(huma.Operation{OperationID: "login", Method: http.MethodPost, Path: "/login", RequestBody: sent,
-		Summary: "Open a session with a token: JSON is answered with JSON, a form with a redirect", Responses: page,
-		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}}, a.login)
+		Summary: "Open a session with a token: JSON is answered with JSON, a form with a redirect", Responses: opened,
+		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}}, a.login)
 	a.addPlain(huma.Operation{OperationID: "logout", Method: http.MethodPost, Path: "/logout",
 		Summary: "End the session", Responses: to("to the page of the login"), Errors: []int{http.StatusForbidden}}, a.logout)
 	a.addPlain(huma.Operation{OperationID: "sign-in", Method: http.MethodGet, Path: "/login/oidc",
 		Summary: "Log in with the provider of identities", Responses: to("to the provider"),
-		Errors: []int{http.StatusTooManyRequests, http.StatusBadGateway}}, a.signIn)
+		Errors: []int{http.StatusNotFound, http.StatusTooManyRequests, http.StatusBadGateway}}, a.signIn)
 	a.addPlain(huma.Operation{OperationID: "signed-in", Method: http.MethodGet, Path: "/login/callback",
 		Summary: "Where the provider of identities sends the browser back", Responses: to("to where it wanted to go"),
-		Errors: []int{http.StatusForbidden, http.StatusTooManyRequests, http.StatusBadGateway}}, a.signedIn)
+		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusBadGateway}}, a.signedIn)
 }
 
 // showLogin writes the page of the login.

@@ -72,6 +72,7 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	a.setHeaders(w.Header())
 
 	_, pattern := a.mux.Handler(r)
+	a.tellRobots(w, r, pattern)
 	if a.public[pattern] {
 		who = &identity{address: address.String()}
 	} else if found, p := a.sender(w, r, pattern, address); p != nil {
@@ -80,12 +81,24 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	} else {
 		who = found
 	}
+	if who.nobody {
+		leave, p := a.stranger(w, r, pattern, address)
+		defer leave()
+		if p != nil {
+			writeProblem(w, p)
+			return
+		}
+	}
 	for _, life := range who.lives {
 		defer context.AfterFunc(life, cancel)()
 	}
 	r = r.WithContext(context.WithValue(ctx, callerKey{}, who))
 	if pattern == "" {
 		a.unrouted(w, r)
+		return
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		a.mux.ServeHTTP(&tagging{ResponseWriter: w, r: r}, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
@@ -103,7 +116,7 @@ func (a *api) sender(w http.ResponseWriter, r *http.Request, pattern string, add
 // it, permit tells when the request was read.
 func (a *api) admit(w http.ResponseWriter, r *http.Request, pattern string, address netip.Addr) (*identity, *Problem) {
 	n, operation := a.needs[pattern]
-	who, tried := a.identify(r)
+	who, tried := a.identifyFor(pattern, r)
 	if who == nil && !tried && operation && n.open {
 		who = a.anybody()
 	}

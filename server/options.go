@@ -152,6 +152,9 @@ type Options struct {
 	Base    string         // path below which a proxy shows us, like /runner; mostly empty
 	Secure  bool           // that is over TLS
 
+	// Robots is the daemon's word on search engines, for projects without one of their own. Nil means config.RobotsDisallow.
+	Robots func() string
+
 	Webhooks Webhooks // keeps those of projects; nil in a daemon of one build
 
 	// Secret reads the secret that a reference names; nil means config.Secret.Resolve.
@@ -186,6 +189,9 @@ const DefaultMaxPack = 4 << 30
 func (o Options) withDefaults() Options {
 	if o.Roles == nil {
 		o.Roles = func([]string) access.Grants { return nil }
+	}
+	if o.Robots == nil {
+		o.Robots = func() string { return config.RobotsDisallow }
 	}
 	if o.Secret == nil {
 		o.Secret = config.Secret.Resolve

@@ -37,9 +37,10 @@ const (
 
 // needs is what every operation needs. An operation that is not here cannot be added.
 var needs = map[string]need{
-	"daemon": {access.Read, ofAny, false},
-	"whoami": {access.Read, ofAny, false},
-	"drain":  {access.Admin, ofDaemon, false},
+	"daemon":  {access.Read, ofAny, false},
+	"whoami":  {access.Read, ofAny, false},
+	"openapi": {access.Read, ofAny, false},
+	"drain":   {access.Admin, ofDaemon, false},
 
 	"backup":  {access.Admin, ofDaemon, false},
 	"status":  {access.Admin, ofDaemon, false}, // it names builds of every project
@@ -92,6 +93,9 @@ var needs = map[string]need{
 	// A project's settings name files and variables of the daemon, and may make jobs privileged.
 	"put-project":    {access.Admin, ofDaemon, false},
 	"remove-project": {access.Admin, ofDaemon, false},
+	"feed":           {access.Feed, ofAny, true},
+	"project-feed":   {access.Feed, ofProject, true},
+	"show-badge":     {access.Read, ofProject, false},
 	"show-webhook":   {access.Read, ofProject, false},
 	// It asks the forge with the daemon's tokens, and may show a secret.
 	"connect-webhook": {access.Admin, ofDaemon, false},
@@ -125,24 +129,25 @@ type ofTrigger interface{ trigger() string }
 // aimed is an input that names what is to be changed, for the audit log.
 type aimed interface{ object() string }
 
-func (in *BuildInput) project() string   { return in.Project }
-func (in *BuildInput) object() string    { return in.id() }
-func (in *ProjectInput) project() string { return in.Name }
-func (in *ProjectInput) object() string  { return in.Name }
-func (in *triggerIn) trigger() string    { return in.ID }
-func (in *approveIn) trigger() string    { return in.ID }
-func (in *approveIn) object() string     { return in.ID }
-func (in *startIn) project() string      { return in.Body.Project }
-func (in *startIn) object() string       { return in.Body.Project }
-func (in *SecretInput) project() string  { return in.Project }
-func (in *SecretInput) object() string   { return in.Name }
-func (in *putSecretIn) project() string  { return in.Body.Project }
-func (in *putSecretIn) object() string   { return in.Body.Name }
-func (in *cacheIn) object() string       { return in.ID }
-func (in *ownCacheIn) object() string    { return in.ID }
-func (in *drainIn) object() string       { return map[bool]string{true: "on", false: "off"}[in.Body.On] }
-func (in *removeTokenIn) object() string { return in.Name }
-func (in *createTokenIn) object() string { return in.Body.Name }
+func (in *BuildInput) project() string     { return in.Project }
+func (in *BuildInput) object() string      { return in.id() }
+func (in *ProjectInput) project() string   { return in.Name }
+func (in *ProjectInput) object() string    { return in.Name }
+func (in *triggerIn) trigger() string      { return in.ID }
+func (in *approveIn) trigger() string      { return in.ID }
+func (in *approveIn) object() string       { return in.ID }
+func (in *startIn) project() string        { return in.Body.Project }
+func (in *startIn) object() string         { return in.Body.Project }
+func (in *SecretInput) project() string    { return in.Project }
+func (in *SecretInput) object() string     { return in.Name }
+func (in *putSecretIn) project() string    { return in.Body.Project }
+func (in *putSecretIn) object() string     { return in.Body.Name }
+func (in *cacheIn) object() string         { return in.ID }
+func (in *ownCacheIn) object() string      { return in.ID }
+func (in *drainIn) object() string         { return map[bool]string{true: "on", false: "off"}[in.Body.On] }
+func (in *removeTokenIn) object() string   { return in.Name }
+func (in *createTokenIn) object() string   { return in.Body.Name }
+func (in *projectBadgeIn) project() string { return in.Name }
 
 // permit tells whether the caller may do to what the input names what needs n. To whoever may not see a project the answer
 // is that there is none of that name, and it is given without a look at which there are.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,7 +15,7 @@ import (
 
 // SecretInput names one secret. It stands in the query, which is not logged, and not in the path: names have slashes.
 type SecretInput struct {
-	Name    string `query:"name" required:"true" maxLength:"512" example:"/prod/db/password"`
+	Name    string `query:"name" required:"true" maxLength:"512" example:"/prod/db/password" doc:"of the secret or parameter"`
 	Project string `query:"project" required:"true" maxLength:"150" doc:"the project that may have it, or * for a secret of every project"`
 }
 
@@ -25,7 +26,15 @@ type SecretListInput struct {
 	Name   string `query:"name" maxLength:"512" doc:"only of this name"`
 }
 
-type putSecretIn struct{ Body client.SecretChange }
+type putSecretIn struct {
+	MatchInput
+	Body client.SecretChange
+}
+
+type removeSecretIn struct {
+	SecretInput
+	MatchInput
+}
 
 func (a *api) routeSecrets() {
 	tags := []string{"secrets"}
@@ -38,11 +47,12 @@ func (a *api) routeSecrets() {
 	add(a, huma.Operation{
 		OperationID: "put-secret", Method: http.MethodPut, Path: path, Tags: tags,
 		Summary: "Make a secret, or give it another value or scope. The same again changes nothing",
-		Errors:  []int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+		Errors:  []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 	}, a.putSecret)
 	add(a, huma.Operation{
 		OperationID: "remove-secret", Method: http.MethodDelete, Path: path, Tags: tags,
 		Summary: "Remove a secret with all its versions", DefaultStatus: http.StatusNoContent,
+		Errors: []int{http.StatusPreconditionFailed},
 	}, a.removeSecret)
 	add(a, huma.Operation{
 		OperationID: "audit-secrets", Method: http.MethodGet, Path: path + "/audit", Tags: tags,
@@ -97,6 +107,11 @@ func (a *api) putSecret(ctx context.Context, in *putSecretIn) (*jsonOut[client.S
 			return nil, err
 		}
 	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if err := checkSecretTag(store, c.Name, c.Project, &in.MatchInput); err != nil {
+		return nil, err
+	}
 	out, err := store.Set(ctx, secrets.Change{
 		Name: c.Name, Project: c.Project, Value: c.Value, Version: c.Version, Refs: c.Refs, By: callerOf(ctx),
 	})
@@ -109,9 +124,14 @@ func (a *api) putSecret(ctx context.Context, in *putSecretIn) (*jsonOut[client.S
 	return answer(client.SecretChanged{Secret: showSecret(out.Secret), Created: out.Created, Same: out.Same, KeyMade: out.KeyMade})
 }
 
-func (a *api) removeSecret(ctx context.Context, in *SecretInput) (*struct{}, error) {
+func (a *api) removeSecret(ctx context.Context, in *removeSecretIn) (*struct{}, error) {
 	store, err := a.store()
 	if err != nil {
+		return nil, err
+	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if err := checkSecretTag(store, in.Name, in.Project, &in.MatchInput); err != nil {
 		return nil, err
 	}
 	if err := store.Remove(ctx, in.Name, in.Project, callerOf(ctx)); err != nil {
@@ -120,6 +140,32 @@ func (a *api) removeSecret(ctx context.Context, in *SecretInput) (*struct{}, err
 	a.Logger.Info("secret removed", "name", in.Name, "project", in.Project, "by", callerOf(ctx))
 	return nil, nil
 }
+
+// checkSecretTag tells whether a secret is what a change of it was made for. The caller holds the lock of such changes.
+func checkSecretTag(store Secrets, name, project string, in *MatchInput) error {
+	if !in.asks() {
+		return nil
+	}
+	what := fmt.Sprintf("secret %s of project %s", clip(name, 100), clip(project, 100))
+	for cursor := ""; ; {
+		rows, next, err := store.List(cursor, secretsAtOnce, name)
+		if err != nil {
+			return secretProblem(err)
+		}
+		for _, s := range rows {
+			if s.Project == project {
+				return in.checkTag(what, showSecret(s).ETag)
+			}
+		}
+		if next == "" {
+			return in.checkTag(what, "")
+		}
+		cursor = next
+	}
+}
+
+// secretsAtOnce is how many secrets are read at a time where one is looked for.
+const secretsAtOnce = 200
 
 func (a *api) auditSecrets(ctx context.Context, in *SecretListInput) (*jsonOut[client.Page[client.SecretEvent]], error) {
 	store, err := a.store()
@@ -160,5 +206,6 @@ func showSecret(s secrets.Secret) client.Secret {
 	for i, v := range s.Versions {
 		out.Versions[i] = client.SecretVersion(v)
 	}
+	out.ETag, _ = tagOfJSON(out) // texts and times: that cannot fail
 	return out
 }

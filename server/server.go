@@ -3,11 +3,11 @@ package server
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,8 +22,11 @@ import (
 // api is the handler of all routes.
 type api struct {
 	Options
-	mux    *router
-	huma   huma.API
+	mux  *router
+	huma huma.API
+
+	document []byte // the OpenAPI document
+
 	public map[string]bool // patterns of the mux that need no token
 	pages  map[string]bool // patterns of what people look at: what they may see of it, the API says
 	needs  map[string]need // by pattern, of all others
@@ -31,11 +34,14 @@ type api struct {
 	large  chan struct{} // slots for webhooks with large bodies
 
 	searching chan struct{} // slots for searches of logs
-	feeds     feeds         // live logs that are watched
+	logFeeds  logFeeds      // live logs that are watched
 
 	logins, hooks *limiter
+	strangers     *strangers
 	origins       *http.CrossOriginProtection
 	patience      time.Duration // for the body of a request that nobody reads
+	replays       replays
+	changing      sync.Mutex // held while a change that depends on what is there is made
 
 	repositories sync.Map // address of a project's repository → its key
 
@@ -59,7 +65,7 @@ func New(o Options) http.Handler {
 	useProblems()
 	a := &api{
 		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
-		large: make(chan struct{}, largeHooks), searching: make(chan struct{}, searchers), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
+		large: make(chan struct{}, largeHooks), searching: make(chan struct{}, searchers), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery), strangers: newStrangers(),
 		origins: http.NewCrossOriginProtection(), patience: bodyPatience,
 	}
 	if a.Origin != "" {
@@ -67,19 +73,8 @@ func New(o Options) http.Handler {
 			a.Logger.Error("browsers may be refused behind a proxy that changes the Host header", "url", a.Origin, "error", err)
 		}
 	}
-	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	a.huma = humago.New(a.mux, huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info: &huma.Info{
-				Title: "Runner", Version: a.Version,
-				Description: "The API of a Runner daemon. Lists are newest first, in pages: pass next as cursor. Errors are problem+json.",
-			},
-			Components: &huma.Components{
-				Schemas:         schemas,
-				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer"}},
-			},
-		},
+		OpenAPI:       newDocument(a.Version),
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 	})
@@ -101,6 +96,9 @@ func New(o Options) http.Handler {
 	a.routeProjects()
 	a.routeProjectStats()
 	a.routeProjectHooks()
+	a.routeBadges()
+	a.routeFeeds()
+	a.routeRobots()
 	a.routeSubmit()
 	a.routeSecrets()
 	a.routeTokens()
@@ -112,9 +110,6 @@ func New(o Options) http.Handler {
 	a.routePages()
 	return a
 }
-
-// bearer names the security scheme in the OpenAPI document.
-const bearer = "token"
 
 // maxBody bounds a JSON body in bytes. The largest is a list of known commits, 40 digits each.
 const maxBody = 1 << 20
@@ -135,14 +130,21 @@ func add[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (
 			panic("the input of " + op.OperationID + " does not say of which project it is, on which depends who may do it")
 		}
 	}
-	op.Security = []map[string][]string{{bearer: {string(n.scope)}}}
+	op.Security = []map[string][]string{{bearer: {string(n.scope)}}, {session: {string(n.scope)}}}
 	op.Errors = append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, op.Errors...)
+	if n.open {
+		op.Security = append(op.Security, map[string][]string{}) // of public projects, without either
+		op.Errors = append(op.Errors, http.StatusTooManyRequests)
+	}
+	if _, body := reflect.TypeFor[I]().FieldByName("Body"); body {
+		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
 	op.BodyReadTimeout = readTimeout
 	op.RejectUnknownQueryParameters = true
-	handle = audited(a, op, handle)
+	handle = replayed(a, op, audited(a, op, handle))
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		if err := a.permit(ctx, n, in); err != nil {
 			a.refuse(ctx, op.OperationID, in, err)
@@ -182,17 +184,15 @@ type jsonOut[T any] struct{ Body T }
 
 func answer[T any](body T) (*jsonOut[T], error) { return &jsonOut[T]{body}, nil }
 
-// routeOpenAPI serves the document, which is made once: by now every operation is in it.
-func (a *api) routeOpenAPI() {
-	text, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
-	a.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		if err != nil {
-			writeProblem(w, problemOf(err))
-			return
-		}
-		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(text)
-	})
+// taggedOut is the answer of a change, with the ETag that a GET of what there is now has.
+type taggedOut[T any] struct {
+	ETag string `header:"ETag" doc:"stands for what there is now"`
+	Body T
+}
+
+func answerTagged[T any](body T) (*taggedOut[T], error) {
+	tag, err := tagOfJSON(body)
+	return &taggedOut[T]{tag, body}, err
 }
 
 // NewHTTPServer returns a server for the handler with the limits that it counts on. There is no limit on a whole
@@ -219,13 +219,18 @@ type leavingKey struct{}
 // lasting is that context for a request which asks to wait for what has not happened yet, such as a log that is followed; nil for
 // one that comes to its end by itself. A pack that is being taken in, say, is not broken off by an upgrade.
 func lasting(r *http.Request) context.Context {
-	q := r.URL.Query()
-	follows, _ := strconv.ParseBool(q.Get("follow"))
-	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") && !strings.HasSuffix(r.URL.Path, "/shell") {
+	if !lasts(r) {
 		return nil
 	}
 	leaving, _ := r.Context().Value(leavingKey{}).(context.Context)
 	return leaving
+}
+
+// lasts tells whether a request asks to wait for what has not happened yet.
+func lasts(r *http.Request) bool {
+	q := r.URL.Query()
+	follows, _ := strconv.ParseBool(q.Get("follow"))
+	return follows || q.Has("wait") || strings.HasSuffix(r.URL.Path, "/events") || strings.HasSuffix(r.URL.Path, "/shell")
 }
 
 // connectionLog takes what net/http says of connections. Handshakes that fail are a line for debugging: anybody can make as

@@ -17,7 +17,7 @@ import (
 
 // publicRoutes are all routes that need no token. Adding one here is a decision about safety.
 var publicRoutes = []string{
-	"GET /healthz", "GET /readyz", "GET /login", "POST /login", "POST /logout", "GET /login/oidc", "GET /login/callback",
+	"GET /healthz", "GET /readyz", "GET /robots.txt", "GET /badges/{file}", "GET /login", "POST /login", "POST /logout", "GET /login/oidc", "GET /login/callback",
 	"POST /hooks/github", "POST /hooks/gitlab", "POST /hooks/gitea", "POST /hooks/forgejo", "POST /hooks/gogs", "POST /hooks/bitbucket", "POST /hooks/bitbucket-server",
 	"POST /hooks/registry/distribution", "POST /hooks/registry/dockerhub/{secret}", "POST /hooks/registry/harbor", "POST /hooks/registry/quay/{secret}", "POST /hooks/registry/ghcr",
 }

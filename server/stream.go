@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -15,12 +16,16 @@ import (
 type stream struct {
 	w    http.ResponseWriter
 	ctrl *http.ResponseController
+	head bool // the header is all that was asked for
 }
+
+// errHeadOnly ends a stream of which only the header was asked for.
+var errHeadOnly = errors.New("only the header was asked for")
 
 // newStream takes over an answer from huma.
 func newStream(ctx huma.Context) *stream {
 	_, w := humago.Unwrap(ctx)
-	s := &stream{w: w, ctrl: http.NewResponseController(w)}
+	s := &stream{w: w, ctrl: http.NewResponseController(w), head: ctx.Method() == http.MethodHead}
 	// A deadline for reading the request would, when it passes, end the context in the middle of the answer.
 	_ = s.ctrl.SetReadDeadline(time.Time{})
 	return s
@@ -30,7 +35,10 @@ func newStream(ctx huma.Context) *stream {
 func (s *stream) start(status int) error {
 	_ = s.ctrl.SetWriteDeadline(time.Now().Add(writeTimeout))
 	s.w.WriteHeader(status)
-	return s.ctrl.Flush()
+	if err := s.ctrl.Flush(); err != nil || !s.head {
+		return err
+	}
+	return errHeadOnly
 }
 
 // Write writes and flushes one block.

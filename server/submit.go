@@ -42,7 +42,7 @@ type submitIn struct {
 	Debug     bool   `query:"debug" doc:"codebuild-breakpoint holds the jobs"`
 	Shards    int    `query:"shards" minimum:"0" maximum:"256" doc:"of a build-fanout, in place of its parallelism"`
 	Env       string `header:"Runner-Env" doc:"variables: base64 of a JSON object of strings"`
-	Type      string `header:"Content-Type"`
+	Type      string `header:"Content-Type" doc:"that of a git pack, unless the body is empty"`
 
 	Only []string `query:"only,explode" maxItems:"50" doc:"patterns: jobs of a batch, with those they depend on, or tests of a build-fanout" nullable:"false"`
 

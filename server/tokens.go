@@ -13,7 +13,10 @@ import (
 	"github.com/runner-ci/runner/client"
 )
 
-type createTokenIn struct{ Body client.TokenRequest }
+type createTokenIn struct {
+	ReplayInput
+	Body client.TokenRequest
+}
 
 type removeTokenIn struct {
 	Name string `path:"name" maxLength:"64" example:"deploy-bot"`

@@ -26,6 +26,7 @@ type triggersIn struct {
 }
 
 type approveIn struct {
+	ReplayInput
 	ID     string `path:"id" maxLength:"200"`
 	Commit string `query:"commit" maxLength:"64" doc:"full id: refuse when the trigger is for another one"`
 }

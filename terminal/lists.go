@@ -115,6 +115,8 @@ func Project(o *Output, p client.Project) {
 	}
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)
+	set("robots", p.Robots)
+	set("badge", p.Badge)
 	set("retry-faults", p.RetryFaults)
 	set("keep-failed", p.KeepFailed)
 	set("network", p.Network)

@@ -43,3 +43,6 @@ func newBackup(*app) *cobra.Command {
 	return onLinux("backup FILE", "Save the daemon's state, and read the backup back")
 }
 func newRestore(*app) *cobra.Command { return onLinux("restore FILE", "Lay a backup out") }
+func newOpenAPI(*app) *cobra.Command {
+	return onLinux("openapi", "Print the OpenAPI document of the API")
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,6 +82,15 @@ func newProjectShow(a *app) *cobra.Command {
 				return err
 			}
 			terminal.WebhookState(a.view(), hook, time.Now())
+			badge, err := c.Badge(cmd.Context(), args[0], "")
+			var refused *client.Error
+			switch {
+			case errors.As(err, &refused) && refused.Status == http.StatusNotFound: // of a daemon that has no badges yet
+				return nil
+			case err != nil:
+				return err
+			}
+			terminal.Badge(a.view(), badge)
 			return nil
 		},
 	}
@@ -97,6 +108,8 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.StringToStringVar(&p.Parameters, "parameter-store", nil, "variable from the daemon's secret store, `NAME=PARAMETER`; may be repeated")
 	f.StringToStringVar(&p.Secrets, "secrets-manager", nil, "the same, `NAME=SECRET[:KEY[:STAGE[:VERSION]]]`; may be repeated")
 	f.StringVar(&p.Visibility, "visibility", "", "who may look at its builds without a token: private (default) for nobody, public for anybody")
+	f.StringVar(&p.Robots, "robots", "", "whether search engines may index its pages, where they are public: disallow or allow (default the daemon's setting)")
+	f.StringVar(&p.Badge, "badge", "", "token: its badge is shown to whoever knows the badge's token, also of a private project (token:WORD for another token); off: to nobody")
 	f.StringVar(&p.Approval, "approval", "", "which pull requests wait for runner approve: forks (default), all or none")
 	f.StringVar(&p.KeepFailed, "keep-failed", "", "how long the sandboxes of jobs that failed are kept for runner shell: off, or a duration like 4h (default the daemon's)")
 	f.StringVar(&p.RetryFaults, "retry-faults", "", "which jobs are tried again that ended by the machine's fault: always, before-commands or never (default the daemon's)")

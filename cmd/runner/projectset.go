@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 
@@ -30,12 +33,8 @@ func newProjectSet(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			changed, err := c.Project(cmd.Context(), args[0])
+			err = changeProject(cmd.Context(), c, args[0], func(into *client.Project) { laidOver(into, &p, cmd.Flags(), written) })
 			if err != nil {
-				return err
-			}
-			laidOver(&changed, &p, cmd.Flags(), written)
-			if err := c.PutProject(cmd.Context(), changed); err != nil {
 				return err
 			}
 			saved, err := c.Project(cmd.Context(), args[0])
@@ -54,6 +53,25 @@ func newProjectSet(a *app) *cobra.Command {
 	written.add(cmd)
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
+}
+
+// changeTries is how often a change is made anew because somebody else was faster.
+const changeTries = 5
+
+// changeProject changes some of a project's settings, and takes back nothing that somebody else changes at the same time.
+func changeProject(ctx context.Context, c *client.Client, name string, change func(*client.Project)) error {
+	for try := 1; ; try++ {
+		p, tag, err := c.ProjectTag(ctx, name)
+		if err != nil {
+			return err
+		}
+		change(&p)
+		err = c.PutProjectIf(ctx, p, tag)
+		var refused *client.Error
+		if try == changeTries || !errors.As(err, &refused) || refused.Status != http.StatusPreconditionFailed {
+			return err
+		}
+	}
 }
 
 // laidOver puts those settings into a project whose flags were written.

@@ -17,7 +17,7 @@ func newToken(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Make, list and revoke tokens of the daemon",
-		Long: "Tokens open the daemon's API to people and programs: with a scope (read, submit or admin), within some projects or all,\n" +
+		Long: "Tokens open the daemon's API to people and programs: with a scope (feed, read, submit or admin), within some projects or all,\n" +
 			"for a while. A token is shown once, when it is made. docs/access.md says what each scope allows.",
 		Example: "  runner token create ada --scope submit --project api\n  runner token ls\n  runner token rm ada",
 		Args:    cobra.NoArgs,
@@ -48,7 +48,7 @@ func newTokenCreate(a *app) *cobra.Command {
 			}
 			switch {
 			case r.Scope == "":
-				return usage(cmd, errors.New("say what the token may do: --scope read, submit or admin"))
+				return usage(cmd, errors.New("say what the token may do: --scope read, submit, admin, or feed"))
 			case all == (len(r.Projects) > 0):
 				return usage(cmd, errors.New("say for which projects: --project NAME, which may be repeated, or --all-projects"))
 			case all:
@@ -78,7 +78,7 @@ func newTokenCreate(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&r.Scope, "scope", "", "what it may do: read, submit (which includes read) or admin (which includes both)")
+	cmd.Flags().StringVar(&r.Scope, "scope", "", "what it may do: read, submit (which includes read) or admin (which includes both); feed: read feeds, with the token in their address, and nothing else")
 	cmd.Flags().StringArrayVar(&r.Projects, "project", nil, "a `PROJECT` within which it may do that; may be repeated")
 	cmd.Flags().BoolVar(&all, "all-projects", false, "within all projects, and for the daemon itself")
 	cmd.Flags().StringVar(&expires, "expires", defaultExpiry, "how long it is good: a `TIME` like 90d or 12h, or never")

@@ -56,8 +56,9 @@ var arrows = map[string]arrow{
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
 	"outbox":              {[]string{"activity"}, "what is to be told is bytes: who tells it, and of what, is known further up"},
 	"scheduler":           {[]string{"activity", "outbox", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":              {[]string{"scheduler", "explain", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "server/web", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
+	"server":              {[]string{"scheduler", "explain", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "server/openapi", "server/web", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"server/web":          {[]string{"client"}, "what a page shows is what the API offers everybody"},
+	"server/openapi":      {[]string{"client"}, "what a document says of the API's types; who serves it is known further up"},
 	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
 	"daemon":              {[]string{"daemon/...", "activity", "metrics", "notify/...", "notify", "outbox", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 

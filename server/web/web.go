@@ -65,6 +65,7 @@ func New(o Options) *Site {
 	s.routeBuild()
 	s.routeLog()
 	s.routeStatus()
+	s.routeAPI()
 	return s
 }
 
