@@ -275,7 +275,6 @@ func (r *feedReader) lookAtOutline() error {
 type partCutter struct {
 	splitter
 	lines client.LogLines
-	from  int64
 }
 
 // read takes what makes an event, up to byte end of the log.
