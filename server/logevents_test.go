@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -207,5 +208,37 @@ func TestAChangeOfTheOutlineIsTold(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
+	}
+}
+
+// TestAWatcherThatStallsHoldsNobodyUp has one that reads nothing at all, of a log that is larger than what is remembered for the slow.
+func TestAWatcherThatStallsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	d := logged(t, "begin\n")
+	stalled, err := net.Dial("tcp", d.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stalled.Close()
+	fmt.Fprintf(stalled, "GET /api/v1/builds/api/1/log/events HTTP/1.1\r\nHost: daemon\r\nAuthorization: Bearer %s\r\n\r\n", testToken)
+	begun := make(chan struct{})
+	var once sync.Once
+	w := &watched{}
+	done := make(chan error, 1)
+	go func() {
+		done <- d.client().WatchLog(t.Context(), "api#1", client.LogPlace{}, 0, client.LogEvents{Lines: func(l client.LogLines) error {
+			once.Do(func() { close(begun) })
+			return w.take(l)
+		}})
+	}()
+	<-begun
+	line := strings.Repeat("x", 999) + "\n"
+	const parts, each = 10, 1000
+	for i := range parts {
+		d.appendLog("log-1", uint64(2+i), strings.Repeat(line, each))
+	}
+	d.end()
+	if err := <-done; err != nil || len(w.lines) != 1+parts*each {
+		t.Errorf("the other watcher has %d lines: %v", len(w.lines), err)
 	}
 }

@@ -99,7 +99,8 @@ func (f *feed) next(seq *int, pos int64) (part *feedPart, behind int64, more <-c
 		return nil, start, nil
 	case i < len(f.parts):
 		*seq = f.before + i + 1
-		return &f.parts[i], 0, nil
+		p := f.parts[i]
+		return &p, 0, nil
 	case f.over:
 		return nil, 0, nil
 	}
@@ -116,6 +117,7 @@ func (f *feed) add(p feedPart) {
 	f.size += len(p.text)
 	for len(f.parts) > 1 && f.size > feedBytes {
 		f.size -= len(f.parts[0].text)
+		f.parts[0] = feedPart{} // or what it holds would stay
 		f.parts, f.before = f.parts[1:], f.before+1
 	}
 	f.wake()
@@ -273,7 +275,6 @@ func (r *feedReader) lookAtOutline() error {
 type partCutter struct {
 	splitter
 	lines client.LogLines
-	from  int64
 }
 
 // read takes what makes an event, up to byte end of the log.

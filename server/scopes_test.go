@@ -195,7 +195,10 @@ func TestTrustedBuildsAreForAdmins(t *testing.T) {
 // openRoutes are all that anybody may ask for of a public project. Adding one here is a decision about safety.
 var openRoutes = []string{
 	"GET /api/v1/overview", "GET /api/v1/events", "GET /api/v1/builds", "GET /api/v1/builds/{project}/{number}", "GET /api/v1/builds/{project}/{number}/events",
-	"GET /api/v1/builds/{project}/{number}/log", "GET /api/v1/builds/{project}/{number}/artifacts",
+	"GET /api/v1/builds/{project}/{number}/explain",
+	"GET /api/v1/builds/{project}/{number}/log", "GET /api/v1/builds/{project}/{number}/log/lines",
+	"GET /api/v1/builds/{project}/{number}/log/search", "GET /api/v1/builds/{project}/{number}/log/outline",
+	"GET /api/v1/builds/{project}/{number}/log/events", "GET /api/v1/builds/{project}/{number}/artifacts",
 	"GET /api/v1/builds/{project}/{number}/reports", "GET /api/v1/builds/{project}/{number}/artifacts/file",
 	"GET /api/v1/builds/{project}/{number}/artifacts/archive", "GET /api/v1/builds/{project}/{number}/tests",
 	"GET /api/v1/builds/{project}/{number}/coverage", "GET /api/v1/projects/{name}/stats", "GET /api/v1/projects/{name}/branches", "GET /feed.atom", "GET /projects/{project}/feed.atom",

@@ -103,7 +103,7 @@ func TestAResumeOutlivesItsDaemon(t *testing.T) {
 	if _, err := d.Stop(t.Context(), "api#1"); err != nil {
 		t.Fatal(err)
 	}
-	d.ended("api#1", "STOPPED")
+	d.assertOutline(d.ended("api#1", "STOPPED"), 5)
 	d.assertClean()
 }
 

@@ -99,8 +99,11 @@ func (p *logPage) place(job, attempt string) (client.LogPlace, error) {
 	if err != nil || n < 0 {
 		return client.LogPlace{}, &client.Error{Status: http.StatusNotFound, Detail: "attempts are numbered from 1, and this is no number: " + attempt, Hint: "the page of the build lists them"}
 	}
-	for i, j := range p.Build.Jobs {
-		if job == "" && i == 0 || j.ID == job {
+	if job == "" {
+		job = p.first()
+	}
+	for _, j := range p.Build.Jobs {
+		if j.ID == job {
 			p.Job = j
 		}
 	}
@@ -114,6 +117,17 @@ func (p *logPage) place(job, attempt string) (client.LogPlace, error) {
 	}
 	p.Failed = class(p.Job.Status) == "no"
 	return client.LogPlace{Job: job, Attempt: n}, nil
+}
+
+// first is the job whose log is shown where none is asked for: one that failed, or the first.
+func (p *logPage) first() string {
+	if i := slices.IndexFunc(p.Build.Jobs, func(j client.Job) bool { return class(j.Status) == "no" && !j.Ignored }); i >= 0 {
+		return p.Build.Jobs[i].ID
+	}
+	if len(p.Build.Jobs) > 0 {
+		return p.Build.Jobs[0].ID
+	}
+	return ""
 }
 
 // searchLog looks for what a visitor without scripts asks for.
@@ -158,6 +172,9 @@ func (p *logPage) arrange() {
 		p.Later = next
 	}
 }
+
+// Last is the number of the last line that was sent.
+func (p *logPage) Last() int64 { return p.Log.First + int64(len(p.Rows)) - 1 }
 
 // At is the path of this log from a line on.
 func (p *logPage) At(line int64) string {
