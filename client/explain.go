@@ -25,6 +25,8 @@ const (
 	StepGroup     = "group"     // waited for a place in the concurrency group
 	StepSlot      = "slot"      // a job waited for a slot
 	StepRetry     = "retry"     // waited between two attempts
+	StepSpace     = "space"     // no job was started, because the daemon's disk had too little space
+	StepDrain     = "drain"     // no job was started, because the daemon drained
 	StepStart     = "start"     // the sandbox was made, or taken
 	StepPhase     = "phase"     // a phase of the job
 	StepBetween   = "between"   // the agent was between two phases
@@ -64,7 +66,7 @@ type PathTests struct {
 	Idle    float64 `json:"idle"`    // seconds without, while others had some
 }
 
-// Kinds of waits, besides StepGroup, StepSlot and StepRetry.
+// Kinds of waits, besides StepGroup, StepSlot, StepSpace, StepDrain and StepRetry.
 const (
 	WaitJobs  = "jobs"  // for other jobs
 	WaitTests = "tests" // for tests that other shards ran

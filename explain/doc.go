@@ -128,6 +128,18 @@ func (b *build) queued(j *scheduler.Job, ready time.Time) time.Time {
 	return j.Queued
 }
 
+// waited is what a job waited for before its first attempt, since it was queued: for a slot, for disk space, for the end of a
+// drain. When within the wait that was is not known.
+func (b *build) waited(j *scheduler.Job, queued time.Time) (slot, space, drain time.Duration) {
+	slot = max(0, b.began(j).Sub(queued))
+	if own(j) {
+		a := &j.Attempts[0]
+		space = min(max(a.WaitedSpace, 0), slot)
+		drain = min(max(a.WaitedDrain, 0), slot-space)
+	}
+	return slot - space - drain, space, drain
+}
+
 // began is when a job was given its first slot, or the end where it was not.
 func (b *build) began(j *scheduler.Job) time.Time {
 	if own(j) {

@@ -105,6 +105,8 @@ func TestOf(t *testing.T) {
 	again := ran("a", 6, 1, 12)
 	again.Attempts = []scheduler.Attempt{try(1, 1, 5), try(2, 8, 12)}
 	again.Attempts[0].Status, again.Attempts[0].Reason = scheduler.Fault, "sandbox_lost"
+	short := ran("a", 1, 5, 14)
+	short.Attempts[0].WaitedSpace, short.Attempts[0].WaitedDrain = 2*time.Second, time.Second/2
 	taken := ran("a", 1, 1, 1)
 	taken.TakenFrom, taken.Attempts = "api#6", nil
 	grouped := made(20, needs("a"))
@@ -152,6 +154,11 @@ func TestOf(t *testing.T) {
 		"a fault, a pause and another attempt": {
 			Input{Build: made(12, needs("a")), Jobs: []scheduler.Job{again}, Starts: warm},
 			"submitted 0.25, source 0.75, start:a 1, BUILD:a 2.5, finish:a 0.5, retry:a 3, start:a 1, BUILD:a 2.5, finish:a 0.5", "retry 3 of 1, 3", "warm 1.8",
+		},
+		"no job was started for a while": {
+			Input{Build: made(14, needs("a")), Jobs: []scheduler.Job{short}, Starts: warm},
+			"submitted 0.25, source 0.75, drain:a 0.5, space:a 2, slot:a 1.5, start:a 1, BUILD:a 7.5, finish:a 0.5",
+			"space 2 of 1, 2; slot 1.5 of 1, 1.5; drain 0.5 of 1, 0.5", "slots 1.5, warm 0.9",
 		},
 		"its group": {
 			Input{Build: grouped, Jobs: []scheduler.Job{ran("a", 11, 11, 20)}, Starts: warm},

@@ -58,8 +58,9 @@ func (b *build) playGraph(c change) (end time.Duration, slots int) {
 			at = max(at, ends(d))
 		}
 		at += queued.Sub(ready)
-		if !c.slots {
-			at += began.Sub(queued)
+		slot, space, drain := b.waited(j, queued)
+		if at += space + drain; !c.slots {
+			at += slot
 		}
 		took := b.ended(j.EndedAt).Sub(began)
 		took -= c.shorter(j, took)
@@ -138,7 +139,7 @@ func (b *build) playSuite(run *scheduler.TestRun, c change) (end time.Duration, 
 		ready, _ := b.ready(j)
 		ended, less := j.EndedAt.Sub(b.planned), time.Duration(0)
 		if c.slots {
-			less = max(0, b.began(j).Sub(b.queued(j, ready)))
+			less, _, _ = b.waited(j, b.queued(j, ready))
 		}
 		joined, came := run.Joined[scheduler.WorkerOf(b.Build.ID(), j.ID, 1)]
 		if !came { // it failed before

@@ -65,7 +65,10 @@ func (b *build) waitsOf(j *scheduler.Job, add func(kind string, j *scheduler.Job
 	}
 	if j.State != scheduler.JobBlocked || last == nil {
 		add(client.StepGroup, j, queued.Sub(ready), func() string { return "for a place in " + b.Build.Group })
-		add(client.StepSlot, j, began.Sub(queued), func() string { return b.slotText(queued, began) })
+		slot, space, drain := b.waited(j, queued)
+		add(client.StepSlot, j, slot, func() string { return b.slotText(queued.Add(space+drain), began) })
+		add(client.StepSpace, j, space, func() string { return spaceText })
+		add(client.StepDrain, j, drain, func() string { return drainText })
 	}
 	idle := time.Duration(0)
 	for n := range j.Attempts {
@@ -133,7 +136,11 @@ func (b *build) slotText(from, to time.Time) string {
 	case b.MaxJobs > 0 && b.ofProject(middle) >= b.MaxJobs:
 		return fmt.Sprintf("the project may have %d at once; held: %s", b.MaxJobs, strings.Join(held, ", "))
 	}
-	return fmt.Sprintf("%d of %d in use: %s", sum, max(b.Slots, sum), strings.Join(held, ", "))
+	text := fmt.Sprintf("%d of %d in use: %s", sum, max(b.Slots, sum), strings.Join(held, ", "))
+	if sum < b.Slots {
+		text += "; none was missing halfway, and the daemon may have been away"
+	}
+	return text
 }
 
 // ofProject counts the slots that the build's project held at a time.

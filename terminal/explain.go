@@ -48,7 +48,7 @@ func Explanation(o *Output, e client.Explanation) {
 // stepWords name the kinds of steps and waits.
 var stepWords = map[string]string{
 	client.StepSubmitted: "trigger", client.StepSource: "source", client.StepGroup: "group", client.StepSlot: "slot",
-	client.StepRetry: "retry", client.StepStart: "sandbox", client.StepBetween: "between", client.StepFinish: "result",
+	client.StepRetry: "retry", client.StepSpace: "space", client.StepDrain: "drain", client.StepStart: "sandbox", client.StepBetween: "between", client.StepFinish: "result",
 	client.StepEnd: "end", client.WaitJobs: "jobs", client.WaitTests: "tests",
 }
 
