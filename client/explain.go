@@ -31,6 +31,7 @@ const (
 	StepPhase     = "phase"     // a phase of the job
 	StepBetween   = "between"   // the agent was between two phases
 	StepFinish    = "finish"    // what the job left was taken in, and the result stored
+	StepMany      = "many"      // stands for the first steps of a path that has more than 1,000
 	StepEnd       = "end"       // the last job had ended, and the build not yet
 )
 

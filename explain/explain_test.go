@@ -366,3 +366,39 @@ func TestWhoHeldTheSlots(t *testing.T) {
 		}
 	}
 }
+
+// TestALongChainIsBounded: ten thousand jobs one after the other, each step of which decided.
+func TestALongChainIsBounded(t *testing.T) {
+	const n = 10_000
+	in := Input{Build: made(1 + 2*n)}
+	for i := range n {
+		job := needs(fmt.Sprint(i))
+		if i > 0 {
+			job.DependsOn = []string{fmt.Sprint(i - 1)}
+		}
+		in.Build.Plan.Jobs = append(in.Build.Plan.Jobs, job)
+		in.Jobs = append(in.Jobs, ran(job.ID, float64(1+2*i), float64(1+2*i), float64(3+2*i)))
+	}
+	e := Of(in)
+	if len(e.Path) != maxSteps || e.Path[0].Kind != client.StepMany {
+		t.Errorf("the path has %d steps and begins with %+v", len(e.Path), e.Path[0])
+	}
+	assertWhole(t, e)
+}
+
+// TestNothingIsSaidOfMoreShardsThanCanBePlayed: for those that there are it is known, and no more.
+func TestNothingIsSaidOfMoreShardsThanCanBePlayed(t *testing.T) {
+	tests := map[string]float64{}
+	for i := range maxWork/4 - 1 {
+		tests[fmt.Sprint("t", i)] = 0.01
+	}
+	e := Of(sharded(t, 4, tests))
+	for _, s := range e.Savings {
+		if s.Kind == client.SaveShards {
+			t.Errorf("it says %+v", s)
+		}
+	}
+	if len(e.Notes) != 0 {
+		t.Errorf("it notes %q", e.Notes)
+	}
+}

@@ -15,8 +15,8 @@ type change struct {
 	less   func(*scheduler.Job) (d time.Duration) // by how much a job is shorter before its tests; nil: not at all
 }
 
-// maxTests bounds the suites that are played: each play takes their batches one by one.
-const maxTests = 20_000
+// maxWork bounds the plays of suites, in tests times shards: each shard brings the whole list, and takes its batches one by one.
+const maxWork = 100_000
 
 // play is when the last job ends, counted from the plan, and how many slots are in use at most.
 func (b *build) play(c change) (end time.Duration, slots int, err error) {
@@ -107,7 +107,7 @@ func (b *build) suite() *scheduler.TestRun {
 		return nil
 	}
 	run := &b.Tests[0]
-	if run.Job != "" || len(run.Real) == 0 || len(run.Real) > maxTests || len(b.Jobs) < 2 || run.Shards != len(b.Jobs) {
+	if run.Job != "" || len(run.Real) == 0 || len(run.Real)*len(b.Jobs) > maxWork || len(b.Jobs) < 2 || run.Shards != len(b.Jobs) {
 		return nil
 	}
 	for i := range b.Jobs {

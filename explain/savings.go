@@ -19,7 +19,7 @@ func Of(in Input) client.Explanation {
 		Seconds: max(0, b.end.Sub(in.Build.Created).Seconds()), Savings: []client.Saving{},
 	}
 	path, through := b.path()
-	out.Path, out.Waits = append([]client.Step{}, path...), b.waits(path, through)
+	out.Path, out.Waits = append([]client.Step{}, bounded(path)...), b.waits(path, through)
 	if taken := b.taken(); taken != "" {
 		out.Notes = append(out.Notes, taken)
 	}
@@ -40,6 +40,21 @@ func Of(in Input) client.Explanation {
 		out.Notes = append(out.Notes, p.longest)
 	}
 	return out
+}
+
+// maxSteps bounds the steps that are told one by one, the newest ones: a chain can have ten thousand jobs.
+const maxSteps = 1000
+
+func bounded(path []client.Step) []client.Step {
+	more := len(path) - maxSteps
+	if more <= 0 {
+		return path
+	}
+	many := client.Step{Kind: client.StepMany, Started: path[0].Started, Text: fmt.Sprintf("%d earlier steps", more+1)}
+	for _, s := range path[:more+1] {
+		many.Seconds += s.Seconds
+	}
+	return append([]client.Step{many}, path[more+1:]...)
 }
 
 // least is what a saving has to be to be told of, and a hundredth of the build.
@@ -120,8 +135,12 @@ func (p *plays) shards() *client.Saving {
 	}
 	n := len(p.Jobs)
 	var best time.Duration
-	counts, saves := []int{}, []time.Duration{}
+	counts, saves, tooMany := []int{}, []time.Duration{}, false // to be played
 	for _, count := range []int{n + 1, n + n/2, 2 * n, 3 * n, 4 * n} {
+		if count*len(run.Real) > maxWork {
+			tooMany = true
+			break
+		}
 		if count <= n || count > min(len(run.Real), buildspec.MaxParallelism) || len(counts) > 0 && count <= counts[len(counts)-1] {
 			continue
 		}
@@ -144,7 +163,9 @@ func (p *plays) shards() *client.Saving {
 		}
 		return s
 	}
-	p.longest = longestTest(run)
+	if !tooMany {
+		p.longest = longestTest(run)
+	}
 	return nil
 }
 

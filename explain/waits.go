@@ -13,7 +13,7 @@ import (
 
 // waits are what the jobs waited for, by kind, the longest first.
 func (b *build) waits(path []client.Step, through map[string]time.Duration) []client.Wait {
-	kinds := make(map[string]*client.Wait)
+	kinds, texts := make(map[string]*client.Wait), make(map[string]func() string)
 	add := func(kind string, j *scheduler.Job, took time.Duration, text func() string) {
 		if took < moment {
 			return
@@ -26,7 +26,7 @@ func (b *build) waits(path []client.Step, through map[string]time.Duration) []cl
 		w.Jobs++
 		w.Total += took.Seconds()
 		if took.Seconds() > w.Seconds {
-			w.Seconds, w.Job, w.Name, w.Text = took.Seconds(), j.ID, j.Name, text()
+			w.Seconds, w.Job, w.Name, texts[kind] = took.Seconds(), j.ID, j.Name, text
 		}
 	}
 	for i := range b.Jobs {
@@ -45,7 +45,8 @@ func (b *build) waits(path []client.Step, through map[string]time.Duration) []cl
 		}
 	}
 	out := make([]client.Wait, 0, len(kinds))
-	for _, w := range kinds {
+	for kind, w := range kinds {
+		w.Text = texts[kind]()
 		out = append(out, *w)
 	}
 	slices.SortFunc(out, func(x, y client.Wait) int {

@@ -196,7 +196,7 @@ var openRoutes = []string{
 	"GET /api/v1/builds/{project}/{number}/log", "GET /api/v1/builds/{project}/{number}/artifacts",
 	"GET /api/v1/builds/{project}/{number}/reports", "GET /api/v1/builds/{project}/{number}/artifacts/file",
 	"GET /api/v1/builds/{project}/{number}/artifacts/archive", "GET /api/v1/builds/{project}/{number}/tests",
-	"GET /api/v1/builds/{project}/{number}/coverage", "GET /projects/{project}/builds/{number}",
+	"GET /api/v1/builds/{project}/{number}/coverage", "GET /api/v1/builds/{project}/{number}/explain", "GET /projects/{project}/builds/{number}",
 }
 
 func TestAPublicProjectShowsItsBuildsAndNothingElse(t *testing.T) {

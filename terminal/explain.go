@@ -49,7 +49,7 @@ func Explanation(o *Output, e client.Explanation) {
 var stepWords = map[string]string{
 	client.StepSubmitted: "trigger", client.StepSource: "source", client.StepGroup: "group", client.StepSlot: "slot",
 	client.StepRetry: "retry", client.StepSpace: "space", client.StepDrain: "drain", client.StepStart: "sandbox", client.StepBetween: "between", client.StepFinish: "result",
-	client.StepEnd: "end", client.WaitJobs: "jobs", client.WaitTests: "tests",
+	client.StepEnd: "end", client.StepMany: "earlier", client.WaitJobs: "jobs", client.WaitTests: "tests",
 }
 
 // little is what a step has to take to have a row of its own: a hundredth of the build. Shorter ones are one row.
