@@ -21,6 +21,7 @@ type Explanation struct {
 // Kinds of steps.
 const (
 	StepSubmitted = "submitted" // the trigger was accepted, and judged by filters
+	StepApproval  = "approval"  // a pull request waited until somebody let it be built
 	StepSource    = "source"    // fetched, read, planned, images resolved
 	StepGroup     = "group"     // waited for a place in the concurrency group
 	StepSlot      = "slot"      // a job waited for a slot
@@ -67,7 +68,7 @@ type PathTests struct {
 	Idle    float64 `json:"idle"`    // seconds without, while others had some
 }
 
-// Kinds of waits, besides StepGroup, StepSlot, StepSpace, StepDrain and StepRetry.
+// Kinds of waits, besides StepApproval, of the build as a whole, and StepGroup, StepSlot, StepSpace, StepDrain and StepRetry.
 const (
 	WaitJobs  = "jobs"  // for other jobs
 	WaitTests = "tests" // for tests that other shards ran
@@ -76,11 +77,11 @@ const (
 // Wait is what the jobs of a build waited for, taken together by kind.
 type Wait struct {
 	Kind    string  `json:"kind"`
-	Seconds float64 `json:"seconds"` // of the job that waited longest
-	Total   float64 `json:"total"`   // of all jobs
-	Jobs    int     `json:"jobs"`    // that waited
-	Job     string  `json:"job"`     // id of the one that waited longest
-	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`       // of the job that waited longest
+	Total   float64 `json:"total"`         // of all jobs
+	Jobs    int     `json:"jobs"`          // that waited; 0 where the build did
+	Job     string  `json:"job,omitempty"` // id of the one that waited longest
+	Name    string  `json:"name,omitempty"`
 	On      float64 `json:"on"` // seconds of them that decided how long the build took
 	Text    string  `json:"text"`
 }

@@ -30,12 +30,13 @@ type Input struct {
 	Tests []scheduler.TestRun
 	Now   time.Time
 
-	Slots   int                      // of the daemon, as things are
-	MaxJobs int                      // of the project; 0: no limit
-	Starts  scheduler.Starts         // of the project
-	Held    []Held                   // slots that attempts held while jobs of this build waited
-	Caches  map[string]time.Duration // by job, of those that were not given the cache that they name: by how much it shortens them
-	Green   *scheduler.Build         // had built the same tree before
+	Slots    int                      // of the daemon, as things are
+	MaxJobs  int                      // of the project; 0: no limit
+	Starts   scheduler.Starts         // of the project
+	Held     []Held                   // slots that attempts held while jobs of this build waited
+	Caches   map[string]time.Duration // by job, of those that were not given the cache that they name: by how much it shortens them
+	Approved *scheduler.Approval      // of a pull request that waited for it
+	Green    *scheduler.Build         // had built the same tree before
 }
 
 // Held is a slot that an attempt held.

@@ -111,6 +111,7 @@ func TestOf(t *testing.T) {
 	taken.TakenFrom, taken.Attempts = "api#6", nil
 	grouped := made(20, needs("a"))
 	grouped.Group = "deploy"
+	approved := made(10, needs("a"))
 	running := made(0, needs("a"), needs("b"))
 	runs := ran("a", 1, 1, 9)
 	runs.State, runs.Status, runs.EndedAt = scheduler.JobLeased, scheduler.InProgress, time.Time{}
@@ -159,6 +160,10 @@ func TestOf(t *testing.T) {
 			Input{Build: made(14, needs("a")), Jobs: []scheduler.Job{short}, Starts: warm},
 			"submitted 0.25, source 0.75, drain:a 0.5, space:a 2, slot:a 1.5, start:a 1, BUILD:a 7.5, finish:a 0.5",
 			"space 2 of 1, 2; slot 1.5 of 1, 1.5; drain 0.5 of 1, 0.5", "slots 1.5, warm 0.9",
+		},
+		"somebody had to approve it": {
+			Input{Build: approved, Jobs: []scheduler.Job{ran("a", 1, 1, 10)}, Starts: warm, Approved: &scheduler.Approval{By: "ada", At: at(0.15)}},
+			"approval 0.15, submitted 0.1, source 0.75, start:a 1, BUILD:a 7.5, finish:a 0.5", "approval 0.15 of 0, 0.15", "warm 0.9",
 		},
 		"its group": {
 			Input{Build: grouped, Jobs: []scheduler.Job{ran("a", 11, 11, 20)}, Starts: warm},

@@ -255,8 +255,14 @@ func (w *walker) beginning() {
 		w.step(client.Step{Kind: client.StepSlot}, w.planned)
 		w.step(client.Step{Kind: client.StepSource}, w.submitted())
 	}
+	if a := w.Approved; a != nil {
+		w.step(client.Step{Kind: client.StepSubmitted}, a.At)
+		w.step(client.Step{Kind: client.StepApproval, Text: approvalText(a)}, w.Build.Created)
+	}
 	w.step(client.Step{Kind: client.StepSubmitted}, w.Build.Created)
 }
+
+func approvalText(a *scheduler.Approval) string { return "until " + a.By + " approved it" }
 
 // submitted is when the build was made of its trigger.
 func (w *walker) submitted() time.Time {

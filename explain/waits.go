@@ -34,6 +34,11 @@ func (b *build) waits(path []client.Step, through map[string]time.Duration) []cl
 			b.waitsOf(&b.Jobs[i], add)
 		}
 	}
+	if a := b.Approved; a != nil && a.At.Sub(b.Build.Created) >= moment {
+		took := a.At.Sub(b.Build.Created).Seconds()
+		kinds[client.StepApproval] = &client.Wait{Kind: client.StepApproval, Seconds: took, Total: took}
+		texts[client.StepApproval] = func() string { return approvalText(a) }
+	}
 	for _, s := range path {
 		if w := kinds[s.Kind]; w != nil {
 			w.On += s.Seconds

@@ -54,6 +54,9 @@ func (a *api) explained(id string, seen func(project string) bool) (explain.Inpu
 	if in.Caches, err = a.missedCaches(in.Jobs); err != nil {
 		return in, err
 	}
+	if t, err := a.Scheduler.Trigger(b.Trigger); err == nil && b.RetryOf == "" {
+		in.Approved = t.Approved
+	}
 	if p, err := a.Scheduler.Project(b.Project); err == nil {
 		in.MaxJobs = p.MaxJobs
 	}

@@ -140,10 +140,7 @@ func longestCommands(s client.Step) []client.PathCommand {
 func waitTable(waits []client.Wait) *Table {
 	t := &Table{Indent: "  ", Right: map[int]bool{1: true}}
 	for _, w := range waits {
-		text := oneLine(w.Name)
-		if w.Text != "" {
-			text += " · " + oneLine(w.Text)
-		}
+		text := joinNonEmpty(oneLine(w.Name), oneLine(w.Text))
 		if w.Jobs > 1 {
 			text += fmt.Sprintf(" · %d jobs, %s in all", w.Jobs, Seconds(w.Total))
 		}
