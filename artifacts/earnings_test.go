@@ -50,6 +50,12 @@ func TestWhatACacheEarns(t *testing.T) {
 	if e := earned(); e.Hits != 8 || e.PerHit != (38500*time.Millisecond-500*time.Millisecond)/2 {
 		t.Errorf("of two jobs it is %+v", e)
 	}
+	if e, err := s.Earned("api", "p", "lint"); err != nil || !e.Known || e.Hits != 4 || e.PerHit != -500*time.Millisecond {
+		t.Errorf("of one of them it is %+v (%v)", e, err)
+	}
+	if e, err := s.Earned("api", "p", "deploy"); err != nil || e != (Earnings{}) {
+		t.Errorf("of a job that had none it is %+v (%v)", e, err)
+	}
 	clean(t, s)
 }
 

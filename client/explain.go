@@ -21,14 +21,18 @@ type Explanation struct {
 // Kinds of steps.
 const (
 	StepSubmitted = "submitted" // the trigger was accepted, and judged by filters
+	StepApproval  = "approval"  // a pull request waited until somebody let it be built
 	StepSource    = "source"    // fetched, read, planned, images resolved
 	StepGroup     = "group"     // waited for a place in the concurrency group
 	StepSlot      = "slot"      // a job waited for a slot
 	StepRetry     = "retry"     // waited between two attempts
+	StepSpace     = "space"     // no job was started, because the daemon's disk had too little space
+	StepDrain     = "drain"     // no job was started, because the daemon drained
 	StepStart     = "start"     // the sandbox was made, or taken
 	StepPhase     = "phase"     // a phase of the job
 	StepBetween   = "between"   // the agent was between two phases
 	StepFinish    = "finish"    // what the job left was taken in, and the result stored
+	StepMany      = "many"      // stands for the first steps of a path that has more than 1,000
 	StepEnd       = "end"       // the last job had ended, and the build not yet
 )
 
@@ -64,7 +68,7 @@ type PathTests struct {
 	Idle    float64 `json:"idle"`    // seconds without, while others had some
 }
 
-// Kinds of waits, besides StepGroup, StepSlot and StepRetry.
+// Kinds of waits, besides StepApproval, of the build as a whole, and StepGroup, StepSlot, StepSpace, StepDrain and StepRetry.
 const (
 	WaitJobs  = "jobs"  // for other jobs
 	WaitTests = "tests" // for tests that other shards ran
@@ -73,11 +77,11 @@ const (
 // Wait is what the jobs of a build waited for, taken together by kind.
 type Wait struct {
 	Kind    string  `json:"kind"`
-	Seconds float64 `json:"seconds"` // of the job that waited longest
-	Total   float64 `json:"total"`   // of all jobs
-	Jobs    int     `json:"jobs"`    // that waited
-	Job     string  `json:"job"`     // id of the one that waited longest
-	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`       // of the job that waited longest
+	Total   float64 `json:"total"`         // of all jobs
+	Jobs    int     `json:"jobs"`          // that waited; 0 where the build did
+	Job     string  `json:"job,omitempty"` // id of the one that waited longest
+	Name    string  `json:"name,omitempty"`
 	On      float64 `json:"on"` // seconds of them that decided how long the build took
 	Text    string  `json:"text"`
 }

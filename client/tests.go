@@ -34,6 +34,13 @@ type BuildTests struct {
 	Failures []TestFailure `json:"failures,omitempty"` // the first, explained; only where one build is asked for
 }
 
+// TestProgress is how far the tests are that shards take from queues, in what is handed out: mostly test files.
+type TestProgress struct {
+	Done   int `json:"done"`
+	Failed int `json:"failed"`
+	Total  int `json:"total"`
+}
+
 // TestFailure explains one failed test: where it failed, since when it does, whether it fails elsewhere too, and how to
 // run it alone.
 type TestFailure struct {

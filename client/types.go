@@ -39,6 +39,8 @@ type Build struct {
 	Tests    *BuildTests `json:"tests,omitempty"` // none before a job has told of a failure, or one that left reports has ended
 	Jobs     []Job       `json:"jobs,omitempty"`  // only where one build is asked for
 
+	TestProgress *TestProgress `json:"testProgress,omitempty"` // of a build that runs, where shards take tests from a queue; with Jobs
+
 	PushProof  *PushProof  `json:"pushProof,omitempty"`  // of a submitted tree, where a push of it would be green at once; with Jobs
 	Parameters []Parameter `json:"parameters,omitempty"` // of the build, chosen or by default
 }

@@ -30,12 +30,13 @@ type Input struct {
 	Tests []scheduler.TestRun
 	Now   time.Time
 
-	Slots   int                      // of the daemon, as things are
-	MaxJobs int                      // of the project; 0: no limit
-	Starts  scheduler.Starts         // of the project
-	Held    []Held                   // slots that attempts held while jobs of this build waited
-	Caches  map[string]time.Duration // by job, of those that were not given the cache that they name: by how much it shortens them
-	Green   *scheduler.Build         // had built the same tree before
+	Slots    int                      // of the daemon, as things are
+	MaxJobs  int                      // of the project; 0: no limit
+	Starts   scheduler.Starts         // of the project
+	Held     []Held                   // slots that attempts held while jobs of this build waited
+	Caches   map[string]time.Duration // by job, of those that were not given the cache that they name: by how much it shortens them
+	Approved *scheduler.Approval      // of a pull request that waited for it
+	Green    *scheduler.Build         // had built the same tree before
 }
 
 // Held is a slot that an attempt held.
@@ -126,6 +127,18 @@ func (b *build) queued(j *scheduler.Job, ready time.Time) time.Time {
 		return ready
 	}
 	return j.Queued
+}
+
+// waited is what a job waited for before its first attempt, since it was queued: for a slot, for disk space, for the end of a
+// drain. When within the wait that was is not known.
+func (b *build) waited(j *scheduler.Job, queued time.Time) (slot, space, drain time.Duration) {
+	slot = max(0, b.began(j).Sub(queued))
+	if own(j) {
+		a := &j.Attempts[0]
+		space = min(max(a.WaitedSpace, 0), slot)
+		drain = min(max(a.WaitedDrain, 0), slot-space)
+	}
+	return slot - space - drain, space, drain
 }
 
 // began is when a job was given its first slot, or the end where it was not.

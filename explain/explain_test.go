@@ -105,10 +105,13 @@ func TestOf(t *testing.T) {
 	again := ran("a", 6, 1, 12)
 	again.Attempts = []scheduler.Attempt{try(1, 1, 5), try(2, 8, 12)}
 	again.Attempts[0].Status, again.Attempts[0].Reason = scheduler.Fault, "sandbox_lost"
+	short := ran("a", 1, 5, 14)
+	short.Attempts[0].WaitedSpace, short.Attempts[0].WaitedDrain = 2*time.Second, time.Second/2
 	taken := ran("a", 1, 1, 1)
 	taken.TakenFrom, taken.Attempts = "api#6", nil
 	grouped := made(20, needs("a"))
 	grouped.Group = "deploy"
+	approved := made(10, needs("a"))
 	running := made(0, needs("a"), needs("b"))
 	runs := ran("a", 1, 1, 9)
 	runs.State, runs.Status, runs.EndedAt = scheduler.JobLeased, scheduler.InProgress, time.Time{}
@@ -152,6 +155,15 @@ func TestOf(t *testing.T) {
 		"a fault, a pause and another attempt": {
 			Input{Build: made(12, needs("a")), Jobs: []scheduler.Job{again}, Starts: warm},
 			"submitted 0.25, source 0.75, start:a 1, BUILD:a 2.5, finish:a 0.5, retry:a 3, start:a 1, BUILD:a 2.5, finish:a 0.5", "retry 3 of 1, 3", "warm 1.8",
+		},
+		"no job was started for a while": {
+			Input{Build: made(14, needs("a")), Jobs: []scheduler.Job{short}, Starts: warm},
+			"submitted 0.25, source 0.75, drain:a 0.5, space:a 2, slot:a 1.5, start:a 1, BUILD:a 7.5, finish:a 0.5",
+			"space 2 of 1, 2; slot 1.5 of 1, 1.5; drain 0.5 of 1, 0.5", "slots 1.5, warm 0.9",
+		},
+		"somebody had to approve it": {
+			Input{Build: approved, Jobs: []scheduler.Job{ran("a", 1, 1, 10)}, Starts: warm, Approved: &scheduler.Approval{By: "ada", At: at(0.15)}},
+			"approval 0.15, submitted 0.1, source 0.75, start:a 1, BUILD:a 7.5, finish:a 0.5", "approval 0.15 of 0, 0.15", "warm 0.9",
 		},
 		"its group": {
 			Input{Build: grouped, Jobs: []scheduler.Job{ran("a", 11, 11, 20)}, Starts: warm},
@@ -357,5 +369,41 @@ func TestWhoHeldTheSlots(t *testing.T) {
 		if got := Of(in).Waits[0].Text; got != c.want {
 			t.Errorf("it says %q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestALongChainIsBounded: ten thousand jobs one after the other, each step of which decided.
+func TestALongChainIsBounded(t *testing.T) {
+	const n = 10_000
+	in := Input{Build: made(1 + 2*n)}
+	for i := range n {
+		job := needs(fmt.Sprint(i))
+		if i > 0 {
+			job.DependsOn = []string{fmt.Sprint(i - 1)}
+		}
+		in.Build.Plan.Jobs = append(in.Build.Plan.Jobs, job)
+		in.Jobs = append(in.Jobs, ran(job.ID, float64(1+2*i), float64(1+2*i), float64(3+2*i)))
+	}
+	e := Of(in)
+	if len(e.Path) != maxSteps || e.Path[0].Kind != client.StepMany {
+		t.Errorf("the path has %d steps and begins with %+v", len(e.Path), e.Path[0])
+	}
+	assertWhole(t, e)
+}
+
+// TestNothingIsSaidOfMoreShardsThanCanBePlayed: for those that there are it is known, and no more.
+func TestNothingIsSaidOfMoreShardsThanCanBePlayed(t *testing.T) {
+	tests := map[string]float64{}
+	for i := range maxWork/4 - 1 {
+		tests[fmt.Sprint("t", i)] = 0.01
+	}
+	e := Of(sharded(t, 4, tests))
+	for _, s := range e.Savings {
+		if s.Kind == client.SaveShards {
+			t.Errorf("it says %+v", s)
+		}
+	}
+	if len(e.Notes) != 0 {
+		t.Errorf("it notes %q", e.Notes)
 	}
 }

@@ -47,13 +47,18 @@ func (b *build) decider() (found *scheduler.Job) {
 	return found
 }
 
+const (
+	spaceText = "no job was started for lack of disk space"
+	drainText = "no job was started: the daemon drained"
+)
+
 // soon is within what time of its being freed a slot is given away.
 const soon = time.Second
 
 // freed is the job of the same build whose end gave a job its slot, where that had to wait for one. The path goes on there:
 // what the wait was for says more than that there was one.
 func (w *walker) freed(j *scheduler.Job, queued time.Time) (found *scheduler.Job) {
-	if !own(j) || j.Attempts[0].Started.Sub(queued) < 2*moment || w.at.After(j.Attempts[0].Started) {
+	if slot, _, _ := w.waited(j, queued); !own(j) || slot < 2*moment || w.at.After(j.Attempts[0].Started) {
 		return nil
 	}
 	for i := range w.Jobs {
@@ -135,7 +140,10 @@ func (w *walker) job(j *scheduler.Job) {
 		w.job(holder)
 		return
 	}
-	w.step(client.Step{Kind: client.StepSlot, Job: j.ID, Name: j.Name, Text: w.slotText(queued, w.at)}, queued)
+	_, space, drain := w.waited(j, queued)
+	w.step(client.Step{Kind: client.StepSlot, Job: j.ID, Name: j.Name, Text: w.slotText(queued, w.at)}, queued.Add(space+drain))
+	w.step(client.Step{Kind: client.StepSpace, Job: j.ID, Name: j.Name, Text: spaceText}, queued.Add(drain))
+	w.step(client.Step{Kind: client.StepDrain, Job: j.ID, Name: j.Name, Text: drainText}, queued)
 	w.step(client.Step{Kind: client.StepGroup, Job: j.ID, Name: j.Name, Text: "waited for its concurrency group, " + w.Build.Group}, ready)
 	if last != nil {
 		w.job(last)
@@ -247,8 +255,14 @@ func (w *walker) beginning() {
 		w.step(client.Step{Kind: client.StepSlot}, w.planned)
 		w.step(client.Step{Kind: client.StepSource}, w.submitted())
 	}
+	if a := w.Approved; a != nil {
+		w.step(client.Step{Kind: client.StepSubmitted}, a.At)
+		w.step(client.Step{Kind: client.StepApproval, Text: approvalText(a)}, w.Build.Created)
+	}
 	w.step(client.Step{Kind: client.StepSubmitted}, w.Build.Created)
 }
+
+func approvalText(a *scheduler.Approval) string { return "until " + a.By + " approved it" }
 
 // submitted is when the build was made of its trigger.
 func (w *walker) submitted() time.Time {

@@ -15,8 +15,8 @@ type change struct {
 	less   func(*scheduler.Job) (d time.Duration) // by how much a job is shorter before its tests; nil: not at all
 }
 
-// maxTests bounds the suites that are played: each play takes their batches one by one.
-const maxTests = 20_000
+// maxWork bounds the plays of suites, in tests times shards: each shard brings the whole list, and takes its batches one by one.
+const maxWork = 100_000
 
 // play is when the last job ends, counted from the plan, and how many slots are in use at most.
 func (b *build) play(c change) (end time.Duration, slots int, err error) {
@@ -58,8 +58,9 @@ func (b *build) playGraph(c change) (end time.Duration, slots int) {
 			at = max(at, ends(d))
 		}
 		at += queued.Sub(ready)
-		if !c.slots {
-			at += began.Sub(queued)
+		slot, space, drain := b.waited(j, queued)
+		if at += space + drain; !c.slots {
+			at += slot
 		}
 		took := b.ended(j.EndedAt).Sub(began)
 		took -= c.shorter(j, took)
@@ -106,7 +107,7 @@ func (b *build) suite() *scheduler.TestRun {
 		return nil
 	}
 	run := &b.Tests[0]
-	if run.Job != "" || len(run.Real) == 0 || len(run.Real) > maxTests || len(b.Jobs) < 2 || run.Shards != len(b.Jobs) {
+	if run.Job != "" || len(run.Real) == 0 || len(run.Real)*len(b.Jobs) > maxWork || len(b.Jobs) < 2 || run.Shards != len(b.Jobs) {
 		return nil
 	}
 	for i := range b.Jobs {
@@ -138,7 +139,7 @@ func (b *build) playSuite(run *scheduler.TestRun, c change) (end time.Duration, 
 		ready, _ := b.ready(j)
 		ended, less := j.EndedAt.Sub(b.planned), time.Duration(0)
 		if c.slots {
-			less = max(0, b.began(j).Sub(b.queued(j, ready)))
+			less, _, _ = b.waited(j, b.queued(j, ready))
 		}
 		joined, came := run.Joined[scheduler.WorkerOf(b.Build.ID(), j.ID, 1)]
 		if !came { // it failed before

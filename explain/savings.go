@@ -19,7 +19,7 @@ func Of(in Input) client.Explanation {
 		Seconds: max(0, b.end.Sub(in.Build.Created).Seconds()), Savings: []client.Saving{},
 	}
 	path, through := b.path()
-	out.Path, out.Waits = append([]client.Step{}, path...), b.waits(path, through)
+	out.Path, out.Waits = append([]client.Step{}, bounded(path)...), b.waits(path, through)
 	if taken := b.taken(); taken != "" {
 		out.Notes = append(out.Notes, taken)
 	}
@@ -40,6 +40,21 @@ func Of(in Input) client.Explanation {
 		out.Notes = append(out.Notes, p.longest)
 	}
 	return out
+}
+
+// maxSteps bounds the steps that are told one by one, the newest ones: a chain can have ten thousand jobs.
+const maxSteps = 1000
+
+func bounded(path []client.Step) []client.Step {
+	more := len(path) - maxSteps
+	if more <= 0 {
+		return path
+	}
+	many := client.Step{Kind: client.StepMany, Started: path[0].Started, Text: fmt.Sprintf("%d earlier steps", more+1)}
+	for _, s := range path[:more+1] {
+		many.Seconds += s.Seconds
+	}
+	return append([]client.Step{many}, path[more+1:]...)
 }
 
 // least is what a saving has to be to be told of, and a hundredth of the build.
@@ -120,8 +135,12 @@ func (p *plays) shards() *client.Saving {
 	}
 	n := len(p.Jobs)
 	var best time.Duration
-	counts, saves := []int{}, []time.Duration{}
+	counts, saves, tooMany := []int{}, []time.Duration{}, false // to be played
 	for _, count := range []int{n + 1, n + n/2, 2 * n, 3 * n, 4 * n} {
+		if count*len(run.Real) > maxWork {
+			tooMany = true
+			break
+		}
 		if count <= n || count > min(len(run.Real), buildspec.MaxParallelism) || len(counts) > 0 && count <= counts[len(counts)-1] {
 			continue
 		}
@@ -144,7 +163,9 @@ func (p *plays) shards() *client.Saving {
 		}
 		return s
 	}
-	p.longest = longestTest(run, p.was)
+	if !tooMany {
+		p.longest = longestTest(run)
+	}
 	return nil
 }
 
@@ -160,10 +181,14 @@ func mostlyDivided(real []item) bool {
 	return divided > all/5
 }
 
-// longestTest names a test that alone takes most of the time.
-func longestTest(run *scheduler.TestRun, whole time.Duration) string {
+// longestTest names a test that alone takes as long as all others together: one shard has it, however many there are.
+func longestTest(run *scheduler.TestRun) string {
 	most := slices.MaxFunc(run.Real, func(x, y item) int { return cmp.Compare(x.Took, y.Took) })
-	if most.Took < whole/2 || most.Took < time.Second {
+	var all time.Duration
+	for _, it := range run.Real {
+		all += it.Took
+	}
+	if 2*most.Took < all || most.Took < time.Second {
 		return "more shards would have saved next to nothing"
 	}
 	return fmt.Sprintf("more shards would have saved next to nothing: %s alone took %s", most.Name, brief(most.Took))
@@ -196,7 +221,10 @@ func (p *plays) warm() *client.Saving {
 	}
 	saved, _ := p.saved(change{less: less})
 	s.Seconds = saved.Seconds()
-	s.Text = fmt.Sprintf("sandboxes made ahead: %d were made for their job, the slowest in %s", cold, brief(longest))
+	s.Text = "a sandbox made ahead: one was made for its job, in " + brief(longest)
+	if cold > 1 {
+		s.Text = fmt.Sprintf("sandboxes made ahead: %d were made for their job, the slowest in %s", cold, brief(longest))
+	}
 	if s.AtMost {
 		s.Text += "; no job of this project had one that waited yet"
 	} else {
@@ -218,21 +246,21 @@ func startOf(a *scheduler.Attempt) time.Duration {
 // cache plays the build with the caches that its jobs name and were not given. Of a job that names none, only what its
 // installation took on the path is known.
 func (p *plays) cache(path []client.Step) *client.Saving {
-	missed := 0
+	missed, of := 0, ""
 	less := func(j *scheduler.Job) time.Duration {
 		return p.Caches[j.ID]
 	}
 	for i := range p.Jobs {
 		if less(&p.Jobs[i]) > 0 {
-			missed++
+			missed, of = missed+1, p.Jobs[i].Name
 		}
 	}
 	if saved, _ := p.saved(change{less: less}); missed > 0 && saved >= least {
-		return &client.Saving{
-			Kind: client.SaveCache, Seconds: saved.Seconds(),
-			Text: fmt.Sprintf("the caches that %d jobs name and were not given, by what they earn", missed),
-			Do:   "runner caches ls shows which there are, and in which scope",
+		text := "the cache that " + of + " names and was not given, by what it earns"
+		if missed > 1 {
+			text = fmt.Sprintf("the caches that %d jobs name and were not given, by what they earn", missed)
 		}
+		return &client.Saving{Kind: client.SaveCache, Seconds: saved.Seconds(), Text: text, Do: "runner caches ls shows which there are, and in which scope"}
 	}
 	var install float64
 	name := ""

@@ -13,7 +13,7 @@ import (
 
 // waits are what the jobs waited for, by kind, the longest first.
 func (b *build) waits(path []client.Step, through map[string]time.Duration) []client.Wait {
-	kinds := make(map[string]*client.Wait)
+	kinds, texts := make(map[string]*client.Wait), make(map[string]func() string)
 	add := func(kind string, j *scheduler.Job, took time.Duration, text func() string) {
 		if took < moment {
 			return
@@ -26,13 +26,18 @@ func (b *build) waits(path []client.Step, through map[string]time.Duration) []cl
 		w.Jobs++
 		w.Total += took.Seconds()
 		if took.Seconds() > w.Seconds {
-			w.Seconds, w.Job, w.Name, w.Text = took.Seconds(), j.ID, j.Name, text()
+			w.Seconds, w.Job, w.Name, texts[kind] = took.Seconds(), j.ID, j.Name, text
 		}
 	}
 	for i := range b.Jobs {
 		if b.Jobs[i].TakenFrom == "" && !b.planned.IsZero() {
 			b.waitsOf(&b.Jobs[i], add)
 		}
+	}
+	if a := b.Approved; a != nil && a.At.Sub(b.Build.Created) >= moment {
+		took := a.At.Sub(b.Build.Created).Seconds()
+		kinds[client.StepApproval] = &client.Wait{Kind: client.StepApproval, Seconds: took, Total: took}
+		texts[client.StepApproval] = func() string { return approvalText(a) }
 	}
 	for _, s := range path {
 		if w := kinds[s.Kind]; w != nil {
@@ -45,7 +50,8 @@ func (b *build) waits(path []client.Step, through map[string]time.Duration) []cl
 		}
 	}
 	out := make([]client.Wait, 0, len(kinds))
-	for _, w := range kinds {
+	for kind, w := range kinds {
+		w.Text = texts[kind]()
 		out = append(out, *w)
 	}
 	slices.SortFunc(out, func(x, y client.Wait) int {
@@ -65,7 +71,10 @@ func (b *build) waitsOf(j *scheduler.Job, add func(kind string, j *scheduler.Job
 	}
 	if j.State != scheduler.JobBlocked || last == nil {
 		add(client.StepGroup, j, queued.Sub(ready), func() string { return "for a place in " + b.Build.Group })
-		add(client.StepSlot, j, began.Sub(queued), func() string { return b.slotText(queued, began) })
+		slot, space, drain := b.waited(j, queued)
+		add(client.StepSlot, j, slot, func() string { return b.slotText(queued.Add(space+drain), began) })
+		add(client.StepSpace, j, space, func() string { return spaceText })
+		add(client.StepDrain, j, drain, func() string { return drainText })
 	}
 	idle := time.Duration(0)
 	for n := range j.Attempts {
@@ -133,7 +142,11 @@ func (b *build) slotText(from, to time.Time) string {
 	case b.MaxJobs > 0 && b.ofProject(middle) >= b.MaxJobs:
 		return fmt.Sprintf("the project may have %d at once; held: %s", b.MaxJobs, strings.Join(held, ", "))
 	}
-	return fmt.Sprintf("%d of %d in use: %s", sum, max(b.Slots, sum), strings.Join(held, ", "))
+	text := fmt.Sprintf("%d of %d in use: %s", sum, max(b.Slots, sum), strings.Join(held, ", "))
+	if sum < b.Slots {
+		text += "; none was missing halfway, and the daemon may have been away"
+	}
+	return text
 }
 
 // ofProject counts the slots that the build's project held at a time.

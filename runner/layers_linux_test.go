@@ -65,6 +65,7 @@ func (y *yard) play(t testing.TB, a runner.Attempt) string {
 		t.Errorf("%+v, %v, %v\n%s", res, err, rerr, text)
 	}
 	must(t, y.Destroy(t.Context(), yardEngine, a.Sandbox))
+	y.used = res.Cache
 	return string(text)
 }
 
@@ -199,7 +200,11 @@ func TestACacheIsAccountedFor(t *testing.T) {
 	spec := wire.CacheSpec{Paths: []string{"vendor/**/*"}}
 	commands := []string{"test -e vendor/v || sleep 1; mkdir -p vendor; echo v >>vendor/v"}
 	y.play(t, y.cached(spec, commands...))
+	first := y.used
 	y.play(t, y.cached(spec, commands...))
+	if first == nil || first.Hit || y.used == nil || !y.used.Hit || y.used.Scope != "api/protected" || first.Paths != y.used.Paths {
+		t.Errorf("the first job says that it had %+v, the second one %+v", first, y.used)
+	}
 	failing := y.cached(spec, "false")
 	if _, err := y.Run(t.Context(), yardEngine, failing, forgetful{}); err != nil {
 		t.Error(err)

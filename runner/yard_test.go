@@ -26,6 +26,7 @@ type yard struct {
 	*runner.Runner
 	image  runner.Image
 	source runner.Checkout
+	used   *runner.CacheUse // by the job that was played last
 }
 
 // openYard opens the yard of a data directory, as each process of a daemon does.

@@ -45,6 +45,7 @@ func (s *Scheduler) dispatchOne(ctx context.Context) bool {
 	}
 	short := s.ShortOfSpace() != ""
 	s.mu.Lock()
+	s.hindered.note(hinderedBy(short, s.draining), time.Now())
 	var e *entry
 	if !s.draining && !short && s.queue.waiting > 0 {
 		began := time.Now()
@@ -179,6 +180,8 @@ func (s *Scheduler) bind(tx *bbolt.Tx, b *Build, j *Job, engine string, box *war
 		Phases: []Phase{{Name: runner.PhaseProvisioning, Status: InProgress, Started: now}},
 		Log:    fmt.Sprintf("%s/%d/%s/%d", b.Project, b.Number, j.ID, n),
 	}
+	hindered := s.hindered.during(j.Queued, now)
+	a.WaitedSpace, a.WaitedDrain = hindered[bySpace], hindered[byDrain]
 	if box != nil {
 		a.Sandbox, a.Warm, a.Sent = box.id, true, true
 	}

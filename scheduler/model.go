@@ -248,18 +248,23 @@ type Attempt struct {
 	Begun   bool      `json:"begun,omitempty"` // a command of it began
 	Frame   uint64    `json:"frame"`           // newest frame of the agent that this row reflects
 
-	Paused    time.Time           `json:"paused,omitzero"`     // since when it is held at a breakpoint
-	Pause     int                 `json:"pause,omitempty"`     // the number of that pause
-	Resume    string              `json:"resume,omitempty"`    // who let it go on, until it does
-	Entered   string              `json:"entered,omitempty"`   // who first went into it while it ran
-	Retry     bool                `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
-	Secondary map[string]string   `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
-	Reports   *runner.Reports     `json:"reports,omitempty"`
-	Waited    time.Duration       `json:"waited,omitempty"` // for tests that other shards ran
-	Exported  []wire.Var          `json:"exported,omitempty"`
-	Images    []runner.BuiltImage `json:"images,omitempty"`   // of x-runner.images
-	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones
-	Cache     *runner.CacheUse    `json:"cache,omitempty"`    // of a job that succeeded and asked for one
+	Paused    time.Time         `json:"paused,omitzero"`     // since when it is held at a breakpoint
+	Pause     int               `json:"pause,omitempty"`     // the number of that pause
+	Resume    string            `json:"resume,omitempty"`    // who let it go on, until it does
+	Entered   string            `json:"entered,omitempty"`   // who first went into it while it ran
+	Retry     bool              `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
+	Secondary map[string]string `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
+	Reports   *runner.Reports   `json:"reports,omitempty"`
+	Waited    time.Duration     `json:"waited,omitempty"` // for tests that other shards ran
+
+	// Of the wait for its slot, how long no job at all was started: for lack of disk space, and because the daemon drained.
+	WaitedSpace time.Duration `json:"waitedSpace,omitempty"`
+	WaitedDrain time.Duration `json:"waitedDrain,omitempty"`
+
+	Exported []wire.Var          `json:"exported,omitempty"`
+	Images   []runner.BuiltImage `json:"images,omitempty"`   // of x-runner.images
+	Commands []runner.Command    `json:"commands,omitempty"` // the first ones
+	Cache    *runner.CacheUse    `json:"cache,omitempty"`    // of a job that succeeded and asked for one
 }
 
 // Phase is one phase's record.

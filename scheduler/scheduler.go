@@ -52,6 +52,7 @@ type Scheduler struct {
 	numbered []Build              // for the planner
 	looking  looking
 	draining bool
+	hindered hindrances
 	inHand   map[string]bool   // sandboxes that an attempt of this process uses, or is about to remove
 	served   map[string]uint64 // project → turn in which it was last given a slot
 	planned  map[string]uint64 // project → turn in which it was last given a planner

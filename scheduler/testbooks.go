@@ -33,6 +33,7 @@ type testBook struct {
 	learned bool                 // durations, in this process
 	part    bool                 // it runs some of the tests alone, by what was asked for
 	news    chan struct{}        // closed at the next transition
+	told    time.Time            // when those who watch the build were told of tests last
 }
 
 // book returns the queues of a build. It makes an empty book when there is none and make says so.
@@ -114,6 +115,7 @@ func (s *Scheduler) storeCall(b *testBook, c *testCall, samples []testSample) er
 	c.stored += len(rows)
 	b.calls[c.id] = c
 	b.learned = b.learned || len(samples) > 0
+	s.progressed(b, time.Now())
 	return nil
 }
 

@@ -152,6 +152,9 @@ func (a *api) wholeBuild(ctx context.Context, id string) (client.Build, error) {
 			out.Jobs[i].Kept, out.Jobs[i].Entered = nil, ""
 		}
 	}
+	if p := a.Scheduler.TestProgress(id); p.Total > 0 && !b.Status.Ended() {
+		out.TestProgress = &client.TestProgress{Done: p.Done, Failed: p.Failed, Total: p.Total}
+	}
 	if g := a.Scheduler.PushProof(context.Background(), &b, jobs); g != nil {
 		out.PushProof = &client.PushProof{Trusted: g.Trusted, Until: g.Until}
 	}

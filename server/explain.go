@@ -26,6 +26,9 @@ func (a *api) explainBuild(ctx context.Context, in *BuildInput) (*jsonOut[client
 	if err != nil {
 		return nil, err
 	}
+	if caller(ctx).nobody {
+		known.Held = nil // how busy the daemon is, is not for everybody
+	}
 	return answer(explain.Of(known))
 }
 
@@ -50,6 +53,9 @@ func (a *api) explained(id string, seen func(project string) bool) (explain.Inpu
 	}
 	if in.Caches, err = a.missedCaches(in.Jobs); err != nil {
 		return in, err
+	}
+	if t, err := a.Scheduler.Trigger(b.Trigger); err == nil && b.RetryOf == "" {
+		in.Approved = t.Approved
 	}
 	if p, err := a.Scheduler.Project(b.Project); err == nil {
 		in.MaxJobs = p.MaxJobs

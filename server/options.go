@@ -42,6 +42,7 @@ type Scheduler interface {
 	Branches(project, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
 	TestRuns(build string) ([]scheduler.TestRun, error)
+	TestProgress(build string) scheduler.TestProgress
 	Starts(project string) (scheduler.Starts, error)
 	Held(from, to time.Time) ([]scheduler.Held, error)
 	GreenBefore(b *scheduler.Build) (*scheduler.Build, error)

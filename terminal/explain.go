@@ -48,8 +48,8 @@ func Explanation(o *Output, e client.Explanation) {
 // stepWords name the kinds of steps and waits.
 var stepWords = map[string]string{
 	client.StepSubmitted: "trigger", client.StepSource: "source", client.StepGroup: "group", client.StepSlot: "slot",
-	client.StepRetry: "retry", client.StepStart: "sandbox", client.StepBetween: "between", client.StepFinish: "result",
-	client.StepEnd: "end", client.WaitJobs: "jobs", client.WaitTests: "tests",
+	client.StepRetry: "retry", client.StepSpace: "space", client.StepDrain: "drain", client.StepStart: "sandbox", client.StepBetween: "between", client.StepFinish: "result",
+	client.StepEnd: "end", client.StepMany: "earlier", client.WaitJobs: "jobs", client.WaitTests: "tests",
 }
 
 // little is what a step has to take to have a row of its own: a hundredth of the build. Shorter ones are one row.
@@ -140,10 +140,7 @@ func longestCommands(s client.Step) []client.PathCommand {
 func waitTable(waits []client.Wait) *Table {
 	t := &Table{Indent: "  ", Right: map[int]bool{1: true}}
 	for _, w := range waits {
-		text := oneLine(w.Name)
-		if w.Text != "" {
-			text += " · " + oneLine(w.Text)
-		}
+		text := joinNonEmpty(oneLine(w.Name), oneLine(w.Text))
 		if w.Jobs > 1 {
 			text += fmt.Sprintf(" · %d jobs, %s in all", w.Jobs, Seconds(w.Total))
 		}

@@ -63,8 +63,10 @@ func TestBars(t *testing.T) {
 func busy(n int) client.Build {
 	b := client.Build{
 		ID: "api#7", Project: "api", Status: inProgress, Phase: "BUILD", Title: "Cache tokens", Created: sec(0), Seconds: 60,
-		Phases: []client.Phase{{Name: "DOWNLOAD_SOURCE", Status: succeeded, Started: sec(0), Seconds: 1}},
-		Tests:  &client.BuildTests{Failing: true, Summary: "200 tests", Failures: []client.TestFailure{{ID: "TestX", Message: "got 3"}}},
+		Phases:       []client.Phase{{Name: "DOWNLOAD_SOURCE", Status: succeeded, Started: sec(0), Seconds: 1}},
+		TestProgress: &client.TestProgress{Done: 1002, Total: 1204},
+
+		Tests: &client.BuildTests{Failing: true, Summary: "200 tests", Failures: []client.TestFailure{{ID: "TestX", Message: "got 3"}}},
 	}
 	for i := range n {
 		j := client.Job{ID: fmt.Sprint("s", i), Name: fmt.Sprintf("shard %d/%d", i+1, n), State: "ended", Status: succeeded, Attempt: 1, Queued: sec(1), Started: sec(2), Ended: sec(50), Seconds: 48, LogBytes: 100}
@@ -106,7 +108,7 @@ func TestThePaneTellsWhatRunsAndFailed(t *testing.T) {
 	m.pane.log.add([]byte("first\r\n10 %\r50 %\rdone\nlast without an end"))
 	got := strings.Join(m.screen(noon.Add(2*time.Second)), "\n")
 	for _, want := range []string{
-		"BUILD 1m 02s · tests are failing · 200 tests", "  ✓ source", "  ✓ shard 1/3", "> ● shard 2/3", "1m 00s  BUILD  go test ./...", "  ✗ shard 3/3", "48.0 s  FAILED with exit status 1",
+		"BUILD 1m 02s · 1,002 of 1,204 test files · tests are failing · 200 tests", "  ✓ source", "  ✓ shard 1/3", "> ● shard 2/3", "1m 00s  BUILD  go test ./...", "  ✗ shard 3/3", "48.0 s  FAILED with exit status 1",
 		"✗ TestX", "got 3", "── log of shard 2/3 ──\nfirst\ndone\nlast without an end", "↑↓ job · l log · o address · q quit",
 	} {
 		if !strings.Contains(got, want) {

@@ -107,6 +107,9 @@ func (p *buildPane) state(now time.Time) string {
 		word = b.Phase
 	}
 	parts := []string{word + " " + Duration(now.Sub(b.Created))}
+	if t := b.TestProgress; t != nil {
+		parts = append(parts, Number(t.Done)+" of "+Count(t.Total, "test file", "test files"))
+	}
 	if t := b.Tests; t != nil {
 		if t.Failing && b.Status == inProgress {
 			parts = append(parts, p.o.paint(red, "tests are failing"))

@@ -25,6 +25,14 @@ func TestExplainTellsWhatHappened(t *testing.T) {
 	if so, err := d.Explain(t.Context(), id); err != nil || so.Status != "IN_PROGRESS" || len(so.Path) == 0 || !so.Path[len(so.Path)-1].Running {
 		t.Errorf("of the build that runs it says %+v (%v)", so, err)
 	}
+	progressed := false
+	err := d.Watch(t.Context(), id, func(b client.Build) bool {
+		progressed = progressed || b.TestProgress != nil && b.TestProgress.Total == 2
+		return true
+	})
+	if err != nil || !progressed {
+		t.Errorf("whoever watched was not told how far the tests are (%v)", err)
+	}
 	b := d.ended(id, "SUCCEEDED")
 	e, err := d.Explain(t.Context(), id)
 	if err != nil {
