@@ -16,7 +16,7 @@ func some(statuses ...string) (builds []client.Build) {
 	return builds
 }
 
-func numberOf(b *client.Build) int {
+func numberIn(b *client.Build) int {
 	if b == nil {
 		return 0
 	}
@@ -39,9 +39,9 @@ func TestSinceWhenABranchIsBroken(t *testing.T) {
 	} {
 		var v projectVerdict
 		v.judge(some(strings.Fields(c.statuses)...))
-		if numberOf(v.Newest) != c.newest || numberOf(v.Running) != c.running || numberOf(v.First) != c.first || v.Streak != c.streak || numberOf(v.Passed) != c.passed {
+		if numberIn(v.Newest) != c.newest || numberIn(v.Running) != c.running || numberIn(v.First) != c.first || v.Streak != c.streak || numberIn(v.Passed) != c.passed {
 			t.Errorf("%s: newest %d, running %d, first %d of %d, passed %d; want %+v", c.statuses,
-				numberOf(v.Newest), numberOf(v.Running), numberOf(v.First), v.Streak, numberOf(v.Passed), c)
+				numberIn(v.Newest), numberIn(v.Running), numberIn(v.First), v.Streak, numberIn(v.Passed), c)
 		}
 	}
 }

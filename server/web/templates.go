@@ -55,10 +55,10 @@ func (s *Site) funcs() template.FuncMap {
 		"join":    strings.Join,
 		"dict":    dict,
 
-		"kind":    kindName,
+		"trigger": kindName,
 		"since":   secondsSince,
 		"after":   func(n int) int { return n + 1 },
-		"history": historyOf,
+		"past":    historyOf,
 		"marks":   markStrip,
 		"weighed": weighed,
 		"result":  resultClass,
