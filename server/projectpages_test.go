@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/artifacts"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/tests/quarantine"
 )
 
 // TestThePagesOfAProject asks for each with what there is to show; internal/faces looks at them.
@@ -16,7 +18,12 @@ func TestThePagesOfAProject(t *testing.T) {
 	red := over(running(), scheduler.Failed)
 	red.Title, red.Ref, red.Author = "<b>bold</b>", "refs/heads/main", "Ada"
 	d.state.put(red, job("build", scheduler.JobEnded, scheduler.Failed, scheduler.Failed))
-	d.state.branches = []scheduler.Build{red}
+	red.Started = time.Now()
+	red.Quarantine = quarantine.List{
+		{Test: "a_test.go::a::t00", Owner: "<i>key", Until: time.Now().UTC().Format(time.DateOnly), Reason: "slow", Line: 1},
+		{Test: "b", Owner: "bob", Until: "2020-01-01", Line: 4},
+	}
+	d.state.branches, d.state.newest = []scheduler.Build{red}, &red
 	if _, _, err := d.store.PutCache(t.Context(), artifacts.CacheMeta{Scope: "api/ref/refs/pull/7/head", Key: "<i>key</i>", Paths: "p"}, strings.NewReader("text"), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +37,7 @@ func TestThePagesOfAProject(t *testing.T) {
 		"/projects/api/tests?sort=flaky":                   {"t09"},
 		"/projects/api/tests?q=t0&sort=x":                  {"422"},
 		"/projects/api/tests/history?id=a_test.go::a::t09": {"flaky", "api#1", "runner tests quarantine add &#39;a_test.go::a::t09&#39;"},
-		"/projects/api/tests/quarantine":                   {"No test is in quarantine", "until: 20"},
+		"/projects/api/tests/quarantine":                   {"in force", "1 of 1", "ended: failures count", "no such test", "until: 20"},
 		"/projects/api/caches":                             {"pull request 7", "&lt;i&gt;key", "not known yet"},
 		"/projects/api/schedules":                          {"Nothing of api is built by the clock"},
 		"/projects/api/settings":                           {"default branch", ".git", "Secrets are shown by where they come from"},

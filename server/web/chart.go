@@ -155,7 +155,11 @@ func historyChart(results []client.TestResult) chart {
 	for i, r := range results {
 		col := &c.Columns[n-1-i]
 		col.Title = r.Build + ": " + word(r.Status) + ", " + took(r.Seconds)
-		col.stack(max(4, part(r.Seconds, longest)), resultClass(r.Status, r.Flaky))
+		height, how := max(4, part(r.Seconds, longest)), resultClass(r.Status, r.Flaky)
+		if how == "no" { // drawn up to the top: colour alone tells nobody enough
+			col.Rects = append(col.Rects, rect{0, chartHeight - height, "wash"})
+		}
+		col.Rects = append(col.Rects, rect{chartHeight - height, height, how})
 	}
 	return c
 }

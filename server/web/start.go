@@ -48,7 +48,7 @@ func (f *startForm) fill(r *http.Request) {
 	}
 }
 
-// ask is what the API is asked for. What was left empty, it gives the default.
+// ask is what the API is asked for. What has no default and was left empty is not sent.
 func (f *startForm) ask() client.Start {
 	start := client.Start{Project: f.Name, Ref: f.Ref, Commit: f.Commit, Parameters: map[string]string{}}
 	for _, p := range f.Fields {

@@ -70,10 +70,10 @@ func (s *Site) funcs() template.FuncMap {
 		"list":    func(all ...string) []string { return all },
 		"dict":    dict,
 
-		"kind":    kindName,
+		"trigger": kindName,
 		"since":   secondsSince,
 		"after":   func(n int) int { return n + 1 },
-		"history": historyOf,
+		"past":    historyOf,
 		"marks":   markStrip,
 		"weighed": weighed,
 		"result":  resultClass,
