@@ -24,7 +24,7 @@ var goCalls = map[string]string{
 
 	"list-tests":      `report, err := c.Tests(ctx, "api#142", client.TestOptions{})`,
 	"list-coverage":   `files, err := c.Coverage(ctx, "api#142")`,
-	"rank-tests":      `page, err := c.TestTrends(ctx, "api", "flaky", "", 0)`,
+	"rank-tests":      `page, err := c.TestTrends(ctx, "api", client.TrendOptions{Sort: "flaky"})`,
 	"test-history":    `results, err := c.TestHistory(ctx, "api", id)`,
 	"list-quarantine": `q, err := c.Quarantine(ctx, "api")`,
 
