@@ -64,6 +64,7 @@ type Job struct {
 	Seconds  float64   `json:"seconds"`
 	Phases   []Phase   `json:"phases,omitempty"`
 	LogBytes int64     `json:"logBytes"`
+	Commands []Command `json:"commands,omitempty"` // the first 200 of the newest attempt, where one build is asked for
 
 	DependsOn []string `json:"dependsOn,omitempty"` // ids of the jobs that must succeed first
 	Ignored   bool     `json:"ignored,omitempty"`   // ignore-failure: the build can succeed although this job failed
@@ -77,8 +78,18 @@ type Job struct {
 	Attempts []Attempt `json:"attempts,omitempty"` // all of them, where there was more than one
 	RetryAt  time.Time `json:"retryAt,omitzero"`   // when the next one may begin, while the job waits for it after a fault
 
+	Kept    *Kept  `json:"kept,omitempty"`    // its sandbox, which OpenShell opens with At "failed"; nil: none is kept
+	Entered string `json:"entered,omitempty"` // who went into it while it ran; its result is no proof then
+
 	TakenFrom string `json:"takenFrom,omitempty"` // id of the build whose result, log and artifacts these are
 	Proof     *Proof `json:"proof,omitempty"`     // by which a push took that result, because its tree is the same
+}
+
+// Kept is the sandbox of a job that failed, as the job left it.
+type Kept struct {
+	Until  time.Time `json:"until"`            // when it goes, unless somebody is in it or room is needed before
+	Bytes  int64     `json:"bytes,omitempty"`  // that it takes of the disk; 0: not measured
+	Inside int       `json:"inside,omitempty"` // shells that are open in it
 }
 
 // Proof is by whom and when a result was had that a push took.
@@ -87,6 +98,19 @@ type Proof struct {
 	Kind  string    `json:"kind"`         // of that build: submit, push, …
 	By    string    `json:"by,omitempty"` // who started it
 	At    time.Time `json:"at"`           // when the job had ended
+}
+
+// Command is one command that a job ran, or runs.
+type Command struct {
+	Phase   string    `json:"phase"`
+	Index   int       `json:"index"`             // from 0, over the phase's commands and then its finally
+	Finally bool      `json:"finally,omitempty"` // it is one of finally
+	Text    string    `json:"text"`              // its first line, cut
+	Started time.Time `json:"started,omitzero"`
+	Seconds float64   `json:"seconds"`        // so far, of one that runs
+	Ended   time.Time `json:"ended,omitzero"` // not set of one that runs, or that ended with its job
+	Exit    int       `json:"exit"`
+	Offset  int64     `json:"offset"` // byte of the job's log at which the line that names the command begins, and then its output
 }
 
 // PushProof says which pushes of a submitted tree will take all its results, as things are.
@@ -185,6 +209,7 @@ type Project struct {
 	Protected     []string          `json:"protected,omitempty"`
 	Approval      string            `json:"approval,omitempty"`    // which pull requests wait: forks, all, none
 	RetryFaults   string            `json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
+	KeepFailed    string            `json:"keepFailed,omitempty"`  // how long sandboxes of failed jobs are kept for runner shell: off, 4h; "": the daemon's
 	Privileged    bool              `json:"privileged,omitempty"`  // whether jobs may ask for privileged-mode
 	Visibility    string            `json:"visibility,omitempty"`  // who may look at builds without a token: private (nobody), public (anybody)
 	Network       string            `json:"network,omitempty"`     // what jobs may reach: open, private, none; empty: the daemon's

@@ -115,9 +115,17 @@ type Result struct {
 	Reports   *Reports
 	Exported  []wire.Var
 	Images    []BuiltImage
-	Retry     bool // on-failure: RETRY asks for another attempt
-	Transient bool // the machine's fault, and such that another attempt may succeed
-	Begun     bool // of a FAULT: a command of the job began, or may have: nobody can tell
+	Retry     bool      // on-failure: RETRY asks for another attempt
+	Transient bool      // the machine's fault, and such that another attempt may succeed
+	Begun     bool      // of a FAULT: a command of the job began, or may have: nobody can tell
+	Cache     *CacheUse // what the job had of the cache that it names, where it succeeded and asked for one
+}
+
+// CacheUse is whether a job was given a cache, and under what it leaves its own.
+type CacheUse struct {
+	Scope string `json:"scope"`
+	Paths string `json:"paths"` // digest
+	Hit   bool   `json:"hit,omitempty"`
 }
 
 // Reports is where the files of report groups were stored: in one set, below "0/" for the first group.
@@ -132,7 +140,7 @@ type Progress struct {
 	Phases []wire.PhaseEnded // began ones have an empty Status
 	// Command is the newest command that began, nil when none did since.
 	Command *wire.CommandBegan
-	// Commands are those that began or ended, where Runner.Commands asks for them; a command can come twice, in parts.
+	// Commands are those that began or ended; a command can come twice, in parts.
 	Commands []Command
 	// Paused tells that the job waits at a breakpoint (true) or no longer does (false); nil: nothing was said.
 	Paused *bool
@@ -141,20 +149,23 @@ type Progress struct {
 
 // Command is what is known of one command: that it began, or that it ended.
 type Command struct {
-	Phase   string
-	Index   int
-	Began   time.Time // zero of one that ended
-	Text    string    // its first line, cut
-	Exit    int
-	Took    time.Duration
-	Finally bool
+	Phase   string        `json:"phase"`
+	Index   int           `json:"index,omitempty"`
+	Finally bool          `json:"finally,omitempty"`
+	Began   time.Time     `json:"began,omitzero"`   // zero of one that ended
+	Text    string        `json:"text,omitempty"`   // its first line, cut
+	Offset  int64         `json:"offset,omitempty"` // how long the log was when it began: the line that names it follows
+	Ended   bool          `json:"ended,omitempty"`
+	End     int64         `json:"end,omitempty"` // how long the log was when it ended
+	Exit    int           `json:"exit,omitempty"`
+	Took    time.Duration `json:"took,omitempty"`
 }
 
 // MaxCommands bounds how many commands of an attempt are told of: a job can run, and forge, any number.
-const MaxCommands = 100
+const MaxCommands = 200
 
 // maxCommandText bounds the text of each, in bytes.
-const maxCommandText = 120
+const maxCommandText = 160
 
 // Events is what Run tells its caller while an attempt runs. Each method returns when the fact is durable; an
 // error ends the attempt as a FAULT. All are idempotent: after a restart the same facts can arrive again.

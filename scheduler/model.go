@@ -251,13 +251,15 @@ type Attempt struct {
 	Paused    time.Time           `json:"paused,omitzero"`     // since when it is held at a breakpoint
 	Pause     int                 `json:"pause,omitempty"`     // the number of that pause
 	Resume    string              `json:"resume,omitempty"`    // who let it go on, until it does
+	Entered   string              `json:"entered,omitempty"`   // who first went into it while it ran
 	Retry     bool                `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
 	Secondary map[string]string   `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
 	Reports   *runner.Reports     `json:"reports,omitempty"`
 	Waited    time.Duration       `json:"waited,omitempty"` // for tests that other shards ran
 	Exported  []wire.Var          `json:"exported,omitempty"`
 	Images    []runner.BuiltImage `json:"images,omitempty"`   // of x-runner.images
-	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones, where traces are exported
+	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones
+	Cache     *runner.CacheUse    `json:"cache,omitempty"`    // of a job that succeeded and asked for one
 }
 
 // Phase is one phase's record.
@@ -268,4 +270,5 @@ type Phase struct {
 	Took    time.Duration `json:"took"`
 	Code    string        `json:"code,omitempty"`
 	Message string        `json:"message,omitempty"`
+	Offset  int64         `json:"offset,omitempty"` // of one that an agent ran: how long the log was when it began
 }

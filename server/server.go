@@ -15,6 +15,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/runner-ci/runner/server/web"
 )
 
 // api is the handler of all routes.
@@ -25,7 +27,11 @@ type api struct {
 	public map[string]bool // patterns of the mux that need no token
 	pages  map[string]bool // patterns of what people look at: what they may see of it, the API says
 	needs  map[string]need // by pattern, of all others
-	large  chan struct{}   // slots for webhooks with large bodies
+	site   *web.Site
+	large  chan struct{} // slots for webhooks with large bodies
+
+	searching chan struct{} // slots for searches of logs
+	feeds     feeds         // live logs that are watched
 
 	logins, hooks *limiter
 	origins       *http.CrossOriginProtection
@@ -53,7 +59,7 @@ func New(o Options) http.Handler {
 	useProblems()
 	a := &api{
 		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
-		large: make(chan struct{}, largeHooks), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
+		large: make(chan struct{}, largeHooks), searching: make(chan struct{}, searchers), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
 		origins: http.NewCrossOriginProtection(), patience: bodyPatience,
 	}
 	if a.Origin != "" {
@@ -81,7 +87,10 @@ func New(o Options) http.Handler {
 	a.routeDaemon()
 	a.routeStatus()
 	a.routeBackup()
+	a.routeOverview()
 	a.routeBuilds()
+	a.routeChanges()
+	a.routeShell()
 	a.routeLogs()
 	a.routeArtifacts()
 	a.routeTests()
@@ -90,6 +99,7 @@ func New(o Options) http.Handler {
 	a.routeSchedules()
 	a.routeInbox()
 	a.routeProjects()
+	a.routeProjectStats()
 	a.routeProjectHooks()
 	a.routeSubmit()
 	a.routeSecrets()
@@ -211,7 +221,7 @@ type leavingKey struct{}
 func lasting(r *http.Request) context.Context {
 	q := r.URL.Query()
 	follows, _ := strconv.ParseBool(q.Get("follow"))
-	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") {
+	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") && !strings.HasSuffix(r.URL.Path, "/shell") {
 		return nil
 	}
 	leaving, _ := r.Context().Value(leavingKey{}).(context.Context)

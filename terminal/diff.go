@@ -141,9 +141,6 @@ func codeOfText(k compare.Kind) string {
 	return ""
 }
 
-// oneRow keeps a text in its line without taking its indentation.
-func oneRow(text string) string { return strings.ReplaceAll(text, "\n", " ") }
-
 // LogRow writes one line of a whole comparison, as patches have them.
 func LogRow(o *Output, row compare.Row) {
 	text := oneRow(strings.TrimRight(plainText(row.Normal), "\n"))

@@ -115,7 +115,7 @@ func newTestRank(a *app, rank, short, none string) *cobra.Command {
 func trends(ctx context.Context, c *client.Client, project, rank string, limit int) ([]client.TestTrend, error) {
 	all, cursor := []client.TestTrend{}, ""
 	for len(all) < limit {
-		page, err := c.TestTrends(ctx, project, rank, cursor, min(limit-len(all), 200))
+		page, err := c.TestTrends(ctx, project, client.TrendOptions{Sort: rank, Cursor: cursor, Limit: min(limit-len(all), 200)})
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,7 @@ var arrows = map[string]arrow{
 	"config":            {[]string{"buildspec", "notify/message"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader; a template is tried by whoever renders it"},
 	"notify/message":    {nil, "text from data is pure"},
 	"notify":            {[]string{"notify/message", "outbox"}, "a message and where it goes; of which build it tells is known further up"},
+	"explain":           {[]string{"client", "scheduler", "scheduler/testqueue", "buildspec"}, "rows to steps and figures is pure; who asks, and where the rows lie, is known further up"},
 	"terminal":          {[]string{"client", "compare", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
 
 	"runner/wire":        {nil, "it is built into the agent, which must stay small"},
@@ -55,7 +56,7 @@ var arrows = map[string]arrow{
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
 	"outbox":              {[]string{"activity"}, "what is to be told is bytes: who tells it, and of what, is known further up"},
 	"scheduler":           {[]string{"activity", "outbox", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "server/web", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
+	"server":              {[]string{"scheduler", "explain", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "server/web", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"server/web":          {[]string{"client"}, "what a page shows is what the API offers everybody"},
 	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
 	"daemon":              {[]string{"daemon/...", "activity", "metrics", "notify/...", "notify", "outbox", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},

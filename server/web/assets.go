@@ -16,10 +16,13 @@ import (
 var assetFiles embed.FS
 
 // bundle is the scripts of every page, in their order. Each is a file that stands alone.
-var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js"}
+var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js", "filter.js"}
 
 // sheets are the style sheet of every page: what all share, then what each has for itself.
-var sheets = []string{"css/base.css"}
+var sheets = []string{"css/base.css", "css/home.css", "css/admin.css", "css/project.css", "css/log.css"}
+
+// logBundle is the script of the page of a log.
+var logBundle = []string{"logtext.js", "loglines.js", "logfolds.js", "logview.js", "logsearch.js", "log.js"}
 
 // singles are served as they are.
 var singles = []string{"icon.svg", "icon-good.svg", "icon-bad.svg", "icon-busy.svg"}
@@ -52,6 +55,7 @@ func readAssets() map[string]asset {
 		out[name] = newAsset(name, all)
 	}
 	together("app.js", bundle)
+	together("log.js", logBundle)
 	together("style.css", sheets)
 	for _, name := range singles {
 		out[name] = newAsset(name, read(name))
