@@ -3,6 +3,8 @@ package compare
 import (
 	"io"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Divergence is where and how the logs of one job go apart.
@@ -99,10 +101,16 @@ func All(green, red func() (io.ReadCloser, error), context int, visit func(Row) 
 }
 
 func align(green, red func() (io.ReadCloser, error)) (a *Alignment, g, r *Log, err error) {
-	if g, err = readAll(green); err != nil {
-		return nil, nil, nil, err
-	}
-	if r, err = readAll(red); err != nil {
+	var both errgroup.Group
+	both.Go(func() (err error) {
+		g, err = readAll(green)
+		return err
+	})
+	both.Go(func() (err error) {
+		r, err = readAll(red)
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return nil, nil, nil, err
 	}
 	return Align(g.Sums, r.Sums), g, r, nil

@@ -3,8 +3,8 @@
 //
 // A log is compared without what differs from run to run (see Normal), and without regard to the order of lines, as far as
 // a line that is gone in one place comes in another. Logs are read as streams, twice: once for the sum of each line, by
-// which the lines are matched, and once more up to the lines that are shown. So a log of 100 MB takes some tens of
-// megabytes, whatever its lines are.
+// which the lines are matched, and once more up to the lines that are shown. So a log takes 12 bytes of memory a line, and some
+// more while it is matched, whatever its lines are.
 //
 // The package is pure: who reads logs and records, and from where, is known further up.
 package compare

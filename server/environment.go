@@ -92,7 +92,7 @@ func showVariable(project string, v scheduler.Variable, byHand bool) client.Envi
 }
 
 var (
-	secretNames  = regexp.MustCompile(`(?i)TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|AUTH|COOKIE|SESSION|_(KEY|PW|PWD|PAT|DSN)$`)
+	secretNames  = regexp.MustCompile(`(?i)TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|AUTH(_|$)|COOKIE|SESSION|_(KEY|PW|PWD|PAT|DSN)$`)
 	secretValues = regexp.MustCompile(`://[^/\s@]*:[^/\s@]+@|-----BEGIN |^gh[a-z]_|^github_pat_|^glpat-|^xox[a-z]-|^eyJ[A-Za-z0-9_-]+\.|^AKIA[A-Z0-9]{12}|^rnr_`)
 )
 

@@ -44,6 +44,9 @@ func compared(o *Output, r *compare.Report) {
 	row("green", r.Green)
 	row("red", r.Red)
 	t.Print(o)
+	if message := firstLine(r.Red.Message); message != "" {
+		o.Lines(o.fit("          " + message))
+	}
 	if r.Chosen != "" {
 		o.Lines("          " + o.paint(faint, r.Green.ID+" is "+r.Chosen))
 	}
@@ -241,8 +244,8 @@ func changedTests(o *Output, t *compare.Tests) {
 				break
 			}
 			o.Lines(o.fit(changedTest(o, c, o.paint(k.color, k.shape), k.word)))
-			if message, _, _ := strings.Cut(strings.TrimSpace(plainText(c.Message)), "\n"); message != "" && k.c == &t.Failing {
-				o.Lines(o.fit("    " + oneLine(message)))
+			if message := firstLine(c.Message); message != "" && k.c == &t.Failing {
+				o.Lines(o.fit("    " + message))
 			}
 		}
 	}

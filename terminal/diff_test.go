@@ -13,7 +13,7 @@ import (
 func differing() *compare.Report {
 	return &compare.Report{
 		Green:  client.Build{ID: "api#1", Status: succeeded, Ref: "refs/heads/main", Commit: "81f97d7aaaa", Seconds: 123, Title: "Speed up"},
-		Red:    client.Build{ID: "api#2", Status: failed, Reason: "command_failed", Ref: "refs/heads/main", Commit: "74a5837bbbb", Seconds: 118, Title: "Share \x1b]0;pwned\x07it"},
+		Red:    client.Build{ID: "api#2", Status: failed, Reason: "command_failed", Message: "go test\nexit status 1", Ref: "refs/heads/main", Commit: "74a5837bbbb", Seconds: 118, Title: "Share \x1b]0;pwned\x07it"},
 		Chosen: "the last green build of main before",
 		Logs: []compare.Divergence{
 			{Job: "linux", GreenLines: 40, RedLines: 1844, Places: 2, Moved: 14, Phase: "BUILD", Command: "go test", RedMore: 3, First: []compare.Row{
@@ -45,6 +45,7 @@ func TestDifference(t *testing.T) {
 	want := strings.TrimPrefix(`
 green   ✓ api#1   SUCCEEDED                 main   81f97d7   2m 03s   Speed up
 red     ✗ api#2   FAILED (command failed)   main   74a5837   1m 58s   Share it
+          go test
           api#1 is the last green build of main before
 
 log       linux goes apart at line 26 of 1,844, in BUILD: go test

@@ -26,8 +26,11 @@ func needs(cmd *cobra.Command, args []string) error {
 
 // repeats tells whether the last argument of a command may be there several times: "caches rm [ID…]".
 func repeats(cmd *cobra.Command) bool {
-	return strings.Contains(cmd.Use, "…") || strings.HasSuffix(cmd.Use, "...")
+	return !strings.Contains(cmd.Use, foreignCommand) && (strings.Contains(cmd.Use, "…") || strings.HasSuffix(cmd.Use, "..."))
 }
+
+// foreignCommand stands in a Use line before a command that is run elsewhere: "shell BUILD [-- COMMAND...]".
+const foreignCommand = "[--"
 
 // jobFlag adds --job to a command that takes the job as its second argument, too: the same flag for the same thing.
 func jobFlag(cmd *cobra.Command, job *string) {

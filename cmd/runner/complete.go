@@ -46,11 +46,14 @@ func (a *app) completeAll(cmd *cobra.Command) {
 	}
 }
 
-// argumentWords are the names of a command's arguments: BUILD and JOB of "logs BUILD [JOB]".
-func argumentWords(cmd *cobra.Command) []string {
-	words := strings.Fields(cmd.Use)[1:]
-	for i, word := range words {
-		words[i] = strings.Trim(word, "[]….")
+// argumentWords are the names of a command's arguments: BUILD and JOB of "logs BUILD [JOB]". What stands behind -- is a command
+// of somebody else's.
+func argumentWords(cmd *cobra.Command) (words []string) {
+	for _, word := range strings.Fields(cmd.Use)[1:] {
+		if word == foreignCommand {
+			break
+		}
+		words = append(words, strings.Trim(word, "[]…."))
 	}
 	return words
 }
@@ -116,6 +119,8 @@ func choicesOf(cmd *cobra.Command, flag string) []string {
 		return []string{"text", "json", "mermaid"}
 	case "runner token create --scope":
 		return []string{"read", "submit", "admin"}
+	case "runner shell --at":
+		return []string{"failed", "running"}
 	case "runner run --engine":
 		return []string{"docker", "process"}
 	}

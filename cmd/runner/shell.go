@@ -75,7 +75,7 @@ func (a *app) shell(ctx context.Context, c *client.Client, id string, o client.S
 	}
 	defer s.Close()
 	if len(o.Command) == 0 && term.IsTerminal(a.err.Fd()) {
-		terminal.ShellPlace(terminal.New(a.err), id, s.ShellBegan)
+		terminal.ShellPlace(a.output(a.err), id, s.ShellBegan)
 	}
 	restore, err := rawTerminal(o.TTY, in)
 	if err != nil {

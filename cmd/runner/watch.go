@@ -23,7 +23,7 @@ func newWatch(a *app) *cobra.Command {
 			"as submit does. Keys: arrows choose, enter opens a build, l shows or hides the log, o shows the address for a browser,\n" +
 			"left goes back, q leaves. In a pipe each change is a line. A daemon that restarts is waited for.\n\n" + buildArg,
 		Example: "  runner watch\n  runner watch --project api\n  runner watch api#142 && ./deploy\n  runner watch --json | jq -r 'select(.status == \"FAILED\") | .id'",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && project != "" {
 				return usage(cmd, errors.New("a build is of one project: give either BUILD or --project"))
