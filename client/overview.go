@@ -49,6 +49,9 @@ type Broken struct {
 	Newest    Recent `json:"newest"`
 	First     Recent `json:"first"`            // that failed since the last success
 	Unsure    bool   `json:"unsure,omitempty"` // there may be earlier ones
+	Failed    int    `json:"failed,omitempty"` // tests, in the newest
+	Test      string `json:"test,omitempty"`   // the first of them, with its message
+	Message   string `json:"message,omitempty"`
 }
 
 // Recent is a build of late.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/runner-ci/runner/server/web"
 )
 
 // api is the handler of all routes.
@@ -25,7 +27,8 @@ type api struct {
 	public map[string]bool // patterns of the mux that need no token
 	pages  map[string]bool // patterns of what people look at: what they may see of it, the API says
 	needs  map[string]need // by pattern, of all others
-	large  chan struct{}   // slots for webhooks with large bodies
+	site   *web.Site
+	large  chan struct{} // slots for webhooks with large bodies
 
 	logins, hooks *limiter
 	origins       *http.CrossOriginProtection

@@ -61,7 +61,7 @@ func TestAPersonLogsInAndMayDoWhatTheGroupsMay(t *testing.T) {
 		}
 		return out
 	}
-	for next, want := range map[string]string{"/builds/api/1": "/builds/api/1", "//evil.example": "/login", "https://evil.example/": "/login"} {
+	for next, want := range map[string]string{"/builds/api/1": "/builds/api/1", "//evil.example": "/", "https://evil.example/": "/"} {
 		resp := d.visit("/login/oidc?next="+url.QueryEscape(next), "")
 		if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "https://login.example.com/authorize" || v.next != want {
 			t.Errorf("next %q: %d to %q, and then to %q", next, resp.StatusCode, resp.Header.Get("Location"), v.next)
@@ -73,7 +73,7 @@ func TestAPersonLogsInAndMayDoWhatTheGroupsMay(t *testing.T) {
 	}
 	v.next = "https://evil.example" // whatever it says
 	resp := d.visit("/login/callback?code=x&state=y", "runner-login=sealed")
-	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/login" || len(resp.Cookies()) != 2 || resp.Cookies()[0].MaxAge >= 0 {
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/" || len(resp.Cookies()) != 2 || resp.Cookies()[0].MaxAge >= 0 {
 		t.Fatalf("%d to %q with %v", resp.StatusCode, resp.Header.Get("Location"), resp.Cookies())
 	}
 	session := resp.Cookies()[1]

@@ -4,7 +4,10 @@ import (
 	"embed"
 	"html/template"
 	"io/fs"
+	"maps"
+	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -53,6 +56,18 @@ func (s *Site) funcs() template.FuncMap {
 		"clock":   clock,
 		"lower":   strings.ToLower,
 		"join":    strings.Join,
+		"queued":  queued,
+		"lasting": lasting,
+		"phase":   lowerPhase,
+		"line":    firstLine,
+		"words":   words,
+		"number":  numberOf,
+		"recent":  asBuilds,
+		"mayAll":  mayAll,
+		"fate":    fate,
+		"actions": func() []string { return slices.Sorted(maps.Keys(deeds)) },
+		"segment": url.PathEscape,
+		"list":    func(all ...string) []string { return all },
 		"dict":    dict,
 	}
 }
