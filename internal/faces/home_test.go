@@ -41,6 +41,14 @@ func busy(t *testing.T, name string) (r *repo, runs, waits string) {
 	w := daemon(t)
 	r = w.project(t, name, map[string]string{"buildspec.yml": endless}, func(p *client.Project) { p.MaxJobs = 1; p.CancelSuperseded = "false" })
 	runs = r.push()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // or the second may be planned before it
+		if b, err := w.Build(t.Context(), runs); err == nil && len(b.Jobs) > 0 && b.Jobs[0].State == "leased" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("build %s does not begin", runs)
+		}
+	}
 	r.commit("A second one", map[string]string{"second": "x"})
 	waits = r.push()
 	t.Cleanup(func() { // theirs are the slots of other stories
