@@ -73,7 +73,7 @@ type ProjectState struct {
 	Name    string   `json:"name"`
 	Default *Recent  `json:"default,omitempty"` // the newest build of the default branch that has ended
 	Running bool     `json:"running,omitempty"`
-	Recent  []Recent `json:"recent"` // the newest first, at most 30
+	Recent  []Recent `json:"recent"` // the newest first, at most 30; of the others neither commit, author nor message
 	Typical float64  `json:"typicalSeconds,omitempty"`
 }
 

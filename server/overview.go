@@ -112,7 +112,11 @@ func chosenProjects(all []scheduler.History, in *overviewIn) (out []client.Proje
 			p.Default = &m
 		}
 		for j := range h.Recent {
-			p.Recent = append(p.Recent, showMark(h.Project, &h.Recent[j]))
+			m := showMark(h.Project, &h.Recent[j])
+			if j > 0 { // of those before the newest a strip shows how they ended, and how long they took
+				m.Commit, m.Author, m.Message = "", "", ""
+			}
+			p.Recent = append(p.Recent, m)
 		}
 		out = append(out, p)
 	}
