@@ -49,6 +49,9 @@ type Broken struct {
 	Newest    Recent `json:"newest"`
 	First     Recent `json:"first"`            // that failed since the last success
 	Unsure    bool   `json:"unsure,omitempty"` // there may be earlier ones
+	Failed    int    `json:"failed,omitempty"` // tests, in the newest
+	Test      string `json:"test,omitempty"`   // the first of them, with its message
+	Message   string `json:"message,omitempty"`
 }
 
 // Recent is a build of late.
@@ -70,7 +73,7 @@ type ProjectState struct {
 	Name    string   `json:"name"`
 	Default *Recent  `json:"default,omitempty"` // the newest build of the default branch that has ended
 	Running bool     `json:"running,omitempty"`
-	Recent  []Recent `json:"recent"` // the newest first, at most 30
+	Recent  []Recent `json:"recent"` // the newest first, at most 30; of the others neither commit, author nor message
 	Typical float64  `json:"typicalSeconds,omitempty"`
 }
 

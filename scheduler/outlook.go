@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -79,6 +80,7 @@ func (s *Scheduler) Outlook(most int) (out Outlook, err error) {
 		}
 		return nil
 	})
+	tellLimits(&out, l.maxJobs)
 	if halted || s.ShortOfSpace() != "" {
 		for i := range out.Waiting {
 			out.Waiting[i].Starts = time.Time{}
@@ -89,6 +91,20 @@ func (s *Scheduler) Outlook(most int) (out Outlook, err error) {
 
 func sortEntries(all []entry) {
 	sort.Slice(all, func(i, j int) bool { return readyHeap{&all[i], &all[j]}.Less(0, 1) })
+}
+
+// tellLimits says of jobs that wait for others of their project, and not for a slot.
+func tellLimits(out *Outlook, maxJobs func(project string) int) {
+	running := map[string]int{}
+	for i := range out.Held {
+		running[out.Held[i].Project]++
+	}
+	for i := range out.Waiting {
+		t := &out.Waiting[i]
+		if most := maxJobs(t.Project); most > 0 && running[t.Project] >= most && t.Job.Why == waitsForSlot {
+			t.Job.Why = fmt.Sprintf("waits for a running job of its project to end: it may run %d at once (max-jobs)", most)
+		}
+	}
 }
 
 // readTurns reads the rows of jobs, and leaves out those that ended meanwhile.

@@ -62,6 +62,29 @@ func TestChangesOfAllThatOneMaySee(t *testing.T) {
 	}
 }
 
+// TestChangesSurviveABrokenConnection: what changed while nobody listened comes first, and nothing has to be asked for again.
+func TestChangesSurviveABrokenConnection(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t, project("api", apiURL))
+	var missed string
+	resets := 0
+	if err := d.client().Changes(t.Context(), func(ch client.Change) bool {
+		if ch.Reset {
+			resets++
+			d.kill()
+			stored, _, err := d.state.Accept(context.Background(), scheduler.Trigger{Kind: scheduler.KindManual, Projects: []string{"api"}, Actor: "admin"})
+			if err != nil {
+				t.Error(err)
+			}
+			missed = stored.ID
+			d.start()
+		}
+		return ch.Trigger == "" || ch.Trigger != missed
+	}); err != nil || resets != 1 {
+		t.Errorf("%d resets, %v", resets, err)
+	}
+}
+
 func TestChangesGoOnAfterAnEvent(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, project("api", apiURL))

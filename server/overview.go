@@ -63,6 +63,7 @@ func (a *api) overview(ctx context.Context, in *overviewIn) (*jsonOut[client.Ove
 	}
 	out.All = len(all)
 	out.Broken = showBroken(all)
+	a.addTests(out.Broken)
 	for i := range all {
 		if all[i].Default.Status == scheduler.Succeeded {
 			out.Passing++
@@ -111,7 +112,11 @@ func chosenProjects(all []scheduler.History, in *overviewIn) (out []client.Proje
 			p.Default = &m
 		}
 		for j := range h.Recent {
-			p.Recent = append(p.Recent, showMark(h.Project, &h.Recent[j]))
+			m := showMark(h.Project, &h.Recent[j])
+			if j > 0 { // of those before the newest a strip shows how they ended, and how long they took
+				m.Commit, m.Author, m.Message = "", "", ""
+			}
+			p.Recent = append(p.Recent, m)
 		}
 		out = append(out, p)
 	}
@@ -147,6 +152,24 @@ func showBroken(all []scheduler.History) []client.Broken {
 		return cmp.Or(y.First.Created.Compare(x.First.Created), strings.Compare(x.Project, y.Project))
 	})
 	return out[:min(len(out), maxBroken)]
+}
+
+// addTests says which tests failed in what is broken.
+func (a *api) addTests(all []client.Broken) {
+	for i := range all {
+		b := &all[i]
+		_, number, err := scheduler.ParseBuildID(b.Newest.Build)
+		if err != nil {
+			continue
+		}
+		failures, err := a.Tests.Failures(b.Project, number)
+		if err != nil {
+			a.Logger.Warn("reading the failures of a build", "build", b.Newest.Build, "error", err)
+		}
+		if b.Failed = len(failures); b.Failed > 0 {
+			b.Test, b.Message = failures[0].Name, failures[0].Message
+		}
+	}
 }
 
 // active shows the builds that have not ended, those that run and those that wait.

@@ -41,6 +41,14 @@ func busy(t *testing.T, name string) (r *repo, runs, waits string) {
 	w := daemon(t)
 	r = w.project(t, name, map[string]string{"buildspec.yml": endless}, func(p *client.Project) { p.MaxJobs = 1; p.CancelSuperseded = "false" })
 	runs = r.push()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // or the second may be planned before it
+		if b, err := w.Build(t.Context(), runs); err == nil && len(b.Jobs) > 0 && b.Jobs[0].State == "leased" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("build %s does not begin", runs)
+		}
+	}
 	r.commit("A second one", map[string]string{"second": "x"})
 	waits = r.push()
 	t.Cleanup(func() { // theirs are the slots of other stories
@@ -59,8 +67,8 @@ func TestHome(t *testing.T) {
 	theAPI(t)
 	r, runs, waits := busy(t, "busy-home")
 	p := look(t).as(admin).open("/")
-	p.has("api is broken on main", "First by", runs, waits, "waits for approval: Free coffee", "Projects")
-	p.until("the second build waits in line", `[...document.querySelectorAll(".lane")].some(l => l.innerText.includes(`+quoted(waits)+`) && /slot|line/.test(l.innerText))`)
+	p.has("api has been broken on main for", "1 test failed: ", "First by", runs, waits, "waits for approval: Free coffee", "Projects")
+	p.until("the second build waits in line", `[...document.querySelectorAll(".lane")].some(l => l.innerText.includes(`+quoted(waits)+`) && /max-jobs.*number 1 in line/.test(l.innerText))`)
 	p.everyLook("home")
 
 	// It finds projects as they are typed, and keeps what was typed while it stays live.

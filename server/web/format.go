@@ -143,12 +143,12 @@ func queued(d *client.Daemon) int {
 	return d.Queued
 }
 
-// lasting is how long ago something was, for sentences: 2 minutes, 3 days.
+// lasting is for how long something has been, for sentences: 2 minutes, 3 days.
 func lasting(t time.Time) string {
 	d := time.Since(t)
 	switch {
 	case d < time.Minute:
-		return "a moment"
+		return "less than a minute"
 	case d < time.Hour:
 		return plural(int(d.Minutes()), "minute")
 	case d < 48*time.Hour:

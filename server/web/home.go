@@ -53,8 +53,8 @@ func (s *Site) home(v *visit) (*view, error) {
 	if len(all.Running)+len(all.Waiting) > 0 {
 		shown.Every = 5 // what is left grows less without an event
 	}
-	if all.All == 0 {
-		shown.Icon = ""
+	if all.Passing == 0 && len(data.Ours) == 0 {
+		shown.Icon = "" // there is nothing to be proud of yet
 	}
 	return shown, nil
 }

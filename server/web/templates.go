@@ -67,6 +67,7 @@ func (s *Site) funcs() template.FuncMap {
 		"fate":    fate,
 		"actions": func() []string { return slices.Sorted(maps.Keys(deeds)) },
 		"segment": url.PathEscape,
+		"escape":  url.QueryEscape,
 		"list":    func(all ...string) []string { return all },
 		"dict":    dict,
 

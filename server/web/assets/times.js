@@ -26,8 +26,21 @@
 
   function put(node, text) { if (node.textContent !== text) node.textContent = text; }
 
+  // lasting is as format.go has it.
+  function lasting(s) {
+    const plural = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
+    if (s < 60) return "less than a minute";
+    return s < 3600 ? plural(Math.floor(s / 60), "minute") : s < 172800 ? plural(Math.floor(s / 3600), "hour") : plural(Math.floor(s / 86400), "day");
+  }
+
   function show() {
     if (document.hidden) return;
+    for (const node of document.querySelectorAll("time[data-lasting]")) {
+      const at = new Date(node.dateTime);
+      if (isNaN(at)) continue;
+      put(node, lasting((Date.now() - at) / 1000));
+      node.title = full.format(at);
+    }
     for (const node of document.querySelectorAll("time[data-ago], time[data-clock]")) {
       const at = new Date(node.dateTime);
       if (isNaN(at)) continue;
