@@ -292,6 +292,17 @@ func TestStrangersAreBounded(t *testing.T) {
 	}
 }
 
+func TestRobotsSayWhatTheyAre(t *testing.T) {
+	for agent, robot := range map[string]bool{
+		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": true, "GPTBot/1.2": true, "Scrapy/2.11": true, "": false,
+		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/140.0": false, "Mozilla/5.0 (Linux; Android 11; CUBOT_X50)": false, "curl/8.5.0": false,
+	} {
+		if isRobot(agent) != robot {
+			t.Errorf("%q is a robot: %v", agent, !robot)
+		}
+	}
+}
+
 func TestStreamsOfStrangersAreGivenBack(t *testing.T) {
 	s := newStrangers()
 	network := networkOf(mustAddr("192.0.2.1"))

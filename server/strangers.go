@@ -107,7 +107,7 @@ var robotWords = []string{"bot", "crawl", "spider", "slurp", "archiver", "indexe
 
 // isRobot tells whether a program says of itself that it is a robot.
 func isRobot(agent string) bool {
-	agent = strings.ToLower(clip(agent, 500))
+	agent = strings.ReplaceAll(strings.ToLower(clip(agent, 500)), "cubot", "") // a maker of phones
 	for _, word := range robotWords {
 		if strings.Contains(agent, word) {
 			return true

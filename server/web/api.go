@@ -64,6 +64,7 @@ type apiNamed struct {
 	Name string
 	*apiSchema
 	UsedBy []*apiOperation
+	PartOf []string // types that have it in them
 }
 
 func (s *Site) apiType(v *visit) (*view, error) {
@@ -81,6 +82,13 @@ func (s *Site) apiType(v *visit) (*view, error) {
 		for _, op := range doc.operations(t.Name) {
 			if op.speaksOf(name) {
 				out.UsedBy = append(out.UsedBy, op)
+			}
+		}
+	}
+	for _, other := range slices.Sorted(maps.Keys(doc.Components.Schemas)) {
+		for _, f := range doc.Components.Schemas[other].Fields() {
+			if f.Text().Name == name && !slices.Contains(out.PartOf, other) {
+				out.PartOf = append(out.PartOf, other)
 			}
 		}
 	}
