@@ -64,6 +64,7 @@ type Job struct {
 	Seconds  float64   `json:"seconds"`
 	Phases   []Phase   `json:"phases,omitempty"`
 	LogBytes int64     `json:"logBytes"`
+	Commands []Command `json:"commands,omitempty"` // the first 200 of the newest attempt, where one build is asked for
 
 	DependsOn []string `json:"dependsOn,omitempty"` // ids of the jobs that must succeed first
 	Ignored   bool     `json:"ignored,omitempty"`   // ignore-failure: the build can succeed although this job failed
@@ -87,6 +88,19 @@ type Proof struct {
 	Kind  string    `json:"kind"`         // of that build: submit, push, …
 	By    string    `json:"by,omitempty"` // who started it
 	At    time.Time `json:"at"`           // when the job had ended
+}
+
+// Command is one command that a job ran, or runs.
+type Command struct {
+	Phase   string    `json:"phase"`
+	Index   int       `json:"index"`             // from 0, over the phase's commands and then its finally
+	Finally bool      `json:"finally,omitempty"` // it is one of finally
+	Text    string    `json:"text"`              // its first line, cut
+	Started time.Time `json:"started,omitzero"`
+	Seconds float64   `json:"seconds"`        // so far, of one that runs
+	Ended   time.Time `json:"ended,omitzero"` // not set of one that runs, or that ended with its job
+	Exit    int       `json:"exit"`
+	Offset  int64     `json:"offset"` // byte of the job's log at which the line that names the command begins, and then its output
 }
 
 // PushProof says which pushes of a submitted tree will take all its results, as things are.

@@ -35,7 +35,6 @@ func (p *parts) openTraces(ctx context.Context, cfg *config.Config, version stri
 		return err
 	}
 	p.scheduler.UseTraces()
-	p.runner.Commands = true
 	return nil
 }
 

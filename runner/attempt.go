@@ -132,7 +132,7 @@ type Progress struct {
 	Phases []wire.PhaseEnded // began ones have an empty Status
 	// Command is the newest command that began, nil when none did since.
 	Command *wire.CommandBegan
-	// Commands are those that began or ended, where Runner.Commands asks for them; a command can come twice, in parts.
+	// Commands are those that began or ended; a command can come twice, in parts.
 	Commands []Command
 	// Paused tells that the job waits at a breakpoint (true) or no longer does (false); nil: nothing was said.
 	Paused *bool
@@ -141,20 +141,22 @@ type Progress struct {
 
 // Command is what is known of one command: that it began, or that it ended.
 type Command struct {
-	Phase   string
-	Index   int
-	Began   time.Time // zero of one that ended
-	Text    string    // its first line, cut
-	Exit    int
-	Took    time.Duration
-	Finally bool
+	Phase   string        `json:"phase"`
+	Index   int           `json:"index,omitempty"`
+	Finally bool          `json:"finally,omitempty"`
+	Began   time.Time     `json:"began,omitzero"`   // zero of one that ended
+	Text    string        `json:"text,omitempty"`   // its first line, cut
+	Offset  int64         `json:"offset,omitempty"` // how long the log was when it began: the line that names it follows
+	Ended   bool          `json:"ended,omitempty"`
+	Exit    int           `json:"exit,omitempty"`
+	Took    time.Duration `json:"took,omitempty"`
 }
 
 // MaxCommands bounds how many commands of an attempt are told of: a job can run, and forge, any number.
-const MaxCommands = 100
+const MaxCommands = 200
 
 // maxCommandText bounds the text of each, in bytes.
-const maxCommandText = 120
+const maxCommandText = 160
 
 // Events is what Run tells its caller while an attempt runs. Each method returns when the fact is durable; an
 // error ends the attempt as a FAULT. All are idempotent: after a restart the same facts can arrive again.

@@ -19,7 +19,7 @@ func (r *recorder) commandBegan(c *wire.CommandBegan) {
 	}
 	text, _, _ := strings.Cut(c.Text, "\n")
 	text = strings.ToValidUTF8(text[:min(len(text), maxCommandText)], "")
-	r.progress.Commands = append(r.progress.Commands, Command{Phase: c.Phase, Index: c.Index, Finally: c.Finally, Text: text, Began: at})
+	r.progress.Commands = append(r.progress.Commands, Command{Phase: c.Phase, Index: c.Index, Finally: c.Finally, Text: text, Began: at, Offset: r.bytes})
 }
 
 // commandEnded takes the end of a command into what is told. A job that forges more ends than there are beginnings is
@@ -27,6 +27,6 @@ func (r *recorder) commandBegan(c *wire.CommandBegan) {
 func (r *recorder) commandEnded(c *wire.CommandEnded) {
 	if r.ends > 0 {
 		r.ends--
-		r.progress.Commands = append(r.progress.Commands, Command{Phase: c.Phase, Index: c.Index, Exit: c.Exit, Took: time.Duration(c.Millis) * time.Millisecond})
+		r.progress.Commands = append(r.progress.Commands, Command{Phase: c.Phase, Index: c.Index, Ended: true, Exit: c.Exit, Took: time.Duration(c.Millis) * time.Millisecond})
 	}
 }

@@ -78,7 +78,7 @@ func newRecorder(store *artifacts.Store, id string, limit int64, ev Events) (*re
 		return nil, fmt.Errorf("%w: %w", errStore, err)
 	}
 	r := &recorder{store: store, id: id, events: ev, frame: st.LastFrame, stored: st.LastFrame,
-		bytes: st.Bytes, told: make(map[mark]bool), wrote: make(chan error, 1), timer: time.NewTimer(time.Hour)}
+		bytes: st.Bytes, commands: MaxCommands, ends: MaxCommands, told: make(map[mark]bool), wrote: make(chan error, 1), timer: time.NewTimer(time.Hour)}
 	if limit > 0 && limit < math.MaxInt64-logReserve {
 		r.limit = limit + logReserve
 	}
@@ -125,7 +125,7 @@ func (r *recorder) take(f wire.Frame) (*wire.Done, error) {
 		if err := wire.Decode(f, &b); err != nil {
 			return nil, err
 		}
-		r.tell(mark{b.Phase, false}, wire.PhaseEnded{Phase: b.Phase, At: b.At})
+		r.tell(mark{b.Phase, false}, wire.PhaseEnded{Phase: b.Phase, At: b.At, Offset: r.bytes})
 	case wire.KindPhaseEnded:
 		var e wire.PhaseEnded
 		if err := wire.Decode(f, &e); err != nil {

@@ -28,9 +28,10 @@ func newStore(t testing.TB) *artifacts.Store {
 
 // told keeps what a scheduler would commit.
 type told struct {
-	sent   int
-	phases []wire.PhaseEnded
-	fail   error
+	sent     int
+	phases   []wire.PhaseEnded
+	commands []Command
+	fail     error
 }
 
 func (*told) Cold(context.Context) error { return nil }
@@ -42,6 +43,7 @@ func (e *told) Sent(context.Context) error {
 
 func (e *told) Progress(_ context.Context, p Progress) error {
 	e.phases = append(e.phases, p.Phases...)
+	e.commands = append(e.commands, p.Commands...)
 	return e.fail
 }
 

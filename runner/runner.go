@@ -57,9 +57,6 @@ type Runner struct {
 	// Runner with another one is not used.
 	Make string
 
-	// Commands has Events told of each command, as long as there are no more than MaxCommands; for traces.
-	Commands bool
-
 	// Early reads reports that the job of an attempt left while it runs, as a tar that is a stranger's word; nil: nobody
 	// wants to know. It may be called again with the same after a restart.
 	Early func(ctx context.Context, attempt string, number int, groups []wire.ReportGroup, tar io.Reader) error

@@ -53,9 +53,6 @@ func (s *session) run(ctx context.Context) Result {
 		return s.storeFault(err)
 	}
 	s.rec = rec
-	if s.runner.Commands {
-		rec.commands, rec.ends = MaxCommands, MaxCommands
-	}
 	s.rec.mask = newRemask(s.attempt.secrets())
 	s.sent = s.attempt.Sent
 	s.rec.preface(s.attempt.Preface)

@@ -256,7 +256,7 @@ type Attempt struct {
 	Waited    time.Duration       `json:"waited,omitempty"` // for tests that other shards ran
 	Exported  []wire.Var          `json:"exported,omitempty"`
 	Images    []runner.BuiltImage `json:"images,omitempty"`   // of x-runner.images
-	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones, where traces are exported
+	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones
 }
 
 // Phase is one phase's record.
@@ -267,4 +267,5 @@ type Phase struct {
 	Took    time.Duration `json:"took"`
 	Code    string        `json:"code,omitempty"`
 	Message string        `json:"message,omitempty"`
+	Offset  int64         `json:"offset,omitempty"` // of one that an agent ran: how long the log was when it began
 }

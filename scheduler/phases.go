@@ -16,11 +16,13 @@ const (
 	phaseCompleted = "COMPLETED"
 )
 
-func beginPhase(list *[]Phase, name string, at time.Time) {
+// beginPhase adds a phase, and tells whether it did: one that is told again after a restart is there.
+func beginPhase(list *[]Phase, name string, at time.Time) bool {
 	if slices.ContainsFunc(*list, func(p Phase) bool { return p.Name == name }) {
-		return // told again after a restart
+		return false
 	}
 	*list = append(*list, Phase{Name: name, Status: InProgress, Started: at})
+	return true
 }
 
 func endPhase(list *[]Phase, name string, status Status, at time.Time) *Phase {
@@ -43,7 +45,9 @@ func applyPhase(a *Attempt, p wire.PhaseEnded) {
 		if p.Phase != runner.PhaseProvisioning && len(a.Phases) > 0 && a.Phases[0].Name == runner.PhaseProvisioning {
 			endPhase(&a.Phases, runner.PhaseProvisioning, Succeeded, at) // unless a daemon died before it could say so
 		}
-		beginPhase(&a.Phases, p.Phase, at)
+		if n := len(a.Phases); beginPhase(&a.Phases, p.Phase, at) {
+			a.Phases[n].Offset = p.Offset
+		}
 		a.Phase = p.Phase
 		return
 	}

@@ -95,7 +95,7 @@ func TestCommandsAreTakenOnce(t *testing.T) {
 	applyCommands(&a, []runner.Command{first, {Phase: "BUILD", Exit: 2, Took: time.Second}})
 	applyCommands(&a, []runner.Command{first, {Phase: "BUILD", Exit: 2, Took: time.Second}}) // told again after a restart
 	applyCommands(&a, []runner.Command{{Phase: "BUILD", Index: 9, Exit: 1}})                 // its beginning was never told
-	if len(a.Commands) != 1 || a.Commands[0].Exit != 2 || a.Commands[0].Took != time.Second || a.Commands[0].Text != "make" {
+	if len(a.Commands) != 1 || a.Commands[0].Exit != 2 || a.Commands[0].Took != time.Second || !a.Commands[0].Ended || a.Commands[0].Text != "make" {
 		t.Errorf("kept are %+v", a.Commands)
 	}
 	for i := range 3 * runner.MaxCommands {

@@ -110,8 +110,10 @@ func (a *api) wholeBuild(ctx context.Context, id string) (client.Build, error) {
 	}
 	out := a.showBuild(&b)
 	out.Jobs = make([]client.Job, len(jobs))
+	room := maxShownCommands
 	for i := range jobs {
 		out.Jobs[i] = a.showJob(&jobs[i])
+		out.Jobs[i].Commands = showCommands(newest(&jobs[i]), &room)
 		showGroupWait(&jobs[i], &out.Jobs[i], sees(ctx))
 		if b.Plan != nil && i < len(b.Plan.Jobs) && b.Plan.Jobs[i].ID == jobs[i].ID {
 			planned(&out.Jobs[i], &b.Plan.Jobs[i])

@@ -108,6 +108,8 @@ type PhaseEnded struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	At      int64  `json:"at"`
+
+	Offset int64 `json:"-"` // the daemon's: how long the log was when the phase began, of one that began
 }
 
 // CommandBegan tells that a command began, At nanoseconds after the Unix epoch (0: an older agent's). Index counts from 0
