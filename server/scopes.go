@@ -41,9 +41,9 @@ var needs = map[string]need{
 	"whoami": {access.Read, ofAny, false},
 	"drain":  {access.Admin, ofDaemon, false},
 
-	"backup":      {access.Admin, ofDaemon, false},
-	"status":      {access.Admin, ofDaemon, false}, // it names builds of every project
-	"metrics":     {access.Read, ofDaemon, false},
+	"backup":  {access.Admin, ofDaemon, false},
+	"status":  {access.Admin, ofDaemon, false}, // it names builds of every project
+	"metrics": {access.Read, ofDaemon, false},
 
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
@@ -57,6 +57,8 @@ var needs = map[string]need{
 	"list-reports":   {access.Read, ofProject, true},
 	"read-artifact":  {access.Read, ofProject, true},
 	"read-archive":   {access.Read, ofProject, true},
+
+	"preview-artifacts": {access.Read, ofProject, true},
 
 	"list-tests":      {access.Read, ofProject, true},
 	"list-coverage":   {access.Read, ofProject, true},

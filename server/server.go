@@ -33,6 +33,7 @@ type api struct {
 
 	repositories sync.Map // address of a project's repository → its key
 
+	tickets   tickets // open previews
 	readiness readiness
 }
 
@@ -54,7 +55,7 @@ func New(o Options) http.Handler {
 	a := &api{
 		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
 		large: make(chan struct{}, largeHooks), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
-		origins: http.NewCrossOriginProtection(), patience: bodyPatience,
+		origins: http.NewCrossOriginProtection(), patience: bodyPatience, tickets: newTickets(),
 	}
 	if a.Origin != "" {
 		if err := a.origins.AddTrustedOrigin(a.Origin); err != nil {
@@ -84,6 +85,7 @@ func New(o Options) http.Handler {
 	a.routeBuilds()
 	a.routeLogs()
 	a.routeArtifacts()
+	a.routePreviews()
 	a.routeTests()
 	a.routeCaches()
 	a.routeTriggers()
