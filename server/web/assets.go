@@ -19,10 +19,10 @@ var assetFiles embed.FS
 var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js"}
 
 // sheets are the style sheet of every page: what all share, then what each has for itself.
-var sheets = []string{"css/base.css"}
+var sheets = []string{"css/base.css", "css/build.css", "css/artifacts.css"}
 
 // singles are served as they are.
-var singles = []string{"icon.svg", "icon-good.svg", "icon-bad.svg", "icon-busy.svg"}
+var singles = []string{"icon.svg", "icon-good.svg", "icon-bad.svg", "icon-busy.svg", "build.js"}
 
 // asset is a file that pages refer to by a path with its hash, so that a browser may keep it for ever.
 type asset struct {

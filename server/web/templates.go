@@ -54,5 +54,14 @@ func (s *Site) funcs() template.FuncMap {
 		"lower":   strings.ToLower,
 		"join":    strings.Join,
 		"dict":    dict,
+		"number":  number,
+		"clip":    clip,
+		"line":    firstLine,
+		"kind":    kindText,
+		"phase":   failedPhase,
+		"shape":   shape,
+		"archive": archivePath,
+		"first":   firstRows,
+		"history": historyPath,
 	}
 }

@@ -1,0 +1,186 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/runner-ci/runner/client"
+)
+
+func (s *Site) routeBuildActions() {
+	const build = "POST /projects/{project}/builds/{number}/"
+	s.action(build+"stop", s.stopBuild)
+	s.action(build+"retry", s.retryBuild)
+	s.action(build+"resume", s.resumeBuild)
+	s.page("GET /projects/{project}/builds/{number}/rerun", s.rerun)
+	s.action(build+"rerun", s.startRerun)
+}
+
+// startWait is how long an action waits for the build that it asked for; then the page of the old one is shown, which the
+// new one does not change.
+const startWait = 10 * time.Second
+
+// buildActions is what the visitor may do with a build. The API decides again.
+type buildActions struct {
+	Stop, Retry, RetryFailed, Resume, Rerun bool
+}
+
+// Any tells whether there is a button at all.
+func (a buildActions) Any() bool { return a != buildActions{} }
+
+func actionsFor(v *visit, b client.Build, project *client.Project) buildActions {
+	admin := may(v.who, "admin", b.Project)
+	// A build that is trusted, or of which nobody can tell before its source was had, is its admins' alone.
+	mine := admin || may(v.who, "submit", b.Project) && !b.Trusted && b.Commit != ""
+	ended, c := !b.Ended.IsZero(), countJobs(b.Jobs)
+	return buildActions{
+		Stop: mine && !ended, Retry: mine && ended, RetryFailed: mine && ended && b.Status != "SUCCEEDED" && c.passed > 0,
+		Resume: mine && c.paused > 0, Rerun: admin && project != nil && !strings.HasPrefix(b.Ref, submits) && b.Commit != "",
+	}
+}
+
+func (s *Site) stopBuild(v *visit) (string, error) {
+	id, err := buildID(v)
+	if err == nil {
+		_, err = s.Client.Stop(v.Context(), id)
+	}
+	return buildPath(id), err
+}
+
+func (s *Site) retryBuild(v *visit) (string, error) {
+	id, err := buildID(v)
+	if err != nil {
+		return "", err
+	}
+	t, err := s.Client.Retry(v.Context(), id, v.PostForm.Get("failed") == "true")
+	if err != nil {
+		return "", err
+	}
+	return s.made(v, t, buildPath(id))
+}
+
+func (s *Site) resumeBuild(v *visit) (string, error) {
+	id, err := buildID(v)
+	if err == nil {
+		_, err = s.Client.Resume(v.Context(), id, v.PostForm.Get("job"))
+	}
+	return buildPath(id), err
+}
+
+// made waits a little for the build that a trigger makes, and returns the path of its page.
+func (s *Site) made(v *visit, t client.Trigger, otherwise string) (string, error) {
+	ctx, cancel := context.WithTimeout(v.Context(), startWait)
+	defer cancel()
+	done, err := s.Client.WaitTrigger(ctx, t.ID)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return otherwise, nil
+	case err != nil:
+		return "", err
+	case len(done.Builds) == 0:
+		return "", &client.Error{Status: http.StatusConflict, Detail: "no build was made: " + cmp.Or(done.Reason, done.Outcome), Hint: "runner triggers lists what became of each start"}
+	}
+	return buildPath(done.Builds[len(done.Builds)-1]), nil
+}
+
+// rerunPage is a form with which a build is run again, with changes.
+type rerunPage struct {
+	Build  client.Build
+	Image  string // that the project's builds have unless they say another
+	Fields []rerunField
+}
+
+// rerunField is one parameter of the project.
+type rerunField struct {
+	Name, Value string
+	client.ParameterSetting
+}
+
+// Kind is its type, string where the project says none.
+func (f rerunField) Kind() string { return cmp.Or(f.Type, "string") }
+
+func (s *Site) rerun(v *visit) (*view, error) {
+	id, err := buildID(v)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.Client.Build(v.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	project, err := s.Client.Project(v.Context(), b.Project)
+	if err != nil {
+		return nil, err
+	}
+	p := &rerunPage{Build: b, Image: project.Image}
+	chosen := map[string]string{}
+	for _, c := range b.Parameters {
+		chosen[c.Name] = c.Value
+	}
+	for _, name := range slices.Sorted(maps.Keys(project.BuildParameters)) {
+		setting := project.BuildParameters[name]
+		value, ok := chosen[name]
+		if !ok {
+			value = setting.Default
+		}
+		p.Fields = append(p.Fields, rerunField{name, value, setting})
+	}
+	return &view{
+		Template: "rerun", Title: "Rerun " + b.ID, Data: p,
+		Crumbs: []crumb{{b.Project, projectPath(b.Project)}, {"#" + strconv.Itoa(b.Number), buildPath(b.ID)}, {Text: "Rerun with changes"}},
+	}, nil
+}
+
+// parameterPrefix is before the name of a parameter in the form.
+const parameterPrefix = "parameter."
+
+func (s *Site) startRerun(v *visit) (string, error) {
+	id, err := buildID(v)
+	if err != nil {
+		return "", err
+	}
+	form := v.PostForm
+	start := client.Start{
+		Project: v.PathValue("project"), Ref: strings.TrimSpace(form.Get("ref")), Commit: strings.TrimSpace(form.Get("commit")),
+		Image: strings.TrimSpace(form.Get("image")), Debug: form.Get("debug") == "true", Parameters: map[string]string{},
+	}
+	if start.Env, err = readEnv(form.Get("env")); err != nil {
+		return "", err
+	}
+	for name, values := range form {
+		if name, is := strings.CutPrefix(name, parameterPrefix); is && values[len(values)-1] != "" {
+			start.Parameters[name] = values[len(values)-1] // the last of a checkbox and what stands for its absence
+		}
+	}
+	t, err := s.Client.Start(v.Context(), start)
+	if err != nil {
+		return "", err
+	}
+	return s.made(v, t, buildPath(id))
+}
+
+// readEnv reads variables, NAME=value on a line each.
+func readEnv(text string) (map[string]string, error) {
+	env := map[string]string{}
+	for n, line := range strings.Split(text, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		if !ok {
+			return nil, &client.Error{
+				Status: http.StatusUnprocessableEntity, Detail: "line " + strconv.Itoa(n+1) + " of the variables is no NAME=value: " + clip(line, 80),
+				Hint: "go back, and give each variable a line of its own",
+			}
+		}
+		env[strings.TrimSpace(name)] = value
+	}
+	return env, nil
+}
