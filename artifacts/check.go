@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -17,7 +15,7 @@ const checkRows = 64
 
 // Check reads the whole store and reports, in a sentence each, where it is not as it must be: every set and log has
 // its generation, and every further id that shares one; every file's chunks exist, are counted and long enough; every chunk has the bytes its hash names;
-// every log reads to its end; references and totals add up; every cache has the file that was stored for it; nothing
+// every log reads to its end, and has its lines where its marks say; references and totals add up; every cache has the file that was stored for it; nothing
 // lies there that nothing names. It may run while the store is used, and returns an error only when it could not do
 // its work.
 func (s *Store) Check(ctx context.Context, report func(problem string)) error {
@@ -90,6 +88,8 @@ func (c *checker) generations() error {
 		switch {
 		case g.kind == kindLog && tx.Bucket(blocksBucket).Bucket(k) == nil:
 			c.problem("generation %d of log %q has no blocks", gen, g.id)
+		case g.kind == kindLog && g.state == stateVisible && isMarked(tx, g.id) && logMarks(tx, gen) == nil:
+			c.problem("generation %d of log %q has no marks", gen, g.id)
 		case g.kind == kindSet && tx.Bucket(manifestsBucket).Bucket(k) == nil:
 			c.problem("generation %d of set %q has no manifest", gen, g.id)
 		case g.kind == kindSet && g.state == stateVisible:
@@ -99,7 +99,7 @@ func (c *checker) generations() error {
 	for _, gen := range sets {
 		err = errors.Join(err, c.files(gen))
 	}
-	for _, name := range [][]byte{manifestsBucket, blocksBucket} {
+	for _, name := range [][]byte{manifestsBucket, blocksBucket, marksBucket} {
 		err = errors.Join(err, c.each(checkRows, named(name), func(tx *bolt.Tx, k, _ []byte) {
 			if tx.Bucket(gensBucket).Get(k) == nil {
 				c.problem("%s %x belong to no generation", name, k)
@@ -118,6 +118,11 @@ func headerGen(tx *bolt.Tx, kind byte, id string) uint64 {
 		return row.Gen
 	}
 	return 0
+}
+
+func isMarked(tx *bolt.Tx, log string) bool {
+	row, _ := readLog(tx, log)
+	return row.Marked
 }
 
 // files looks at the manifest of a visible set.
@@ -212,29 +217,6 @@ func (c *checker) headers() error {
 				c.problem("age %x belongs to nothing", k)
 			}
 		}))
-}
-
-// logs reads each log to its end, which verifies every block.
-func (c *checker) logs() error {
-	return c.s.pages(c.ctx, top(logsBucket), func(k, v []byte) error {
-		var row logRow
-		if _, err := decode(v, &row); err != nil {
-			return nil // reported with the headers
-		}
-		r := c.s.ReadLog(c.ctx, string(k), 0, false)
-		defer r.Close()
-		n, err := io.Copy(io.Discard, r)
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // removed since
-		case errors.Is(err, ErrDamaged):
-			c.problem("%v", err)
-		case err != nil:
-			return err
-		case n < row.Bytes:
-			c.problem("log %q has %d bytes, want %d", k, n, row.Bytes)
-		}
-		return nil
-	})
 }
 
 // chunks looks at the indexes: hash to chunk, and bytes to chunk.

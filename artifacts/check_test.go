@@ -45,6 +45,15 @@ func spoilSet(change func(*setRow)) harm {
 	})
 }
 
+func spoilLog(change func(*logRow)) harm {
+	return spoil(named(logsBucket), []byte("log"), func(v []byte) []byte {
+		var row logRow
+		_, _ = decode(v, &row)
+		change(&row)
+		return encode(&row)
+	})
+}
+
 func within(bucket []byte, gen uint64) func(*bolt.Tx) *bolt.Bucket {
 	return func(tx *bolt.Tx) *bolt.Bucket { return tx.Bucket(bucket).Bucket(key(gen)) }
 }
@@ -75,6 +84,10 @@ var harms = map[string]struct {
 	"block of a log":          {spoil(within(blocksBucket, 2), key(0), flip), "log"},
 	"missing block of a log":  {spoil(within(blocksBucket, 2), key(0), remove), "log"},
 	"header of a block":       {spoil(within(blocksBucket, 2), key(foldBytes), func(v []byte) []byte { return v[:3] }), "log"},
+	"marks of a log":          {func(tx *bolt.Tx) error { return tx.Bucket(marksBucket).DeleteBucket(key(2)) }, "no marks"},
+	"a mark":                  {spoil(within(marksBucket, 2), mark{}.key(), func(v []byte) []byte { return v[:3] }), "cannot be read"},
+	"line of a mark":          {func(tx *bolt.Tx) error { return logMarks(tx, 2).Put(mark{lines: 7, offset: 9}.key(), key(0)) }, "says 7"},
+	"lines of a log":          {spoilLog(func(r *logRow) { r.Lines++ }), "its row says"},
 	"generation of nothing":   {spoil(named(gensBucket), key(1), remove), "generation"},
 	"bytes of no chunk":       {func(tx *bolt.Tx) error { return tx.Bucket(dataBucket).Bucket(key(1)).Put(key(99), []byte("x")) }, "no chunk"},
 	"manifest that is gone":   {func(tx *bolt.Tx) error { return tx.Bucket(manifestsBucket).DeleteBucket(key(1)) }, "manifest"},

@@ -204,7 +204,10 @@ func reapLog(tx *bolt.Tx, gen uint64) (Freed, bool, error) {
 	}
 	if k == nil {
 		freed.Logs = 1
-		return freed, true, tx.Bucket(blocksBucket).DeleteBucket(key(gen))
+		if logMarks(tx, gen) != nil {
+			err = tx.Bucket(marksBucket).DeleteBucket(key(gen))
+		}
+		return freed, true, errors.Join(err, tx.Bucket(blocksBucket).DeleteBucket(key(gen)))
 	}
 	for _, k := range keys {
 		if err := blocks.Delete(k); err != nil {

@@ -37,7 +37,7 @@ func (s *Store) appendLog(ctx context.Context, id string, frame uint64, p []byte
 	if frame == 0 && len(p) > 0 {
 		return fmt.Errorf("appending to log %q: %d bytes come with frame 0, but frames count from 1", id, len(p))
 	}
-	blocks := s.cutBlocks(p)
+	blocks, stretches := s.cutBlocks(p), cutStretches(p)
 	defer s.release(blocks)
 	now := s.now()
 	err := s.lane.write(ctx, func(tx *bolt.Tx) error {
@@ -50,12 +50,18 @@ func (s *Store) appendLog(ctx context.Context, id string, frame uint64, p []byte
 			if row.Sealed {
 				return ErrSealed
 			}
+			if err := addMarks(tx, &row, stretches, now); err != nil {
+				return err
+			}
 			for _, b := range blocks {
 				if err := s.addBlock(tx, &row, b); err != nil {
 					return err
 				}
 			}
 			row.LastFrame, row.Updated = frame, now.UnixNano()
+			if len(p) > 0 {
+				row.Open = p[len(p)-1] != '\n'
+			}
 		}
 		if seal && !row.Sealed {
 			if err := s.foldTail(tx, &row); err != nil {
@@ -84,6 +90,28 @@ func (s *Store) LogState(id string) (LogState, error) {
 		return err
 	})
 	return st, err
+}
+
+// AwaitLog waits until log id has more than so many bytes, or is sealed, and returns how far it is then. When ctx ends
+// before that, it returns how far the log is, too.
+func (s *Store) AwaitLog(ctx context.Context, id string, bytes int64) (LogState, error) {
+	for {
+		w := s.waiters.join(id) // before the state is read, or a change would be missed
+		st, err := s.LogState(id)
+		if err == nil && st.Bytes <= bytes && !st.Sealed {
+			select {
+			case <-w.changed:
+				s.waiters.leave(id, w)
+				continue
+			case <-ctx.Done():
+				err = ctx.Err()
+			case <-s.closed:
+				err = ErrClosed
+			}
+		}
+		s.waiters.leave(id, w)
+		return st, err
+	}
 }
 
 // SealLog ends log id: followers get its last byte and the end of the stream. Sealing twice is sealing once. A log
@@ -116,10 +144,12 @@ func openLog(tx *bolt.Tx, id string, now time.Time) (logRow, error) {
 	if err != nil {
 		return row, err
 	}
-	if _, err := tx.Bucket(blocksBucket).CreateBucket(key(gen)); err != nil {
-		return row, err
+	for _, of := range [][]byte{blocksBucket, marksBucket} {
+		if _, err := tx.Bucket(of).CreateBucket(key(gen)); err != nil {
+			return row, err
+		}
 	}
-	row = logRow{Gen: gen, Created: now.UnixNano(), Updated: now.UnixNano()}
+	row = logRow{Gen: gen, Marked: true, Created: now.UnixNano(), Updated: now.UnixNano()}
 	if err := tx.Bucket(ageBucket).Put(ageKey(row.Created, kindLog, id), []byte{}); err != nil {
 		return row, err
 	}

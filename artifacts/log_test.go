@@ -117,7 +117,7 @@ func TestTinyAppendsDoNotStayTinyKeys(t *testing.T) {
 			for n := 0; err == nil && n < 150; n++ {
 				line := fmt.Appendf(nil, "line %d\n", frame)
 				want = append(want, line...)
-				err = s.addBlock(tx, &row, s.cutBlocks(line)[0])
+				err = errors.Join(addMarks(tx, &row, cutStretches(line), s.now()), s.addBlock(tx, &row, s.cutBlocks(line)[0]))
 				row.LastFrame, frame = frame, frame+1
 			}
 			return errors.Join(err, putLog(tx, "job", before, row))

@@ -77,7 +77,17 @@ type logRow struct {
 	TailStart int64 // where the pieces begin that are not yet folded into a block
 	TailCount uint32
 	Sealed    bool
+
+	// Of a log that has marks, and 0 in rows of formats before 6:
+	Marked     bool
+	Open       bool  // the last byte is no line end
+	Lines      int64 // line ends
+	MarkOffset int64 // of the newest mark
+	MarkTime   int64
 }
+
+// shortLogRow is how many bytes a logRow had before there were marks.
+const shortLogRow = 61
 
 // totals are kept with every write, so that statistics and retention need no scan.
 type totals struct {
@@ -136,6 +146,9 @@ func encode(row any) []byte {
 func decode(v []byte, row any) (bool, error) {
 	if v == nil {
 		return false, nil
+	}
+	if _, log := row.(*logRow); log && len(v) == shortLogRow {
+		v = append(v[:shortLogRow:shortLogRow], make([]byte, binary.Size(row)-shortLogRow)...)
 	}
 	if n, err := binary.Decode(v, binary.BigEndian, row); err != nil || n != len(v) {
 		return false, fmt.Errorf("%w: a row of %d bytes cannot be read as %T", ErrDamaged, len(v), row)

@@ -12,7 +12,7 @@ import (
 )
 
 // formatVersion is the layout this program writes; raise it with each change and add the step to migrations.
-const formatVersion = 5
+const formatVersion = 6
 
 // Format is that layout's version, for who asks whether a program can read what another one writes.
 const Format = formatVersion
@@ -31,6 +31,7 @@ var migrations = map[uint64]migration{
 		return makeBuckets(tx, layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket)
 	},
 	4: func(tx *bolt.Tx) error { return makeBuckets(tx, sharesBucket) },
+	5: func(tx *bolt.Tx) error { return makeBuckets(tx, marksBucket) }, // rows of logs grow when they are written
 }
 
 var (
@@ -43,6 +44,7 @@ var (
 	dataBucket      = []byte("data")
 	logsBucket      = []byte("logs")
 	blocksBucket    = []byte("blocks")
+	marksBucket     = []byte("marks")
 	ageBucket       = []byte("age")
 	segmentsBucket  = []byte("segments")
 	sharesBucket    = []byte("shares") // generation, id → nothing: the ids that share it with the id of its row
@@ -57,7 +59,7 @@ var (
 	earningsBucket   = []byte("earnings")
 
 	allBuckets = [][]byte{metaBucket, gensBucket, setsBucket, manifestsBucket, chunksBucket, hashesBucket, dataBucket,
-		logsBucket, blocksBucket, ageBucket, segmentsBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket,
+		logsBucket, blocksBucket, marksBucket, ageBucket, segmentsBucket, cachesBucket, cacheNamesBucket, doomedCachesBucket,
 		layersBucket, layerRefsBucket, layerHoldsBucket, earningsBucket, sharesBucket}
 
 	filesKey   = []byte("files")

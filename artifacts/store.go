@@ -57,8 +57,10 @@ type Store struct {
 
 	pins    pins
 	waiters waiters
-	slots   chan struct{} // taken by a put
-	overlap chan struct{} // taken by the put that fills a group while another is written
+
+	unmarked unmarked
+	slots    chan struct{} // taken by a put
+	overlap  chan struct{} // taken by the put that fills a group while another is written
 
 	cacheDir string
 	writing  sync.Map              // ids of the caches that are being written
@@ -104,6 +106,7 @@ func open(path string, opts Options, version uint64, steps map[uint64]migration)
 	s := &Store{
 		dbFile: file, now: opts.Now, log: opts.Logger, chunkBytes: opts.ChunkBytes,
 		slots: make(chan struct{}, putSlots), overlap: make(chan struct{}, 1), closed: make(chan struct{}),
+		unmarked: unmarked{turn: make(chan struct{}, 1)},
 		cacheDir: opts.CacheDir, segmentDir: path + ".segments", filling: make(map[uint64]bool),
 	}
 	s.free = s.freeBytes

@@ -148,6 +148,7 @@ type Command struct {
 	Text    string        `json:"text,omitempty"`   // its first line, cut
 	Offset  int64         `json:"offset,omitempty"` // how long the log was when it began: the line that names it follows
 	Ended   bool          `json:"ended,omitempty"`
+	End     int64         `json:"end,omitempty"` // how long the log was when it ended
 	Exit    int           `json:"exit,omitempty"`
 	Took    time.Duration `json:"took,omitempty"`
 }

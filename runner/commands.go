@@ -27,6 +27,6 @@ func (r *recorder) commandBegan(c *wire.CommandBegan) {
 func (r *recorder) commandEnded(c *wire.CommandEnded) {
 	if r.ends > 0 {
 		r.ends--
-		r.progress.Commands = append(r.progress.Commands, Command{Phase: c.Phase, Index: c.Index, Ended: true, Exit: c.Exit, Took: time.Duration(c.Millis) * time.Millisecond})
+		r.progress.Commands = append(r.progress.Commands, Command{Phase: c.Phase, Index: c.Index, Ended: true, End: r.bytes, Exit: c.Exit, Took: time.Duration(c.Millis) * time.Millisecond})
 	}
 }

@@ -33,7 +33,7 @@ func TestCommandsAreToldWithTheirPlaceInTheLog(t *testing.T) {
 	if !strings.HasPrefix(log[first.Offset:], "Running command make") || first.Text != "make" || first.Began.UnixNano() != 7 || first.Ended {
 		t.Errorf("the first command is told of as %+v", first)
 	}
-	if !end.Ended || end.Exit != 3 || end.Took.Milliseconds() != 40 || !end.Began.IsZero() {
+	if !end.Ended || end.End != int64(len(log)-1) || end.Exit != 3 || end.Took.Milliseconds() != 40 || !end.Began.IsZero() {
 		t.Errorf("its end is told of as %+v", end)
 	}
 	if last.Offset != int64(len(log)) || !last.Finally || last.Index != 1 {

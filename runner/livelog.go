@@ -72,6 +72,9 @@ func (l *liveLog) say(format string, args ...any) {
 // phase tells of a phase of ours.
 func (l *liveLog) phase(p wire.PhaseEnded) {
 	l.locked(func() {
+		if p.Status == "" {
+			p.Offset = l.rec.bytes
+		}
 		l.rec.provisioning(p)
 		l.dirty = true
 		l.flush()

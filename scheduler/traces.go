@@ -127,7 +127,7 @@ func applyCommands(a *Attempt, told []runner.Command) {
 		case c.Began.IsZero():
 			for i := len(a.Commands) - 1; i >= 0; i-- {
 				if k := &a.Commands[i]; k.Phase == c.Phase && k.Index == c.Index {
-					k.Ended, k.Exit, k.Took = true, c.Exit, c.Took
+					k.Ended, k.End, k.Exit, k.Took = true, c.End, c.Exit, c.Took
 					break
 				}
 			}

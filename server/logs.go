@@ -17,11 +17,9 @@ import (
 )
 
 type logIn struct {
-	BuildInput
-	Job     string `query:"job" maxLength:"200" doc:"id of the job; default: the first"`
-	Attempt int    `query:"attempt" minimum:"1" doc:"which attempt; default: the newest"`
-	Offset  int64  `query:"offset" minimum:"0" doc:"first byte"`
-	Follow  bool   `query:"follow" doc:"go on until nothing more will come"`
+	LogInput
+	Offset int64 `query:"offset" minimum:"0" doc:"first byte"`
+	Follow bool  `query:"follow" doc:"go on until nothing more will come"`
 }
 
 func (a *api) routeLogs() {
@@ -35,6 +33,7 @@ func (a *api) routeLogs() {
 		Responses: streamed("text/plain"),
 		Errors:    []int{http.StatusGone, http.StatusRequestedRangeNotSatisfiable},
 	}, a.readLog)
+	a.routeLogLines()
 }
 
 // logPlace is where a log is to be found, and how things stand with its attempt.

@@ -63,6 +63,11 @@ type Scheduler interface {
 type Artifacts interface {
 	LogState(id string) (artifacts.LogState, error)
 	ReadLog(ctx context.Context, id string, offset int64, follow bool) io.ReadCloser
+	AwaitLog(ctx context.Context, id string, bytes int64) (artifacts.LogState, error)
+	LogLines(ctx context.Context, id string) (artifacts.LogLines, error)
+	LineOffset(ctx context.Context, id string, line int64) (int64, error)
+	LinesAt(ctx context.Context, id string, offsets []int64) ([]int64, error)
+	LogTimes(ctx context.Context, id string, from, to int64) ([]artifacts.LogTime, error)
 	Set(id string) (artifacts.Set, error)
 	OpenFile(ctx context.Context, id, path string) (io.ReadCloser, artifacts.File, error)
 	WriteZip(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error

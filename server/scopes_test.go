@@ -24,6 +24,7 @@ func example(pattern, project, trigger string) asked {
 	method, path, _ := strings.Cut(pattern, " ")
 	more := map[string]string{
 		"GET /api/v1/builds/{project}/{number}/artifacts/file": "?path=x",
+		"GET /api/v1/builds/{project}/{number}/log/search":     "?q=x",
 		"GET /api/v1/projects/{name}/tests/history":            "?id=x",
 		"POST /api/v1/projects/{name}/submit":                  "?commit=" + strings.Repeat("a", 40),
 		"DELETE /api/v1/secrets":                               "?name=x&project={p}",

@@ -27,6 +27,9 @@ type api struct {
 	needs  map[string]need // by pattern, of all others
 	large  chan struct{}   // slots for webhooks with large bodies
 
+	searching chan struct{} // slots for searches of logs
+	feeds     feeds         // live logs that are watched
+
 	logins, hooks *limiter
 	origins       *http.CrossOriginProtection
 	patience      time.Duration // for the body of a request that nobody reads
@@ -54,7 +57,7 @@ func New(o Options) http.Handler {
 	useProblems()
 	a := &api{
 		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
-		large: make(chan struct{}, largeHooks), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
+		large: make(chan struct{}, largeHooks), searching: make(chan struct{}, searchers), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery),
 		origins: http.NewCrossOriginProtection(), patience: bodyPatience, tickets: newTickets(),
 	}
 	if a.Origin != "" {

@@ -42,6 +42,8 @@ var (
 	day              = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDay", Times: 1}
 	decide           = Source{Package: "./scheduler", Benchmark: "BenchmarkFigureDecide", Times: 5}
 	greenPush        = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureGreenPush", Times: 10}
+	logPage          = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureLogPage", Times: 3}
+	logWatchers      = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureLogWatchers", Times: 1}
 	caches           = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 )
 
@@ -87,6 +89,11 @@ var Table = []Figure{
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},
 	{Name: "real-shards-equal", From: realShards},
 	{Name: "log-100MB", Goal: RatioAtMost(0.35), From: longLog},
+	{Name: "log-page-paint", Goal: OursAtMost(1000), From: logPage, Note: "the page of a log of 1,000,000 lines, opened, to the first contentful paint of Chromium"},
+	{Name: "log-page-end", Goal: OursAtMost(500), From: logPage, Note: "scrolled from its first line to its last, until that is shown"},
+	{Name: "log-page-memory", Goal: OursAtMost(200), From: logPage, Note: "private memory of the page's process, after looks at sixty places of it"},
+	{Name: "log-watchers", Goal: OursAtMost(1), From: logWatchers, Note: "cores of the daemon while 200 watch one log to which 2,000 lines a second come"},
+	{Name: "log-watchers-memory", Goal: OursAtMost(100), From: logWatchers, Note: "what it has more then"},
 	{Name: "artifact-put", Goal: RatioAtMost(1.8), From: artifactPut},
 	{Name: "artifact-put-bare", From: artifactPut, Note: "bbolt alone, with the same bytes in the same transactions and one sync"},
 	{Name: "artifact-put-floor", From: artifactPut, Note: "the same with both SHA-256 beside it, and nothing that waits for anything: what artifact-put cannot go below"},

@@ -19,7 +19,10 @@ var assetFiles embed.FS
 var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js"}
 
 // sheets are the style sheet of every page: what all share, then what each has for itself.
-var sheets = []string{"css/base.css", "css/build.css", "css/artifacts.css"}
+var sheets = []string{"css/base.css", "css/log.css", "css/build.css", "css/artifacts.css"}
+
+// logBundle is the script of the page of a log.
+var logBundle = []string{"logtext.js", "loglines.js", "logfolds.js", "logview.js", "logsearch.js", "log.js"}
 
 // singles are served as they are.
 var singles = []string{"icon.svg", "icon-good.svg", "icon-bad.svg", "icon-busy.svg", "build.js"}
@@ -52,6 +55,7 @@ func readAssets() map[string]asset {
 		out[name] = newAsset(name, all)
 	}
 	together("app.js", bundle)
+	together("log.js", logBundle)
 	together("style.css", sheets)
 	for _, name := range singles {
 		out[name] = newAsset(name, read(name))

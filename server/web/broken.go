@@ -72,7 +72,7 @@ func (s *Site) whatBroke(v *visit, b client.Build) (out broken, err error) {
 				c.Meaning = sentence(meaning(j.Reason))
 			}
 			if j.Attempt > 0 && j.LogBytes > 0 {
-				c.Tail = s.readTail(v, b, j, tailLines)
+				c.Tail = s.readTail(v, b, j)
 			}
 			out.Causes = append(out.Causes, c)
 		default:

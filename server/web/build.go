@@ -158,7 +158,7 @@ func (p *buildPage) chooseTail(s *Site, v *visit) {
 	if j == nil {
 		return
 	}
-	p.Tail = s.readTail(v, p.Build, j, tailLines)
+	p.Tail = s.readTail(v, p.Build, j)
 	if len(p.Jobs) > 1 {
 		for _, t := range lanesOf(p.Jobs, map[string]bool{j.ID: true}) {
 			if len(p.Tabs) < mostTabs || t.ID == j.ID {

@@ -151,44 +151,14 @@ func TestAGraphOfManyJobsIsSmall(t *testing.T) {
 	}
 }
 
-func TestEscapeSequencesOfLogs(t *testing.T) {
-	show := func(runs []run) string {
-		var out []string
-		for _, r := range runs {
-			out = append(out, "["+r.Class+"]"+r.Text)
-		}
-		return strings.Join(out, "")
-	}
-	for text, want := range map[string]string{
-		"plain":                         "[]plain",
-		"\x1b[1;31mred\x1b[0m no":       "[c1 b]red[] no",
-		"\x1b[91;4mbright\x1b[39m line": "[c1 u]bright[u] line",
-		"\x1b[38;5;2mtwo\x1b[38;5;200mfar\x1b[38;2;1;2;3mtrue": "[c2]two[]far[]true",
-		"\x1b]0;title\atext\x1b[2Kmore\x1b(B":                  "[]textmoreB",
-		"50%\r100%\r":                                          "[]100%",
-		"<b>&\x00\x07":                                         "[]<b>&",
-		"\x1b[":                                                "",
-		"\x1b[999999999999999999;;31mx\xff":                    "[c1]x\ufffd",
-	} {
-		var a ansi
-		if got := show(a.line(text)); got != want {
-			t.Errorf("%q is %q, want %q", text, got, want)
-		}
-	}
-	var a ansi
-	a.line("\x1b[32mbegins")
-	if got := show(a.line("goes on\x1b[m")); got != "[c2]goes on" {
-		t.Errorf("a colour over lines: %q", got)
-	}
-}
-
 func TestTheEndOfALogIsFolded(t *testing.T) {
-	const stamp = ours + "2026/11/26 06:51:31.671973 "
-	text := stamp + "Entering phase BUILD\n" + stamp + "Running command make\nmade\n" + stamp + "Running command false\nno\nway\n" + stamp + "Phase complete: BUILD\n" + stamp + "Uploading\n"
-	at := func(s string) int64 { return int64(strings.Index(text, s) - len(stamp)) }
-	j := client.Job{Commands: []client.Command{{Text: "make", Offset: at("Running command make")}, {Text: "false", Offset: at("Running command false"), Exit: 1}}}
-	var tail logTail
-	tail.fold([]byte(text), 0, &j, 100)
+	const stamp = "[Container] 2026/11/26 06:51:31.671973 "
+	lines := client.LogLines{First: 11, Attempt: 1, Lines: []string{
+		stamp + "Entering phase BUILD", stamp + "Running command make", "made", stamp + "Running command false", "\x1b[31mno\x1b[0m", strings.Repeat("x", 9000), stamp + "Phase complete: BUILD", stamp + "Uploading",
+	}}
+	sections := []client.LogSection{{Kind: "phase", First: 11, Lines: 8}, {Kind: "command", Text: "make", First: 12, Lines: 2}, {Kind: "command", Text: "false", First: 14, Lines: 5, Exit: 1}}
+	tail := logTail{Job: &client.Job{ID: "build"}}
+	tail.fold("api#1", lines, sections)
 	var got []string
 	for _, p := range tail.Parts {
 		name := "ours"
@@ -200,13 +170,12 @@ func TestTheEndOfALogIsFolded(t *testing.T) {
 	if want := "ours 1 false, make 2 false, false 3 true, ours 2 false"; strings.Join(got, ", ") != want {
 		t.Errorf("parts %v, want %s", got, want)
 	}
-	if c := tail.Cause(); len(c) != 2 || c[0].Runs[0].Text != "no" {
-		t.Errorf("the cause is %+v", c)
+	cause := tail.Cause()
+	if len(cause) != 2 || !strings.Contains(string(cause[0].Text), ">no</span>") || len(cause[1].Text) > lineClip+10 || !strings.HasSuffix(cause[0].Path, "#L15") {
+		t.Errorf("the cause is %+v", cause)
 	}
-	tail = logTail{}
-	tail.fold([]byte(text), 0, &j, 4)
-	if !tail.Cut || len(tail.Parts) != 2 || len(tail.Parts[0].Lines) != 2 {
-		t.Errorf("the last four lines are %+v", tail.Parts)
+	if tail.Parts[0].Name() != "Entering phase BUILD" || tail.Parts[2].ID() != "part-14" {
+		t.Errorf("the parts are called %q, %q", tail.Parts[0].Name(), tail.Parts[2].ID())
 	}
 }
 

@@ -3,9 +3,8 @@ package web
 import (
 	"bytes"
 	"fmt"
-	"io"
+	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -13,18 +12,18 @@ import (
 )
 
 const (
-	// tailBytes is how much of the end of a log is read, tailLines how much of that is shown.
-	tailBytes = 48 << 10
+	// tailLines is how many lines of the end of a log are shown.
 	tailLines = 80
-	// causeLines is how much is shown of the log of a job that failed without a failed test.
+	// causeLines is how many are shown of a command that failed without a failed test.
 	causeLines = 16
-	// lineClip bounds a line in characters; the page of the log has it whole.
+	// lineClip bounds a line in bytes; the page of the log has it whole.
 	lineClip = 2000
 )
 
 // logTail is the end of one job's log.
 type logTail struct {
 	Job     *client.Job
+	Attempt int
 	Parts   []logPart
 	Cut     bool // there is more before it
 	Running bool
@@ -34,150 +33,126 @@ type logTail struct {
 	Trouble string // why there is none
 }
 
-// logPart is the output of one command, or what the daemon and its agent say between commands.
+// logPart is the output of one command, or what the agent says between commands.
 type logPart struct {
-	Command *client.Command
-	Ours    bool
-	Lines   []logLine
+	Command *client.LogSection // nil between commands
+	Lines   []tailLine
 	Open    bool
-	Offset  int64
 }
 
-// ours is what lines of the agent begin with; a time follows.
-const ours = "[Container] "
+// tailLine is one line.
+type tailLine struct {
+	Number int64
+	Text   template.HTML
+	Path   string // of the page of the log, at this line
+	Ours   bool   // the agent says it
+}
 
-// oursTime is how long that time is, with the blank after it.
-const oursTime = len("2006/01/02 15:04:05.000000 ")
+// First is the number of the part's first line, by which a page that is live knows it again.
+func (p logPart) First() int64 {
+	if len(p.Lines) == 0 {
+		return 0
+	}
+	return p.Lines[0].Number
+}
 
-// logLine is one line, in pieces of one style.
-type logLine struct{ Runs []run }
+// ID is what a part keeps while the page is live.
+func (p logPart) ID() string {
+	if p.Command != nil {
+		return fmt.Sprintf("part-%d", p.Command.First)
+	}
+	return fmt.Sprintf("between-%d", p.First())
+}
+
+// Name is what the agent says first, of a part between commands.
+func (p logPart) Name() template.HTML {
+	if len(p.Lines) == 0 {
+		return ""
+	}
+	return p.Lines[0].Text
+}
 
 // readTail reads the last lines of a job's log. Its failure is something to show, not the page's failure.
-func (s *Site) readTail(v *visit, b client.Build, j *client.Job, lines int) *logTail {
-	query := "?job=" + url.QueryEscape(j.ID)
+func (s *Site) readTail(v *visit, b client.Build, j *client.Job) *logTail {
+	full := logPath(b.ID, j.ID, 0, 0)
+	_, query, _ := strings.Cut(full, "?")
 	out := &logTail{
-		Job: j, Running: j.Attempt > 0 && j.Ended.IsZero() && b.Ended.IsZero(), Path: buildPath(b.ID) + "/tail" + query, Full: buildPath(b.ID) + "/log" + query, Raw: apiBuildPath(b) + "/log" + query,
+		Job: j, Running: j.Attempt > 0 && j.Ended.IsZero() && b.Ended.IsZero(),
+		Path: buildPath(b.ID) + "/tail?" + query, Full: full, Raw: apiBuildPath(b) + "/log?" + query,
 	}
 	if j.Attempt == 0 {
 		return out
 	}
-	from := max(0, j.LogBytes-tailBytes)
-	text, err := s.logFrom(v, b.ID, j.ID, from)
+	place := client.LogPlace{Job: j.ID}
+	lines, err := s.Client.LogLines(v.Context(), b.ID, place, client.LineRange{From: -tailLines, Count: tailLines})
 	if err != nil {
 		out.Trouble = err.Error()
 		return out
 	}
-	if from > 0 { // begin with a whole line
-		at := bytes.IndexByte(text, '\n') + 1
-		text, from = text[at:], from+int64(at)
+	outline, err := s.Client.LogOutline(v.Context(), b.ID, client.LogPlace{Job: j.ID, Attempt: lines.Attempt})
+	if err != nil {
+		out.Trouble = err.Error()
+		return out
 	}
-	out.Cut = from > 0
-	out.fold(text, from, j, lines)
+	out.Cut, out.Attempt = lines.First > 1, lines.Attempt
+	out.fold(b.ID, lines, outline.Sections)
 	return out
 }
 
-// logFrom reads the log from a byte on, not much more than what was there a moment ago.
-func (s *Site) logFrom(v *visit, id, job string, from int64) ([]byte, error) {
-	r, err := s.Client.Log(v.Context(), id, job, client.LogOptions{Offset: from})
-	if err != nil {
-		return nil, err
+// fold puts each line to the command that printed it. What the agent says once a command has ended is nobody's.
+func (t *logTail) fold(build string, lines client.LogLines, sections []client.LogSection) {
+	commands := slices.DeleteFunc(slices.Clone(sections), func(s client.LogSection) bool { return s.Kind != "command" })
+	for i, text := range lines.Lines {
+		n := lines.First + int64(i)
+		at := slices.IndexFunc(commands, func(s client.LogSection) bool { return n >= s.First && n < s.First+s.Lines })
+		ours := own.MatchString(text)
+		var command *client.LogSection
+		if at >= 0 && (!ours || commands[at].First == n) {
+			command = &commands[at]
+		}
+		if last := len(t.Parts) - 1; last < 0 || t.Parts[last].Command != command {
+			t.Parts = append(t.Parts, logPart{Command: command})
+		}
+		if ours {
+			text = own.ReplaceAllString(text, "")
+		}
+		part := &t.Parts[len(t.Parts)-1]
+		part.Lines = append(part.Lines, tailLine{n, logText(cutLine(text)), logPath(build, t.Job.ID, lines.Attempt, n), ours})
 	}
-	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, 4*tailBytes))
+	last := len(t.Parts) - 1
+	for last > 0 && t.Parts[last].Command == nil {
+		last--
+	}
+	for i := range t.Parts {
+		p := &t.Parts[i]
+		p.Open = i == last || p.Command != nil && p.Command.Exit != 0
+	}
 }
 
-// fold puts each line to the command that printed it, and keeps the last lines.
-func (t *logTail) fold(text []byte, from int64, j *client.Job, lines int) {
-	commands := slices.Clone(j.Commands)
-	slices.SortStableFunc(commands, func(a, b client.Command) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })
-	next := 0
-	for next < len(commands) && commands[next].Offset < from {
-		next++
+// cutLine cuts a line that is longer than anybody reads here.
+func cutLine(text string) string {
+	if len(text) > lineClip {
+		return strings.ToValidUTF8(text[:lineClip], "") + "…"
 	}
-	part := logPart{Offset: from}
-	if next > 0 {
-		part.Command = &commands[next-1]
-	}
-	var style ansi
-	var all []logPart
-	for len(text) > 0 {
-		line, rest, _ := bytes.Cut(text, []byte{'\n'})
-		for next < len(commands) && commands[next].Offset <= from {
-			if len(part.Lines) > 0 || part.Command != nil {
-				all = append(all, part)
-			}
-			part = logPart{Command: &commands[next], Offset: from}
-			next++
-		}
-		shown := style.line(string(line))
-		if said, is := bytes.CutPrefix(line, []byte(ours)); is && len(said) >= oursTime {
-			if part.Command == nil || len(part.Lines) > 0 && from > part.Command.Offset {
-				if !part.Ours && (len(part.Lines) > 0 || part.Command != nil) {
-					all, part = append(all, part), logPart{Offset: from}
-				}
-				part.Ours = true
-			}
-			shown = []run{{"f", string(said[oursTime:])}}
-		}
-		part.Lines = append(part.Lines, logLine{clipRuns(shown)})
-		from += int64(len(text) - len(rest))
-		text = rest
-	}
-	if len(part.Lines) > 0 || part.Command != nil {
-		all = append(all, part)
-	}
-	t.keep(all, lines)
+	return text
 }
 
-// keep drops what stands before the last lines, and opens what matters: the last command, and those that failed.
-func (t *logTail) keep(all []logPart, lines int) {
-	for i := len(all) - 1; i >= 0; i-- {
-		p := &all[i]
-		if lines <= 0 {
-			t.Cut, all = true, all[i+1:]
-			break
-		}
-		if len(p.Lines) > lines {
-			p.Lines, t.Cut = p.Lines[len(p.Lines)-lines:], true
-		}
-		lines -= max(1, len(p.Lines))
-		p.Open = !p.Ours && (p.Command == nil || p.Command.Exit != 0 || i >= len(all)-2) || len(all) == 1
-	}
-	t.Parts = all
-}
-
-// clipRuns cuts a line that is longer than anybody reads here.
-func clipRuns(runs []run) []run {
-	room := lineClip
-	for i := range runs {
-		if n := len(runs[i].Text); n > room {
-			runs[i].Text = strings.ToValidUTF8(runs[i].Text[:room], "") + "…"
-			return runs[:i+1]
-		}
-		room -= len(runs[i].Text)
-	}
-	return runs
-}
-
-// Cause is the last lines of the command that failed, or else of the job: without what we say ourselves where others say something.
-func (t *logTail) Cause() (lines []logLine) {
+// Cause is the last lines of the command that failed, or else of the job, without what we say ourselves.
+func (t *logTail) Cause() (lines []tailLine) {
 	for _, p := range t.Parts {
-		switch {
-		case p.Command != nil && p.Command.Exit != 0:
-			lines = p.Lines[min(1, len(p.Lines)):] // the first names the command
-		case p.Command == nil && !p.Ours:
-			lines = append(lines, p.Lines...)
+		if p.Command != nil && p.Command.Exit != 0 {
+			lines = nil
+		}
+		for _, l := range p.Lines {
+			if !l.Ours {
+				lines = append(lines, l)
+			}
+		}
+		if p.Command != nil && p.Command.Exit != 0 {
+			break
 		}
 	}
 	return lines[max(0, len(lines)-causeLines):]
-}
-
-// Name is what the agent says first, of a part that is its own.
-func (p logPart) Name() string {
-	if len(p.Lines) == 0 || len(p.Lines[0].Runs) == 0 {
-		return "Runner"
-	}
-	return p.Lines[0].Runs[0].Text
 }
 
 // tail answers with the end of a log alone, which the page of a build that runs puts in the place of what it has.
@@ -195,7 +170,7 @@ func (s *Site) tail(w http.ResponseWriter, v *visit) error {
 		return &client.Error{Status: http.StatusNotFound, Detail: "the build has no such job", Hint: "its page lists them"}
 	}
 	var part bytes.Buffer
-	if err := s.templates["build"].ExecuteTemplate(&part, "tail", s.readTail(v, b, j, tailLines)); err != nil {
+	if err := s.templates["build"].ExecuteTemplate(&part, "tail", s.readTail(v, b, j)); err != nil {
 		return fmt.Errorf("rendering the end of a log: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

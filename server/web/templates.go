@@ -56,7 +56,7 @@ func (s *Site) funcs() template.FuncMap {
 		"dict":    dict,
 		"number":  number,
 		"clip":    clip,
-		"line":    firstLine,
+		"log":     logPath,
 		"kind":    kindText,
 		"phase":   failedPhase,
 		"shape":   shape,

@@ -57,6 +57,7 @@ func New(o Options) *Site {
 	s.templates = s.parseTemplates()
 	s.routeHome()
 	s.routeBuild()
+	s.routeLog()
 	s.routeStatus()
 	return s
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,7 +30,7 @@ func TestNothingIsInline(t *testing.T) {
 // TestEveryAssetIsServed: a file that no page names would be dead weight in the binary.
 func TestEveryAssetIsServed(t *testing.T) {
 	served := map[string]bool{"vendor/idiomorph.LICENSE": true} // the license goes with the file that is served
-	for _, name := range append(append(append([]string(nil), bundle...), sheets...), singles...) {
+	for _, name := range slices.Concat(bundle, logBundle, sheets, singles) {
 		served[name] = true
 	}
 	for _, folder := range []string{"", "css/", "vendor/"} {
