@@ -96,7 +96,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		}
 		return nil, unreachable(c.base, connected.Load(), err)
 	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	if upgraded := resp.StatusCode == http.StatusSwitchingProtocols && r.header.Get("Upgrade") != ""; !upgraded && (resp.StatusCode < 200 || resp.StatusCode > 299) {
 		defer resp.Body.Close()
 		return nil, readProblem(resp)
 	}

@@ -80,8 +80,18 @@ type Job struct {
 	Attempts []Attempt `json:"attempts,omitempty"` // all of them, where there was more than one
 	RetryAt  time.Time `json:"retryAt,omitzero"`   // when the next one may begin, while the job waits for it after a fault
 
+	Kept    *Kept  `json:"kept,omitempty"`    // its sandbox, which OpenShell opens with At "failed"; nil: none is kept
+	Entered string `json:"entered,omitempty"` // who went into it while it ran; its result is no proof then
+
 	TakenFrom string `json:"takenFrom,omitempty"` // id of the build whose result, log and artifacts these are
 	Proof     *Proof `json:"proof,omitempty"`     // by which a push took that result, because its tree is the same
+}
+
+// Kept is the sandbox of a job that failed, as the job left it.
+type Kept struct {
+	Until  time.Time `json:"until"`            // when it goes, unless somebody is in it or room is needed before
+	Bytes  int64     `json:"bytes,omitempty"`  // that it takes of the disk; 0: not measured
+	Inside int       `json:"inside,omitempty"` // shells that are open in it
 }
 
 // Proof is by whom and when a result was had that a push took.
@@ -201,6 +211,7 @@ type Project struct {
 	Protected     []string          `json:"protected,omitempty"`
 	Approval      string            `json:"approval,omitempty"`    // which pull requests wait: forks, all, none
 	RetryFaults   string            `json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
+	KeepFailed    string            `json:"keepFailed,omitempty"`  // how long sandboxes of failed jobs are kept for runner shell: off, 4h; "": the daemon's
 	Privileged    bool              `json:"privileged,omitempty"`  // whether jobs may ask for privileged-mode
 	Visibility    string            `json:"visibility,omitempty"`  // who may look at builds without a token: private (nobody), public (anybody)
 	Network       string            `json:"network,omitempty"`     // what jobs may reach: open, private, none; empty: the daemon's

@@ -70,6 +70,8 @@ func (c *Config) check() faults {
 		f.oneOf("retry-faults", c.RetryFaults, retryFaults...)
 	}
 	f.atLeast("warm-memory", c.WarmMemoryBytes, 0)
+	f.checkKeepFailed(c.KeepFailed)
+	f.atLeast("keep-failed-bytes", c.KeepFailedBytes, 0)
 	f = append(f, c.Limits.check().prefixed("limits")...)
 	if _, err := c.Space.Bytes(1 << 40); err != nil {
 		f.add("space.floor", "write auto, 5%, 10GiB, or 0 for none", "%v", err)

@@ -29,12 +29,15 @@ type Config struct {
 	Network          string `yaml:"network"`
 	NetworkUntrusted string `yaml:"network-untrusted"` // of jobs that are not trusted
 	// RetryFaults says which jobs are tried again that ended by the machine's fault; "": see RetryBeforeCommands.
-	RetryFaults string     `yaml:"retry-faults"`
-	Space       Space      `yaml:"space"`
-	Retention   Retention  `yaml:"retention"`
-	CABundle    string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
-	Proxy       Proxy      `yaml:"proxy"`
-	Registries  []Registry `yaml:"registries"`
+	RetryFaults string `yaml:"retry-faults"`
+	// KeepFailed is how long the sandboxes of failed jobs are kept, unless their project says otherwise: KeepOff or a duration.
+	KeepFailed      string     `yaml:"keep-failed"`
+	KeepFailedBytes int64      `yaml:"keep-failed-bytes" unit:"bytes"` // of those of one project; the oldest go first, 0 is no limit
+	Space           Space      `yaml:"space"`
+	Retention       Retention  `yaml:"retention"`
+	CABundle        string     `yaml:"ca-bundle"` // PEM file trusted by daemon and jobs, besides the system's
+	Proxy           Proxy      `yaml:"proxy"`
+	Registries      []Registry `yaml:"registries"`
 	// ImageAliases are images to take for others: by reference, or by its beginning with * behind it. See ImageFor.
 	ImageAliases  map[string]string `yaml:"image-aliases"`
 	Images        Images            `yaml:"images"`
@@ -217,6 +220,7 @@ type Project struct {
 	Approval      string            `yaml:"approval" json:"approval,omitempty"`        // which pull requests wait: forks (default), all, none
 	Privileged    bool              `yaml:"privileged" json:"privileged,omitempty"`    // whether jobs may ask for privileged-mode
 	RetryFaults   string            `yaml:"retry-faults" json:"retryFaults,omitempty"` // always, before-commands, never; "": the daemon's
+	KeepFailed    string            `yaml:"keep-failed" json:"keepFailed,omitempty"`   // how long sandboxes of failed jobs are kept: off, a duration; "": the daemon's
 	Visibility    string            `yaml:"visibility" json:"visibility,omitempty"`    // who may look at builds without a token: private (default) nobody, public anybody
 	Network       string            `yaml:"network" json:"network,omitempty"`          // what jobs may reach: open, private, none; empty: the daemon's
 	// NetworkUntrusted narrows Network for jobs that are not trusted.

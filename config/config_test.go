@@ -124,6 +124,8 @@ engines:
   - {id: big, type: docker, host: "tcp://10.0.0.7:2376", network: ci, workspace: copy, runtime: runsc, seccomp: seccomp.json, no-new-privileges: true, mounts: [{source: /opt/go, target: /opt/go}]}
 limits: &limits {cpus: 1.5, memory: 4GiB, pids: 100, disk: 3GiB, files: 5000, timeout: 90m, queue-timeout: 2h, log: 10MB, artifacts: 1g, cache: 2g, reports: 5MB, jobs: 50}
 retry-faults: never
+keep-failed: 2h
+keep-failed-bytes: 3GiB
 space: {floor: 7%}
 retention: {age: 7d, bytes: 10GiB, caches: 5GiB, audit: 60d, builds: {age: 90d, number: 500}}
 ca-bundle: ca.pem
@@ -159,6 +161,7 @@ projects:
     protected: [main, "release/*"]
     approval: all
     retry-faults: before-commands
+    keep-failed: off
     network: private
     network-untrusted: none
     privileged: true

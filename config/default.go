@@ -88,8 +88,9 @@ func Default() *Config {
 		Data:   DefaultData(),
 		Slots:  runtime.NumCPU(),
 		Warm:   WarmAuto, WarmMemoryBytes: DefaultWarmMemory,
-		Limits: defaultLimits,
-		Space:  Space{Floor: DefaultFloor},
+		Limits:     defaultLimits,
+		Space:      Space{Floor: DefaultFloor},
+		KeepFailed: DefaultKeepFailed, KeepFailedBytes: DefaultKeepFailedBytes,
 		Images: Images{Builder: DefaultBuilder, StateBytes: DefaultBuilderState, Untrusted: UntrustedBuild},
 		Retention: Retention{
 			Age: DefaultRetention, CacheBytes: DefaultRetentionCaches, Audit: DefaultAudit,
@@ -187,6 +188,7 @@ func (c *Config) fill() {
 	}
 	c.Limits = c.Limits.Or(defaultLimits)
 	c.Space.Floor = or(c.Space.Floor, DefaultFloor)
+	c.KeepFailed = or(c.KeepFailed, DefaultKeepFailed)
 	if c.URL == "" {
 		c.URL = urlOf(c.Listen)
 		if c.TLS.On() && c.URL != "" {

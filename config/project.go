@@ -54,6 +54,7 @@ func (p *Project) faults(allowFile bool) faults {
 	if strings.ContainsAny(p.Image, " \t\n") || strings.HasPrefix(p.Image, "-") {
 		f.add("image", "write name:tag or name@sha256:…", "%q is no image", clip(p.Image))
 	}
+	f.checkKeepFailed(p.KeepFailed)
 	f.checkNetworks(p.Network, p.NetworkUntrusted)
 	p.checkGreen(&f)
 	p.checkForge(&f)

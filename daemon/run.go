@@ -137,6 +137,7 @@ func (o *RunOptions) config(tree worktree.Tree) *config.Config {
 	cfg.AllowFileURLs = true
 	cfg.RetryFaults = config.RetryNever // who ran it sits there and can run it again
 	cfg.Warm = config.WarmOff           // a second build is not to be expected
+	cfg.KeepFailed = config.KeepOff     // all that it left goes with it
 	cfg.Images.StateBytes = 0           // nor would anybody remove what its builders keep
 	cfg.Limits = o.Limits.Or(cfg.Limits)
 	if o.Engine != nil {

@@ -157,9 +157,13 @@ func shortest(disks []disk, space config.Space) string {
 }
 
 // makeRoom removes from a disk what can be had again, until it is above its floor: what cost the least to make goes first.
+// Before that go sandboxes of failed jobs.
 // Sandboxes that only wait for a job go by themselves (room). Logs and artifacts are not touched: they go by retention alone.
 func (p *parts) makeRoom(ctx context.Context, d disk, cfg *config.Config) {
 	enough := func() bool { return d.short(cfg.Space) == "" }
+	if gone := p.scheduler.EvictKept(ctx, enough); gone > 0 {
+		p.log.Info("removed sandboxes of failed jobs that were kept for runner shell", "sandboxes", gone)
+	}
 	var st unix.Stat_t
 	if unix.Stat(p.layout.data, &st) == nil && uint64(st.Dev) == d.id {
 		p.makeDataRoom(ctx, d, cfg, enough)

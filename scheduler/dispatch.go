@@ -221,6 +221,8 @@ type sandboxRow struct {
 	// Network is that of the jobs that a warm one is for.
 	Network runner.Network `json:"network,omitempty"`
 	Make    string         `json:"make,omitempty"` // of the daemon that made it
+
+	Kept *kept `json:"kept,omitempty"` // its job failed, and people may look into it
 }
 
 // runLease runs one attempt to its result, commits that, and destroys the sandbox.
@@ -232,6 +234,13 @@ func (s *Scheduler) runLease(ctx context.Context, e *entry, l leased) {
 		return // the next daemon adopts it
 	}
 	s.wakeDispatcher()
+	if b := s.kept.get(sandbox); b != nil {
+		if s.closeKept(context.WithoutCancel(ctx), b) {
+			s.dropKept(ctx, b)
+		}
+		wake(s.kept.kick)
+		return
+	}
 	s.destroy(ctx, engine, sandbox)
 }
 

@@ -23,6 +23,8 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	again, pause := false, time.Duration(0)
 	var ended Attempt
 	var queued time.Time
+	var keep *sandboxRow
+	span := s.keepSpan(e)
 	policy := s.faultPolicy(e, res)
 	waited := s.waitedForTests(e.build) // its lock comes before a transaction
 	fresh := s.freshKey(context.Background(), e, Status(res.Status))
@@ -57,6 +59,9 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 			return putJob(tx, key, e.index, j)
 		}
 		j.end(a.Status, a.Reason, a.Message, now)
+		if keep, err = s.keeps(tx, b, j, a, span, now); err != nil {
+			return err
+		}
 		if err := recordProof(tx, b, e.index, j, fresh); err != nil {
 			return err
 		}
@@ -72,24 +77,32 @@ func (s *Scheduler) finish(e *entry, token uint64, res runner.Result) error {
 	if err != nil {
 		return err
 	}
+	if keep != nil {
+		s.kept.add(*keep)
+	}
 	failpoint.Pass("6/result-committed")
 	s.countAttempt(&ended, queued)
 	if again {
-		wake(s.reportsKick)
-		s.mu.Lock()
-		now := time.Now()
-		s.queue.wait(e, now, now.Add(pause))
-		select {
-		case <-e.resume: // was meant for the attempt that has ended
-		default:
-		}
-		s.mu.Unlock()
-		s.attemptsEnded(e.build)
+		s.waitAgain(e, pause)
 	} else {
 		s.apply(e.build, after)
 	}
 	s.hub.tell(e.build)
 	return nil
+}
+
+// waitAgain follows the end of an attempt that is not its job's.
+func (s *Scheduler) waitAgain(e *entry, pause time.Duration) {
+	wake(s.reportsKick)
+	s.mu.Lock()
+	now := time.Now()
+	s.queue.wait(e, now, now.Add(pause))
+	select {
+	case <-e.resume: // was meant for the attempt that has ended
+	default:
+	}
+	s.mu.Unlock()
+	s.attemptsEnded(e.build)
 }
 
 // anotherAttempt decides whether a job is tried again, after which pause, and says so on its row. A job can forge its

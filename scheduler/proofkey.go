@@ -173,13 +173,14 @@ func (s *Scheduler) settingsRevision(p *Project) (string, error) {
 	own.Approval, own.Visibility, own.WebhookSecret = "", "", ""         // branch and protected stay: who was trusted by them need not be now
 	own.Username, own.Token, own.SSHKey, own.KnownHosts = "", "", "", "" // how the source is had, not what it is
 	own.Limits, own.MaxJobs, own.Priority, own.Env, own.Parameters, own.Secrets = config.Limits{}, 0, 0, nil, nil, nil
-	own.Network, own.NetworkUntrusted = "", ""
+	own.Network, own.NetworkUntrusted, own.KeepFailed = "", "", ""
 	own.GreenBeforePush, own.GreenFrom, own.GreenAge, own.GreenTags = "", nil, 0, false
 	own.Status, own.Comment, own.Notifications, own.Schedules, own.ForgeToken = config.Status{}, "", nil, nil, ""
 	cfg.SMTP, cfg.Notifications = config.SMTP{}, nil // who hears of builds, and when they start by themselves
 	cfg.Projects, cfg.Limits, cfg.Network, cfg.NetworkUntrusted = nil, config.Limits{}, "", ""
 	cfg.Listen, cfg.URL, cfg.TLS, cfg.TrustedProxies, cfg.Access = "", "", config.TLS{}, nil, config.Access{}
 	cfg.Data, cfg.Slots, cfg.Warm, cfg.WarmMemoryBytes, cfg.Space, cfg.Retention = "", 0, "", 0, config.Space{}, config.Retention{}
+	cfg.KeepFailed, cfg.KeepFailedBytes = "", 0
 	cfg.Registries, cfg.ImageAliases = nil, nil // they give an image, which the key has
 	cfg.Source, cfg.Secrets, cfg.Metrics, cfg.Telemetry = config.SourceLimit{}, config.SecretStore{}, config.Metrics{}, config.Telemetry{}
 	made := ""

@@ -185,6 +185,13 @@ var proofOfTheJob = []proofCase{
 			}
 		}
 	}},
+	{"somebody went into it", false, func(c *proofScene) {
+		c.during = func(e *entry, l leased) {
+			if err := c.s.noteEntered(ShellPlace{Build: e.build, Job: e.job, at: l}, "ben"); err != nil {
+				c.t.Fatal(err)
+			}
+		}
+	}},
 	{"a secret set between plan and start, and set back", false, func(c *proofScene) {
 		c.before = func() { c.vault.grant.Version = "v2" }
 		c.during = func(*entry, leased) { c.vault.grant.Version = "v1" }

@@ -190,9 +190,10 @@ func (s *Scheduler) Reap(ctx context.Context) (removed int) {
 	return removed
 }
 
-// isInHand keeps the reaper from what a finishing attempt is about to remove itself, and from what waits for a job.
+// isInHand keeps the reaper from what a finishing attempt is about to remove itself, from what waits for a job, and from what is
+// kept, which the keeper removes.
 func (s *Scheduler) isInHand(sandbox string) bool {
-	if s.pool.has(sandbox) {
+	if s.pool.has(sandbox) || s.kept.get(sandbox) != nil {
 		return true
 	}
 	s.mu.Lock()
@@ -231,6 +232,9 @@ func (s *Scheduler) sandboxRows() (rows map[string]sandboxRow, wanted map[string
 func (s *Scheduler) Active() (commits, blobs map[string]bool) {
 	commits, blobs = make(map[string]bool), make(map[string]bool)
 	_ = s.db.View(func(tx *bbolt.Tx) error {
+		if err := s.keptCommits(tx, commits); err != nil {
+			return err
+		}
 		return tx.Bucket(bucketActive).ForEach(func(key, _ []byte) error {
 			b, err := get[Build](tx, bucketBuilds, key)
 			if err != nil {

@@ -36,6 +36,7 @@ type Scheduler struct {
 	vault  Vault
 	tests  testBooks
 	pool   *warmPool
+	kept   *keeper
 	room   func() Room   // nil: there is always room
 	last   func() bool   // gives up what was kept for a result; nil: nothing was
 	space  func() string // why no job may start for lack of disk space, "" if any may; nil: there is always enough
@@ -84,7 +85,7 @@ func Open(path string, cfg *config.Config, log *slog.Logger) (*Scheduler, error)
 	s := &Scheduler{
 		db: db, group: group{db: db, meter: noMeter{}}, meter: noMeter{}, instance: instance, epoch: epoch, boot: bootID(), log: log,
 		queue: newQueue(), planning: make(map[string]*planning),
-		pool: newWarmPool(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
+		pool: newWarmPool(), kept: newKeeper(), inHand: make(map[string]bool), served: make(map[string]uint64), planned: make(map[string]uint64),
 		planKick: make(chan struct{}, 1), runKick: make(chan struct{}, 1), reportsKick: make(chan struct{}, 1), tracesKick: make(chan struct{}, 1),
 		schedulesKick: make(chan struct{}, 1),
 		tests:         testBooks{hold: testHold},
@@ -134,6 +135,9 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	if err := s.findWarm(); err != nil {
 		return fmt.Errorf("taking up the sandboxes that wait for a job: %w", err)
 	}
+	if err := s.findKept(); err != nil {
+		return fmt.Errorf("taking up the sandboxes that are kept: %w", err)
+	}
 	s.mu.Lock()
 	s.started = true
 	s.mu.Unlock()
@@ -144,6 +148,7 @@ func (s *Scheduler) Start(ctx context.Context, r *runner.Runner, src *source.Sto
 	s.runTask("schedules", "starts builds by the clock", func(t *activity.Task) { s.scheduleLoop(ctx, t) })
 	s.runTask("inbox", "writes down which webhooks came, and what became of each", func(t *activity.Task) { s.inboxLoop(ctx, t) })
 	s.runTask("reaper", "compares rows with what engines and disk hold", func(t *activity.Task) { s.tidyLoop(ctx, t) })
+	s.runTask("keeper", "keeps the sandboxes of failed jobs for a while, and removes them", func(t *activity.Task) { s.keepLoop(ctx, t) })
 	s.runTask("warm pool", "keeps sandboxes waiting for the jobs that will likely come", func(t *activity.Task) { s.warmLoop(ctx, t) })
 	return nil
 }

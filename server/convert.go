@@ -68,6 +68,10 @@ func (a *api) showJob(j *scheduler.Job) client.Job {
 	out.Attempts = showAttempts(j)
 	out.Attempt, out.Phase, out.Command, out.Exit, out.Warm = at.Number, at.Phase, at.Command, at.Exit, at.Warm
 	out.Reason, out.Message = cmp.Or(j.Reason, at.Reason), cmp.Or(j.Message, at.Message)
+	out.Entered = at.Entered
+	if k, ok := a.Scheduler.Kept(j.Build, j.ID); ok {
+		out.Kept = &client.Kept{Until: k.Until, Bytes: k.Bytes, Inside: k.Inside}
+	}
 	out.Phases, out.Paused = showPhases(at.Phases), at.Paused
 	out.Secondary = slices.Sorted(maps.Keys(at.Secondary))
 	for _, v := range at.Exported {
@@ -158,7 +162,7 @@ func showProject(p scheduler.Project) client.Project {
 	return client.Project{
 		Filtering: showFiltering(&p.Project),
 		Name:      p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
-		Parameters: p.Parameters, Secrets: p.Secrets, Push: p.Push, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
+		Parameters: p.Parameters, Secrets: p.Secrets, Push: p.Push, Approval: p.Approval, RetryFaults: p.RetryFaults, KeepFailed: p.KeepFailed, Privileged: p.Privileged, Visibility: p.Visibility,
 		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted, Notifications: showNotifications(p.Notifications),
 		WebhookSecret: string(p.WebhookSecret), Username: p.Username, Token: string(p.Token),
 		SSHKey: string(p.SSHKey), KnownHosts: string(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,
@@ -184,7 +188,7 @@ func readProject(p client.Project) config.Project {
 	}
 	out := config.Project{
 		Name: p.Name, URL: p.URL, Branch: p.Branch, Buildspec: p.Buildspec, Image: p.Image, Pull: p.Pull, Env: p.Env,
-		Parameters: p.Parameters, Secrets: p.Secrets, Push: p.Push, Approval: p.Approval, RetryFaults: p.RetryFaults, Privileged: p.Privileged, Visibility: p.Visibility,
+		Parameters: p.Parameters, Secrets: p.Secrets, Push: p.Push, Approval: p.Approval, RetryFaults: p.RetryFaults, KeepFailed: p.KeepFailed, Privileged: p.Privileged, Visibility: p.Visibility,
 		Network: p.Network, NetworkUntrusted: p.NetworkUntrusted, Notifications: readNotifications(p.Notifications),
 		WebhookSecret: config.Secret(p.WebhookSecret), Username: p.Username, Token: config.Secret(p.Token),
 		SSHKey: config.Secret(p.SSHKey), KnownHosts: config.Secret(p.KnownHosts), Depth: p.Depth, Submodules: p.Submodules,

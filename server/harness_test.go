@@ -183,7 +183,9 @@ type staged struct {
 	watchers map[chan struct{}]bool
 	asked    chan string // ids of triggers that somebody waits for
 	newest   *scheduler.Build
-	pushing  string // build that is said to push every image
+	pushing  string                // build that is said to push every image
+	place    *scheduler.ShellPlace // of every shell
+	room     *room                 // in which they run
 }
 
 func (s *staged) PushedBy(project string, image scheduler.PushedImage, now time.Time) (string, error) {
@@ -339,7 +341,16 @@ func asProblem(t *testing.T, err error) *client.Error {
 // token makes a token with a scope within some projects.
 func (d *daemon) token(scope access.Scope, projects ...string) string {
 	d.t.Helper()
-	_, secret, err := d.access.Create(strings.ToLower(rand.Text()), access.Grant{Scope: scope, Projects: projects}, time.Time{}, "test")
+	return d.named("", scope, projects...)
+}
+
+// named is a token of a name, of any where that is "".
+func (d *daemon) named(name string, scope access.Scope, projects ...string) string {
+	d.t.Helper()
+	if name == "" {
+		name = strings.ToLower(rand.Text())
+	}
+	_, secret, err := d.access.Create(name, access.Grant{Scope: scope, Projects: projects}, time.Time{}, "test")
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type recorded struct {
 func (w *recorded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *recorded) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)

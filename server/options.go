@@ -42,6 +42,9 @@ type Scheduler interface {
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
+	Kept(build, job string) (scheduler.KeptSandbox, bool)
+	FindShell(build, job, at string) (scheduler.ShellPlace, error)
+	OpenShell(ctx context.Context, place scheduler.ShellPlace, c scheduler.ShellCommand) (*scheduler.OpenedShell, error)
 	ReportsDue(build string) (bool, error)
 	NewestBuild(project string, refs []string) (*scheduler.Build, error)
 

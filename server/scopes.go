@@ -56,6 +56,7 @@ var needs = map[string]need{
 	"stop-build":   {access.Submit, ofBuild, false},
 	"retry-build":  {access.Submit, ofBuild, false},
 	"resume-build": {access.Submit, ofBuild, false},
+	"open-shell":   {access.Submit, ofBuild, false}, // permitShell asks for more where a job has more
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},

@@ -86,6 +86,7 @@ func New(o Options) http.Handler {
 	a.routeStatus()
 	a.routeBackup()
 	a.routeBuilds()
+	a.routeShell()
 	a.routeLogs()
 	a.routeArtifacts()
 	a.routePreviews()
@@ -216,7 +217,7 @@ type leavingKey struct{}
 func lasting(r *http.Request) context.Context {
 	q := r.URL.Query()
 	follows, _ := strconv.ParseBool(q.Get("follow"))
-	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") {
+	if !follows && !q.Has("wait") && !strings.HasSuffix(r.URL.Path, "/events") && !strings.HasSuffix(r.URL.Path, "/shell") {
 		return nil
 	}
 	leaving, _ := r.Context().Value(leavingKey{}).(context.Context)

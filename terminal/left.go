@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/runner-ci/runner/client"
 )
@@ -99,6 +100,7 @@ func next(o *Output, b client.Build, sets []client.ArtifactSet) []string {
 	if t.Len() == 0 && len(b.Jobs) > 0 {
 		t.Row("log", "runner logs "+logArgs(b, b.Jobs[0]))
 	}
+	shellRows(b, time.Now(), t.Row)
 	if b.Tests != nil && b.Tests.Failed+b.Tests.Error+b.Tests.Flaky+b.Tests.Quarantined > 0 {
 		t.Row("tests", "runner tests failures "+b.ID)
 	}
@@ -117,6 +119,7 @@ func next(o *Output, b client.Build, sets []client.ArtifactSet) []string {
 		for _, job := range b.Jobs {
 			if !job.Paused.IsZero() {
 				t.Row("go on", "runner resume "+b.ID)
+				t.Row("shell", "runner shell "+b.ID)
 				break
 			}
 		}

@@ -116,6 +116,7 @@ func Project(o *Output, p client.Project) {
 	set("approval", p.Approval)
 	set("visibility", p.Visibility)
 	set("retry-faults", p.RetryFaults)
+	set("keep-failed", p.KeepFailed)
 	set("network", p.Network)
 	set("network-untrusted", p.NetworkUntrusted)
 	set("privileged", strconv.FormatBool(p.Privileged))

@@ -93,6 +93,7 @@ func projectFlags(cmd *cobra.Command, p *client.Project) {
 	f.StringToStringVar(&p.Secrets, "secrets-manager", nil, "the same, `NAME=SECRET[:KEY[:STAGE[:VERSION]]]`; may be repeated")
 	f.StringVar(&p.Visibility, "visibility", "", "who may look at its builds without a token: private (default) for nobody, public for anybody")
 	f.StringVar(&p.Approval, "approval", "", "which pull requests wait for runner approve: forks (default), all or none")
+	f.StringVar(&p.KeepFailed, "keep-failed", "", "how long the sandboxes of jobs that failed are kept for runner shell: off, or a duration like 4h (default the daemon's)")
 	f.StringVar(&p.RetryFaults, "retry-faults", "", "which jobs are tried again that ended by the machine's fault: always, before-commands or never (default the daemon's)")
 	f.BoolVar(&p.Privileged, "privileged", false, "permit jobs that ask for privileged-mode; they are root on the machine")
 	f.StringVar(&p.Network, "network", "", "what jobs may reach: open, private (no public address) or none (default the daemon's setting)")

@@ -52,7 +52,7 @@ func newRoot(a *app) *cobra.Command {
 		commands []*cobra.Command
 	}{
 		{groupBuild, []*cobra.Command{
-			newInit(a), newValidate(a), newPlan(a), newRun(a), newSubmit(a), newStart(a), newLs(a), newShow(a), newLogs(a), newArtifacts(a), newTests(a), newRetry(a), newStop(a), newResume(a),
+			newInit(a), newValidate(a), newPlan(a), newRun(a), newSubmit(a), newStart(a), newLs(a), newShow(a), newLogs(a), newArtifacts(a), newTests(a), newRetry(a), newStop(a), newResume(a), newShell(a),
 		}},
 		{groupDaemon, []*cobra.Command{
 			newServe(a), newLogin(a), newToken(a), newAudit(a), newProject(a), newSecret(a), newTriggers(a), newInbox(a), newSchedules(a), newApprove(a), newCaches(a), newStatus(a), newDrain(a), newBackup(a), newRestore(a), newCheck(a), newDoctor(a), newSchema(a), newVersion(a),

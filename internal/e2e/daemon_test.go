@@ -111,6 +111,9 @@ func (d *daemon) configure(projects ...string) {
 	if !strings.Contains(extra, "warm:") {
 		extra += "\nwarm: off\n" // most tests count containers
 	}
+	if !strings.Contains(extra, "keep-failed:") {
+		extra += "\nkeep-failed: off\n" // for the same reason
+	}
 	if !strings.Contains(extra, "engines:") && !d.networked() {
 		extra += "engines: [{id: local, network: none}]\n"
 	}

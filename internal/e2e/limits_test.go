@@ -183,7 +183,7 @@ func TestTenMillionFilesAreCountedAndRemoved(t *testing.T) {
 	}
 }
 
-func left(t *testing.T, dir string) int {
+func left(t testing.TB, dir string) int {
 	t.Helper()
 	out, err := exec.Command("ls", "-A", dir).Output()
 	if err != nil {

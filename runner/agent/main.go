@@ -48,6 +48,9 @@ func Main(args []string) int {
 	if len(args) > 1 && args[1] == wire.BuilderEngine {
 		return builderEngine(args[2:])
 	}
+	if len(args) == 3 && args[1] == wire.EndShell {
+		return endShell(args[2])
+	}
 	opts, err := parseFlags(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -64,6 +65,9 @@ func serve(opts options) int {
 	heard := make(chan error, 1)
 	go func() { heard <- a.converse(in) }()
 	if was.frames {
+		if status, err := os.Lstat(filepath.Join(opts.spool, wire.HoldFile)); err == nil && status.Mode().IsRegular() {
+			return hold(opts.home, term)
+		}
 		return a.afterlife(was, heard)
 	}
 	done, err := a.life(term, heard, func(ctx context.Context, job *wire.Job) wire.Done {

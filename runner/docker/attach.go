@@ -72,32 +72,16 @@ func (e *Engine) hijack(ctx context.Context, id string, opts container.AttachOpt
 	if err := e.negotiate(short); err != nil {
 		return nil, e.fail(ctx, "attaching to sandbox "+id, err)
 	}
-	type answer struct {
-		resp types.HijackedResponse
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		resp, err := e.api.ContainerAttach(short, containerName(id), opts)
-		got <- answer{resp, err}
-	}()
-	select {
-	case a := <-got:
-		if a.err != nil {
-			if _, err := e.inspect(ctx, id); err != nil {
-				return nil, err // the client tells no more than a status
-			}
-			return nil, e.fail(ctx, "attaching to sandbox "+id, a.err)
+	resp, err := answered(short, func() (types.HijackedResponse, error) { return e.api.ContainerAttach(short, containerName(id), opts) })
+	if err != nil && short.Err() == nil {
+		if _, err := e.inspect(ctx, id); err != nil {
+			return nil, err // the client tells no more than a status
 		}
-		return &conn{HijackedResponse: a.resp, demuxer: newDemuxer(a.resp.Reader, e.boots.tail(id))}, nil
-	case <-short.Done():
-		go func() {
-			if a := <-got; a.err == nil {
-				a.resp.Close()
-			}
-		}()
-		return nil, e.fail(ctx, "attaching to sandbox "+id, short.Err())
 	}
+	if err != nil {
+		return nil, e.fail(ctx, "attaching to sandbox "+id, err)
+	}
+	return &conn{HijackedResponse: resp, demuxer: newDemuxer(resp.Reader, e.boots.tail(id))}, nil
 }
 
 // bootLog keeps the connections to agents that were made before their start until somebody attaches, and listens there,

@@ -39,6 +39,16 @@ type Job struct {
 // BuilderEngine is the agent's first argument where it runs the engine of a builder instead of a job; dockerd's follow.
 const BuilderEngine = "builder-engine"
 
+// HoldFile is a file that a daemon puts into the spool of a sandbox whose job has ended: an agent that is started again beside
+// it stays, and runs nothing, so that people can look into the sandbox.
+const HoldFile = "hold"
+
+// EndShell is the agent's first argument where it ends the processes of one person's shell, whose mark follows.
+const EndShell = "end-shell"
+
+// ShellMark is the variable by which the processes of a person's shell are known. Its value is the mark.
+const ShellMark = "RUNNER_SHELL"
+
 // Var is one environment variable.
 type Var struct {
 	Name  string `json:"name"`
