@@ -130,6 +130,7 @@ func TestAGraphWhoseJobFailed(t *testing.T) {
 	if p.count(".graph a") != 5 || p.count(".graph .edge") != 5 {
 		t.Errorf("the graph has %d jobs and %d edges", p.count(".graph a"), p.count(".graph .edge"))
 	}
+	p.until("a shell can be opened in the job that failed", `document.querySelector("button[data-copy='runner shell shape#1 --at failed --job docs'], button[data-copy='runner shell shape#1 --at failed --job lint']")`)
 	p.everyLook("build-graph")
 	p.click("button[data-key=r]")
 	p.has("retry of shape#1")

@@ -157,8 +157,8 @@ func TestTheEndOfALogIsFolded(t *testing.T) {
 		stamp + "Entering phase BUILD", stamp + "Running command make", "made", stamp + "Running command false", "\x1b[31mno\x1b[0m", strings.Repeat("x", 9000), stamp + "Phase complete: BUILD", stamp + "Uploading",
 	}}
 	sections := []client.LogSection{{Kind: "phase", First: 11, Lines: 8}, {Kind: "command", Text: "make", First: 12, Lines: 2}, {Kind: "command", Text: "false", First: 14, Lines: 5, Exit: 1}}
-	tail := logTail{Job: &client.Job{ID: "build"}}
-	tail.fold("api#1", lines, sections)
+	tail := logTail{Build: "api#1", Attempt: 1, Job: &client.Job{ID: "build"}}
+	tail.fold(lines, sections)
 	var got []string
 	for _, p := range tail.Parts {
 		name := "ours"
@@ -170,8 +170,8 @@ func TestTheEndOfALogIsFolded(t *testing.T) {
 	if want := "ours 1 false, make 2 false, false 3 true, ours 2 false"; strings.Join(got, ", ") != want {
 		t.Errorf("parts %v, want %s", got, want)
 	}
-	cause := tail.Cause()
-	if len(cause) != 2 || !strings.Contains(string(cause[0].Text), ">no</span>") || len(cause[1].Text) > lineClip+10 || !strings.HasSuffix(cause[0].Path, "#L15") {
+	cause := tail.Cause().Lines
+	if len(cause) != 2 || !strings.Contains(string(cause[0].Text), ">no</span>") || len(cause[1].Text) > lineClip+10 || !strings.HasSuffix(tail.Cause().Path, "#L16") {
 		t.Errorf("the cause is %+v", cause)
 	}
 	if tail.Parts[0].Name() != "Entering phase BUILD" || tail.Parts[2].ID() != "part-14" {

@@ -29,6 +29,7 @@ const startWait = 10 * time.Second
 // buildActions is what the visitor may do with a build. The API decides again.
 type buildActions struct {
 	Stop, Retry, RetryFailed, Resume, Rerun bool
+	Shell                                   string // the command that opens one, where that works
 }
 
 // Any tells whether there is a button at all.
@@ -39,10 +40,33 @@ func actionsFor(v *visit, b client.Build, project *client.Project) buildActions 
 	// A build that is trusted, or of which nobody can tell before its source was had, is its admins' alone.
 	mine := admin || may(v.who, "submit", b.Project) && !b.Trusted && b.Commit != ""
 	ended, c := !b.Ended.IsZero(), countJobs(b.Jobs)
+	shell := ""
+	if mine {
+		shell = shellCommand(b)
+	}
 	return buildActions{
-		Stop: mine && !ended, Retry: mine && ended, RetryFailed: mine && ended && b.Status != "SUCCEEDED" && c.passed > 0,
+		Shell: shell,
+		Stop:  mine && !ended, Retry: mine && ended, RetryFailed: mine && ended && b.Status != "SUCCEEDED" && c.passed > 0,
 		Resume: mine && c.paused > 0, Rerun: admin && project != nil && !strings.HasPrefix(b.Ref, submits) && b.Commit != "",
 	}
+}
+
+// shellCommand opens a shell in what is kept of the first job that failed, or at a breakpoint; "" where there is nothing to go into.
+func shellCommand(b client.Build) string {
+	for _, at := range []string{"failed", "running"} {
+		for i := range b.Jobs {
+			j := &b.Jobs[i]
+			if at == "failed" && j.Kept == nil || at == "running" && (j.Paused.IsZero() || !j.Ended.IsZero()) {
+				continue
+			}
+			command := "runner shell " + b.ID + " --at " + at
+			if len(b.Jobs) > 1 {
+				command += " --job " + j.ID
+			}
+			return command
+		}
+	}
+	return ""
 }
 
 func (s *Site) stopBuild(v *visit) (string, error) {

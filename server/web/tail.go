@@ -22,6 +22,7 @@ const (
 
 // logTail is the end of one job's log.
 type logTail struct {
+	Build   string
 	Job     *client.Job
 	Attempt int
 	Parts   []logPart
@@ -44,8 +45,7 @@ type logPart struct {
 type tailLine struct {
 	Number int64
 	Text   template.HTML
-	Path   string // of the page of the log, at this line
-	Ours   bool   // the agent says it
+	Ours   bool // the agent says it
 }
 
 // First is the number of the part's first line, by which a page that is live knows it again.
@@ -77,7 +77,7 @@ func (s *Site) readTail(v *visit, b client.Build, j *client.Job) *logTail {
 	full := logPath(b.ID, j.ID, 0, 0)
 	_, query, _ := strings.Cut(full, "?")
 	out := &logTail{
-		Job: j, Running: j.Attempt > 0 && j.Ended.IsZero() && b.Ended.IsZero(),
+		Build: b.ID, Job: j, Running: j.Attempt > 0 && j.Ended.IsZero() && b.Ended.IsZero(),
 		Path: buildPath(b.ID) + "/tail?" + query, Full: full, Raw: apiBuildPath(b) + "/log?" + query,
 	}
 	if j.Attempt == 0 {
@@ -95,12 +95,12 @@ func (s *Site) readTail(v *visit, b client.Build, j *client.Job) *logTail {
 		return out
 	}
 	out.Cut, out.Attempt = lines.First > 1, lines.Attempt
-	out.fold(b.ID, lines, outline.Sections)
+	out.fold(lines, outline.Sections)
 	return out
 }
 
 // fold puts each line to the command that printed it. What the agent says once a command has ended is nobody's.
-func (t *logTail) fold(build string, lines client.LogLines, sections []client.LogSection) {
+func (t *logTail) fold(lines client.LogLines, sections []client.LogSection) {
 	commands := slices.DeleteFunc(slices.Clone(sections), func(s client.LogSection) bool { return s.Kind != "command" })
 	for i, text := range lines.Lines {
 		n := lines.First + int64(i)
@@ -117,7 +117,7 @@ func (t *logTail) fold(build string, lines client.LogLines, sections []client.Lo
 			text = own.ReplaceAllString(text, "")
 		}
 		part := &t.Parts[len(t.Parts)-1]
-		part.Lines = append(part.Lines, tailLine{n, logText(cutLine(text)), logPath(build, t.Job.ID, lines.Attempt, n), ours})
+		part.Lines = append(part.Lines, tailLine{n, logText(cutLine(text)), ours})
 	}
 	last := len(t.Parts) - 1
 	for last > 0 && t.Parts[last].Command == nil {
@@ -137,8 +137,22 @@ func cutLine(text string) string {
 	return text
 }
 
+// causeOf is the last lines of what failed, and where the log has them.
+type causeOf struct {
+	Lines []tailLine
+	Path  string
+}
+
 // Cause is the last lines of the command that failed, or else of the job, without what we say ourselves.
-func (t *logTail) Cause() (lines []tailLine) {
+func (t *logTail) Cause() causeOf {
+	out := causeOf{Path: t.Full}
+	if out.Lines = t.causeLines(); len(out.Lines) > 0 {
+		out.Path = logPath(t.Build, t.Job.ID, t.Attempt, out.Lines[len(out.Lines)-1].Number)
+	}
+	return out
+}
+
+func (t *logTail) causeLines() (lines []tailLine) {
 	for _, p := range t.Parts {
 		if p.Command != nil && p.Command.Exit != 0 {
 			lines = nil
