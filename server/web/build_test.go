@@ -113,6 +113,18 @@ func TestTheTimelineOfABuild(t *testing.T) {
 	}
 }
 
+func TestOfManyCommandsTheLongestHaveBars(t *testing.T) {
+	var commands []client.Command
+	for i := range 100 {
+		commands = append(commands, client.Command{Index: i, Started: noon.Add(time.Duration(i) * time.Second), Ended: noon.Add(time.Hour), Seconds: float64(i % 10)})
+	}
+	commands[40].Exit, commands[99].Ended = 1, time.Time{}
+	got := longest(commands, 12)
+	if len(got) != 12 || got[0].Index != 8 || got[5].Index != 40 || got[11].Index != 99 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func manyJobs(n int) (jobs []client.Job) {
 	jobs = []client.Job{{ID: "begin", Name: "begin", Status: "SUCCEEDED", State: "ended", Started: noon, Ended: noon.Add(time.Second)}}
 	var shards []string

@@ -187,8 +187,6 @@ func (s *Site) tail(w http.ResponseWriter, v *visit) error {
 	if err := s.templates["build"].ExecuteTemplate(&part, "tail", s.readTail(v, b, j)); err != nil {
 		return fmt.Errorf("rendering the end of a log: %w", err)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", Policy)
-	_, _ = w.Write(part.Bytes()) // to a client that is gone there is nothing to say
+	sendHTML(w, v.Request, http.StatusOK, part.Bytes())
 	return nil
 }

@@ -13,8 +13,10 @@ import (
 const (
 	// mostLanes is how many jobs have a lane of their own in a timeline; of more, those are shown that matter.
 	mostLanes = 40
-	// mostBars bounds the commands that have a bar of their own, of all jobs together; the rest of a build shows its phases alone.
-	mostBars = 400
+	// mostBars bounds the commands that have a bar of their own, of all jobs together. Each job has its share, and of that at least fewBars;
+	// the commands that took longest have them.
+	mostBars = 200
+	fewBars  = 6
 	// mostRows bounds the table beside the timeline.
 	mostRows = 120
 )
@@ -71,15 +73,29 @@ func timelineOf(b client.Build, likely float64, now time.Time) timeline {
 	if left := len(b.Jobs) - len(shown); left > 0 {
 		t.More = fmt.Sprintf("%s of %s have no lane here: they took less long, or wait", number(left), plural(len(b.Jobs), "job"))
 	}
-	room := mostBars
 	for _, j := range shown {
-		commands := j.Commands
-		if room -= len(commands); room < 0 {
-			commands = nil
-		}
+		commands := longest(j.Commands, max(fewBars, mostBars/len(shown)))
 		t.Lanes = append(t.Lanes, t.jobLane(j, commands, t.Crit && crit[j.ID], b, now))
 	}
 	return t
+}
+
+// longest is the commands that took longest, and those that failed or run, in their order.
+func longest(commands []client.Command, n int) []client.Command {
+	if len(commands) <= n {
+		return commands
+	}
+	weight := func(c client.Command) float64 {
+		if c.Exit != 0 || c.Ended.IsZero() {
+			return c.Seconds + 1e9
+		}
+		return c.Seconds
+	}
+	ranked := slices.Clone(commands)
+	slices.SortStableFunc(ranked, func(a, b client.Command) int { return cmp.Compare(weight(b), weight(a)) })
+	ranked = ranked[:n]
+	slices.SortStableFunc(ranked, func(a, b client.Command) int { return a.Started.Compare(b.Started) })
+	return ranked
 }
 
 // addSource adds the lane of what is done before there are jobs.
