@@ -83,21 +83,3 @@ func BenchmarkFigureBuildPage(b *testing.B) {
 		return most, 0
 	})
 }
-
-// reaches waits until a build is as it should be.
-func (w *world) reaches(t testing.TB, id, what string, is func(client.Build) bool) {
-	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		b, err := w.Build(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if is(b) {
-			return
-		}
-		if !b.Ended.IsZero() {
-			break
-		}
-	}
-	t.Fatalf("build %s never comes to this: %s", id, what)
-}

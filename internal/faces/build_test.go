@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -145,13 +146,18 @@ func TestABuildThatRunsIsLiveAndStops(t *testing.T) {
 	w := daemon(t)
 	r := w.project(t, "endless", map[string]string{"buildspec.yml": endless}, nil)
 	id := r.push()
+	w.reaches(t, id, "it prints", func(b client.Build) bool { return len(b.Jobs) == 1 && b.Jobs[0].Phase == "BUILD" })
 	p := look(t).as(admin).open("/projects/endless/builds/1")
 	p.has("Running", "line 20")
 	wide := `parseFloat(document.querySelector(".bars rect[data-grows].run").getAttribute("width"))`
 	before := value[float64](p, wide)
+	value[int](p, `(window.shifted = 0, new PerformanceObserver(list => { for (const e of list.getEntries()) shifted += e.value; }).observe({type: "layout-shift"}), 0)`)
 	p.has("line 45") // the end of the log is live, without an event of the build
 	if after := value[float64](p, wide); after <= before {
 		t.Errorf("the bar of what runs was %v wide and is %v", before, after)
+	}
+	if shifted := value[float64](p, `shifted`); shifted > 0.01 {
+		t.Errorf("what runs moves the page: by %v", shifted)
 	}
 	p.everyLook("build-running")
 	p.press("s")
@@ -225,4 +231,22 @@ func TestArtifactsAreShownAndReachNothing(t *testing.T) {
 	p.open(strings.Replace(alone, "/preview/", "/preview/A", 1))
 	p.has("there is nothing here")
 	p.forgive()
+}
+
+// reaches waits until a build is as it should be.
+func (w *world) reaches(t testing.TB, id, what string, is func(client.Build) bool) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		b, err := w.Build(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is(b) {
+			return
+		}
+		if !b.Ended.IsZero() {
+			break
+		}
+	}
+	t.Fatalf("build %s never comes to this: %s", id, what)
 }

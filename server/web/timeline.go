@@ -68,7 +68,7 @@ func timelineOf(b client.Build, likely float64, now time.Time) timeline {
 	t.Ticks = ticks(t.Span)
 	t.addSource(b, now)
 	crit := criticalPath(b.Jobs)
-	t.Crit = len(crit) > 0 && len(b.Jobs) > 1
+	t.Crit = len(crit) > 0 && len(b.Jobs) > 1 && !b.Ended.IsZero() // before, nobody knows what the end will wait for
 	shown := lanesOf(b.Jobs, crit)
 	if left := len(b.Jobs) - len(shown); left > 0 {
 		t.More = fmt.Sprintf("%s of %s have no lane here: they took less long, or wait", number(left), plural(len(b.Jobs), "job"))
@@ -171,7 +171,9 @@ func (t *timeline) jobLane(j *client.Job, commands []client.Command, critical bo
 	}
 	switch {
 	case j.Started.IsZero():
-		l.Took = word(shape(j))
+		if l.Took = word(shape(j)); j.Reason == "dependency_failed" {
+			l.Took, l.Note = "", "not started"
+		}
 	case j.Ended.IsZero():
 		l.Since, l.Took = j.Started, took(j.Seconds)
 	default:

@@ -28,6 +28,7 @@
       if (answer.ok && !answer.redirected) {
         Idiomorph.morph(node, await answer.text(), { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: {
           beforeAttributeUpdated: (name, at) => !(name === "open" && at.tagName === "DETAILS"),
+          beforeNodeMorphed: (old, fresh) => !old.isEqualNode(fresh),
         } });
       }
     } catch (failure) { // the daemon is away; the next second may be better
