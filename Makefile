@@ -9,7 +9,7 @@ TESTS   ?= ./internal/e2e ./runner/docker ./...
 # What the tests run in. The slow ones need the image that builds Runner, too.
 TEST_IMAGES = busybox debian python node golang dind $(if $(RUNNER_SLOW),runner-build)
 
-.PHONY: help build agent images engine demo chaos test test-all lint bench fuzz screenshots clean
+.PHONY: help build agent images engine demo chaos test test-all lint bench fuzz screenshots release clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,9 +32,9 @@ engine: ## make sure that a Docker engine answers; as root on Debian, install an
 images: engine ## make the images that tests, demo and examples run in
 	@scripts/images
 
-demo: build engine ## see one build end to end: webhook, shards, artifacts
+demo: build engine ## see one build end to end: webhook, shards, artifacts; KEEP=1 leaves the pages to look at
 	@scripts/images golang:1.26
-	@$(GO) run ./internal/demo
+	@$(GO) run ./internal/demo $(if $(KEEP),-keep)
 
 chaos: agent engine ## kill everything at random, N=20 times with SEED=1, and see that nothing is lost, doubled or leaked
 	@scripts/images busybox
@@ -71,5 +71,8 @@ screenshots: build engine ## take pictures of the pages, in both colour schemes 
 	@mkdir -p docs/img
 	@RUNNER_SCREENSHOTS=$(CURDIR)/docs/img RUNNER_BIN=$(CURDIR)/bin/runner $(GO) test -count=1 ./internal/faces
 
+release: ## write binaries for every system with checksums and SBOMs, Dockerfile and compose file into dist/
+	@scripts/release
+
 clean: ## remove what the build wrote; images and caches stay (docs/development.md says where they are)
-	@rm -rf bin runner/agentbin/agent-linux-*
+	@rm -rf bin dist runner/agentbin/agent-linux-*

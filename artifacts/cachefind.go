@@ -102,6 +102,18 @@ func (s *Store) Caches(cursor string, limit int) (page []CacheInfo, next string,
 	})
 }
 
+// Cache tells of one cache. fs.ErrNotExist means that there is none of that id.
+func (s *Store) Cache(id string) (info CacheInfo, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		row, err := readCache(tx, id)
+		if err == nil {
+			info = row.public()
+		}
+		return err
+	})
+	return info, err
+}
+
 // RemoveCache removes a cache; who has it open, reads it to its end. What caches like it earned is forgotten, and if that
 // had turned them off, they are on again. Removing what is not there is no error.
 func (s *Store) RemoveCache(ctx context.Context, id string) error {

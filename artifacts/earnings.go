@@ -154,6 +154,18 @@ func (s *Store) CacheOff(scope, paths, job string) (e Earnings, err error) {
 	return e, err
 }
 
+// Earned tells what the cache of a scope, paths and one job is worth.
+func (s *Store) Earned(scope, paths, job string) (e Earnings, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		a, err := readAccount(tx, accountKey(scope, paths, job))
+		if err == nil {
+			e.add(a)
+		}
+		return err
+	})
+	return e, err
+}
+
 // hasCaches tells whether any cache is stored of a scope and paths.
 func hasCaches(tx *bolt.Tx, scope, paths string) bool {
 	for _, p := range []string{paths, LayeredPaths(paths)} {

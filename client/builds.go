@@ -5,15 +5,22 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // ListOptions narrows a list and says where it goes on. The zero value is the first page of everything.
 type ListOptions struct {
-	Project string // only of this project (builds)
-	Status  string // only with this status, like FAILED (builds)
-	Outcome string // only with this outcome, like waiting (triggers)
-	Cursor  string // Page.Next of the page before
-	Limit   int    // items a page; 0 leaves it to the daemon
+	Project string    // only of this project (builds, schedules)
+	Status  string    // only with this status, like FAILED (builds)
+	Ref     string    // only of this branch, or full ref (builds)
+	Kind    string    // only by this kind of trigger, like pull_request (builds)
+	Author  string    // only by authors whose name has this (builds)
+	Text    string    // only with this in the title, this number, or a commit that begins so (builds)
+	Since   time.Time // only made then or later (builds)
+	Until   time.Time // only made before (builds)
+	Outcome string    // only with this outcome, like waiting (triggers)
+	Cursor  string    // Page.Next of the page before
+	Limit   int       // items a page; 0 leaves it to the daemon
 }
 
 func (o ListOptions) query() url.Values {
@@ -25,6 +32,15 @@ func (o ListOptions) query() url.Values {
 	}
 	set("project", o.Project)
 	set("status", o.Status)
+	set("ref", o.Ref)
+	set("trigger", o.Kind)
+	set("author", o.Author)
+	set("q", o.Text)
+	for name, at := range map[string]time.Time{"since": o.Since, "until": o.Until} {
+		if !at.IsZero() {
+			q.Set(name, at.UTC().Format(time.RFC3339))
+		}
+	}
 	set("outcome", o.Outcome)
 	set("cursor", o.Cursor)
 	if o.Limit > 0 {

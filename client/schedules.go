@@ -38,3 +38,8 @@ type ScheduledRun struct {
 func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 	return all[Schedule](ctx, c, "/api/v1/schedules")
 }
+
+// ProjectSchedules lists the schedules of one project, by name.
+func (c *Client) ProjectSchedules(ctx context.Context, project string) ([]Schedule, error) {
+	return allOf[Schedule](ctx, c, "/api/v1/schedules", ListOptions{Project: project}.query())
+}

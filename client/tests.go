@@ -150,7 +150,16 @@ type TestTrend struct {
 	Flaky       int         `json:"flaky"`
 	MeanSeconds float64     `json:"meanSeconds"`
 	Last        TestResult  `json:"last"`
-	Since       *TestResult `json:"since,omitempty"` // the first of the failures that it has not recovered from
+	Since       *TestResult `json:"since,omitempty"`  // the first of the failures that it has not recovered from
+	Recent      []TestMark  `json:"recent,omitempty"` // newest first, as many as were asked for
+}
+
+// TestMark is how a test ended in one build, in short.
+type TestMark struct {
+	Number  int     `json:"number"` // of the build
+	Status  string  `json:"status"`
+	Flaky   bool    `json:"flaky,omitempty"`
+	Seconds float64 `json:"seconds"`
 }
 
 // TestResult is how a test ended in one build.
@@ -170,6 +179,8 @@ type TestResult struct {
 // TestOptions narrow the tests of a build. The zero value is the first page of those that failed or are flaky.
 type TestOptions struct {
 	Status string // "failing" (also when empty), "all", or one like SKIPPED
+	Text   string // only with this in the id
+	Group  string // only of this report group
 	Cursor string
 	Limit  int
 }
@@ -177,7 +188,10 @@ type TestOptions struct {
 // Tests returns a page of a build's tests.
 func (c *Client) Tests(ctx context.Context, id string, o TestOptions) (TestReport, error) {
 	var out TestReport
-	q := ListOptions{Status: o.Status, Cursor: o.Cursor, Limit: o.Limit}.query()
+	q := ListOptions{Status: o.Status, Text: o.Text, Cursor: o.Cursor, Limit: o.Limit}.query()
+	if o.Group != "" {
+		q.Set("group", o.Group)
+	}
 	path, err := buildPath(id, "/tests")
 	if err == nil {
 		err = c.get(ctx, path, q, &out)
@@ -194,13 +208,24 @@ func (c *Client) Coverage(ctx context.Context, id string) ([]CoveredFile, error)
 	return all[CoveredFile](ctx, c, path)
 }
 
-// TestTrends returns a page of a project's tests, the first by a rank: slowest, flaky or failing.
-func (c *Client) TestTrends(ctx context.Context, project, sort, cursor string, limit int) (Page[TestTrend], error) {
+// TrendOptions choose and order a project's tests. The zero value is the first page, the slowest first.
+type TrendOptions struct {
+	Sort   string // slowest, flaky or failing
+	Text   string // only with this in the id
+	Recent int    // how many of the newest results of each are told, too
+	Cursor string
+	Limit  int
+}
+
+// TestTrends returns a page of a project's tests, the first by a rank.
+func (c *Client) TestTrends(ctx context.Context, project string, o TrendOptions) (Page[TestTrend], error) {
 	var out Page[TestTrend]
-	q := ListOptions{Cursor: cursor}.query()
-	q.Set("sort", sort)
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
+	q := ListOptions{Text: o.Text, Cursor: o.Cursor, Limit: o.Limit}.query()
+	if o.Sort != "" {
+		q.Set("sort", o.Sort)
+	}
+	if o.Recent > 0 {
+		q.Set("recent", strconv.Itoa(o.Recent))
 	}
 	err := c.get(ctx, projectPath(project, "/tests"), q, &out)
 	return out, err

@@ -32,8 +32,8 @@ func (c *Client) Trigger(ctx context.Context, id string) (Trigger, error) {
 // Triggers lists triggers, newest first.
 func (c *Client) Triggers(ctx context.Context, opts ListOptions) (Page[Trigger], error) {
 	var out Page[Trigger]
-	opts.Project, opts.Status = "", "" // triggers have neither
-	err := c.get(ctx, "/api/v1/triggers", opts.query(), &out)
+	only := ListOptions{Outcome: opts.Outcome, Cursor: opts.Cursor, Limit: opts.Limit} // triggers have nothing else
+	err := c.get(ctx, "/api/v1/triggers", only.query(), &out)
 	return out, err
 }
 

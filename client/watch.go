@@ -82,29 +82,40 @@ func (c *Client) watchOnce(ctx context.Context, path string, next func(Build) bo
 // maxEvent bounds the bytes of one line of an event stream.
 const maxEvent = 16 << 20
 
-// readEvents parses a stream of server-sent events and calls each for every one that is whole. Comments, which the
-// daemon sends to keep the connection alive, are skipped. It returns nil at the stream's end.
+// event is one server-sent event. Its id is the newest that was sent, which may be that of an event before it.
+type event struct{ id, name, data string }
+
+// readEvents is eachEvent for streams whose events need no id.
 func readEvents(r io.Reader, each func(event, data string) error) error {
+	return eachEvent(r, func(e event) error { return each(e.name, e.data) })
+}
+
+// eachEvent parses a stream of server-sent events and calls each for every one that is whole. Comments, which the
+// daemon sends to keep the connection alive, are skipped. It returns nil at the stream's end.
+func eachEvent(r io.Reader, each func(event) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxEvent)
-	var event string
+	var e event
 	var data []string
 	for lines.Scan() {
 		line := lines.Text()
 		if line == "" {
 			if len(data) > 0 {
-				if err := each(event, strings.Join(data, "\n")); err != nil {
+				e.data = strings.Join(data, "\n")
+				if err := each(e); err != nil {
 					return err
 				}
 			}
-			event, data = "", nil
+			e.name, data = "", nil
 			continue
 		}
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch name {
 		case "event":
-			event = value
+			e.name = value
+		case "id":
+			e.id = value
 		case "data":
 			data = append(data, value)
 		}

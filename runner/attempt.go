@@ -115,9 +115,17 @@ type Result struct {
 	Reports   *Reports
 	Exported  []wire.Var
 	Images    []BuiltImage
-	Retry     bool // on-failure: RETRY asks for another attempt
-	Transient bool // the machine's fault, and such that another attempt may succeed
-	Begun     bool // of a FAULT: a command of the job began, or may have: nobody can tell
+	Retry     bool      // on-failure: RETRY asks for another attempt
+	Transient bool      // the machine's fault, and such that another attempt may succeed
+	Begun     bool      // of a FAULT: a command of the job began, or may have: nobody can tell
+	Cache     *CacheUse // what the job had of the cache that it names, where it succeeded and asked for one
+}
+
+// CacheUse is whether a job was given a cache, and under what it leaves its own.
+type CacheUse struct {
+	Scope string `json:"scope"`
+	Paths string `json:"paths"` // digest
+	Hit   bool   `json:"hit,omitempty"`
 }
 
 // Reports is where the files of report groups were stored: in one set, below "0/" for the first group.

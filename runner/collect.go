@@ -62,6 +62,7 @@ func (s *session) left(ctx context.Context, d wire.Done, res Result) Result {
 	}
 	if d.CacheUse != nil && d.Status == wire.StatusSucceeded {
 		s.noteCacheUse(ctx, *d.CacheUse, taken)
+		res.Cache = &CacheUse{Scope: s.attempt.Cache.Write, Paths: d.CacheUse.Paths, Hit: d.CacheUse.Hit}
 	}
 	return res
 }

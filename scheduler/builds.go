@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -14,6 +15,12 @@ import (
 type Filter struct {
 	Project string
 	Status  Status
+	Ref     string      // full
+	Kind    TriggerKind // of the trigger
+	Author  string      // a part of the name, in whatever case
+	Text    string      // a part of the title, a number, or the beginning of a commit
+	Since   time.Time   // made then or later
+	Until   time.Time   // made before
 }
 
 func (f Filter) match(b *Build) bool {
@@ -51,7 +58,8 @@ func (s *Scheduler) HasEnded(id string) bool {
 	return err != nil || b.Status.Ended()
 }
 
-// Builds returns a page of builds without their plans, newest first, and the cursor of the next page.
+// Builds returns a page of builds without their plans, newest first, and the cursor of the next page. Where no index has what
+// the filter chooses, a page ends after maxSifted builds that were looked at: it may be short then, or empty.
 func (s *Scheduler) Builds(f Filter, cursor string, limit int) (page []Build, next string, err error) {
 	before := noCursor
 	if cursor != "" {
@@ -59,15 +67,23 @@ func (s *Scheduler) Builds(f Filter, cursor string, limit int) (page []Build, ne
 			return nil, "", fmt.Errorf("cursor %q: expected one that a former page gave: %w", cursor, ErrNotFound)
 		}
 	}
+	add := func(b *Build) (more bool) {
+		if len(page) == limit {
+			next = fmt.Sprintf("b%d", page[limit-1].Seq)
+			return false
+		}
+		page = append(page, *b)
+		return true
+	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		return eachBuild(tx, f, before, func(b *Build) (more bool) {
-			if len(page) == limit {
-				next = fmt.Sprintf("b%d", page[limit-1].Seq)
-				return false
-			}
-			page = append(page, *b)
-			return true
-		})
+		if f.indexed() {
+			return eachBuild(tx, f, before, add)
+		}
+		last, err := sift(tx, f, before, add)
+		if last > 0 {
+			next = fmt.Sprintf("b%d", last)
+		}
+		return err
 	})
 	return page, next, err
 }

@@ -80,7 +80,8 @@ func (st *State) Projects() (all []config.Project, err error) {
 //  10. every schedule's row can be read, and is due after the time from which that was reckoned;
 //  11. what the outbox has can be read, lies under its keys, and is as much as it counts;
 //  12. what is known of statuses and comments can be read, and no build of it is above its project's newest number;
-//  13. what is known of remotes, webhooks and deliveries can be read, and lies under its keys.
+//  13. what is known of remotes, webhooks and deliveries can be read, and lies under its keys;
+//  14. a sandbox that is kept is that of an attempt which ended FAILED or TIMED_OUT, of a job that has ended.
 func (st *State) Check(report func(problem string)) error {
 	return st.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
@@ -93,7 +94,7 @@ func (st *State) Check(report func(problem string)) error {
 		if err := errors.Join(checkBuilds(tx, report), outbox.Check(tx, report), checkTold(tx, report)); err != nil {
 			return err
 		}
-		if err := checkSchedules(tx, report); err != nil {
+		if err := errors.Join(checkSchedules(tx, report), checkKept(tx, report)); err != nil {
 			return err
 		}
 		if err := errors.Join(checkTriggers(tx, report), checkLooks(tx, report)); err != nil || version(tx) < schemaVersion {

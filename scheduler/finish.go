@@ -155,7 +155,7 @@ func endAttempt(a *Attempt, res runner.Result, now time.Time) {
 	if res.Set != "" {
 		a.Set = res.Set
 	}
-	a.Images = res.Images
+	a.Images, a.Cache = res.Images, res.Cache
 	a.Secondary, a.Reports, a.Exported, a.Paused, a.Resume = res.Secondary, res.Reports, res.Exported, time.Time{}, ""
 	closePhases(a.Phases, a.Status, now)
 	a.Phases = append(a.Phases, Phase{Name: phaseCompleted, Status: Succeeded, Started: now})

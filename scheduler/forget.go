@@ -215,6 +215,9 @@ func (s *Scheduler) forgetAll(ctx context.Context, all []Trigger, drop DropBuild
 		}
 		builds += n
 	}
+	if builds > 0 {
+		s.hub.tell() // histories have them
+	}
 	return builds, nil
 }
 

@@ -41,6 +41,8 @@ func BenchmarkBuilds(b *testing.B) {
 		{"status", "", Filter{Status: Fault}, 10},
 		{"project-and-status", "", Filter{Project: "p7", Status: Fault}, 1},
 		{"running", "", Filter{Status: InProgress}, 0},
+		{"project-and-ref", "", Filter{Project: "p7", Ref: "refs/heads/main"}, 50},
+		{"sifted", "", Filter{Text: "no title says this"}, 0}, // maxSifted of them
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -371,3 +371,29 @@ func TestWhatCannotBeOpenedStays(t *testing.T) {
 	}
 	o.Leave()
 }
+
+func TestCheckKnowsWhatMayBeKept(t *testing.T) {
+	c := newKeptScene(t)
+	_, box := c.fail()
+	c.tend(0)
+	err := c.s.db.Update(func(tx *bbolt.Tx) error {
+		row, err := get[sandboxRow](tx, bucketSandboxes, []byte(box))
+		if err != nil {
+			return err
+		}
+		row.Kept.Attempt = 9
+		return put(tx, bucketSandboxes, []byte(box), row)
+	})
+	if err := errors.Join(err, c.s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	st, err := OpenState(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	var problems []string
+	if err := st.Check(func(p string) { problems = append(problems, p) }); err != nil || len(problems) != 1 || !strings.Contains(problems[0], box+" is kept") {
+		t.Errorf("it reports %q, %v", problems, err)
+	}
+}

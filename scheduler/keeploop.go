@@ -122,7 +122,7 @@ func (s *Scheduler) closeKept(ctx context.Context, b *keptBox) (gone bool) {
 		return true
 	}
 	if err != nil {
-		s.log.Warn("what runs in a kept sandbox could not be ended; trying again", "sandbox", b.row.ID, "error", err)
+		s.sayOnce("what runs in kept sandbox "+b.row.ID+" cannot be ended; trying again", err.Error())
 		return false
 	}
 	b.closed = true
@@ -144,7 +144,7 @@ func (s *Scheduler) weighKept(ctx context.Context, b *keptBox) {
 		err = s.changeKept(b, func(k *kept) { k.Bytes = max(1, bytes) })
 	}
 	if err != nil && ctx.Err() == nil {
-		s.log.Warn("measuring a kept sandbox; trying again", "sandbox", b.row.ID, "error", err)
+		s.sayOnce("what kept sandbox "+b.row.ID+" takes of the disk cannot be measured; trying again", err.Error())
 	}
 }
 

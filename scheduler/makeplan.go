@@ -53,6 +53,7 @@ func (s *Scheduler) makePlan(ctx context.Context, b *Build) ([]Job, *planFailure
 	} else {
 		jobs = newJobs(b)
 	}
+	b.Given = givenBy(&p)
 	s.readQuarantine(ctx, remote, b)
 	if f := s.judgeJobs(ctx, &p, b, jobs); f != nil {
 		return nil, f

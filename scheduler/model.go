@@ -155,6 +155,7 @@ type Build struct {
 	Note     string                  `json:"note,omitempty"` // why there are so many shards
 
 	Parameters []config.Chosen `json:"parameters,omitempty"` // fixed when it is made
+	Given      *Given          `json:"given,omitempty"`      // what its project gave its jobs when it was planned; nil in rows of older versions
 
 	Quarantine quarantine.List `json:"quarantine,omitempty"` // the file's, whether in force or not
 
@@ -258,6 +259,7 @@ type Attempt struct {
 	Exported  []wire.Var          `json:"exported,omitempty"`
 	Images    []runner.BuiltImage `json:"images,omitempty"`   // of x-runner.images
 	Commands  []runner.Command    `json:"commands,omitempty"` // the first ones
+	Cache     *runner.CacheUse    `json:"cache,omitempty"`    // of a job that succeeded and asked for one
 }
 
 // Phase is one phase's record.

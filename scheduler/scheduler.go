@@ -58,7 +58,8 @@ type Scheduler struct {
 	turn     uint64
 	started  bool
 
-	inbox inbox
+	inbox     inbox
+	histories histories
 
 	planKick, runKick, reportsKick, tracesKick chan struct{}
 	schedulesKick                              chan struct{}
@@ -117,6 +118,7 @@ func (s *Scheduler) Configure(cfg *config.Config) error {
 		return err
 	}
 	s.cfg.Store(cfg)
+	s.hub.tell()
 	wake(s.schedulesKick)
 	s.wakePlanner()
 	s.wakeDispatcher()

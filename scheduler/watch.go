@@ -8,8 +8,9 @@ import (
 // hub tells watchers that something changed. It carries no facts: a watcher reads the rows again, so that what is
 // shown is always what was committed. Signals of a slow watcher coalesce.
 type hub struct {
-	mu   sync.Mutex
-	subs map[string]map[chan struct{}]bool
+	mu      sync.Mutex
+	subs    map[string]map[chan struct{}]bool
+	changes changes
 }
 
 func (h *hub) watch(ctx context.Context, topic string) <-chan struct{} {
@@ -35,10 +36,16 @@ func (h *hub) watch(ctx context.Context, topic string) <-chan struct{} {
 	return ch
 }
 
-// tell signals the watchers of a topic, and those of everything.
+// tell signals the watchers of some topics, and those of everything; without a topic it is about the daemon itself.
 func (h *hub) tell(topics ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for _, t := range topics {
+		h.changes.note(t)
+	}
+	if len(topics) == 0 {
+		h.changes.note("")
+	}
 	for _, t := range append(topics, "") {
 		for ch := range h.subs[t] {
 			select {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -43,15 +44,31 @@ func badCursor(cursor string, err error) error {
 
 type buildsIn struct {
 	PageInput
-	Project string `query:"project" maxLength:"200" doc:"only of this project"`
-	Status  string `query:"status" enum:"IN_PROGRESS,SUCCEEDED,FAILED,FAULT,TIMED_OUT,STOPPED" doc:"only with this status"`
+	Project string    `query:"project" maxLength:"200" doc:"only of this project"`
+	Status  string    `query:"status" enum:"IN_PROGRESS,SUCCEEDED,FAILED,FAULT,TIMED_OUT,STOPPED" doc:"only with this status"`
+	Ref     string    `query:"ref" maxLength:"1024" doc:"only of this branch, or full ref like refs/tags/v1"`
+	Trigger string    `query:"trigger" enum:"push,tag,pull_request,release,comment,submit,manual,retry,schedule,registry" doc:"only by this kind of trigger"`
+	Author  string    `query:"author" maxLength:"200" doc:"only by authors whose name has this"`
+	Text    string    `query:"q" maxLength:"200" doc:"only with this in the title, of this number, or of a commit that begins so"`
+	Since   time.Time `query:"since" doc:"only made then or later"`
+	Until   time.Time `query:"until" doc:"only made before"`
+}
+
+// filter is what the scheduler is asked for.
+func (in *buildsIn) filter() (scheduler.Filter, error) {
+	ref, err := fullRef(in.Ref)
+	return scheduler.Filter{
+		Project: in.Project, Status: scheduler.Status(in.Status), Ref: ref, Kind: scheduler.TriggerKind(in.Trigger),
+		Author: in.Author, Text: strings.TrimSpace(in.Text), Since: in.Since, Until: in.Until,
+	}, err
 }
 
 func (a *api) routeBuilds() {
 	tags := []string{"builds"}
 	add(a, huma.Operation{
 		OperationID: "list-builds", Method: http.MethodGet, Path: "/api/v1/builds", Tags: tags,
-		Summary: "List builds, newest first, without their jobs",
+		Summary:     "List builds, newest first, without their jobs",
+		Description: "Where little is chosen of much, a page may be short, or empty: next says whether there is more.",
 	}, a.listBuilds)
 	add(a, huma.Operation{
 		OperationID: "show-build", Method: http.MethodGet, Path: buildPath, Tags: tags,
@@ -76,11 +93,16 @@ func (a *api) routeBuilds() {
 		OperationID: "resume-build", Method: http.MethodPost, Path: buildPath + "/resume", Tags: tags,
 		Summary: "Let jobs go on that wait at a breakpoint", Errors: []int{http.StatusConflict},
 	}, a.resumeBuild)
+	a.routeEnvironment()
 	a.routeEvents()
+	a.routeExplain()
 }
 
 func (a *api) listBuilds(ctx context.Context, in *buildsIn) (*jsonOut[client.Page[client.Build]], error) {
-	filter := scheduler.Filter{Project: in.Project, Status: scheduler.Status(in.Status)}
+	filter, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
 	seen := sees(ctx)
 	rows, next, err := visiblePage(in.Cursor, func(cursor string) ([]scheduler.Build, string, error) {
 		return a.Scheduler.Builds(filter, cursor, in.Limit)
@@ -90,12 +112,18 @@ func (a *api) listBuilds(ctx context.Context, in *buildsIn) (*jsonOut[client.Pag
 	}
 	page := client.Page[client.Build]{Items: make([]client.Build, len(rows)), Next: next}
 	for i := range rows {
-		page.Items[i] = a.showBuild(&rows[i])
-		if t := page.Items[i].Tests; t != nil {
-			t.Failures = nil
-		}
+		page.Items[i] = a.showInList(&rows[i])
 	}
 	return answer(page)
+}
+
+// showInList shows a build among others: its failed tests are explained where it is asked for alone.
+func (a *api) showInList(b *scheduler.Build) client.Build {
+	out := a.showBuild(b)
+	if out.Tests != nil {
+		out.Tests.Failures = nil
+	}
+	return out
 }
 
 // wholeBuild reads a build with its jobs.

@@ -32,6 +32,7 @@ func (a *api) routeCaches() {
 		}
 		return nil, err
 	})
+	a.routeProjectCaches()
 }
 
 func (a *api) listCaches(_ context.Context, in *PageInput) (*jsonOut[client.Page[client.Cache]], error) {

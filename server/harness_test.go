@@ -1,12 +1,14 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -149,6 +151,13 @@ func (d *daemon) send(method, path string, header http.Header, body []byte) (*ht
 		d.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if path == "/api/v1/events" && resp.StatusCode == http.StatusOK {
+		line, err := bufio.NewReader(resp.Body).ReadBytes('\n') // it has no end
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		return resp, line
+	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		d.t.Fatal(err)
@@ -183,9 +192,18 @@ type staged struct {
 	watchers map[chan struct{}]bool
 	asked    chan string // ids of triggers that somebody waits for
 	newest   *scheduler.Build
-	pushing  string                // build that is said to push every image
+	pushing  string           // build that is said to push every image
+	filter   scheduler.Filter // that builds were listed by last
+	branches []scheduler.Build
 	place    *scheduler.ShellPlace // of every shell
 	room     *room                 // in which they run
+}
+
+func (s *staged) Branches(project, cursor string, limit int) ([]scheduler.Build, string, error) {
+	if s.branches == nil || cursor != "" {
+		return s.Scheduler.Branches(project, cursor, limit)
+	}
+	return s.branches, "", nil
 }
 
 func (s *staged) PushedBy(project string, image scheduler.PushedImage, now time.Time) (string, error) {
@@ -249,6 +267,7 @@ func (s *staged) Jobs(id string) ([]scheduler.Job, error) {
 }
 
 func (s *staged) Builds(f scheduler.Filter, cursor string, limit int) ([]scheduler.Build, string, error) {
+	s.filter = f
 	if cursor != "" {
 		return s.Scheduler.Builds(f, cursor, limit)
 	}
@@ -295,6 +314,29 @@ func (s *staged) Watch(ctx context.Context, _ string) <-chan struct{} {
 		close(ch)
 	})
 	return ch
+}
+
+func (s *staged) WatchAll(ctx context.Context) <-chan struct{} { return s.Watch(ctx, "") }
+
+// ChangedSince has every build on stage change all the time.
+func (s *staged) ChangedSince(m scheduler.Moment) scheduler.Changed {
+	out := s.Scheduler.ChangedSince(m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !out.Missed {
+		out.Builds = slices.Collect(maps.Keys(s.builds))
+	}
+	return out
+}
+
+func (s *staged) StatusOf(builds []string) (map[string]scheduler.Status, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]scheduler.Status{}
+	for _, id := range builds {
+		out[id] = s.builds[id].Status
+	}
+	return out, nil
 }
 
 // fakeSource stands for the git mirrors, whose own tests are elsewhere.

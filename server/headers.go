@@ -12,9 +12,6 @@ const bodyPatience = time.Minute
 // strictPolicy is for answers that no browser is meant to show: nothing in them is run, loaded or framed.
 const strictPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// formPolicy is for our own page, which has a form and nothing else.
-const formPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-
 // sandboxPolicy is for what jobs wrote: were a browser to show it in spite of all, it would be of no origin.
 const sandboxPolicy = "sandbox; " + strictPolicy
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"html/template"
 	"io"
 	"mime"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/runner-ci/runner/access"
+	"github.com/runner-ci/runner/server/web"
 )
 
 const (
@@ -91,36 +91,18 @@ func (a *api) routeLogin() {
 		Errors: []int{http.StatusForbidden, http.StatusTooManyRequests, http.StatusBadGateway}}, a.signedIn)
 }
 
-var loginHTML = template.Must(template.New("login").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Runner</title></head>
-<body><h1>Runner</h1>
-{{if .Who}}<p>You are logged in as {{.Who}}.</p>
-<form method="post" action="{{.Base}}/logout"><button>Log out</button></form>
-{{else}}{{with .Problem}}<p role="alert">{{.}}</p>
-{{end}}<form method="post" action="{{.Base}}/login"><input type="hidden" name="next" value="{{.Next}}">
-<p><label>Token <input name="token" type="password" autocomplete="current-password" required autofocus></label>
-<button>Log in</button></p></form>
-{{if .SignIn}}<p><a href="{{.Base}}/login/oidc?next={{.Next}}">Log in with your organization</a></p>
-{{end}}{{end}}</body></html>
-`))
-
 // showLogin writes the page of the login.
-func (a *api) showLogin(w http.ResponseWriter, status int, who, next, trouble string) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", formPolicy)
-	w.WriteHeader(status)
-	_ = loginHTML.Execute(w, struct {
-		Base, Who, Next, Problem string
-		SignIn                   bool
-	}{a.Base, who, localPath(next), trouble, a.SignIn != nil && a.Access != nil})
+func (a *api) showLogin(w http.ResponseWriter, r *http.Request, status int, next, trouble string) {
+	l := web.Login{Next: localPath(next), Problem: trouble, SignIn: a.SignIn != nil && a.Access != nil}
+	if who, _ := a.identify(r); who != nil && trouble == "" {
+		l.Who = showIdentity(who)
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, who)) // the frame of the page shows what this one may see
+	}
+	a.site.Login(w, r, status, l)
 }
 
 func (a *api) loginPage(w http.ResponseWriter, r *http.Request) *Problem {
-	name := ""
-	if who, _ := a.identify(r); who != nil {
-		name = who.name
-	}
-	a.showLogin(w, http.StatusOK, name, r.URL.Query().Get("next"), "")
+	a.showLogin(w, r, http.StatusOK, r.URL.Query().Get("next"), "")
 	return nil
 }
 
@@ -129,7 +111,7 @@ func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(next, "/") ||
 		strings.HasPrefix(next, "//") || strings.ContainsFunc(next, func(c rune) bool { return c < ' ' || c == '\\' || c == 0x7f }) {
-		return "/login"
+		return "/"
 	}
 	return next
 }
@@ -185,7 +167,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) *Problem {
 		a.logins.take(address)
 		a.Access.Refused(access.Event{Action: "login", Address: callNetwork(address), Result: http.StatusUnauthorized})
 		if isForm {
-			a.showLogin(w, http.StatusUnauthorized, "", form.Next, "This is no valid token.")
+			a.showLogin(w, r, http.StatusUnauthorized, form.Next, "This is no valid token.")
 			return nil
 		}
 		return problem(http.StatusUnauthorized, "this is no valid token", "an admin makes tokens with runner token create")
@@ -314,10 +296,10 @@ func (a *api) signedIn(w http.ResponseWriter, r *http.Request) *Problem {
 	a.Access.Refused(access.Event{Who: personal(owner.User), Action: "sign-in", Address: callNetwork(address), Result: http.StatusForbidden})
 	switch {
 	case err == nil:
-		a.showLogin(w, http.StatusForbidden, "", next, "You are "+owner.User+", and none of your groups has a role here.")
+		a.showLogin(w, r, http.StatusForbidden, next, "You are "+owner.User+", and none of your groups has a role here.")
 	case errors.Is(err, access.ErrInvalid):
 		a.Logger.Warn("a login with the provider of identities was refused", "remote", address.String(), "error", err)
-		a.showLogin(w, http.StatusForbidden, "", "", "This login is not valid any more, or it was not begun here. Try again.")
+		a.showLogin(w, r, http.StatusForbidden, "", "This login is not valid any more, or it was not begun here. Try again.")
 	default:
 		a.Logger.Error("a login with the provider of identities failed", "error", err)
 		return problem(http.StatusBadGateway, "the provider of identities did not confirm the login", "the daemon's log says why")

@@ -38,10 +38,23 @@ type Scheduler interface {
 	HasEnded(build string) bool
 	MayBeTrusted(build string) (bool, error)
 	Builds(f scheduler.Filter, cursor string, limit int) (page []scheduler.Build, next string, err error)
+	Days(f scheduler.Filter, now time.Time) (days []scheduler.Day, all scheduler.Day, whole time.Time, err error)
+	Branches(project, cursor string, limit int) (page []scheduler.Build, next string, err error)
 	Jobs(build string) ([]scheduler.Job, error)
+	TestRuns(build string) ([]scheduler.TestRun, error)
+	Starts(project string) (scheduler.Starts, error)
+	Held(from, to time.Time) ([]scheduler.Held, error)
+	GreenBefore(b *scheduler.Build) (*scheduler.Build, error)
+	Environment(b *scheduler.Build, job string) (scheduler.Environment, error)
 	Stop(ctx context.Context, build, by string) (scheduler.Build, error)
 	Resume(ctx context.Context, build, job, by string) (jobs []string, err error)
 	Watch(ctx context.Context, build string) <-chan struct{}
+	WatchAll(ctx context.Context) <-chan struct{}
+	Now() scheduler.Moment
+	Histories() (map[string]scheduler.History, error)
+	Outlook(most int) (scheduler.Outlook, error)
+	ChangedSince(m scheduler.Moment) scheduler.Changed
+	StatusOf(builds []string) (map[string]scheduler.Status, error)
 	Kept(build, job string) (scheduler.KeptSandbox, bool)
 	FindShell(build, job, at string) (scheduler.ShellPlace, error)
 	OpenShell(ctx context.Context, place scheduler.ShellPlace, c scheduler.ShellCommand) (*scheduler.OpenedShell, error)
@@ -76,7 +89,9 @@ type Artifacts interface {
 	WriteZip(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	WriteTarZst(ctx context.Context, sets []artifacts.NamedSet, w io.Writer) error
 	Caches(cursor string, limit int) (page []artifacts.CacheInfo, next string, err error)
+	Cache(id string) (artifacts.CacheInfo, error)
 	RemoveCache(ctx context.Context, id string) error
+	Earned(scope, paths, job string) (artifacts.Earnings, error)
 }
 
 // Secrets is what the server needs of package secrets. It takes values in and never gives one out.

@@ -11,8 +11,8 @@ import (
 // routePages adds the pages that people look at. They are no operations of the API, ask it for all that they show, and are
 // let through to find out there what their visitor may see.
 func (a *api) routePages() {
-	site := web.New(web.Options{Client: a.insideClient(), Base: a.Base, Version: a.Version, Logger: a.Logger})
-	for _, route := range append(site.Pages(), site.Assets()...) {
+	a.site = web.New(web.Options{Client: a.insideClient(), Base: a.Base, Origin: a.Origin, Version: a.Version, Logger: a.Logger})
+	for _, route := range append(a.site.Pages(), a.site.Assets()...) {
 		a.pages[route.Pattern] = true
 		a.mux.ServeMux.HandleFunc(route.Pattern, route.Handle)
 	}

@@ -12,6 +12,11 @@ import (
 	"github.com/runner-ci/runner/scheduler"
 )
 
+type schedulesIn struct {
+	PageInput
+	Project string `query:"project" maxLength:"200" doc:"only of this project"`
+}
+
 func (a *api) routeSchedules() {
 	add(a, huma.Operation{
 		OperationID: "list-schedules", Method: http.MethodGet, Path: "/api/v1/schedules", Tags: []string{"triggers"},
@@ -20,7 +25,7 @@ func (a *api) routeSchedules() {
 }
 
 // listSchedules pages through the schedules; the cursor is the last one of the page before.
-func (a *api) listSchedules(ctx context.Context, in *PageInput) (*jsonOut[client.Page[client.Schedule]], error) {
+func (a *api) listSchedules(ctx context.Context, in *schedulesIn) (*jsonOut[client.Page[client.Schedule]], error) {
 	rows, err := a.Scheduler.Schedules(time.Now())
 	if err != nil {
 		return nil, err
@@ -30,7 +35,7 @@ func (a *api) listSchedules(ctx context.Context, in *PageInput) (*jsonOut[client
 	last := ""
 	for _, s := range rows {
 		at := s.ID()
-		if in.Cursor != "" && at <= in.Cursor || !seen(s.Project) {
+		if in.Cursor != "" && at <= in.Cursor || !seen(s.Project) || in.Project != "" && in.Project != s.Project {
 			continue
 		}
 		if len(page.Items) == in.Limit {

@@ -45,9 +45,13 @@ var needs = map[string]need{
 	"status":  {access.Admin, ofDaemon, false}, // it names builds of every project
 	"metrics": {access.Read, ofDaemon, false},
 
+	"overview": {access.Read, ofAny, true},
+	"queue":    {access.Read, ofAny, false},
+
 	"list-builds":  {access.Read, ofAny, true},
 	"show-build":   {access.Read, ofProject, true},
 	"watch-build":  {access.Read, ofProject, true},
+	"watch-all":    {access.Read, ofAny, true},
 	"read-log":     {access.Read, ofProject, true},
 	"log-lines":    {access.Read, ofProject, true},
 	"search-log":   {access.Read, ofProject, true},
@@ -57,6 +61,12 @@ var needs = map[string]need{
 	"retry-build":  {access.Submit, ofBuild, false},
 	"resume-build": {access.Submit, ofBuild, false},
 	"open-shell":   {access.Submit, ofBuild, false}, // permitShell asks for more where a job has more
+
+	"explain-build": {access.Read, ofProject, true},
+	// What projects give their jobs is shown to whoever may see their settings.
+	"show-environment": {access.Read, ofProject, false},
+	"project-stats":    {access.Read, ofProject, true},
+	"list-branches":    {access.Read, ofProject, true},
 
 	"list-artifacts": {access.Read, ofProject, true},
 	"list-reports":   {access.Read, ofProject, true},
@@ -99,6 +109,9 @@ var needs = map[string]need{
 	"list-caches":  {access.Read, ofDaemon, false},
 	"remove-cache": {access.Admin, ofDaemon, false},
 
+	"list-project-caches":  {access.Read, ofProject, false},
+	"remove-project-cache": {access.Admin, ofProject, false},
+
 	"list-tokens":  {access.Admin, ofDaemon, false},
 	"create-token": {access.Admin, ofDaemon, false},
 	"remove-token": {access.Admin, ofDaemon, false},
@@ -128,6 +141,7 @@ func (in *SecretInput) object() string   { return in.Name }
 func (in *putSecretIn) project() string  { return in.Body.Project }
 func (in *putSecretIn) object() string   { return in.Body.Name }
 func (in *cacheIn) object() string       { return in.ID }
+func (in *ownCacheIn) object() string    { return in.ID }
 func (in *drainIn) object() string       { return map[bool]string{true: "on", false: "off"}[in.Body.On] }
 func (in *removeTokenIn) object() string { return in.Name }
 func (in *createTokenIn) object() string { return in.Body.Name }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/runner-ci/runner/server/web"
 )
 
 // api is the handler of all routes.
@@ -25,7 +27,8 @@ type api struct {
 	public map[string]bool // patterns of the mux that need no token
 	pages  map[string]bool // patterns of what people look at: what they may see of it, the API says
 	needs  map[string]need // by pattern, of all others
-	large  chan struct{}   // slots for webhooks with large bodies
+	site   *web.Site
+	large  chan struct{} // slots for webhooks with large bodies
 
 	searching chan struct{} // slots for searches of logs
 	feeds     feeds         // live logs that are watched
@@ -85,7 +88,9 @@ func New(o Options) http.Handler {
 	a.routeDaemon()
 	a.routeStatus()
 	a.routeBackup()
+	a.routeOverview()
 	a.routeBuilds()
+	a.routeChanges()
 	a.routeShell()
 	a.routeLogs()
 	a.routeArtifacts()
@@ -96,6 +101,7 @@ func New(o Options) http.Handler {
 	a.routeSchedules()
 	a.routeInbox()
 	a.routeProjects()
+	a.routeProjectStats()
 	a.routeProjectHooks()
 	a.routeSubmit()
 	a.routeSecrets()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,9 +22,9 @@ import (
 // Tests is what the server needs of package history.
 type Tests interface {
 	Summary(project string, n int) (history.Summary, error)
-	Outcomes(project string, n int, bad bool, status tests.Status, cursor string, limit int) (page []history.Outcome, next string, err error)
+	Outcomes(project string, n int, which history.Which, cursor string, limit int) (page []history.Outcome, next string, err error)
 	Coverage(project string, n int, cursor string, limit int) (page []tests.FileCoverage, next string, err error)
-	Ranked(project string, by history.Rank, skip, limit int) (page []history.Trend, more bool, err error)
+	Ranked(project string, order history.Order, skip, limit int) (page []history.Trend, more bool, err error)
 	Test(project, id string) ([]history.Result, error)
 	Failures(project string, n int) ([]history.Failure, error)
 	Held(project string, list quarantine.List) ([]history.Held, error)
@@ -35,6 +36,8 @@ type testsIn struct {
 	BuildInput
 	PageInput
 	Status string `query:"status" enum:"failing,all,SUCCEEDED,FAILED,ERROR,SKIPPED,UNKNOWN" default:"failing" doc:"only these; failing is what failed, erred or is flaky"`
+	Text   string `query:"q" maxLength:"1000" doc:"only with this in the id"`
+	Group  string `query:"group" maxLength:"1000" doc:"only of the report group of this name"`
 }
 
 type coverageIn struct {
@@ -45,7 +48,9 @@ type coverageIn struct {
 type trendsIn struct {
 	ProjectInput
 	PageInput
-	Sort string `query:"sort" enum:"slowest,flaky,failing" default:"slowest" doc:"which come first; flaky and failing leave out all others"`
+	Sort   string `query:"sort" enum:"slowest,flaky,failing" default:"slowest" doc:"which come first; flaky and failing leave out all others"`
+	Text   string `query:"q" maxLength:"1000" doc:"only with this in the id"`
+	Recent int    `query:"recent" minimum:"0" maximum:"100" doc:"how many of the newest results of each are told, too"`
 }
 
 type historyIn struct {
@@ -109,11 +114,11 @@ func (a *api) listTests(_ context.Context, in *testsIn) (*jsonOut[client.TestRep
 	for i := range sum.Groups {
 		out.Groups = append(out.Groups, showGroup(&sum.Groups[i]))
 	}
-	status := tests.Status(in.Status)
-	if in.Status == "failing" || in.Status == "all" {
-		status = ""
+	which, err := in.which(&sum)
+	if err != nil {
+		return nil, err
 	}
-	page, next, err := a.Tests.Outcomes(in.Project, in.Number, in.Status == "failing", status, in.Cursor, in.Limit)
+	page, next, err := a.Tests.Outcomes(in.Project, in.Number, which, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, testsTrouble(err, noTests)
 	}
@@ -122,6 +127,22 @@ func (a *api) listTests(_ context.Context, in *testsIn) (*jsonOut[client.TestRep
 	}
 	out.Next = next
 	return answer(out)
+}
+
+// which turns the request's words into a choice.
+func (in *testsIn) which(sum *history.Summary) (w history.Which, err error) {
+	w = history.Which{Bad: in.Status == "failing", Status: tests.Status(in.Status), Text: in.Text}
+	if in.Status == "failing" || in.Status == "all" {
+		w.Status = ""
+	}
+	if in.Group == "" {
+		return w, nil
+	}
+	w.Group = 1 + slices.IndexFunc(sum.Groups, func(g history.Group) bool { return g.Name == in.Group })
+	if w.Group == 0 {
+		err = problem(http.StatusNotFound, fmt.Sprintf("build %s has no report group %q", in.id(), clip(in.Group, 80)), "groups in the answer without one names them")
+	}
+	return w, err
 }
 
 // kept is how reports are called that an earlier run of the tests left, and a later one wrote over.
@@ -290,7 +311,7 @@ func (a *api) rankTests(_ context.Context, in *trendsIn) (*jsonOut[client.Page[c
 			return nil, testsTrouble(history.ErrCursor, "")
 		}
 	}
-	rows, more, err := a.Tests.Ranked(in.Name, history.Rank(in.Sort), skip, in.Limit)
+	rows, more, err := a.Tests.Ranked(in.Name, history.Order{By: history.Rank(in.Sort), Text: in.Text, Recent: in.Recent}, skip, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -303,6 +324,9 @@ func (a *api) rankTests(_ context.Context, in *trendsIn) (*jsonOut[client.Page[c
 		if t.Failing != nil {
 			since := showResult(t.Failing)
 			page.Items[i].Since = &since
+		}
+		for _, m := range t.Recent {
+			page.Items[i].Recent = append(page.Items[i].Recent, client.TestMark{Number: m.Build, Status: string(m.Status), Flaky: m.Flaky, Seconds: m.Duration.Seconds()})
 		}
 	}
 	if more {

@@ -87,6 +87,15 @@ func TestTheTestsOfABuild(t *testing.T) {
 	if len(seen) != 30 {
 		t.Errorf("the pages have %d tests, want 30", len(seen))
 	}
+	for name, o := range map[string]client.TestOptions{
+		"text": {Status: "all", Text: "::T1"}, "group": {Status: "all", Group: "unit", Text: "t1"}, "text of failing ones": {Text: "t09"},
+	} {
+		page, err := c.Tests(t.Context(), "api#1", o)
+		want := map[bool]int{true: 10, false: 1}[o.Status == "all"]
+		if err != nil || len(page.Items) != want {
+			t.Errorf("%s: %d tests, want %d (%v)", name, len(page.Items), want, err)
+		}
+	}
 	files, err := c.Coverage(t.Context(), "api#1")
 	if err != nil || len(files) != 1 || files[0].Known != "1-2" || files[0].Hit != "1" {
 		t.Errorf("coverage: %+v (%v)", files, err)
@@ -94,6 +103,7 @@ func TestTheTestsOfABuild(t *testing.T) {
 	for path, want := range map[string]int{
 		"builds/api/1/tests?cursor=x": http.StatusBadRequest, "builds/api/1/tests?cursor=1.0.0": http.StatusBadRequest,
 		"builds/api/1/tests?status=GREEN": http.StatusUnprocessableEntity, "builds/api/2/tests": http.StatusNotFound,
+		"builds/api/1/tests?group=none": http.StatusNotFound, "projects/api/tests?recent=101": http.StatusUnprocessableEntity,
 		"projects/api/tests?cursor=-1": http.StatusBadRequest, "projects/none/tests": http.StatusNotFound, "projects/none/tests/quarantine": http.StatusNotFound,
 		"projects/api/tests/history?id=none": http.StatusNotFound, "projects/api/tests/history": http.StatusUnprocessableEntity,
 	} {
@@ -106,16 +116,19 @@ func TestTheTestsOfABuild(t *testing.T) {
 func TestTheTestsOfAProject(t *testing.T) {
 	d := testedDaemon(t)
 	c := d.client()
-	slow, err := c.TestTrends(t.Context(), "api", "slowest", "", 3)
-	if err != nil || len(slow.Items) != 3 || slow.Items[0].ID != "a_test.go::a::t29" || slow.Next == "" {
+	slow, err := c.TestTrends(t.Context(), "api", client.TrendOptions{Sort: "slowest", Limit: 3, Recent: 2})
+	if err != nil || len(slow.Items) != 3 || slow.Items[0].ID != "a_test.go::a::t29" || slow.Next == "" || len(slow.Items[0].Recent) != 1 || slow.Items[0].Recent[0].Number != 1 {
 		t.Fatalf("slowest: %+v (%v)", slow, err)
 	}
-	next, err := c.TestTrends(t.Context(), "api", "slowest", slow.Next, 3)
+	next, err := c.TestTrends(t.Context(), "api", client.TrendOptions{Sort: "slowest", Cursor: slow.Next, Limit: 3})
 	if err != nil || len(next.Items) != 3 || next.Items[0].ID != "a_test.go::a::t26" {
 		t.Errorf("the second page: %+v (%v)", next, err)
 	}
-	if flaky, err := c.TestTrends(t.Context(), "api", "flaky", "", 0); err != nil || len(flaky.Items) != 1 || flaky.Items[0].ID != "a_test.go::a::t09" {
+	if flaky, err := c.TestTrends(t.Context(), "api", client.TrendOptions{Sort: "flaky"}); err != nil || len(flaky.Items) != 1 || flaky.Items[0].ID != "a_test.go::a::t09" {
 		t.Errorf("flaky: %+v (%v)", flaky, err)
+	}
+	if one, err := c.TestTrends(t.Context(), "api", client.TrendOptions{Text: "::T09"}); err != nil || len(one.Items) != 1 || one.Items[0].Recent != nil {
+		t.Errorf("a search: %+v (%v)", one, err)
 	}
 	results, err := c.TestHistory(t.Context(), "api", "a_test.go::a::t09")
 	if err != nil || len(results) != 1 || !results[0].Flaky || results[0].Commit != "c0ffee" || results[0].Build != "api#1" {

@@ -28,13 +28,36 @@ type Output struct {
 	explained map[string]bool // failed tests that were explained while their build ran, by id
 }
 
-// New looks at where w leads. The live view needs a terminal that can move its cursor; colour needs one too, and
-// NO_COLOR to be unset or empty (https://no-color.org).
-func New(w io.Writer) *Output {
+// Color says when results are coloured.
+type Color string
+
+// The values of Color.
+const (
+	ColorAuto   Color = "auto"   // on a terminal that can show colours, as NO_COLOR and CLICOLOR_FORCE say
+	ColorAlways Color = "always" // in a pipe, too
+	ColorNever  Color = "never"
+)
+
+// Colors are all values of Color.
+var Colors = []string{string(ColorAuto), string(ColorAlways), string(ColorNever)}
+
+// New looks at where w leads. The live view needs a terminal that can move its cursor; colour needs one too, unless
+// CLICOLOR_FORCE is set, and NO_COLOR to be unset or empty, which goes before (https://no-color.org).
+func New(w io.Writer) *Output { return NewColored(w, ColorAuto) }
+
+// NewColored is New for somebody who said when there are to be colours.
+func NewColored(w io.Writer, color Color) *Output {
 	o := &Output{w: w}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" {
 		o.fd, o.live = f.Fd(), true
-		o.color = os.Getenv("NO_COLOR") == ""
+	}
+	switch color {
+	case ColorAlways:
+		o.color = true
+	case ColorNever:
+	default:
+		force := os.Getenv("CLICOLOR_FORCE")
+		o.color = os.Getenv("NO_COLOR") == "" && (o.live || force != "" && force != "0")
 	}
 	return o
 }

@@ -72,3 +72,6 @@ func plainText(text string) string {
 		return r
 	}, b.String())
 }
+
+// OneLine makes a text of others fit to be shown anywhere in a line: nothing in it acts on a terminal.
+func OneLine(text string) string { return oneLine(text) }

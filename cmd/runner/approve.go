@@ -38,18 +38,19 @@ func newApprove(a *app) *cobra.Command {
 }
 
 func newResume(a *app) *cobra.Command {
+	var job string
 	cmd := &cobra.Command{
 		Use:   "resume BUILD [JOB]",
 		Short: "Let a build go on that waits at a breakpoint",
 		Long: "Lets the jobs of a build go on that wait at a breakpoint, or one of them. A job waits where a command of it is\n" +
 			"codebuild-breakpoint, if the build was started with --debug or its batch entry has debug-session.\n\n" + buildArg,
 		Example: "  runner submit --debug\n  runner resume api#142",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onBuild(cmd.Context(), args[0], func(c *client.Client, id string) error {
-				job := ""
-				if len(args) == 2 {
-					job = args[1]
+				job, err := jobArg(cmd, job, args)
+				if err != nil {
+					return err
 				}
 				jobs, err := c.Resume(cmd.Context(), id, job)
 				switch {
@@ -65,6 +66,7 @@ func newResume(a *app) *cobra.Command {
 			})
 		},
 	}
+	jobFlag(cmd, &job)
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble+", or nothing waits")
 }

@@ -26,7 +26,7 @@ func newArtifacts(a *app) *cobra.Command {
 			"be - for standard output.\n\n" + buildArg,
 		Example: "  runner artifacts api#142\n  runner artifacts api#142 --out dist\n  runner artifacts api#142 --artifact symbols --zip symbols.zip\n" +
 			"  runner artifacts api#142 --reports --out reports\n  runner artifacts api --tar - | tar --zstd -t",
-		Args: cobra.MatchAll(cobra.RangeArgs(1, 2), onlyLs),
+		Args: cobra.MatchAll(needs, onlyLs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onBuild(cmd.Context(), args[0], func(c *client.Client, id string) error {
 				list := c.Artifacts

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/runner-ci/runner/client"
-	"github.com/runner-ci/runner/config"
 	"github.com/runner-ci/runner/terminal"
 )
 
@@ -21,14 +19,11 @@ func newAudit(a *app) *cobra.Command {
 			"which is counted by the minute. An action without a result is one during which the daemon ended. What builds read of\n" +
 			"secrets is in runner secret audit; what webhooks brought is in runner triggers.",
 		Example: "  runner audit\n  runner audit --who ada --since 7d\n  runner audit --action create-token --json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if since != "" {
-				d, err := config.ParseDuration(since)
-				if err != nil {
-					return usage(cmd, fmt.Errorf("--since %q is no time: write 7d or 12h", since))
-				}
-				opts.Since = time.Now().Add(-d)
+			var err error
+			if opts.Since, err = timeAgo(cmd, "since", since); err != nil {
+				return err
 			}
 			c, err := a.client()
 			if err != nil {

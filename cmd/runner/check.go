@@ -20,7 +20,7 @@ func newCheck(a *app) *cobra.Command {
 		Long: "Proves the invariants of both database files in the data directory, and compares what they know with what engines\n" +
 			"and disk hold. It changes nothing. The daemon must not run meanwhile.",
 		Example: "  runner check\n  runner check --data /var/lib/runner --json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := s.load()
 			if err != nil {

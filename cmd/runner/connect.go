@@ -86,8 +86,8 @@ func (a *app) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := firstOf(a.url, os.Getenv("RUNNER_URL"), stored.URL, "http://"+config.DefaultListen)
-	if address, err = cleanURL(address); err != nil {
+	address, err := a.addressOf(stored)
+	if err != nil {
 		return nil, err
 	}
 	token := firstOf(os.Getenv("RUNNER_TOKEN"), stored.Tokens[address], localToken(address))
@@ -96,6 +96,20 @@ func (a *app) client() (*client.Client, error) {
 			"log in: runner login %s; the token is in the file token of the daemon's data directory", address)
 	}
 	return connect(address, token), nil
+}
+
+// addressOf is the daemon's address: that of the flag, of the environment, of runner login, or this machine's.
+func (a *app) addressOf(stored credentials) (string, error) {
+	return cleanURL(firstOf(a.url, os.Getenv("RUNNER_URL"), stored.URL, "http://"+config.DefaultListen))
+}
+
+// address is that of the daemon that commands speak to.
+func (a *app) address() (string, error) {
+	stored, err := readCredentials()
+	if err != nil {
+		return "", err
+	}
+	return a.addressOf(stored)
 }
 
 func connect(address, token string) *client.Client {

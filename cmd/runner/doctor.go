@@ -28,7 +28,7 @@ func newDoctor(a *app) *cobra.Command {
 			"runs on the data, and has a sandbox run a command on each engine. A line is ok, warn or fail, with how to mend it.\n" +
 			"Each check has 5 seconds, a sandbox 30; they run side by side, and leave nothing behind. Run it as the daemon's user.",
 		Example: "  runner doctor\n  sudo runner doctor --config /etc/runner/runner.yml\n  runner doctor --image node:22 --json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := s.load()
 			if err != nil {

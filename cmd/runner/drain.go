@@ -25,7 +25,7 @@ func newDrain(a *app) *cobra.Command {
 			"webhooks are accepted and wait too, while submits, manual builds and retries are refused, so that nobody waits unawares.\n" +
 			"Restarting or upgrading the daemon needs no drain: running builds survive it.",
 		Example: "  runner drain && systemctl stop docker\n  runner drain --off",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {

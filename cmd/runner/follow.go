@@ -24,6 +24,9 @@ type following struct {
 	first     bool   // leave when a test has failed
 	patching  patching
 	sent      any // what submit sent, for --json
+
+	// watch shows the build until it has ended, in place of its logs; nil: its logs are shown.
+	watch func(context.Context, *terminal.Output) (client.Build, error)
 }
 
 // outcome is what --json prints of a build that was followed.
@@ -50,6 +53,9 @@ func (f *following) follow(ctx context.Context) error {
 	until := func(b client.Build) bool { return f.first && b.Tests != nil && b.Tests.Failing }
 	o := f.app.view()
 	watch := func() (client.Build, error) { return terminal.FollowUntil(ctx, f.client, f.build, o, until) }
+	if f.watch != nil {
+		watch = func() (client.Build, error) { return f.watch(ctx, o) }
+	}
 	if f.app.json {
 		watch = func() (client.Build, error) { return terminal.Await(ctx, f.client, f.build, until) }
 	}
@@ -57,7 +63,7 @@ func (f *following) follow(ctx context.Context) error {
 	switch {
 	case err == nil && b.Status == "IN_PROGRESS" && until(b):
 		return f.firstFailure(o, b)
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, terminal.ErrLeft):
 		return err
 	case (b.Status == "" || b.Status == "IN_PROGRESS") && err == nil:
 		return hinted(fmt.Errorf("the daemon said no more of %s", f.build), "see how it is with: runner show %s", f.build)

@@ -17,7 +17,7 @@ func newInbox(a *app) *cobra.Command {
 		Long: "Lists what forges delivered, newest first: when, what, for which projects, and how it was answered. A delivery that\n" +
 			"no project's secret fitted is shown to admins of the daemon alone. What became of those that were accepted: runner triggers.",
 		Example: "  runner inbox\n  runner inbox --refused\n  runner inbox --project api --json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {

@@ -25,7 +25,7 @@ func newInit(a *app) *cobra.Command {
 			"Python (pip, uv, Poetry, Pipenv, tox), Java (Maven, Gradle), Rust, Ruby and Docker; for others it writes a file to fill\n" +
 			"in. It runs nothing, and overwrites nothing unless told to.",
 		Example: "  runner init\n  runner init ../api --stdout\n  runner init --force && git diff buildspec.yml",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {

@@ -12,18 +12,19 @@ import (
 
 func newLogs(a *app) *cobra.Command {
 	var opts client.LogOptions
+	var job string
 	cmd := &cobra.Command{
 		Use:   "logs BUILD [JOB]",
 		Short: "Print the log of a build's job, from any offset, also while it is written",
 		Long: "Prints the log of one job as it is: the first job's when none is named. On a terminal, escape sequences other\n" +
 			"than colours are left out; in a pipe every byte is passed on.\n\n" + buildArg,
 		Example: "  runner logs api#142\n  runner logs api -f\n  runner logs api#142 BuildFanoutShard3 --attempt 1\n  runner logs api#142 --offset 1000000 > rest.log",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onBuild(cmd.Context(), args[0], func(c *client.Client, id string) error {
-				job := ""
-				if len(args) == 2 {
-					job = args[1]
+				job, err := jobArg(cmd, job, args)
+				if err != nil {
+					return err
 				}
 				if opts.Follow {
 					if err := untilBegun(cmd.Context(), c, id, job); err != nil {
@@ -44,6 +45,7 @@ func newLogs(a *app) *cobra.Command {
 			})
 		},
 	}
+	jobFlag(cmd, &job)
 	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on until the job has ended")
 	cmd.Flags().Int64Var(&opts.Offset, "offset", 0, "begin at this byte")
 	cmd.Flags().IntVar(&opts.Attempt, "attempt", 0, "of this attempt, from 1 (default the newest)")

@@ -18,7 +18,7 @@ func newPlan(a *app) *cobra.Command {
 			"it is read. FILE - is standard input.",
 		Example: "  runner plan\n  runner plan ci/release.yml --image golang:1.26\n  runner plan --format mermaid >graph.mmd\n" +
 			"  runner plan --json | jq '.steps'",
-		Args: cobra.MaximumNArgs(1),
+		Args: needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.chooseFormat(cmd, &format, planFormats); err != nil {
 				return err
@@ -46,7 +46,7 @@ func (a *app) plan(file, image, format string) error {
 		terminal.Problems(a.view(), verdict.Problems)
 	case format == formatMermaid:
 		terminal.Mermaid(a.view(), plan)
-		terminal.Problems(terminal.New(a.err), verdict.Problems)
+		terminal.Problems(a.output(a.err), verdict.Problems)
 	default:
 		terminal.Plan(a.view(), plan, verdict)
 	}

@@ -53,16 +53,21 @@ func newProjectLs(a *app) *cobra.Command {
 
 func newProjectShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "show NAME",
+		Use:     "show [PROJECT]",
 		Short:   "Show a project's settings",
-		Example: "  runner project show api",
+		Long:    "Shows a project's settings, how its webhook is, and the newest delivery. PROJECT is by default the one whose repository\nis a remote here.",
+		Example: "  runner project show\n  runner project show api --json",
 		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			p, err := c.Project(cmd.Context(), args[0])
+			name, err := projectHere(cmd.Context(), c, first(args), "runner project show %s")
+			if err != nil {
+				return err
+			}
+			p, err := c.Project(cmd.Context(), name)
 			switch {
 			case err != nil:
 				return err
@@ -70,7 +75,7 @@ func newProjectShow(a *app) *cobra.Command {
 				return terminal.JSON(a.out, p)
 			}
 			terminal.Project(a.view(), p)
-			hook, err := c.Webhook(cmd.Context(), args[0])
+			hook, err := c.Webhook(cmd.Context(), name)
 			if err != nil {
 				return err
 			}

@@ -27,15 +27,7 @@ func newProjectAdd(a *app) *cobra.Command {
 		Example: "  runner project add https://github.com/example/api.git --token file:/etc/runner/github-token\n" +
 			"  runner project add git@git.example.com:example/api.git --forge gitea --ssh-key file:/k --known-hosts file:/h --forge-token file:/t\n" +
 			"  runner project add api https://git.example.com/api.git --webhook off --poll 1m",
-		Args: func(_ *cobra.Command, args []string) error {
-			switch len(args) {
-			case 0:
-				return fmt.Errorf("URL is missing: runner project add [NAME] URL")
-			case 1, 2:
-				return nil
-			}
-			return fmt.Errorf("%q is one argument too many: runner project add [NAME] URL", args[2])
-		},
+		Args: needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := named(&p, args); err != nil {
 				return usage(cmd, err)
@@ -137,7 +129,7 @@ func (a *app) addProject(ctx context.Context, p client.Project) error {
 
 func newProjectTestHook(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test-hook NAME",
+		Use:   "test-hook PROJECT",
 		Short: "Have the forge send a test delivery, and wait for it",
 		Long: "Brings the webhook up to date where the daemon keeps it (webhook: auto), has the forge send a test delivery, and\n" +
 			"waits until that is in the inbox. Where somebody has to enter the webhook by hand, it says what to enter.",
@@ -169,7 +161,7 @@ func newProjectTestHook(a *app) *cobra.Command {
 
 func newProjectRm(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "rm NAME",
+		Use:     "rm PROJECT",
 		Short:   "Remove a project with the webhook that was registered for it; its builds stay until their time is over",
 		Example: "  runner project rm api",
 		Args:    needs,

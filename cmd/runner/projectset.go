@@ -16,7 +16,7 @@ func newProjectSet(a *app) *cobra.Command {
 	var p client.Project
 	written := newLimitFlags(&p)
 	cmd := &cobra.Command{
-		Use:   "set NAME",
+		Use:   "set PROJECT",
 		Short: "Change some of a project's settings",
 		Long: "Changes the settings that are named, and leaves the others. An empty value (--image \"\") goes back to the default;\n" +
 			"variables are added to those there are.",

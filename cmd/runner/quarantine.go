@@ -30,17 +30,14 @@ func newQuarantineLs(a *app, use string) *cobra.Command {
 		Short:   "List the tests whose failures do not count, until when, and how they did lately",
 		Long:    "Lists what the newest build of the default branch read from " + quarantine.File + ", with how each test did in its\nnewest 20 results. One that has passed 10 times in turn can be taken out.\n\nPROJECT is by default the one whose repository is a remote here.",
 		Example: "  runner tests quarantine ls\n  runner tests quarantine ls api --json | jq -r '.items[] | select(.state == \"expired\") | .owner'",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			project := ""
-			if len(args) == 1 {
-				project = args[0]
-			}
-			if project, err = projectHere(cmd.Context(), c, project, "runner tests quarantine ls %s"); err != nil {
+			project, err := projectHere(cmd.Context(), c, first(args), "runner tests quarantine ls %s")
+			if err != nil {
 				return err
 			}
 			q, err := c.Quarantine(cmd.Context(), project)

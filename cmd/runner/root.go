@@ -15,17 +15,23 @@ type app struct {
 	out, err *os.File
 	url      string
 	json     bool
+	color    string // auto, always, never
 }
 
 // view is standard output as a place to show results.
-func (a *app) view() *terminal.Output { return terminal.New(a.out) }
+func (a *app) view() *terminal.Output { return a.output(a.out) }
+
+// output is a place to show something, with colours as they were asked for.
+func (a *app) output(f *os.File) *terminal.Output {
+	return terminal.NewColored(f, terminal.Color(a.color))
+}
 
 // notes is where a command tells of what it does besides its result: standard output, unless that is kept for JSON.
 func (a *app) notes() *terminal.Output {
 	if a.json {
-		return terminal.New(a.err)
+		return a.output(a.err)
 	}
-	return terminal.New(a.out)
+	return a.view()
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -33,7 +39,7 @@ func newRoot(a *app) *cobra.Command {
 		Use:           "runner",
 		Short:         "A CodeBuild of your own: builds from webhooks and working trees, in Docker",
 		Long:          "Runner turns a machine with a Docker engine into a CodeBuild of your own. It reads an unmodified\nbuildspec.yml, runs its phases in containers, and keeps logs and artifacts.",
-		Example:       "  runner run                      # build this directory, with no daemon\n  runner serve                    # start the daemon\n  runner submit                   # send this directory to it, dirty files included\n  runner show api#142             # what became of a build, cause first",
+		Example:       "  runner run                      # build this directory, with no daemon\n  runner serve                    # start the daemon\n  runner submit                   # send this directory to it, dirty files included\n  runner show api#142             # what became of a build, cause first\n  runner diff api#142             # what is different from the last one that was green",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -45,17 +51,18 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true
+	a.colorFlag(root)
 	root.AddGroup(&cobra.Group{ID: groupBuild, Title: "BUILDS"}, &cobra.Group{ID: groupDaemon, Title: "THE DAEMON"})
 	for _, group := range []struct {
 		id       string
 		commands []*cobra.Command
 	}{
 		{groupBuild, []*cobra.Command{
-			newInit(a), newValidate(a), newPlan(a), newRun(a), newSubmit(a), newStart(a), newLs(a), newShow(a), newLogs(a), newArtifacts(a), newTests(a), newRetry(a), newStop(a), newResume(a), newShell(a),
+			newInit(a), newValidate(a), newPlan(a), newRun(a), newSubmit(a), newStart(a), newLs(a), newWatch(a), newShow(a), newExplain(a), newLogs(a), newArtifacts(a), newTests(a), newDiff(a), newOpen(a), newRetry(a), newStop(a), newResume(a), newShell(a),
 		}},
 		{groupDaemon, []*cobra.Command{
-			newServe(a), newLogin(a), newToken(a), newAudit(a), newProject(a), newSecret(a), newTriggers(a), newInbox(a), newSchedules(a), newApprove(a), newCaches(a), newStatus(a), newDrain(a), newBackup(a), newRestore(a), newCheck(a), newDoctor(a), newSchema(a), newVersion(a),
+			newServe(a), newLogin(a), newToken(a), newAudit(a), newProject(a), newSecret(a), newTriggers(a), newInbox(a), newSchedules(a), newApprove(a), newCaches(a), newStatus(a), newDrain(a), newBackup(a), newRestore(a), newCheck(a), newDoctor(a), newSchema(a), newMan(a), newCompletion(a), newVersion(a),
 		}},
 	} {
 		for _, c := range group.commands {
@@ -64,6 +71,7 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	checkArguments(root)
+	a.completeAll(root)
 	return root
 }
 
@@ -126,7 +134,8 @@ const (
 const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}USAGE
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{else}}{{.UseLine}}{{end}}
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{if takesArguments .}}
+  {{.UseLine}}{{end}}{{else}}{{.UseLine}}{{end}}
 {{- if .HasExample}}
 
 EXAMPLES
@@ -141,15 +150,14 @@ COMMANDS{{range $cmds}}{{if .IsAvailableCommand}}
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}
 
 "{{.CommandPath}} COMMAND --help" says more about a command.{{end}}
-{{- if .HasAvailableLocalFlags}}
+{{- with flagUsages .}}
 
 FLAGS
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
-{{- with index .Annotations "environment"}}
+{{.}}{{end}}
+{{- with environment .}}
 
 ENVIRONMENT
-{{indent .}}
-  NO_COLOR        when set, nothing is coloured{{end}}
+{{indent .}}{{end}}
 {{- with index .Annotations "exit"}}
 
 EXIT STATUS
@@ -158,5 +166,8 @@ EXIT STATUS
 
 func init() {
 	cobra.EnableCommandSorting = false // they come in the order in which they are met
+	cobra.AddTemplateFunc("flagUsages", flagUsages)
+	cobra.AddTemplateFunc("takesArguments", func(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, " ") })
+	cobra.AddTemplateFunc("environment", environment)
 	cobra.AddTemplateFunc("indent", func(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") })
 }

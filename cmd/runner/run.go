@@ -39,7 +39,7 @@ func newRun(a *app) *cobra.Command {
 			"same engine and the same code as the daemon, with temporary state that is gone afterwards. Ctrl-C stops the build and\n" +
 			"cleans up; a second Ctrl-C leaves at once, and the next run cleans up.",
 		Example: "  runner run\n  runner run ../api --artifacts dist\n  runner run --image golang:1.26 -e CI=true",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Dir = "."
 			if len(args) == 1 {

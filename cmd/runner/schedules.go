@@ -13,7 +13,7 @@ func newSchedules(a *app) *cobra.Command {
 		Long: "Lists the schedules of all projects, each with its last run and when the next five begin, jitter included, in the\n" +
 			"schedule's own time zone. They are made in the settings of a project, under schedules.",
 		Example: "  runner schedules\n  runner schedules --json | jq -r '.[].coming[0]'",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {

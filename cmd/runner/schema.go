@@ -18,7 +18,7 @@ func newSchema(a *app) *cobra.Command {
 			"  \"yaml.schemas\": {\"./buildspec.schema.json\": [\"buildspec.yml\", \"buildspec*.yml\"]}\n\n" +
 			"An editor cannot know all that runner validate does.",
 		Example: "  runner schema >buildspec.schema.json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.out.Write(buildspec.Schema())
 			return err

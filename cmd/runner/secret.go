@@ -44,7 +44,7 @@ func newSecretSet(a *app) *cobra.Command {
 			"stays as AWSPREVIOUS. Who may have it stays as it is unless --ref or --trusted-only is given. --env-file sets all\n" +
 			"secrets of a file that nobody else can read, lines NAME=VALUE, one after the other.",
 		Example: "  runner secret set /prod/db/password --project api\n  runner secret set deploy-key --file id_ed25519 --ref main --ref 'release/*'\n  pass ci/token | runner secret set token --project web\n  runner secret set --env-file secrets.env --project api",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := chooseRefs(cmd, &c, refs, trusted); err != nil {
 				return err

@@ -16,7 +16,7 @@ func newSecretLs(a *app) *cobra.Command {
 		Use:     "ls",
 		Short:   "List secrets and who may have them, without values",
 		Example: "  runner secret ls --json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {
@@ -118,7 +118,7 @@ func newSecretAudit(a *app) *cobra.Command {
 		Short:   "List who set secrets, and which builds were given or refused them",
 		Long:    "Lists the audit log of the secret store, newest first, of one secret or of all: what people set, scoped and removed, and\nwhat builds read or were denied. It holds no values.",
 		Example: "  runner secret audit\n  runner secret audit /prod/db/password --json",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) == 1 {

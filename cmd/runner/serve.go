@@ -67,7 +67,7 @@ func newServe(a *app) *cobra.Command {
 			"this one did takes over the process and its socket, if a rehearsal says that it can; no connection is refused. systemd\n" +
 			"may pass the socket. With no configuration it listens on " + config.DefaultListen + " and says what to do next. The log goes to\nstandard error.",
 		Example: "  runner serve\n  runner serve --config /etc/runner/runner.yml --log-format json\n  runner serve --data /tmp/try --listen 127.0.0.1:0",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger, err := a.logger(format, level)
 			if err != nil {

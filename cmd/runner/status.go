@@ -16,7 +16,7 @@ func newStatus(a *app) *cobra.Command {
 			"will be, and why, the space that is left, and what every long-lived goroutine of the daemon does, since when, and its\n" +
 			"last error. The daemon has the same at /status.",
 		Example: "  runner status\n  runner status --json | jq '.tasks[] | select(.error)'",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {

@@ -46,7 +46,7 @@ func newSubmit(a *app) *cobra.Command {
 			"follows its build to the end. Only what the daemon lacks is sent. Nothing is committed here, and nothing changed without\n" +
 			"--apply. Ctrl-C leaves; the build goes on.",
 		Example: "  runner submit\n  runner submit --project api --artifacts dist\n  runner submit -e VERBOSE=1 --detach\n  runner submit --first-failure\n  runner submit --only 'test_login*'\n  runner submit --apply                   # take over what formatters changed in the build",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {

@@ -82,17 +82,14 @@ func newTestRank(a *app, rank, short, none string) *cobra.Command {
 		Short:   short,
 		Long:    short + ": by the newest results of each, at most 100. Builds of forks do not count.\n\nPROJECT is by default the one whose repository is a remote here.",
 		Example: "  runner tests " + rank + "\n  runner tests " + rank + " api --limit 50\n  runner tests " + rank + " api --json | jq -r '.[].id'",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			project := ""
-			if len(args) == 1 {
-				project = args[0]
-			}
-			if project, err = projectHere(cmd.Context(), c, project, "runner tests "+rank+" %s"); err != nil {
+			project, err := projectHere(cmd.Context(), c, first(args), "runner tests "+rank+" %s")
+			if err != nil {
 				return err
 			}
 			trends, err := trends(cmd.Context(), c, project, rank, limit)
@@ -109,7 +106,7 @@ func newTestRank(a *app, rank, short, none string) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many")
+	cmd.Flags().IntVar(&limit, "limit", 20, "lines at most")
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
 }
@@ -118,7 +115,7 @@ func newTestRank(a *app, rank, short, none string) *cobra.Command {
 func trends(ctx context.Context, c *client.Client, project, rank string, limit int) ([]client.TestTrend, error) {
 	all, cursor := []client.TestTrend{}, ""
 	for len(all) < limit {
-		page, err := c.TestTrends(ctx, project, rank, cursor, min(limit-len(all), 200))
+		page, err := c.TestTrends(ctx, project, client.TrendOptions{Sort: rank, Cursor: cursor, Limit: min(limit-len(all), 200)})
 		if err != nil {
 			return nil, err
 		}

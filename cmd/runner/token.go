@@ -74,7 +74,7 @@ func newTokenCreate(a *app) *cobra.Command {
 				return terminal.JSON(a.out, made)
 			}
 			fmt.Fprintln(a.out, made.Secret)
-			terminal.TokenMade(terminal.New(a.err), made.Token)
+			terminal.TokenMade(a.output(a.err), made.Token)
 			return nil
 		},
 	}

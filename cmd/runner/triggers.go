@@ -17,7 +17,7 @@ func newTriggers(a *app) *cobra.Command {
 		Short:   "List deliveries of webhooks and other triggers, and what became of each",
 		Long:    "Lists everything that could have made a build, newest first: webhook deliveries, submits, retries,\nwhat schedules and pushes of images started. A trigger ends as builds, or is skipped or waits with a reason.",
 		Example: "  runner triggers\n  runner triggers --waiting\n  runner triggers --json",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if waiting {
 				opts.Outcome = "waiting"

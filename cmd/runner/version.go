@@ -29,7 +29,7 @@ func newVersion(a *app) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  runner version",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
 				return terminal.JSON(a.out, map[string]string{

@@ -53,7 +53,7 @@ func newDaemon(w *world) *daemon {
 	return d
 }
 
-// configure writes runner.yml; warm is "auto" or "off".
+// configure writes runner.yml; warm is "auto" or "off", and off keeps no sandbox of a failed job either.
 func (d *daemon) configure(warm string) error {
 	var projects strings.Builder
 	for _, k := range d.w.kinds {
@@ -62,8 +62,12 @@ func (d *daemon) configure(warm string) error {
 			fmt.Fprintf(&projects, "    %s\n", line)
 		}
 	}
-	text := fmt.Sprintf("listen: %s\ndata: %s\nslots: %d\nwarm: %s\nengines:\n  - id: main\n    type: docker\n    host: unix://%s\ntelemetry:\n  otlp:\n    endpoint: %s\n    protocol: http/protobuf\nprojects:\n%s",
-		d.address, d.data, slots, warm, d.w.engine.address(), d.w.collector.url, projects.String())
+	keep := "4h"
+	if warm == "off" {
+		keep = "off"
+	}
+	text := fmt.Sprintf("listen: %s\ndata: %s\nslots: %d\nwarm: %s\nkeep-failed: %s\nengines:\n  - id: main\n    type: docker\n    host: unix://%s\ntelemetry:\n  otlp:\n    endpoint: %s\n    protocol: http/protobuf\nprojects:\n%s",
+		d.address, d.data, slots, warm, keep, d.w.engine.address(), d.w.collector.url, projects.String())
 	return os.WriteFile(d.config, []byte(text), 0o600)
 }
 

@@ -122,6 +122,7 @@ func (u *users) one(ctx context.Context, c *chance, nth int) {
 		return
 	}
 	u.w.judge.build(ctx, &r, b)
+	u.visit(ctx, &r, b)
 	if b.Status != k.status {
 		time.Sleep(outagePause) // or an outage would make faults by the hundred
 	}
@@ -219,6 +220,7 @@ func (u *users) triggerOf(ctx context.Context, r *request) error {
 // await waits until the build of a trigger has ended.
 func (u *users) await(ctx context.Context, r *request) (b client.Build, err error) {
 	api := u.w.daemon.api
+	entered := false
 	for ; ; time.Sleep(50 * time.Millisecond) {
 		if ctx.Err() != nil {
 			return b, ctx.Err()
@@ -248,6 +250,10 @@ func (u *users) await(ctx context.Context, r *request) (b client.Build, err erro
 		}
 		if b = now; b.Status != "IN_PROGRESS" {
 			return b, nil
+		}
+		if !entered && r.kind.status == "FAILED" && len(b.Jobs) == 1 && b.Jobs[0].Command != "" {
+			entered = true
+			u.enter(ctx, b)
 		}
 	}
 }

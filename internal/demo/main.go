@@ -24,10 +24,11 @@ import (
 func main() {
 	binary := flag.String("runner", "bin/runner", "the runner binary")
 	example := flag.String("example", "examples/go-service", "the repository to build")
+	keep := flag.Bool("keep", false, "leave the daemon running after the build, until an interrupt, so that its pages can be looked at")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	status, err := demo(ctx, *binary, *example)
+	status, err := demo(ctx, *binary, *example, *keep)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		status = 2
@@ -48,7 +49,7 @@ type stage struct {
 	token  string
 }
 
-func demo(ctx context.Context, binary, example string) (int, error) {
+func demo(ctx context.Context, binary, example string, keep bool) (int, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return 0, err
@@ -70,7 +71,20 @@ func demo(ctx context.Context, binary, example string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("pushing: %w", err)
 	}
-	return s.follow(ctx, build)
+	status, err := s.follow(ctx, build)
+	if err == nil && keep {
+		s.keep(ctx, build)
+	}
+	return status, err
+}
+
+// keep says where the build can be looked at, and waits for an interrupt.
+func (s *stage) keep(ctx context.Context, build string) {
+	project, number, _ := strings.Cut(build, "#")
+	say("page", "%s/projects/%s/builds/%s", s.url, project, number)
+	say("log in", "with the token %s", s.token)
+	say("until", "Ctrl-C ends the daemon and removes all that it wrote")
+	<-ctx.Done()
 }
 
 // say prints one step in the manner of the terminal: a lower-case word, then what happened.

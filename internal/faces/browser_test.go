@@ -247,7 +247,8 @@ func (p *window) click(selector string) {
 // fill puts a value into a field, as if it were typed.
 func (p *window) fill(selector, text string) {
 	p.t.Helper()
-	p.run(chromedp.SetValue(chromedp.CSS(selector), ""), chromedp.SendKeys(chromedp.CSS(selector), text))
+	p.run(chromedp.Focus(chromedp.CSS(selector)), discard(chromedp.Evaluate[int](fmt.Sprintf(`document.querySelector(%s).select(); 0`, quoted(selector)))),
+		chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // press types keys where the focus is.

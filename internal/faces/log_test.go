@@ -4,9 +4,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/runner-ci/runner/client"
 )
@@ -174,8 +180,25 @@ func TestALiveLogIsFollowed(t *testing.T) {
 	w := daemon(t)
 	r := w.project(t, "follow", map[string]string{"buildspec.yml": endless}, nil)
 	id := r.push()
+	// The browser goes through a proxy, whose connections can be cut.
+	target, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var resumed atomic.Int64
+	pass := httputil.NewSingleHostReverseProxy(target)
+	pass.FlushInterval = -1
+	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Last-Event-Id") != "" {
+			resumed.Add(1)
+		}
+		pass.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(proxy.Close)
 	p := look(t).as(admin)
-	p.openLog("/projects/follow/builds/1/log")
+	p.at = "/projects/follow/builds/1/log"
+	p.run(chromedp.Navigate(proxy.URL + p.at))
+	p.until("the log is there", `document.querySelector("#log[data-ready] .sheet .l:not(.wait)")`)
 	newest := `Number(/line (\d+)/.exec([...document.querySelectorAll("#log .l > span")].map(s => s.innerText).filter(s => /^line \d+$/.test(s)).pop() || "line 0")[1])`
 	p.until("lines come", newest+" >= 60")
 	p.until("it follows", `document.getElementById("log-follow").getAttribute("aria-pressed") === "true"`)
@@ -188,6 +211,12 @@ func TestALiveLogIsFollowed(t *testing.T) {
 	}
 	p.press("f")
 	p.until("it follows again", fmt.Sprintf(`%s > %d`, newest, before+20))
+	proxy.CloseClientConnections()
+	p.until("the browser resumes, and lines go on", fmt.Sprintf(`%s > %d`, newest, before+60))
+	if resumed.Load() == 0 {
+		t.Error("the browser did not say what it had")
+	}
+	p.forgive() // it tells of the connection
 	if _, err := w.Stop(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type arrow struct {
 // through interfaces that the lower package declares.
 var arrows = map[string]arrow{
 	"client":            {nil, "anyone may use it: server, CLI, strangers"},
+	"compare":           {[]string{"client"}, "what makes two builds differ is worked out from records of the API and bytes of logs; who reads them is known further up"},
 	"forge/registry":    {[]string{"forge"}, "a registry's payload is a forge's neighbour: GitHub signs both alike"},
 	"forge":             {nil, "a forge's payload says nothing about builds; it must be readable alone"},
 	"buildspec":         {nil, "text to plan is pure: no I/O, nothing of ours, so that it can be fuzzed and reused"},
@@ -35,7 +36,8 @@ var arrows = map[string]arrow{
 	"config":            {[]string{"buildspec", "notify/message"}, "settings are data; what they do is known further up. A reference to a secret is the language's, and has one reader; a template is tried by whoever renders it"},
 	"notify/message":    {nil, "text from data is pure"},
 	"notify":            {[]string{"notify/message", "outbox"}, "a message and where it goes; of which build it tells is known further up"},
-	"terminal":          {[]string{"client", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
+	"explain":           {[]string{"client", "scheduler", "scheduler/testqueue", "buildspec"}, "rows to steps and figures is pure; who asks, and where the rows lie, is known further up"},
+	"terminal":          {[]string{"client", "compare", "buildspec", "buildspec/tree"}, "it shows records of the API, plans and verdicts on buildspecs, and knows nothing else"},
 
 	"runner/wire":        {nil, "it is built into the agent, which must stay small"},
 	"runner/agent":       {[]string{"runner/wire", "runner/agent/..."}, "it runs in every sandbox: 1 ms and 1.5 MB, or 50 ms and 32 MB"},
@@ -54,13 +56,13 @@ var arrows = map[string]arrow{
 	"scheduler/testqueue": {nil, "a state machine without I/O, so that ten thousand simulated days take seconds"},
 	"outbox":              {[]string{"activity"}, "what is to be told is bytes: who tells it, and of what, is known further up"},
 	"scheduler":           {[]string{"activity", "outbox", "scheduler/testqueue", "runner", "runner/wire", "buildspec", "source/...", "artifacts", "config", "secrets", "tests/quarantine"}, "which job runs when, whatever makes the sandboxes and whoever asks"},
-	"server":              {[]string{"scheduler", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "server/web", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
+	"server":              {[]string{"scheduler", "explain", "source/...", "buildspec", "artifacts", "access", "config", "secrets", "forge/...", "client", "runner/wire", "server/web", "tests", "tests/history", "tests/quarantine"}, "the HTTP face calls down; it makes no sandboxes"},
 	"server/web":          {[]string{"client"}, "what a page shows is what the API offers everybody"},
 	"server/certificates": {nil, "a listener's certificate is nobody else's business"},
 	"daemon":              {[]string{"daemon/...", "activity", "metrics", "notify/...", "notify", "outbox", "trace", "server/...", "access/...", "scheduler", "runner/...", "source/...", "buildspec", "artifacts", "config", "secrets", "forge", "client", "tests/..."}, "it assembles the parts, so it knows them all, but no command"},
 
 	"cmd/agent":  {[]string{"runner/agent/...", "runner/wire"}, "few imports, or the binary in every sandbox grows"},
-	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "terminal", "tests/quarantine"}, "flags in, calls out"},
+	"cmd/runner": {[]string{"daemon/...", "access", "server", "scheduler", "runner/...", "source/...", "buildspec/...", "artifacts", "config", "secrets", "client", "compare", "terminal", "tests/quarantine"}, "flags in, calls out"},
 
 	"internal/makespan": {[]string{"internal/figures", "scheduler/testqueue", "tests", "tests/parse"}, "figures are of the real queue and the real parsers"},
 	"internal":          {[]string{"client", "terminal", "runner/...", "internal/..."}, "what tests and the demo need"},

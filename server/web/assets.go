@@ -16,10 +16,10 @@ import (
 var assetFiles embed.FS
 
 // bundle is the scripts of every page, in their order. Each is a file that stands alone.
-var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js"}
+var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js", "filter.js"}
 
 // sheets are the style sheet of every page: what all share, then what each has for itself.
-var sheets = []string{"css/base.css", "css/log.css", "css/build.css", "css/artifacts.css"}
+var sheets = []string{"css/base.css", "css/home.css", "css/admin.css", "css/project.css", "css/log.css", "css/build.css", "css/artifacts.css"}
 
 // logBundle is the script of the page of a log.
 var logBundle = []string{"logtext.js", "loglines.js", "logfolds.js", "logview.js", "logsearch.js", "log.js"}

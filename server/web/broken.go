@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/url"
 	"slices"
 
 	"github.com/runner-ci/runner/client"
@@ -69,7 +68,7 @@ func (s *Site) whatBroke(v *visit, b client.Build) (out broken, err error) {
 		case len(out.Causes) < mostCauses:
 			c := cause{Job: j}
 			if j.Reason != "command_failed" {
-				c.Meaning = sentence(meaning(j.Reason))
+				c.Meaning = asSentence(meaning(j.Reason))
 			}
 			if j.Attempt > 0 && j.LogBytes > 0 {
 				c.Tail = s.readTail(v, b, j)
@@ -170,9 +169,4 @@ func resultStrip(results []client.TestResult) bars {
 		builds = append(builds, client.Build{ID: r.Build, Status: status, Seconds: r.Seconds})
 	}
 	return strip(builds)
-}
-
-// historyPath is the page of one test's past.
-func historyPath(project, id string) string {
-	return projectPath(project) + "/tests/history?id=" + url.QueryEscape(id)
 }

@@ -1,14 +1,9 @@
 package web
 
 import (
-	"cmp"
-	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/runner-ci/runner/client"
 )
@@ -21,10 +16,6 @@ func (s *Site) routeBuildActions() {
 	s.page("GET /projects/{project}/builds/{number}/rerun", s.rerun)
 	s.action(build+"rerun", s.startRerun)
 }
-
-// startWait is how long an action waits for the build that it asked for; then the page of the old one is shown, which the
-// new one does not change.
-const startWait = 10 * time.Second
 
 // buildActions is what the visitor may do with a build. The API decides again.
 type buildActions struct {
@@ -97,37 +88,21 @@ func (s *Site) resumeBuild(v *visit) (string, error) {
 	return buildPath(id), err
 }
 
-// made waits a little for the build that a trigger makes, and returns the path of its page.
+// made waits a little for the build that a trigger makes, and returns the path of its page: of another one while there is none.
 func (s *Site) made(v *visit, t client.Trigger, otherwise string) (string, error) {
-	ctx, cancel := context.WithTimeout(v.Context(), startWait)
-	defer cancel()
-	done, err := s.Client.WaitTrigger(ctx, t.ID)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return otherwise, nil
-	case err != nil:
-		return "", err
-	case len(done.Builds) == 0:
-		return "", &client.Error{Status: http.StatusConflict, Detail: "no build was made: " + cmp.Or(done.Reason, done.Outcome), Hint: "runner triggers lists what became of each start"}
+	t, err := s.decided(v, t)
+	if err != nil || len(t.Builds) == 0 {
+		return otherwise, err
 	}
-	return buildPath(done.Builds[len(done.Builds)-1]), nil
+	return buildPath(t.Builds[len(t.Builds)-1]), nil
 }
 
 // rerunPage is a form with which a build is run again, with changes.
 type rerunPage struct {
 	Build  client.Build
 	Image  string // that the project's builds have unless they say another
-	Fields []rerunField
+	Fields []startField
 }
-
-// rerunField is one parameter of the project.
-type rerunField struct {
-	Name, Value string
-	client.ParameterSetting
-}
-
-// Kind is its type, string where the project says none.
-func (f rerunField) Kind() string { return cmp.Or(f.Type, "string") }
 
 func (s *Site) rerun(v *visit) (*view, error) {
 	id, err := buildID(v)
@@ -147,22 +122,15 @@ func (s *Site) rerun(v *visit) (*view, error) {
 	for _, c := range b.Parameters {
 		chosen[c.Name] = c.Value
 	}
-	for _, name := range slices.Sorted(maps.Keys(project.BuildParameters)) {
-		setting := project.BuildParameters[name]
+	p.Fields = startFields(project.BuildParameters, func(name string) (string, bool) {
 		value, ok := chosen[name]
-		if !ok {
-			value = setting.Default
-		}
-		p.Fields = append(p.Fields, rerunField{name, value, setting})
-	}
+		return value, ok
+	})
 	return &view{
 		Template: "rerun", Title: "Rerun " + b.ID, Data: p,
 		Crumbs: []crumb{{b.Project, projectPath(b.Project)}, {"#" + strconv.Itoa(b.Number), buildPath(b.ID)}, {Text: "Rerun with changes"}},
 	}, nil
 }
-
-// parameterPrefix is before the name of a parameter in the form.
-const parameterPrefix = "parameter."
 
 func (s *Site) startRerun(v *visit) (string, error) {
 	id, err := buildID(v)
@@ -178,8 +146,8 @@ func (s *Site) startRerun(v *visit) (string, error) {
 		return "", err
 	}
 	for name, values := range form {
-		if name, is := strings.CutPrefix(name, parameterPrefix); is && values[len(values)-1] != "" {
-			start.Parameters[name] = values[len(values)-1] // the last of a checkbox and what stands for its absence
+		if name, is := strings.CutPrefix(name, paramPrefix); is && values[0] != "" {
+			start.Parameters[name] = values[0]
 		}
 	}
 	t, err := s.Client.Start(v.Context(), start)

@@ -134,3 +134,61 @@ func dict(pairs ...any) (map[string]any, error) {
 	}
 	return out, nil
 }
+
+// queued is how many jobs wait in the line that somebody may know of.
+func queued(d *client.Daemon) int {
+	if d == nil {
+		return 0
+	}
+	return d.Queued
+}
+
+// lasting is how long ago something was, for sentences: 2 minutes, 3 days.
+func lasting(t time.Time) string {
+	d := time.Since(t)
+	switch {
+	case d < time.Minute:
+		return "a moment"
+	case d < time.Hour:
+		return plural(int(d.Minutes()), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d.Hours()), "hour")
+	}
+	return plural(int(d.Hours())/24, "day")
+}
+
+// lowerPhase is a phase as people say it: pre-build, download source.
+func lowerPhase(name string) string {
+	if name == "PRE_BUILD" || name == "POST_BUILD" {
+		return strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	}
+	return strings.ToLower(strings.ReplaceAll(name, "_", " "))
+}
+
+// firstLine is the first line of a text, shortened so that a row holds it.
+func firstLine(text string) string {
+	const most = 160
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "…"
+	}
+	return text
+}
+
+// words is an id as people say it: pull request for pull_request.
+func words(id string) string { return strings.NewReplacer("_", " ", "-", " ").Replace(id) }
+
+// numberOf is the number in a build's id.
+func numberOf(id string) string {
+	_, number, _ := strings.Cut(id, "#")
+	return number
+}
+
+// asBuilds are builds of late as a strip shows them.
+func asBuilds(recent []client.Recent) []client.Build {
+	out := make([]client.Build, len(recent))
+	for i, r := range recent {
+		out[i] = client.Build{ID: r.Build, Status: r.Status, Seconds: r.Seconds}
+	}
+	return out
+}

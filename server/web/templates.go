@@ -4,7 +4,10 @@ import (
 	"embed"
 	"html/template"
 	"io/fs"
+	"maps"
+	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -53,15 +56,35 @@ func (s *Site) funcs() template.FuncMap {
 		"clock":   clock,
 		"lower":   strings.ToLower,
 		"join":    strings.Join,
+		"queued":  queued,
+		"lasting": lasting,
+		"phase":   lowerPhase,
+		"line":    firstLine,
+		"words":   words,
+		"number":  numberOf,
+		"recent":  asBuilds,
+		"mayAll":  mayAll,
+		"fate":    fate,
+		"actions": func() []string { return slices.Sorted(maps.Keys(deeds)) },
+		"segment": url.PathEscape,
+		"list":    func(all ...string) []string { return all },
 		"dict":    dict,
-		"number":  number,
-		"clip":    clip,
-		"log":     logPath,
-		"kind":    kindText,
-		"phase":   failedPhase,
-		"shape":   shape,
-		"archive": archivePath,
-		"first":   firstRows,
-		"history": historyPath,
+
+		"kind":    kindName,
+		"since":   secondsSince,
+		"after":   func(n int) int { return n + 1 },
+		"history": historyOf,
+		"marks":   markStrip,
+		"weighed": weighed,
+		"result":  resultClass,
+
+		"count":       number,
+		"clip":        clip,
+		"log":         logPath,
+		"kindText":    kindText,
+		"failedPhase": failedPhase,
+		"shape":       shape,
+		"archive":     archivePath,
+		"first":       firstRows,
 	}
 }

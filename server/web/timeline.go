@@ -23,16 +23,16 @@ const (
 
 // timeline is what a build did when, on one axis.
 type timeline struct {
-	Lanes []lane
-	Ticks []tick
+	Lanes []jobRow
+	Ticks []axisTick
 	From  time.Time // where the axis begins
 	Span  float64   // how many seconds it is long
 	More  string    // what has no lane
 	Crit  bool      // a critical path is marked
 }
 
-// lane is one job, or the build before there were any.
-type lane struct {
+// jobRow is the lane of one job, or the build before there were any.
+type jobRow struct {
 	Name, Status, Note string
 	Job                string // id; "" of the build itself
 	Bars               []span
@@ -55,8 +55,8 @@ type span struct {
 	Word       string
 }
 
-// tick is a time on the axis.
-type tick struct{ X, Text, Anchor string }
+// axisTick is a time on the axis.
+type axisTick struct{ X, Text, Anchor string }
 
 // timelineOf lays out the lanes of a build as of now. likely is how many seconds it will probably take, 0 where nobody knows.
 func timelineOf(b client.Build, likely float64, now time.Time) timeline {
@@ -65,7 +65,7 @@ func timelineOf(b client.Build, likely float64, now time.Time) timeline {
 		// The axis of a build that runs ends beyond now, and moves on in steps: bars grow, and nothing jumps.
 		t.Span = roundUp(max(t.Span*1.1, likely, 10))
 	}
-	t.Ticks = ticks(t.Span)
+	t.Ticks = axisTicks(t.Span)
 	t.addSource(b, now)
 	crit := criticalPath(b.Jobs)
 	t.Crit = len(crit) > 0 && len(b.Jobs) > 1 && !b.Ended.IsZero() // before, nobody knows what the end will wait for
@@ -100,7 +100,7 @@ func longest(commands []client.Command, n int) []client.Command {
 
 // addSource adds the lane of what is done before there are jobs.
 func (t *timeline) addSource(b client.Build, now time.Time) {
-	l := lane{Name: "source", Status: "SUCCEEDED"}
+	l := jobRow{Name: "source", Status: "SUCCEEDED"}
 	total := 0.0
 	for _, p := range b.Phases {
 		if p.Started.IsZero() || p.Name == "BUILD" || p.Name == "COMPLETED" || p.Name == "FINALIZING" {
@@ -122,8 +122,8 @@ func (t *timeline) addSource(b client.Build, now time.Time) {
 	}
 }
 
-func (t *timeline) jobLane(j *client.Job, commands []client.Command, critical bool, b client.Build, now time.Time) lane {
-	l := lane{Name: j.Name, Status: shape(j), Job: j.ID, Critical: critical}
+func (t *timeline) jobLane(j *client.Job, commands []client.Command, critical bool, b client.Build, now time.Time) jobRow {
+	l := jobRow{Name: j.Name, Status: shape(j), Job: j.ID, Critical: critical}
 	switch {
 	case j.TakenFrom != "":
 		l.Note = "taken from " + j.TakenFrom
@@ -183,7 +183,7 @@ func (t *timeline) jobLane(j *client.Job, commands []client.Command, critical bo
 }
 
 // add adds a bar with its words.
-func (l *lane) add(s span, phase, command, status string) {
+func (l *jobRow) add(s span, phase, command, status string) {
 	s.Phase, s.Cmd, s.Word = phase, command, status
 	s.Title = strings.TrimSuffix(phase+": "+clip(command, 120), ": ") + ", " + took(s.Seconds)
 	if status != "" && status != "SUCCEEDED" {
@@ -199,10 +199,10 @@ func (l *lane) add(s span, phase, command, status string) {
 func (t *timeline) span(from time.Time, seconds float64, class string) span {
 	x := min(max(from.Sub(t.From).Seconds()/t.Span, 0), 1)
 	width := min(max(seconds/t.Span, 0.002), 1-x)
-	return span{X: percent(x), Width: percent(max(width, 0.001)), Class: class, From: from, Seconds: seconds}
+	return span{X: hundredths(x), Width: hundredths(max(width, 0.001)), Class: class, From: from, Seconds: seconds}
 }
 
-func percent(part float64) string { return fmt.Sprintf("%.2f%%", 100*part) }
+func hundredths(part float64) string { return fmt.Sprintf("%.2f%%", 100*part) }
 
 // steps are the lengths of time that people divide an axis by, in seconds.
 var steps = []float64{0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400}
@@ -223,7 +223,7 @@ func roundUp(span float64) float64 {
 	return s * float64(int(span/s)+1)
 }
 
-func ticks(span float64) (out []tick) {
+func axisTicks(span float64) (out []axisTick) {
 	s := step(span)
 	for at := 0.0; at <= span*1.001; at += s {
 		anchor := "middle"
@@ -232,7 +232,7 @@ func ticks(span float64) (out []tick) {
 		} else if at > span*0.95 {
 			anchor = "end"
 		}
-		out = append(out, tick{percent(min(at/span, 1)), axisText(at), anchor})
+		out = append(out, axisTick{hundredths(min(at/span, 1)), axisText(at), anchor})
 	}
 	return out
 }
@@ -314,12 +314,12 @@ func criticalPath(jobs []client.Job) map[string]bool {
 
 // Warm tells whether some lane is of a job whose container was made ahead.
 func (t timeline) Warm() bool {
-	return slices.ContainsFunc(t.Lanes, func(l lane) bool { return l.Note == "warm" })
+	return slices.ContainsFunc(t.Lanes, func(l jobRow) bool { return l.Note == "warm" })
 }
 
 // Waits tells whether some lane shows that its job waited.
 func (t timeline) Waits() bool {
-	return slices.ContainsFunc(t.Lanes, func(l lane) bool {
+	return slices.ContainsFunc(t.Lanes, func(l jobRow) bool {
 		return slices.ContainsFunc(l.Bars, func(s span) bool { return s.Class == "wait" })
 	})
 }

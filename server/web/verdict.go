@@ -44,7 +44,7 @@ func judge(b client.Build) verdict {
 	default:
 		v.Word, v.Rest = "Failed", failedText(b, c)
 		if b.Reason != "" && b.Reason != "command_failed" {
-			v.Blame = sentence(meaning(b.Reason))
+			v.Blame = asSentence(meaning(b.Reason))
 		}
 	}
 	return v
@@ -200,8 +200,8 @@ func meaning(word string) string {
 	return ""
 }
 
-// sentence makes one of a clause.
-func sentence(text string) string {
+// asSentence makes one of a clause.
+func asSentence(text string) string {
 	if text == "" {
 		return ""
 	}

@@ -30,6 +30,7 @@ type Options struct {
 	// Client asks the daemon's own API; it answers by the identity in the context of each request.
 	Client  *client.Client
 	Base    string // path below which a proxy shows us, like /runner; mostly empty
+	Origin  string // how browsers reach us, scheme://host:port; empty: as each of them says
 	Version string
 	Logger  *slog.Logger
 }
@@ -56,6 +57,11 @@ func New(o Options) *Site {
 	s := &Site{Options: o, assets: readAssets()}
 	s.templates = s.parseTemplates()
 	s.routeHome()
+	s.routeQueue()
+	s.routeTriggers()
+	s.routeAudit()
+	s.routeTokens()
+	s.routeProject()
 	s.routeBuild()
 	s.routeLog()
 	s.routeStatus()
@@ -81,6 +87,7 @@ type view struct {
 	Crumbs   []crumb // below Runner; the last is this page
 	Icon     string  // of the window: good, bad, busy or nothing
 	Events   string  // path of server-sent events of the API, after each of which the page is fetched again
+	Every    int     // seconds after which it is fetched again in any case; 0: it is not
 	Scripts  []string
 	Data     any
 }
@@ -94,6 +101,12 @@ type frame struct {
 	Who    client.Identity
 	Daemon *client.Daemon // nil to whom it is not told
 	Here   string         // path of the page, with its query
+}
+
+// At tells whether this page is at a path, or below it.
+func (f frame) At(path string) bool {
+	here, _, _ := strings.Cut(f.Here, "?")
+	return here == path || strings.HasPrefix(here, path+"/")
 }
 
 // page adds a page.
@@ -142,10 +155,28 @@ func (s *Site) route(pattern string, handle func(w http.ResponseWriter, v *visit
 	}})
 }
 
+// daemonURL is how this visitor reaches the daemon, for commands to copy.
+func (s *Site) daemonURL(v *visit) string {
+	if s.Origin != "" {
+		return s.Origin + s.Base
+	}
+	scheme := "http://"
+	if v.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + v.Host + s.Base
+}
+
 // isStatus tells whether the API answered with that status.
 func isStatus(err error, status int) bool {
 	var p *client.Error
 	return errors.As(err, &p) && p.Status == status
+}
+
+// asError is the API's answer in an error; nil where there is none.
+func asError(err error) (p *client.Error) {
+	errors.As(err, &p)
+	return p
 }
 
 // fail shows what went wrong, or sends to the login whoever may see more after it.

@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // number is a count with its thousands apart: 1,204.
@@ -21,12 +20,6 @@ func verb(n int, one, many string) string {
 		return one
 	}
 	return many
-}
-
-// firstLine is the first line of a text, without what surrounds it.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(line)
 }
 
 // clip cuts a text to n characters.

@@ -74,7 +74,7 @@ func TestABuildIsForgotten(t *testing.T) {
 	if _, err := s.Summary("api", 2); err != nil {
 		t.Errorf("its neighbour: %v", err)
 	}
-	trends, _, err := s.Ranked("api", Slowest, 0, 10)
+	trends, _, err := s.Ranked("api", Order{By: Slowest}, 0, 10)
 	if err != nil || len(trends) != 1 {
 		t.Fatalf("%v, %v", trends, err)
 	}

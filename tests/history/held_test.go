@@ -51,7 +51,7 @@ func TestQuarantinedTestsAreCountedApart(t *testing.T) {
 	if err != nil || sum.Totals != want || sum.Groups[0].Totals != want || sum.Line != "1 passed, 2 failed, 2 quarantined, 0s" {
 		t.Errorf("counted %+v, %q (%v), want %+v", sum.Totals, sum.Line, err, want)
 	}
-	bad, _, err := s.Outcomes("api", 1, true, "", "", 10)
+	bad, _, err := s.Outcomes("api", 1, Which{Bad: true}, "", 10)
 	got := ""
 	for _, o := range bad {
 		got += fmt.Sprint(o.ID, " ", o.Quarantine != nil && o.Quarantine.Owner == "ann", o.Quarantined, "; ")
@@ -66,7 +66,7 @@ func TestQuarantinedTestsAreCountedApart(t *testing.T) {
 	if err != nil || len(results) != 1 || !results[0].Held || results[0].Status != tests.Failed || results[0].Build.Quarantine != nil {
 		t.Errorf("the history is %+v (%v)", results, err)
 	}
-	if rank, _, err := s.Ranked("api", Failing, 0, 10); err != nil || len(rank) != 3 || rank[0].Last.Held == (rank[0].ID == "b.py::y") {
+	if rank, _, err := s.Ranked("api", Order{By: Failing}, 0, 10); err != nil || len(rank) != 3 || rank[0].Last.Held == (rank[0].ID == "b.py::y") {
 		t.Errorf("failing are %+v (%v)", rank, err)
 	}
 }

@@ -95,7 +95,7 @@ func TestMergeIsTheMergers(t *testing.T) {
 	}
 	cursor, seen := "", 0
 	for {
-		page, next, err := s.Outcomes("api", 1, false, "", cursor, 17)
+		page, next, err := s.Outcomes("api", 1, Which{}, cursor, 17)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestMergeIsTheMergers(t *testing.T) {
 	if seen != len(want.Outcomes) {
 		t.Errorf("the pages have %d tests, want %d", seen, len(want.Outcomes))
 	}
-	bad, _, err := s.Outcomes("api", 1, true, "", "", 10_000)
+	bad, _, err := s.Outcomes("api", 1, Which{Bad: true}, "", 10_000)
 	if err != nil || len(bad) != want.Totals.Failed+want.Totals.Error+want.Totals.Flaky {
 		t.Errorf("%d tests failed or are flaky (%v), want those of %+v", len(bad), err, want.Totals)
 	}
@@ -154,11 +154,11 @@ func TestHistoryOfATest(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	failing, more, err := s.Ranked("api", Failing, 0, 10)
+	failing, more, err := s.Ranked("api", Order{By: Failing}, 0, 10)
 	if err != nil || more || len(failing) != 1 || failing[0].ID != "s::breaks" || failing[0].Failing.Build.Commit != "commit2" || failing[0].Bad != 2 || failing[0].Runs != 3 {
 		t.Errorf("failing: %+v %t (%v), want breaks since commit2", failing, more, err)
 	}
-	ranked, _, err := s.Ranked("api", Flaky, 0, 10)
+	ranked, _, err := s.Ranked("api", Order{By: Flaky}, 0, 10)
 	if err != nil || len(ranked) != 1 || ranked[0].ID != "s::fine" || ranked[0].Flaky != 1 || ranked[0].Runs != 4 {
 		t.Errorf("flaky: %+v (%v), want fine, once in 4", ranked, err)
 	}
@@ -166,7 +166,7 @@ func TestHistoryOfATest(t *testing.T) {
 	if err != nil || len(results) != 3 || results[0].Build.Number != 3 || results[0].Status != tests.Failed || results[0].Build.Ref != "refs/heads/main" {
 		t.Errorf("history: %+v (%v)", results, err)
 	}
-	if page, _, err := s.Outcomes("api", 2, false, "", "", 10); err != nil || len(page) != 0 {
+	if page, _, err := s.Outcomes("api", 2, Which{}, "", 10); err != nil || len(page) != 0 {
 		t.Errorf("an expired build has tests: %v (%v)", page, err)
 	}
 	if _, err := s.Test("api", "none"); err == nil {
@@ -254,8 +254,8 @@ func TestWhatIsJudgedLaterIsNotLost(t *testing.T) {
 	if err := s.Finish("api", 1); err != nil {
 		t.Fatal(err)
 	}
-	bad, _, err := s.Outcomes("api", 1, true, "", "", 10)
-	failing, _, rankErr := s.Ranked("api", Failing, 0, 10)
+	bad, _, err := s.Outcomes("api", 1, Which{Bad: true}, "", 10)
+	failing, _, rankErr := s.Ranked("api", Order{By: Failing}, 0, 10)
 	if err != nil || rankErr != nil || len(bad) != 2 || len(failing) != 2 {
 		t.Errorf("%d failed, %d in the history (%v, %v), want both", len(bad), len(failing), err, rankErr)
 	}

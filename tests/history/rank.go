@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/runner-ci/runner/tests"
 )
 
 // Rank is by what tests are ranked.
@@ -29,12 +31,28 @@ type Trend struct {
 	Mean    time.Duration // of results that passed; of all where none did
 	Last    Result        // the newest
 	Failing *Result       // the first of the failures that it has not recovered from
+	Recent  []Mark        // the newest results, newest first, as many as were asked for
 	since   int
 }
 
-// Ranked returns the first tests of a rank, skipping some.
-func (s *Store) Ranked(project string, by Rank, skip, limit int) (page []Trend, more bool, err error) {
-	top := &ranking{by: by}
+// Mark is one result in short.
+type Mark struct {
+	Build    int // its number
+	Status   tests.Status
+	Flaky    bool
+	Duration time.Duration
+}
+
+// Order is by what tests are ranked, which of them are, and how many results of each are shown.
+type Order struct {
+	By     Rank
+	Text   string // only those with this in the id, in whatever case
+	Recent int
+}
+
+// Ranked returns the first tests of an order, skipping some.
+func (s *Store) Ranked(project string, order Order, skip, limit int) (page []Trend, more bool, err error) {
+	top := &ranking{by: order.By}
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(bucketTrends).Bucket([]byte(project))
 		if bucket == nil {
@@ -45,7 +63,7 @@ func (s *Store) Ranked(project string, by Rank, skip, limit int) (page []Trend, 
 				return nil
 			}
 			t, err := decodeTrend(raw)
-			if err != nil || len(t.results) == 0 {
+			if err != nil || len(t.results) == 0 || order.Text != "" && !within(t.id, order.Text) {
 				return err
 			}
 			if short := t.short(); top.has(&short) {
@@ -66,6 +84,9 @@ func (s *Store) Ranked(project string, by Rank, skip, limit int) (page []Trend, 
 		}
 		for i := range page {
 			page[i].place(tx, project)
+			if err := page[i].recall(bucket, order.Recent); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -83,6 +104,18 @@ func (t *Trend) place(tx *bbolt.Tx, project string) {
 		first := point{build: t.since, status: t.Last.Status}.result(tx, project)
 		t.Failing = &first
 	}
+}
+
+// recall fills in a trend's newest results. While all tests are ranked, none are held.
+func (t *Trend) recall(bucket *bbolt.Bucket, recent int) error {
+	if recent == 0 {
+		return nil
+	}
+	all, err := decodeTrend(bucket.Get(trendKey(t.ID)))
+	for _, p := range all.results[:min(len(all.results), recent)] {
+		t.Recent = append(t.Recent, Mark{p.build, p.status, p.flaky, time.Duration(p.millis) * time.Millisecond})
+	}
+	return err
 }
 
 // short counts a test's results.

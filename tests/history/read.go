@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/runner-ci/runner/tests"
 )
@@ -23,11 +25,27 @@ func (s *Store) Summary(project string, n int) (Summary, error) {
 // pageBytes bounds a page of outcomes, whose messages may be long.
 const pageBytes = 8 << 20
 
-// Outcomes returns a page of a build's tests by id, and the cursor of the next. With bad, only those that failed or are
-// flaky; with a status, only those of that status.
-func (s *Store) Outcomes(project string, n int, bad bool, status tests.Status, cursor string, limit int) (page []Outcome, next string, err error) {
+// Which chooses tests of a build. The zero value is all of them.
+type Which struct {
+	Bad    bool         // only those that failed or are flaky
+	Status tests.Status // only with this one
+	Text   string       // only with this in the id, in whatever case
+	Group  int          // only of this report group: its place in Summary.Groups, from 1
+}
+
+func (w Which) has(o *Outcome) bool {
+	return (w.Status == "" || o.Status == w.Status) && (w.Text == "" || within(o.ID, w.Text)) && (w.Group == 0 || slices.Contains(o.Groups, w.Group-1))
+}
+
+// within tells whether a test's id has a text, in whatever case.
+func within(id, text string) bool {
+	return strings.Contains(strings.ToLower(id), strings.ToLower(text))
+}
+
+// Outcomes returns a page of a build's tests by id, and the cursor of the next. A page of few among many may be short, or empty.
+func (s *Store) Outcomes(project string, n int, which Which, cursor string, limit int) (page []Outcome, next string, err error) {
 	next, err = s.page(project, n, cursor, func(r *row) uint64 {
-		if bad {
+		if which.Bad {
 			return r.Bad
 		}
 		return r.Merged
@@ -36,7 +54,7 @@ func (s *Store) Outcomes(project string, n int, bad bool, status tests.Status, c
 		if err := json.Unmarshal(line, &o); err != nil {
 			return true, fmt.Errorf("reading a stored test: %w", err)
 		}
-		if status == "" || o.Status == status {
+		if which.has(&o) {
 			page = append(page, o)
 		}
 		return len(page) == limit, nil

@@ -50,12 +50,22 @@
     const main = document.getElementById("main");
     const where = main && main.getAttribute("data-events");
     if (!where || document.hidden) { close(); return; }
-    if (source && source.path === where && source.readyState !== EventSource.CLOSED) return;
+    const path = where.split("?")[0]; // the query is the moment at which the page was made: an open stream is past it
+    if (source && source.path === path && source.readyState !== EventSource.CLOSED) return;
     close();
     source = new EventSource(where);
-    source.path = where;
-    for (const name of ["build", "change"]) source.addEventListener(name, soon);
+    source.path = path;
+    for (const name of ["build", "change", "reset"]) source.addEventListener(name, soon);
   }
+
+  // A page of which parts change that are no events says how many seconds it is good for.
+  function due() {
+    const every = Number(document.getElementById("main").getAttribute("data-every"));
+    if (every && !document.hidden && Date.now() - last > every * 1000) soon();
+  }
+  last = Date.now();
+  setInterval(due, 1000);
+  document.addEventListener("runner:refresh", refresh);
 
   // Browsers allow few connections to one host, so a page that nobody sees holds none.
   document.addEventListener("visibilitychange", () => { if (!document.hidden && document.getElementById("main").hasAttribute("data-events")) soon(); listen(); });

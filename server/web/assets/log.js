@@ -87,6 +87,7 @@
 
   // What comes.
   function grown() {
+    if (lines.total && !box.dataset.ready) { view.begin(); box.dataset.ready = "true"; } // until then the page says what it waits for
     document.getElementById("log-total").textContent = lines.total.toLocaleString();
     view.soon();
   }
@@ -121,10 +122,9 @@
     if (!anchored && !broken) { view.top = view.bottom(); view.setFollow(true); }
     const first = tail.first, chunk = Math.floor((first - 1) / 1000) * 1000 + 1;
     if (first === chunk) lines.take(tail);
-    view.begin();
+    if (lines.total) { view.begin(); box.dataset.ready = "true"; }
     if (anchored) toAnchor(); else if (broken) view.toLine(broken.first + Math.max(0, broken.lines - 1), .6); else view.toEnd();
     new runnerLog.Search(document.getElementById("log-search"), lines, view);
-    box.dataset.ready = "true";
     if (!complete) listen(tail.next);
     grown();
   }

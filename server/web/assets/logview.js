@@ -85,6 +85,7 @@
     soon() { if (!this.due) this.due = requestAnimationFrame(() => { this.due = 0; this.paint(); }); }
 
     paint() {
+      if (!this.pane.isConnected) return;
       if (this.follow) this.top = this.bottom();
       this.place();
       const high = this.high(), rows = this.rows(), end = this.top >= this.bottom() - 1 && this.whole() > high;
