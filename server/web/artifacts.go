@@ -15,12 +15,8 @@ func (s *Site) routeArtifacts() {
 	s.page("GET /projects/{project}/builds/{number}/artifacts", s.artifacts)
 }
 
-const (
-	// mostFiles is how many files of a set are listed; an archive has the others.
-	mostFiles = 2000
-	// mostReports is how many source files are listed with their coverage.
-	mostReports = 500
-)
+// mostFiles is how many files of a set are listed; an archive has the others.
+const mostFiles = 2000
 
 // artifactRow is one artifact of a build, in a line.
 type artifactRow struct {
@@ -95,21 +91,7 @@ type artifactsPage struct {
 	Tree  *folder
 	More  int // files that are not listed
 	Shown *preview
-	Cover *coverPage
-}
-
-// coverPage is which source files the tests ran.
-type coverPage struct {
-	*client.Coverage
-	Files []coveredFile
-	More  int
-	At    string // path of this page
-	Open  bool
-}
-
-type coveredFile struct {
-	client.CoveredFile
-	Percent float64
+	Tests string // of the page that has the coverage, where there is any
 }
 
 func (s *Site) artifacts(v *visit) (*view, error) {
@@ -125,42 +107,18 @@ func (s *Site) artifacts(v *visit) (*view, error) {
 	if p.Rows, err = s.artifactRows(v, b); err != nil {
 		return nil, err
 	}
-	q := v.URL.Query()
 	if b.Tests != nil && b.Tests.Coverage != nil {
-		p.Cover = &coverPage{Coverage: b.Tests.Coverage, At: buildPath(b.ID) + "/artifacts?coverage=true", Open: q.Has("coverage")}
+		p.Tests = buildPath(b.ID) + "/tests#coverage"
 	}
-	switch {
-	case p.Cover != nil && (p.Cover.Open || len(p.Rows) == 0):
-		p.Cover.Open = true
-		err = s.coverage(v, p)
-	case len(p.Rows) > 0:
-		err = s.files(v, p, q)
-	}
-	if err != nil {
-		return nil, err
+	if len(p.Rows) > 0 {
+		if err := s.files(v, p, v.URL.Query()); err != nil {
+			return nil, err
+		}
 	}
 	return &view{
 		Template: "artifacts", Title: "Artifacts of " + b.ID, Icon: icon(class(b.Status)), Data: p,
 		Crumbs: []crumb{{b.Project, projectPath(b.Project)}, {"#" + strconv.Itoa(b.Number), buildPath(b.ID)}, {Text: "Artifacts"}},
 	}, nil
-}
-
-// coverage lists the source files, those first of which most lines did not run.
-func (s *Site) coverage(v *visit, p *artifactsPage) error {
-	all, err := s.Client.Coverage(v.Context(), p.Build.ID)
-	if err != nil {
-		return err
-	}
-	slices.SortStableFunc(all, func(a, b client.CoveredFile) int { return (b.Lines - b.Covered) - (a.Lines - a.Covered) })
-	p.Cover.More = max(0, len(all)-mostReports)
-	for _, f := range all[:min(len(all), mostReports)] {
-		c := coveredFile{CoveredFile: f}
-		if f.Lines > 0 {
-			c.Percent = 100 * float64(f.Covered) / float64(f.Lines)
-		}
-		p.Cover.Files = append(p.Cover.Files, c)
-	}
-	return nil
 }
 
 // files lists the chosen set, the first where none is chosen, and shows the chosen file.
