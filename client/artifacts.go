@@ -17,6 +17,20 @@ func (c *Client) Reports(ctx context.Context, id string) ([]ArtifactSet, error) 
 	return c.sets(ctx, id, "/reports")
 }
 
+// ArtifactSums lists the sets of Artifacts, or of Reports with reports, without their files, the first 200 at most.
+func (c *Client) ArtifactSums(ctx context.Context, id string, reports bool) ([]ArtifactSet, error) {
+	var page Page[ArtifactSet]
+	rest := "/artifacts"
+	if reports {
+		rest = "/reports"
+	}
+	path, err := buildPath(id, rest)
+	if err == nil {
+		err = c.get(ctx, path, url.Values{"brief": {"true"}, "limit": {"200"}}, &page)
+	}
+	return page.Items, err
+}
+
 func (c *Client) sets(ctx context.Context, id, rest string) ([]ArtifactSet, error) {
 	path, err := buildPath(id, rest)
 	if err != nil {

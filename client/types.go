@@ -68,6 +68,8 @@ type Job struct {
 	LogBytes int64     `json:"logBytes"`
 	Commands []Command `json:"commands,omitempty"` // the first 200 of the newest attempt, where one build is asked for
 
+	ImageDigest string `json:"imageDigest,omitempty"` // of the image's manifest; empty of one that was made beside the engine
+
 	DependsOn []string `json:"dependsOn,omitempty"` // ids of the jobs that must succeed first
 	Ignored   bool     `json:"ignored,omitempty"`   // ignore-failure: the build can succeed although this job failed
 
@@ -264,6 +266,7 @@ type ArtifactSet struct {
 	Reports  bool           `json:"reports,omitempty"`  // the files of its report groups
 	Name     string         `json:"name,omitempty"`     // artifacts.name, as the job's shell expanded it
 	Bytes    int64          `json:"bytes"`
+	Count    int            `json:"count"` // of all its files, also where few or none are listed
 	Files    []ArtifactFile `json:"files"`
 }
 

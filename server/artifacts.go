@@ -27,6 +27,7 @@ import (
 type setsIn struct {
 	BuildInput
 	PageInput
+	Brief bool `query:"brief" doc:"without the files of the sets: how many there are, and their bytes"`
 }
 
 // ChoiceInput narrows which sets are meant.
@@ -192,6 +193,9 @@ func (a *api) listSets(in *setsIn, choice ChoiceInput) (*jsonOut[client.Page[cli
 			return nil, err
 		}
 		files := set.Files[min(at.file, len(set.Files)):]
+		if in.Brief {
+			files = nil
+		}
 		more := len(files) > room
 		if more {
 			files = files[:room]
@@ -212,7 +216,7 @@ func (a *api) listSets(in *setsIn, choice ChoiceInput) (*jsonOut[client.Page[cli
 
 func showSet(of jobSet, set artifacts.Set, files []artifacts.File) client.ArtifactSet {
 	out := client.ArtifactSet{
-		Job: of.job, Artifact: of.artifact, Reports: of.reports, Name: set.Name, Bytes: set.Bytes,
+		Job: of.job, Artifact: of.artifact, Reports: of.reports, Name: set.Name, Bytes: set.Bytes, Count: len(set.Files),
 		Files: make([]client.ArtifactFile, len(files)),
 	}
 	for i, f := range files {

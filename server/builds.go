@@ -145,6 +145,7 @@ func (a *api) wholeBuild(ctx context.Context, id string) (client.Build, error) {
 		showGroupWait(&jobs[i], &out.Jobs[i], sees(ctx))
 		if b.Plan != nil && i < len(b.Plan.Jobs) && b.Plan.Jobs[i].ID == jobs[i].ID {
 			planned(&out.Jobs[i], &b.Plan.Jobs[i])
+			out.Jobs[i].ImageDigest = b.Images[out.Jobs[i].Image].Digest
 		}
 	}
 	if caller(ctx).nobody { // what is done with a job besides is no public matter

@@ -1,6 +1,10 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -33,5 +37,39 @@ func TestTheBuildPage(t *testing.T) {
 		if resp.StatusCode != c.status || !strings.Contains(string(body), c.has) || strings.Contains(string(body), "<script>alert") {
 			t.Errorf("%s: %d, want %d with %q:\n%s", c.path, resp.StatusCode, c.status, c.has, body)
 		}
+	}
+}
+
+// TestTheBuildPageOfManyJobsIsShort: a batch may have ten thousand jobs, and its page is made anew whenever one of them changes.
+func TestTheBuildPageOfManyJobsIsShort(t *testing.T) {
+	d := newDaemon(t, project("api", apiURL))
+	var jobs []scheduler.Job
+	for i := range 2000 {
+		status := scheduler.Succeeded
+		if i%10 == 3 {
+			status = scheduler.Failed
+		}
+		jobs = append(jobs, job(fmt.Sprintf("job%d", i), scheduler.JobEnded, status, status))
+	}
+	d.state.put(over(running(), scheduler.Failed), jobs...)
+	resp, body := d.do(http.MethodGet, "/projects/api/builds/1", nil, nil)
+	text := string(body)
+	if resp.StatusCode != http.StatusOK || len(text) > 150<<10 || !strings.Contains(text, "200 of 2000 jobs failed") || !strings.Contains(text, "job × 2,000") {
+		t.Errorf("%d, %d bytes: %.300s", resp.StatusCode, len(text), text)
+	}
+}
+
+func TestPagesAreCompressedForWhoTakesThat(t *testing.T) {
+	d := newDaemon(t, project("api", apiURL))
+	d.state.put(running(), job("linux", scheduler.JobLeased, scheduler.InProgress, scheduler.InProgress))
+	header := bear(testToken)
+	header.Set("Accept-Encoding", "gzip")
+	resp, zipped := d.send(http.MethodGet, "/projects/api/builds/1", header, nil)
+	r, err := gzip.NewReader(bytes.NewReader(zipped))
+	if err != nil || resp.Header.Get("Content-Encoding") != "gzip" || !strings.Contains(strings.Join(resp.Header.Values("Vary"), ","), "Accept-Encoding") {
+		t.Fatalf("%v: %v", err, resp.Header)
+	}
+	if text, err := io.ReadAll(r); err != nil || !strings.HasSuffix(strings.TrimSpace(string(text)), "</html>") {
+		t.Errorf("%v: %.100s", err, text)
 	}
 }

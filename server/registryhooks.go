@@ -78,6 +78,10 @@ func (a *api) routeRegistryHooks() {
 // shownPath is a request's path as it is written to the log: without the secret that proves a notification, also where a
 // registry was given an address below which there is nothing.
 func shownPath(path string) string {
+	if rest, is := strings.CutPrefix(path, previewPath); is {
+		_, name, _ := strings.Cut(rest, "/")
+		return previewPath + "…/" + name
+	}
 	before, rest, is := strings.Cut(path, registryPath)
 	if name, secret, more := strings.Cut(rest, "/"); is && more && secret != "" {
 		return before + registryPath + name + "/…"

@@ -74,6 +74,8 @@ var needs = map[string]need{
 	"read-artifact":  {access.Read, ofProject, true},
 	"read-archive":   {access.Read, ofProject, true},
 
+	"preview-artifacts": {access.Read, ofProject, true},
+
 	"list-tests":      {access.Read, ofProject, true},
 	"list-coverage":   {access.Read, ofProject, true},
 	"rank-tests":      {access.Read, ofProject, false},

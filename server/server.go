@@ -45,6 +45,7 @@ type api struct {
 
 	repositories sync.Map // address of a project's repository → its key
 
+	tickets   tickets // open previews
 	readiness readiness
 }
 
@@ -66,7 +67,7 @@ func New(o Options) http.Handler {
 	a := &api{
 		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
 		large: make(chan struct{}, largeHooks), searching: make(chan struct{}, searchers), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery), strangers: newStrangers(),
-		origins: http.NewCrossOriginProtection(), patience: bodyPatience,
+		origins: http.NewCrossOriginProtection(), patience: bodyPatience, tickets: newTickets(),
 	}
 	if a.Origin != "" {
 		if err := a.origins.AddTrustedOrigin(a.Origin); err != nil {
@@ -88,6 +89,7 @@ func New(o Options) http.Handler {
 	a.routeShell()
 	a.routeLogs()
 	a.routeArtifacts()
+	a.routePreviews()
 	a.routeTests()
 	a.routeCaches()
 	a.routeTriggers()

@@ -12,15 +12,3 @@ func TestAStrangerIsAskedToLogIn(t *testing.T) {
 		t.Error("the login forgets where its visitor wanted to go")
 	}
 }
-
-func TestTheRedBuild(t *testing.T) {
-	t.Parallel()
-	_, _, red := theAPI(t)
-	p := look(t).as(admin).open("/projects/api/builds/2")
-	p.has(red.ID, "failed", "got the token of orders")
-	p.everyLook("build-red")
-	p.press("?")
-	p.has("these keys")
-	p.withoutScripts().open("/projects/api/builds/2")
-	p.sound()
-}

@@ -38,6 +38,9 @@ type world struct {
 
 var theWorld world
 
+// slots is how many jobs run at once in it. A benchmark may want more, before anything asks for the world.
+var slots = 4
+
 // daemon returns the world, made by the first story that asks for it.
 func daemon(t testing.TB) *world {
 	t.Helper()
@@ -63,7 +66,7 @@ func (w *world) begin() (err error) {
 		return err
 	}
 	w.url = "http://" + address
-	config := fmt.Sprintf("listen: %s\ndata: %s\nslots: 4\nwarm: off\nretry-faults: never\nengines: [{id: local, network: none}]\n", address, filepath.Join(w.dir, "data"))
+	config := fmt.Sprintf("listen: %s\ndata: %s\nslots: %d\nwarm: off\nretry-faults: never\nengines: [{id: local, network: none}]\n", address, filepath.Join(w.dir, "data"), slots)
 	path := filepath.Join(w.dir, "runner.yml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return err

@@ -44,6 +44,7 @@ var (
 	greenPush        = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureGreenPush", Times: 10}
 	logPage          = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureLogPage", Times: 3}
 	logWatchers      = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureLogWatchers", Times: 1}
+	buildPage        = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureBuildPage", Times: 5}
 	caches           = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 )
 
@@ -89,6 +90,9 @@ var Table = []Figure{
 	{Name: "real-shards-queue", Goal: RatioAtMost(1.05), From: realShards},
 	{Name: "real-shards-equal", From: realShards},
 	{Name: "log-100MB", Goal: RatioAtMost(0.35), From: longLog},
+	{Name: "build-page-bytes", Goal: OursAtMost(100), From: buildPage, Note: "KiB that a browser receives for the page of a build of 8 shards that runs, with all that belongs to it"},
+	{Name: "build-page-paint", Goal: OursAtMost(300), From: buildPage, Note: "the same, opened, to the first contentful paint of Chromium"},
+	{Name: "build-page-longtask", Goal: OursAtMost(50), From: buildPage, Note: "the longest task of the page in ten seconds, while the shards print 2,000 lines a second and tell of tests; 0: none was longer than 50 ms"},
 	{Name: "log-page-paint", Goal: OursAtMost(1000), From: logPage, Note: "the page of a log of 1,000,000 lines, opened, to the first contentful paint of Chromium"},
 	{Name: "log-page-end", Goal: OursAtMost(500), From: logPage, Note: "scrolled from its first line to its last, until that is shown"},
 	{Name: "log-page-memory", Goal: OursAtMost(200), From: logPage, Note: "private memory of the page's process, after looks at sixty places of it"},

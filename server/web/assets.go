@@ -19,13 +19,13 @@ var assetFiles embed.FS
 var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js", "filter.js"}
 
 // sheets are the style sheet of every page: what all share, then what each has for itself.
-var sheets = []string{"css/base.css", "css/home.css", "css/admin.css", "css/project.css", "css/api.css", "css/log.css"}
+var sheets = []string{"css/base.css", "css/home.css", "css/admin.css", "css/project.css", "css/api.css", "css/log.css", "css/build.css", "css/artifacts.css"}
 
 // logBundle is the script of the page of a log.
 var logBundle = []string{"logtext.js", "loglines.js", "logfolds.js", "logview.js", "logsearch.js", "log.js"}
 
 // singles are served as they are.
-var singles = []string{"icon.svg", "icon-good.svg", "icon-bad.svg", "icon-busy.svg"}
+var singles = []string{"icon.svg", "icon-good.svg", "icon-bad.svg", "icon-busy.svg", "build.js"}
 
 // asset is a file that pages refer to by a path with its hash, so that a browser may keep it for ever.
 type asset struct {

@@ -38,14 +38,22 @@ const paramPrefix = "param."
 // fill takes from a request what was typed, else each parameter's default.
 func (f *startForm) fill(r *http.Request) {
 	f.Ref, f.Commit = strings.TrimSpace(r.FormValue("ref")), strings.TrimSpace(r.FormValue("commit"))
-	for _, name := range slices.Sorted(maps.Keys(f.Settings.BuildParameters)) {
-		p := f.Settings.BuildParameters[name]
-		field := startField{ParameterSetting: p, Name: name, Value: p.Default}
-		if typed, ok := r.Form[paramPrefix+name]; ok {
-			field.Value = typed[0]
+	f.Fields = startFields(f.Settings.BuildParameters, func(name string) (string, bool) {
+		typed, ok := r.Form[paramPrefix+name]
+		return strings.Join(typed[:min(1, len(typed))], ""), ok
+	})
+}
+
+// startFields are the parameters of a project, each with what was chosen, else its default.
+func startFields(settings map[string]client.ParameterSetting, chosen func(name string) (string, bool)) (fields []startField) {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		field := startField{ParameterSetting: settings[name], Name: name, Value: settings[name].Default}
+		if value, ok := chosen(name); ok {
+			field.Value = value
 		}
-		f.Fields = append(f.Fields, field)
+		fields = append(fields, field)
 	}
+	return fields
 }
 
 // ask is what the API is asked for. What has no default and was left empty is not sent.

@@ -78,5 +78,14 @@ func (s *Site) funcs() template.FuncMap {
 		"marks":   markStrip,
 		"weighed": weighed,
 		"result":  resultClass,
+
+		"count":       number,
+		"clip":        clip,
+		"log":         logPath,
+		"kindText":    kindText,
+		"failedPhase": failedPhase,
+		"shape":       shape,
+		"archive":     archivePath,
+		"first":       firstRows,
 	}
 }

@@ -230,10 +230,7 @@ func (s *Site) write(w http.ResponseWriter, v *visit, status int, shown *view) e
 	if err := t.ExecuteTemplate(&page, "layout", f); err != nil {
 		return fmt.Errorf("rendering the template %s: %w", shown.Template, err)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", Policy)
-	w.WriteHeader(status)
-	_, _ = w.Write(page.Bytes()) // to a client that is gone there is nothing to say
+	sendHTML(w, v.Request, status, page.Bytes())
 	return nil
 }
 

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"compress/gzip"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// leastZipped is from how many bytes on a page is compressed.
+const leastZipped = 1 << 10
+
+// zippers are used again, since each holds more than most pages are long.
+var zippers = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is one
+	}
+	return z
+}}
+
+// sendHTML sends a page, compressed where the browser takes that: pages of builds are tables and drawings, which become a tenth. There
+// is no secret on a page whose length could tell of it: forms are guarded by where they come from, not by a token.
+func sendHTML(w http.ResponseWriter, r *http.Request, status int, page []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", Policy)
+	h.Add("Vary", "Accept-Encoding")
+	if len(page) < leastZipped || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.WriteHeader(status)
+		_, _ = w.Write(page) // to a client that is gone there is nothing to say
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	w.WriteHeader(status)
+	z := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(z)
+	z.Reset(w)
+	_, _ = z.Write(page)
+	_ = z.Close()
+}
