@@ -66,8 +66,15 @@ func (c *Client) dial(ctx context.Context, path string, query url.Values, protoc
 // write sends one message.
 func (s *socket) write(text []byte) error { return s.frame(frameBinary, text) }
 
-// frame sends one frame, masked as those of a client are.
+// frame sends one frame.
 func (s *socket) frame(kind byte, text []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.send(kind, text)
+}
+
+// send is frame for who has the lock. What a client sends is masked.
+func (s *socket) send(kind byte, text []byte) error {
 	var mask [4]byte
 	_, _ = rand.Read(mask[:])
 	out := []byte{frameLast | kind}
@@ -83,8 +90,6 @@ func (s *socket) frame(kind byte, text []byte) error {
 	for i, b := range text {
 		out = append(out, b^mask[i%4])
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	_, err := s.conn.Write(out)
 	return err
 }
@@ -144,8 +149,14 @@ func (s *socket) next(most int) (kind byte, last bool, text []byte, err error) {
 	return head[0] & 0x0f, head[0]&frameLast != 0, text, err
 }
 
-// goodbye tells the other end that nothing more is expected of it.
-func (s *socket) goodbye() error { return s.frame(frameClose, []byte{3, 232}) } // 1000, a normal end
+// goodbye tells the other end that nothing more is expected of it, unless it does not even take what is being sent.
+func (s *socket) goodbye() error {
+	if !s.mu.TryLock() {
+		return nil
+	}
+	defer s.mu.Unlock()
+	return s.send(frameClose, []byte{3, 232}) // 1000, a normal end
+}
 
 // Close hangs up.
 func (s *socket) Close() error {

@@ -2,12 +2,14 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/runner-ci/runner/runner/wire"
 )
@@ -114,13 +116,54 @@ func (r *Runner) Reopen(ctx context.Context, engine string, a Attempt) error {
 		return err
 	}
 	defer release()
-	if err := s.ex.Put(ctx, a.Sandbox, wire.HoldFile, strings.NewReader(""), 0); err != nil {
+	word := rand.Text() // by which the answer is known from one to somebody before
+	if err := s.ex.Put(ctx, a.Sandbox, wire.HoldFile, strings.NewReader(word), int64(len(word))); err != nil {
 		return fmt.Errorf("telling the agent to stay: %w", err)
 	}
 	if err := sh.Reopen(ctx, r.spec(engine, a, tree), s.layersOf(hold, sourceRoot)); err != nil {
 		return err
 	}
-	return s.remountExtra(ctx, hold.Dirs, func(root string) []string { return s.layersOf(hold, root) })
+	if err := s.remountExtra(ctx, hold.Dirs, func(root string) []string { return s.layersOf(hold, root) }); err != nil {
+		return err
+	}
+	return s.awaitHeld(ctx, word)
+}
+
+// heldWait bounds the wait for an agent that is started again.
+const heldWait = 20 * time.Second
+
+// awaitHeld waits until the agent says that it stays.
+func (s *session) awaitHeld(ctx context.Context, word string) error {
+	for began, wait := time.Now(), 5*time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		if s.held(ctx, word) {
+			return nil
+		}
+		state, err := s.ex.Inspect(ctx, s.attempt.Sandbox)
+		switch {
+		case err != nil:
+			return err
+		case !state.Running:
+			return errors.New("its agent ended as soon as it was started again: one of a version that keeps nothing open, perhaps")
+		case time.Since(began) > heldWait:
+			return fmt.Errorf("its agent did not answer within %s", heldWait)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// held tells whether the agent has answered.
+func (s *session) held(ctx context.Context, word string) bool {
+	f, err := s.ex.Open(ctx, s.attempt.Sandbox, wire.HeldFile)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, wire.MaxHold))
+	return err == nil && string(text) == word
 }
 
 // remountExtra mounts the directories of a cache again that lie outside of the workspace.

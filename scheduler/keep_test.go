@@ -26,6 +26,7 @@ type cellar struct {
 	*shelf
 	wrote map[string]int64 // by sandbox id
 	shut  error            // why none can be opened
+	word  string           // that agents answer with
 }
 
 func (e *cellar) Kill(_ context.Context, id string) error {
@@ -48,7 +49,19 @@ func (e *cellar) Reopen(_ context.Context, spec runner.SandboxSpec, _ []string) 
 	return nil
 }
 
-func (e *cellar) Put(context.Context, string, string, io.Reader, int64) error { return nil }
+func (e *cellar) Put(_ context.Context, id, _ string, content io.Reader, _ int64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text, err := io.ReadAll(content)
+	e.word = string(text)
+	return err
+}
+
+func (e *cellar) Open(context.Context, string, string) (io.ReadCloser, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return io.NopCloser(strings.NewReader(e.word)), nil
+}
 
 func (e *cellar) Written(_ context.Context, id string) (runner.WrittenAt, error) {
 	return runner.WrittenAt{Bytes: max(1, e.wrote[id])}, nil

@@ -121,7 +121,7 @@ func (a *api) serveShell(ctx context.Context, hctx huma.Context, in *shellIn, pl
 	}
 	seq, err := a.recordShell(ctx, shellOpened, in)
 	if err != nil {
-		writeProblem(w, problemOf(err))
+		writeProblem(w, a.shellProblem(err))
 		return
 	}
 	ctrl := http.NewResponseController(w)

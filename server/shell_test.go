@@ -131,6 +131,9 @@ func TestAShellPassesOnWhatIsSaid(t *testing.T) {
 		t.Errorf("it heard of the sizes %v", room.sizes)
 	}
 	events, _, err := d.access.Events(access.Filter{}, "", 10)
+	for deadline := time.Now().Add(20 * time.Second); len(events) < 2 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		events, _, err = d.access.Events(access.Filter{}, "", 10)
+	}
 	if err != nil || len(events) != 2 || events[0].Action != "close-shell" || events[1].Action != "open-shell" ||
 		events[1].Object != "api#1 linux failed: sh -c a b" || events[1].Result != http.StatusSwitchingProtocols {
 		t.Errorf("the audit log has %+v, %v", events, err)

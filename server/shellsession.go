@@ -23,8 +23,11 @@ const (
 	shellLook = 20 * time.Second
 	// shellMessage bounds a message of the other end's.
 	shellMessage = 64 << 10
-	// shellPong is how long the other end may take to answer.
-	shellPong = 20 * time.Second
+	// shellPong is how long its answer is waited for. Where it does not come, the other end may be busy, or stopped by a key: a
+	// connection that is dead the kernel finds out.
+	shellPong = 10 * time.Second
+	// shellGrace is how long the last words of a shell that was ended may take.
+	shellGrace = 10 * time.Second
 )
 
 // noDeadline takes a connection's deadlines away.
@@ -36,6 +39,7 @@ type shellSession struct {
 	open  *scheduler.OpenedShell
 	tty   bool
 	used  atomic.Int64 // when something was said last, in Unix nanoseconds
+	busy  atomic.Int32 // something is being passed on
 	end   context.CancelCauseFunc
 	ended context.Context
 }
@@ -102,9 +106,9 @@ func (s *shellSession) hear(ctx context.Context) {
 		s.touch()
 		switch text[0] {
 		case client.ShellInput:
-			if _, err := s.open.Write(text[1:]); err != nil {
-				continue // it has ended, which Copy sees
-			}
+			s.busy.Add(1)
+			_, _ = s.open.Write(text[1:]) // what has ended takes nothing, and Copy sees to it
+			s.busy.Add(-1)
 		case client.ShellInputEnd:
 			_ = s.open.CloseInput()
 		case client.ShellResize:
@@ -126,6 +130,13 @@ func (s *shellSession) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.ended.Done():
+			select {
+			case <-ctx.Done():
+			case <-time.After(shellGrace):
+				_ = s.conn.CloseNow() // nobody takes its last words
+			}
+			return
 		case why := <-s.open.Over:
 			s.end(fmt.Errorf("%s", why))
 		case <-total.C:
@@ -135,9 +146,12 @@ func (s *shellSession) watch(ctx context.Context) {
 				s.end(fmt.Errorf("nothing was said for %s", shellIdle))
 				continue
 			}
+			if s.busy.Load() > 0 {
+				continue
+			}
 			asking, cancel := context.WithTimeout(ctx, shellPong)
-			if s.conn.Ping(asking) != nil {
-				s.end(fmt.Errorf("the other end does not answer"))
+			if err := s.conn.Ping(asking); err != nil && asking.Err() == nil {
+				s.end(fmt.Errorf("the other end has gone"))
 			}
 			cancel()
 		}
@@ -154,7 +168,9 @@ func (s *shellSession) say(ctx context.Context, kind byte, body any) error {
 }
 
 func (s *shellSession) send(ctx context.Context, kind byte, text []byte) error {
-	short, cancel := context.WithTimeout(ctx, writeTimeout)
+	s.busy.Add(1)
+	defer s.busy.Add(-1)
+	short, cancel := context.WithTimeout(ctx, shellIdle) // people stop their terminal, and read
 	defer cancel()
 	return s.conn.Write(short, websocket.MessageBinary, append([]byte{kind}, text...))
 }

@@ -62,3 +62,13 @@ func shellRows(b client.Build, now time.Time, row func(cells ...string)) {
 		row("", "and "+Number(more)+" more, by --job")
 	}
 }
+
+// enteredLines say who went into jobs while they ran.
+func enteredLines(b client.Build) (lines []string) {
+	for _, job := range b.Jobs {
+		if job.Entered != "" && len(lines) < manyShells {
+			lines = append(lines, "note: "+oneLine(job.Entered)+" went into "+oneLine(job.Name)+" while it ran, so that its result is no proof for a push")
+		}
+	}
+	return lines
+}

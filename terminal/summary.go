@@ -106,7 +106,7 @@ func causes(o *Output, b client.Build) []string {
 	if b.Note != "" {
 		lines = append(lines, "note: "+b.Note)
 	}
-	return lines
+	return append(lines, enteredLines(b)...)
 }
 
 // manyCauses is how many jobs are told of one by one as causes.

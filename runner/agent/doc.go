@@ -24,7 +24,7 @@
 //  5. Append done, sync the spool, give an attached reader a moment to take the rest, exit with status 0.
 //
 // A daemon that lets people into the sandbox of a job which has ended puts the file "hold" (wire.HoldFile) beside the
-// record and has the sandbox started again. Instead of step 2 the agent then puts its tools in their place, and stays until it is
+// record and has the sandbox started again. Instead of step 2 the agent then puts its tools in their place, says so in the file "held", and stays until it is
 // told to end, as the reaper of whatever is started in there. "agent end-shell MARK" ends the processes that have MARK in
 // their environment (wire.ShellMark).
 //

@@ -4,7 +4,9 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,12 +18,30 @@ import (
 
 // hold keeps the sandbox of a job that has ended open for people. The job is not run again. The tools lay in memory, and
 // are put in their place anew; a sandbox without them is as good.
-func hold(home string, term <-chan os.Signal) int {
-	if err := linkTools(filepath.Join(home, "user", "bin")); err != nil {
+func hold(opts options, term <-chan os.Signal) int {
+	if err := errors.Join(linkTools(filepath.Join(opts.home, "user", "bin")), answerHold(opts.spool)); err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
 	}
 	<-term
 	return 0
+}
+
+// answerHold says that the agent stays.
+func answerHold(spool string) error {
+	f, err := os.Open(filepath.Join(spool, wire.HoldFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, wire.MaxHold))
+	if err != nil {
+		return err
+	}
+	answer := filepath.Join(spool, wire.HeldFile)
+	if err := os.WriteFile(answer+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(answer+".new", answer)
 }
 
 // shellGrace is between HUP and KILL for the processes of a shell whose person has gone.

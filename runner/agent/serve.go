@@ -66,7 +66,7 @@ func serve(opts options) int {
 	go func() { heard <- a.converse(in) }()
 	if was.frames {
 		if status, err := os.Lstat(filepath.Join(opts.spool, wire.HoldFile)); err == nil && status.Mode().IsRegular() {
-			return hold(opts.home, term)
+			return hold(opts, term)
 		}
 		return a.afterlife(was, heard)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -114,15 +115,16 @@ func (s *shell) Resize(ctx context.Context, cols, rows uint) error {
 // Copy copies the output until the program has ended, also where it left others behind that hold on to its output.
 func (s *shell) Copy(stdout, stderr io.Writer) error {
 	done, gone := make(chan struct{}), make(chan struct{})
+	from := &waiter{r: s.conn.Reader}
 	go func() {
 		defer close(gone)
-		s.awaitEnd(done)
+		s.awaitEnd(done, from)
 	}()
 	var err error
 	if s.tty {
-		_, err = io.Copy(stdout, s.conn.Reader)
+		_, err = io.Copy(stdout, from)
 	} else {
-		_, err = stdcopy.StdCopy(stdout, stderr, s.conn.Reader)
+		_, err = stdcopy.StdCopy(stdout, stderr, from)
 	}
 	close(done)
 	<-gone
@@ -132,8 +134,26 @@ func (s *shell) Copy(stdout, stderr io.Writer) error {
 	return err
 }
 
-// awaitEnd hangs up once the engine has seen the program end.
-func (s *shell) awaitEnd(done <-chan struct{}) {
+// waiter is a reader that tells for how long it has been waited for.
+type waiter struct {
+	r     io.Reader
+	since atomic.Int64 // in Unix nanoseconds; 0: nobody waits
+}
+
+func (w *waiter) Read(p []byte) (int, error) {
+	w.since.Store(time.Now().UnixNano())
+	defer w.since.Store(0)
+	return w.r.Read(p)
+}
+
+func (w *waiter) waited(d time.Duration) bool {
+	since := w.since.Load()
+	return since != 0 && time.Since(time.Unix(0, since)) >= d
+}
+
+// awaitEnd hangs up once the engine has seen the program end, and has had nothing more to say for a second: who reads slowly is
+// waited for.
+func (s *shell) awaitEnd(done <-chan struct{}, from *waiter) {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
 	for ended := false; ; {
@@ -142,12 +162,14 @@ func (s *shell) awaitEnd(done <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		if ended {
-			s.closing.Do(s.conn.Close) // its last words have had a second to come
+		if ended && from.waited(aliveEvery) {
+			s.closing.Do(s.conn.Close)
 			return
 		}
-		running, _, err := s.state(context.Background())
-		ended = err == nil && !running || cerrdefs.IsNotFound(err)
+		if !ended && from.waited(aliveEvery/2) {
+			running, _, err := s.state(context.Background())
+			ended = err == nil && !running || cerrdefs.IsNotFound(err)
+		}
 	}
 }
 

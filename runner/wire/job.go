@@ -43,6 +43,12 @@ const BuilderEngine = "builder-engine"
 // it stays, and runs nothing, so that people can look into the sandbox.
 const HoldFile = "hold"
 
+// HeldFile is the agent's answer in the same place, with what is in HoldFile, once its tools are there.
+const HeldFile = "held"
+
+// MaxHold bounds both in bytes.
+const MaxHold = 64
+
 // EndShell is the agent's first argument where it ends the processes of one person's shell, whose mark follows.
 const EndShell = "end-shell"
 
