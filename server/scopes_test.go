@@ -196,6 +196,7 @@ var openRoutes = []string{
 	"GET /api/v1/overview", "GET /api/v1/events", "GET /api/v1/builds", "GET /api/v1/builds/{project}/{number}", "GET /api/v1/builds/{project}/{number}/events",
 	"GET /api/v1/builds/{project}/{number}/log", "GET /api/v1/builds/{project}/{number}/artifacts",
 	"GET /api/v1/builds/{project}/{number}/reports", "GET /api/v1/builds/{project}/{number}/artifacts/file",
+	"GET /api/v1/builds/{project}/{number}/artifacts/preview",
 	"GET /api/v1/builds/{project}/{number}/artifacts/archive", "GET /api/v1/builds/{project}/{number}/tests",
 	"GET /api/v1/builds/{project}/{number}/coverage", "GET /api/v1/projects/{name}/stats", "GET /api/v1/projects/{name}/branches", "GET /projects/{project}/builds/{number}",
 }
