@@ -200,6 +200,7 @@ var openRoutes = []string{
 	"GET /api/v1/builds/{project}/{number}/log/search", "GET /api/v1/builds/{project}/{number}/log/outline",
 	"GET /api/v1/builds/{project}/{number}/log/events", "GET /api/v1/builds/{project}/{number}/artifacts",
 	"GET /api/v1/builds/{project}/{number}/reports", "GET /api/v1/builds/{project}/{number}/artifacts/file",
+	"GET /api/v1/builds/{project}/{number}/artifacts/preview",
 	"GET /api/v1/builds/{project}/{number}/artifacts/archive", "GET /api/v1/builds/{project}/{number}/tests",
 	"GET /api/v1/builds/{project}/{number}/coverage", "GET /api/v1/projects/{name}/stats", "GET /api/v1/projects/{name}/branches", "GET /feed.atom", "GET /projects/{project}/feed.atom",
 }
