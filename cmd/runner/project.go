@@ -82,7 +82,7 @@ func newProjectShow(a *app) *cobra.Command {
 				return err
 			}
 			terminal.WebhookState(a.view(), hook, time.Now())
-			badge, err := c.Badge(cmd.Context(), args[0], "")
+			badge, err := c.Badge(cmd.Context(), name, "")
 			var refused *client.Error
 			switch {
 			case errors.As(err, &refused) && refused.Status == http.StatusNotFound: // of a daemon that has no badges yet
@@ -90,7 +90,7 @@ func newProjectShow(a *app) *cobra.Command {
 			case err != nil:
 				return err
 			}
-			terminal.Badge(a.view(), badge)
+			terminal.Badge(a.view(), badge, p.Managed)
 			return nil
 		},
 	}
