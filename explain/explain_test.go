@@ -373,6 +373,20 @@ func TestWhoHeldTheSlots(t *testing.T) {
 }
 
 // TestALongChainIsBounded: ten thousand jobs one after the other, each step of which decided.
+// TestJobsThatWaitAreCountedAsSlots holds that a build none of whose jobs was given a slot yet is told how many it could use at once.
+func TestJobsThatWaitAreCountedAsSlots(t *testing.T) {
+	waits := func(id string, state scheduler.JobState) scheduler.Job {
+		return scheduler.Job{ID: id, Name: id, State: state, Queued: at(1)}
+	}
+	e := Of(Input{
+		Build: made(0, needs("a"), needs("b"), needs("c", "a")), Now: at(9),
+		Jobs: []scheduler.Job{waits("a", scheduler.JobQueued), waits("b", scheduler.JobQueued), waits("c", scheduler.JobBlocked)},
+	})
+	if got := savings(e); got != "slots 8" || e.Savings[0].Text != "a slot for each of its jobs at once: 2" {
+		t.Errorf("the savings are %s, %+v", got, e.Savings)
+	}
+}
+
 func TestALongChainIsBounded(t *testing.T) {
 	const n = 10_000
 	in := Input{Build: made(1 + 2*n)}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -64,8 +65,11 @@ func (b *build) playGraph(c change) (end time.Duration, slots int) {
 		}
 		took := b.ended(j.EndedAt).Sub(began)
 		took -= c.shorter(j, took)
-		if own(j) {
+		switch {
+		case own(j):
 			spans = append(spans, span{at, at + took})
+		case j.State == scheduler.JobQueued: // it would hold one for longer than is known
+			spans = append(spans, span{at, math.MaxInt64})
 		}
 		known[j.ID] = at + took
 		return at + took
