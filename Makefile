@@ -71,7 +71,7 @@ screenshots: build engine ## take pictures of the pages, in both colour schemes 
 	@mkdir -p docs/img
 	@RUNNER_SCREENSHOTS=$(CURDIR)/docs/img RUNNER_BIN=$(CURDIR)/bin/runner $(GO) test -count=1 ./internal/faces
 
-release: ## write binaries for every system with checksums and SBOMs, Dockerfile and compose file into dist/
+release: ## write an archive for every system, with checksums and SBOMs, into dist/
 	@scripts/release
 
 clean: ## remove what the build wrote; images and caches stay (docs/development.md says where they are)
