@@ -32,6 +32,15 @@ func repeats(cmd *cobra.Command) bool {
 // foreignCommand stands in a Use line before a command that is run elsewhere: "shell BUILD [-- COMMAND...]".
 const foreignCommand = "[--"
 
+// useLine is how a command is called. Its own flags stand before a command that is run elsewhere.
+func useLine(cmd *cobra.Command) string {
+	line, flags := strings.TrimSuffix(cmd.UseLine(), " [flags]"), " [flags]"
+	if at := strings.Index(line, " "+foreignCommand); at >= 0 {
+		return line[:at] + flags + line[at:]
+	}
+	return line + flags
+}
+
 // jobFlag adds --job to a command that takes the job as its second argument, too: the same flag for the same thing.
 func jobFlag(cmd *cobra.Command, job *string) {
 	cmd.Flags().StringVar(job, "job", "", "the `JOB`, by its id; the same as the second argument")

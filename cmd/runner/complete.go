@@ -102,7 +102,7 @@ var choices = map[string][]string{
 	"visibility": {"private", "public"}, "approval": {"forks", "all", "none"}, "network": {"open", "private", "none"},
 	"network-untrusted": {"open", "private", "none"}, "retry-faults": {"always", "before-commands", "never"},
 	"green-before-push": {"off", "untrusted", "on"}, "comment": {"off", "on-failure", "always"}, "webhook": {"auto", "off"},
-	"skip-words": {"on", "off"}, "cancel-superseded": {"true", "false"},
+	"skip-words": {"on", "off"}, "badge": {"token", "off"}, "cancel-superseded": {"true", "false"},
 	"forge": {"github", "gitlab", "gitea", "forgejo", "gogs", "bitbucket", "bitbucket-server"},
 }
 
@@ -111,6 +111,8 @@ func choicesOf(cmd *cobra.Command, flag string) []string {
 	switch path := cmd.CommandPath() + " --" + flag; path {
 	case "runner ls --status":
 		return statuses
+	case "runner ls --trigger":
+		return kinds
 	case "runner project add --status", "runner project set --status":
 		return []string{"build", "job", "off"}
 	case "runner validate --format":
@@ -118,7 +120,7 @@ func choicesOf(cmd *cobra.Command, flag string) []string {
 	case "runner plan --format":
 		return []string{"text", "json", "mermaid"}
 	case "runner token create --scope":
-		return []string{"read", "submit", "admin"}
+		return []string{"read", "submit", "admin", "feed"}
 	case "runner shell --at":
 		return []string{"failed", "running"}
 	case "runner run --engine":

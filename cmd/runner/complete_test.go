@@ -54,6 +54,8 @@ func TestLiveNames(t *testing.T) {
 		{[]string{"diff", "api#11", "api#12", "--job", "l"}, "linux\tFAILED linux\n:36\n"},
 		{[]string{"open", "api"}, "api#12\tFAILED Share audiences and more\napi#11\tSUCCEEDED " + strings.TrimSpace(strings.Repeat("long ", 50)[:49]) + "…\napi\thttps://example.com/api.git\n:36\n"},
 		{[]string{"ls", "--project", ""}, "api\thttps://example.com/api.git\n:36\n"},
+		{[]string{"ls", "--trigger", ""}, strings.Join(kinds, "\n") + "\n:4\n"},
+		{[]string{"project", "set", "api", "--badge", ""}, "token\noff\n:4\n"},
 		{[]string{"init", ""}, ":16\n"},
 		{[]string{"ls", ""}, ":4\n"},
 	} {

@@ -94,7 +94,7 @@ func synopsis(cmd *cobra.Command) string {
 	if cmd.HasAvailableSubCommands() && !strings.Contains(cmd.Use, " ") {
 		return cmd.CommandPath() + " COMMAND [flags]"
 	}
-	return strings.TrimSuffix(cmd.UseLine(), " [flags]") + " [flags]"
+	return useLine(cmd)
 }
 
 // commitDay is the day of the commit that this binary was made of, so that the same binary makes the same pages.

@@ -15,7 +15,7 @@ func newOpenAPI(a *app) *cobra.Command {
 		Long: "Prints the description of the daemon's API as this release has it, in OpenAPI 3.1: every route with its parameters, types,\n" +
 			"errors and the scope that it needs. It asks no daemon; a daemon serves the same at /openapi.json, and as a page at /api.",
 		Example: "  runner openapi >runner.openapi.json\n  runner openapi | jq '.paths | keys'",
-		Args:    cobra.NoArgs,
+		Args:    needs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.out.Write(server.OpenAPI(release()))
 			return err

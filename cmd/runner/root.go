@@ -84,15 +84,31 @@ const (
 func checkArguments(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usage(cmd, err)
+			err := check(cmd, args)
+			switch near := nearCommand(cmd, args); {
+			case err == nil:
+				return nil
+			case near != "":
+				return hinted(err, "did you mean %s?", near)
 			}
-			return nil
+			return usage(cmd, err)
 		}
 	}
 	for _, sub := range cmd.Commands() {
 		checkArguments(sub)
 	}
+}
+
+// nearCommand is the command below cmd that is written much like the first argument, or "".
+func nearCommand(cmd *cobra.Command, args []string) string {
+	if !cmd.HasAvailableSubCommands() || len(args) == 0 {
+		return ""
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return cmd.CommandPath() + " " + near[0]
+	}
+	return ""
 }
 
 // jsonFlag adds --json to a command that prints data.
@@ -135,7 +151,7 @@ const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}USAGE
   {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{if takesArguments .}}
-  {{.UseLine}}{{end}}{{else}}{{.UseLine}}{{end}}
+  {{useLine .}}{{end}}{{else}}{{useLine .}}{{end}}
 {{- if .HasExample}}
 
 EXAMPLES
@@ -167,6 +183,7 @@ EXIT STATUS
 func init() {
 	cobra.EnableCommandSorting = false // they come in the order in which they are met
 	cobra.AddTemplateFunc("flagUsages", flagUsages)
+	cobra.AddTemplateFunc("useLine", useLine)
 	cobra.AddTemplateFunc("takesArguments", func(cmd *cobra.Command) bool { return strings.Contains(cmd.Use, " ") })
 	cobra.AddTemplateFunc("environment", environment)
 	cobra.AddTemplateFunc("indent", func(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") })

@@ -49,7 +49,7 @@ func shellArgs(cmd *cobra.Command, args []string) error {
 	dash := cmd.ArgsLenAtDash()
 	switch {
 	case len(args) == 0 || dash == 0:
-		return errors.New("BUILD is missing: " + cmd.UseLine())
+		return errors.New("BUILD is missing: " + useLine(cmd))
 	case dash < 0 && len(args) > 1, dash > 1:
 		return fmt.Errorf("%q is one argument too many; write a command behind --", args[1])
 	case dash == 1 && len(args) == 1:
