@@ -259,7 +259,7 @@ func stillFailing(t *compare.Tests) string {
 }
 
 func changedTest(o *Output, c compare.TestChange, shape, word string) string {
-	text := shape + " " + oneLine(cmp.Or(c.Name, c.ID)) + "   " + word
+	text := shape + " " + oneLine(cmp.Or(c.ID, c.Name)) + "   " + word
 	switch {
 	case word == "much slower":
 		text += ": " + Seconds(c.GreenSeconds) + " → " + Seconds(c.RedSeconds)

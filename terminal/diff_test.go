@@ -70,7 +70,7 @@ environment   5 differences
   linux: plan        only red     BUILD: go vet now
 
 tests         12 newly failing, 1 much slower, 1 failing in both
-✗ TestOne   newly failing   one_test.go:8
+✗ p::TestOne   newly failing   one_test.go:8
     want 3
 ✗ TestTwo   newly failing, and not in green, flaky
 ● TestSlow   much slower: 1.0 s → 1m 15s

@@ -87,6 +87,7 @@ func (f *following) follow(ctx context.Context) error {
 		terminal.Summary(o, b, rest)
 		f.app.tests(ctx, o, f.client, b)
 		if f.keep {
+			f.app.since(ctx, o, f.client, b)
 			terminal.Next(o, b, sets)
 		}
 	}
@@ -131,6 +132,19 @@ func (a *app) tests(ctx context.Context, o *terminal.Output, c *client.Client, b
 		failed = report.Items
 	}
 	terminal.Tests(o, b, failed)
+}
+
+// since tells since when a build fails. That its predecessors cannot be read is told of, and changes nothing else.
+func (a *app) since(ctx context.Context, o *terminal.Output, c *client.Client, b client.Build) {
+	if !b.Failed() {
+		return
+	}
+	past, err := c.Builds(ctx, client.ListOptions{Project: b.Project, Limit: client.PastBuilds})
+	if err != nil {
+		fmt.Fprint(a.err, a.describe(err))
+		return
+	}
+	terminal.FailingSince(o, client.FailingSince(b, past.Items, ""), time.Now())
 }
 
 func (f *following) verdict(b client.Build, sets []client.ArtifactSet) error {

@@ -32,6 +32,7 @@ func newShow(a *app) *cobra.Command {
 				o.Lines(append(terminal.Parameters(b), "")...)
 				terminal.Summary(o, b, sets)
 				a.tests(cmd.Context(), a.view(), c, b)
+				a.since(cmd.Context(), o, c, b)
 				terminal.Next(o, b, sets)
 				return nil
 			})

@@ -30,10 +30,10 @@ func buildID(v *visit) (string, error) {
 type buildPage struct {
 	client.Build
 	Verdict    verdict
-	Since      *since        // of one that fails
-	Start      *client.Build // with which it began to fail, with its title and author
-	Mended     *client.Build // the one before, where that failed and this one passed
-	Flaky      string        // whether the failed tests are
+	Since      *client.Failing // of one that fails
+	Start      *client.Build   // with which it began to fail, with its title and author
+	Mended     *client.Build   // the one before, where that failed and this one passed
+	Flaky      string          // whether the failed tests are
 	Broken     broken
 	Trigger    *client.Trigger // nil to whom it is not told
 	CommitPage string          // where the forge shows it
@@ -79,7 +79,7 @@ func (s *Site) lookAt(v *visit, b client.Build) (*buildPage, error) {
 	if p.Broken, err = s.whatBroke(v, b); err != nil {
 		return nil, err
 	}
-	past, err := s.Client.Builds(v.Context(), client.ListOptions{Project: b.Project, Limit: pastBuilds})
+	past, err := s.Client.Builds(v.Context(), client.ListOptions{Project: b.Project, Limit: client.PastBuilds})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (s *Site) blame(v *visit, p *buildPage, past []client.Build, project *clien
 	if project != nil {
 		base = cmp.Or(project.Branch, "main")
 	}
-	began := sinceWhen(p.Build, past, base)
+	began := client.FailingSince(p.Build, past, base)
 	p.Since, p.Start = &began, began.First
 	flaky, runs := 0, 0
 	for _, f := range p.Broken.Failures {

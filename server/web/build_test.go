@@ -49,7 +49,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestSinceWhenABuildFails(t *testing.T) {
+func TestWhatABuildMends(t *testing.T) {
 	const main, other = "refs/heads/main", "refs/heads/other"
 	build := func(n int, ref, status string) client.Build {
 		return client.Build{ID: fmt.Sprintf("api#%d", n), Number: n, Ref: ref, Status: status}
@@ -59,26 +59,11 @@ func TestSinceWhenABuildFails(t *testing.T) {
 		build(10, main, "FAILED"), build(9, other, "SUCCEEDED"), build(8, main, "FAULT"), build(7, main, "STOPPED"),
 		build(6, main, "SUCCEEDED"), build(5, main, "FAILED"), build(4, main, "SUCCEEDED"),
 	}
-	got := sinceWhen(build(11, main, "FAILED"), past, "main")
-	if got.Self || got.First.Number != 8 || got.Streak != 3 || got.Passed.Number != 6 || got.Good != 2 || got.Of != 3 || got.Base != nil {
-		t.Errorf("on main: %+v, first %+v", got, got.First)
-	}
-	got = sinceWhen(build(11, other, "FAILED"), past, "main")
-	if !got.Self || got.Streak != 1 || got.Passed.Number != 9 || got.Base == nil || got.Base.Number != 10 || !got.OnBase {
-		t.Errorf("on another branch: %+v", got)
-	}
 	if m := mended(build(11, main, "SUCCEEDED"), past); m == nil || m.Number != 10 {
 		t.Errorf("what passed after #10 mends %+v", m)
 	}
 	if m := mended(build(7, main, "SUCCEEDED"), past); m != nil {
 		t.Errorf("what passed after #6 mends %+v", m)
-	}
-}
-
-func TestSubmitsOfOnePersonAreALineOfWork(t *testing.T) {
-	a, b := client.Build{Ref: submits + "1", Author: "ann"}, client.Build{Ref: submits + "2", Author: "ann"}
-	if !sameLine(a, b) || sameLine(a, client.Build{Ref: submits + "3", Author: "bob"}) || sameLine(a, client.Build{Ref: "refs/heads/main", Author: "ann"}) {
-		t.Error("submits are of one line where they are of one person, and there alone")
 	}
 }
 

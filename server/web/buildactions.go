@@ -38,7 +38,7 @@ func actionsFor(v *visit, b client.Build, project *client.Project) buildActions 
 	return buildActions{
 		Shell: shell,
 		Stop:  mine && !ended, Retry: mine && ended, RetryFailed: mine && ended && b.Status != "SUCCEEDED" && c.passed > 0,
-		Resume: mine && c.paused > 0, Rerun: admin && project != nil && !strings.HasPrefix(b.Ref, submits) && b.Commit != "",
+		Resume: mine && c.paused > 0, Rerun: admin && project != nil && !strings.HasPrefix(b.Ref, client.Submits) && b.Commit != "",
 	}
 }
 
