@@ -304,7 +304,7 @@ func TestRobotsSayWhatTheyAre(t *testing.T) {
 }
 
 func TestStreamsOfStrangersAreGivenBack(t *testing.T) {
-	s := newStrangers()
+	s := newStrangers().streams
 	network := networkOf(mustAddr("192.0.2.1"))
 	var leaves []func()
 	for range streamsOfOne {

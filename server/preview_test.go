@@ -103,3 +103,29 @@ func TestSetsCanBeListedWithoutTheirFiles(t *testing.T) {
 		t.Errorf("ArtifactSums = %+v, %v", sets, err)
 	}
 }
+
+// TestPreviewsAreBounded: what a report loads of its own is asked for without a session, and could be left half read.
+func TestPreviewsAreBounded(t *testing.T) {
+	d := artifactDaemon(t)
+	p, err := d.client().Preview(t.Context(), "api#1", client.Choice{Job: "docs", Artifact: client.PrimaryArtifact})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, _ := d.send(http.MethodGet, p.Path, http.Header{"User-Agent": {"GPTBot/1.2"}}, nil); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a robot gets a report: %d", resp.StatusCode)
+	}
+	here := networkOf(mustAddr("127.0.0.1"))
+	for range previewsOfOne - 1 {
+		d.handler.strangers.previews.enter(here)
+	}
+	if resp, _ := d.send(http.MethodGet, p.Path, nil, nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("the last that may be: %d", resp.StatusCode)
+	}
+	d.handler.strangers.previews.enter(here)
+	if resp, _ := d.send(http.MethodGet, p.Path, nil, nil); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("one more: %d", resp.StatusCode)
+	}
+	if resp, _ := d.do(http.MethodGet, p.Path, nil, nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("with a token: %d", resp.StatusCode)
+	}
+}
