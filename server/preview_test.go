@@ -9,6 +9,7 @@ import (
 
 	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/config"
 )
 
 func TestAPreviewIsOfNoOriginAndOpensOneSet(t *testing.T) {
@@ -127,5 +128,37 @@ func TestPreviewsAreBounded(t *testing.T) {
 	}
 	if resp, _ := d.do(http.MethodGet, p.Path, nil, nil); resp.StatusCode != http.StatusOK {
 		t.Errorf("with a token: %d", resp.StatusCode)
+	}
+}
+
+// TestAStrangersPreviewEndsWithThePublic: a project that is made private again is so at once.
+func TestAStrangersPreviewEndsWithThePublic(t *testing.T) {
+	d := artifactDaemon(t)
+	publish := func(visibility string) {
+		t.Helper()
+		p := project("api", apiURL)
+		p.Visibility = visibility
+		if err := d.state.PutProject(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened := func(c *client.Client) string {
+		t.Helper()
+		p, err := c.Preview(t.Context(), "api#1", client.Choice{Job: "docs", Artifact: client.PrimaryArtifact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Path
+	}
+	publish(config.VisibilityPublic)
+	strangers, readers := opened(client.New(d.url(), "")), opened(d.client())
+	if resp, _ := d.send(http.MethodGet, strangers, nil, nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("of a public project: %d", resp.StatusCode)
+	}
+	publish(config.VisibilityPrivate)
+	for path, want := range map[string]int{strangers: http.StatusNotFound, readers: http.StatusOK} {
+		if resp, _ := d.send(http.MethodGet, path, nil, nil); resp.StatusCode != want {
+			t.Errorf("once it is private: %d, want %d", resp.StatusCode, want)
+		}
 	}
 }
