@@ -28,12 +28,14 @@ const (
 var dear = map[string]bool{
 	"GET " + buildPath + "/log": true, "GET " + buildPath + "/events": true, "GET " + buildPath + "/artifacts/file": true,
 	"GET " + buildPath + "/artifacts/archive": true, "GET " + buildPath + "/tests": true, "GET " + buildPath + "/coverage": true,
+	"GET " + buildPath + "/explain": true, "GET /api/v1/projects/{name}/stats": true, // each looks at thousands of rows
 }
 
 // isDear tells whether a request of a stranger's is dear: one of the list, one that lasts, or a page with a search.
 func (a *api) isDear(pattern string, r *http.Request) bool {
 	deeper := strings.HasPrefix(pattern, "GET "+buildPath+"/log") || a.pages[pattern] && strings.Contains(pattern, "/builds/{number}/")
-	return dear[pattern] || deeper || lasts(r) || a.pages[pattern] && r.URL.RawQuery != ""
+	searches := pattern == "GET /api/v1/builds" && (r.URL.Query().Has("q") || r.URL.Query().Has("author"))
+	return dear[pattern] || deeper || searches || lasts(r) || a.pages[pattern] && r.URL.RawQuery != ""
 }
 
 // strangers counts what is read without a token.
