@@ -255,7 +255,7 @@ func (s *Scheduler) runAttempt(ctx context.Context, e *entry, l leased) bool {
 	if err != nil {
 		return s.store(ctx, e, l.attempt.Token, cannotStart(err))
 	}
-	ev := &attemptEvents{s: s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token, sent: l.sent, holding: l.holding}
+	ev := &attemptEvents{s: s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token, sent: l.sent, sealed: len(a.Job.Secrets) > 0, holding: l.holding}
 	res, err := s.runner.Run(ctx, l.attempt.Engine, a, ev)
 	if errors.Is(err, runner.ErrDetached) {
 		return false

@@ -19,6 +19,7 @@ type attemptEvents struct {
 	index      int // of the job in the plan
 	token      uint64
 	sent       bool // it is committed that the job may be out
+	sealed     bool // it is given what is secret, and that is not committed
 	holding    *holding
 }
 
@@ -26,14 +27,17 @@ var _ runner.Events = (*attemptEvents)(nil)
 
 func (ev *attemptEvents) Sent(ctx context.Context) error {
 	ev.holding.begun()
-	if ev.sent {
+	if ev.sent && !ev.sealed {
 		return nil
 	}
-	ev.sent = true
-	return ev.update(func(_ *Build, _ *Job, a *Attempt) (buildChanged bool) {
-		a.Sent = true
+	err := ev.update(func(_ *Build, _ *Job, a *Attempt) (buildChanged bool) {
+		a.Sent, a.Sealed = true, a.Sealed || ev.sealed
 		return false
 	})
+	if err == nil {
+		ev.sent, ev.sealed = true, false
+	}
+	return err
 }
 
 func (ev *attemptEvents) Cold(ctx context.Context) error {

@@ -73,6 +73,7 @@ type keeper struct {
 	kick  chan struct{}
 
 	shells map[string]int // that are open, by sandbox id: those of jobs that run, too
+	whose  map[string]int // the same, by who opened them
 	people int            // shells in all
 }
 
@@ -88,7 +89,7 @@ type keptBox struct {
 }
 
 func newKeeper() *keeper {
-	return &keeper{boxes: make(map[string]*keptBox), shells: make(map[string]int), kick: make(chan struct{}, 1)}
+	return &keeper{boxes: make(map[string]*keptBox), shells: make(map[string]int), whose: make(map[string]int), kick: make(chan struct{}, 1)}
 }
 
 func (k *keeper) add(row sandboxRow) *keptBox {

@@ -93,6 +93,8 @@ type keptScene struct {
 	e    *cellar
 	path string
 	dirs string
+
+	sealed bool // jobs are given what is secret
 }
 
 func newKeptScene(t *testing.T) *keptScene {
@@ -127,7 +129,7 @@ func (c *keptScene) fail() (build, box string) {
 	if err := os.MkdirAll(filepath.Join(c.dirs, l.attempt.Sandbox), 0o700); err != nil {
 		c.t.Fatal(err)
 	}
-	ev := &attemptEvents{s: c.s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token}
+	ev := &attemptEvents{s: c.s, build: e.build, job: e.job, index: e.index, token: l.attempt.Token, sealed: c.sealed}
 	if err := ev.Sent(c.t.Context()); err != nil {
 		c.t.Fatal(err)
 	}

@@ -252,6 +252,7 @@ type Attempt struct {
 	Pause     int               `json:"pause,omitempty"`     // the number of that pause
 	Resume    string            `json:"resume,omitempty"`    // who let it go on, until it does
 	Entered   string            `json:"entered,omitempty"`   // who first went into it while it ran
+	Sealed    bool              `json:"sealed,omitempty"`    // it was given what is secret, and may have left it in files
 	Retry     bool              `json:"retry,omitempty"`     // on-failure: RETRY asked for the attempt after it
 	Secondary map[string]string `json:"secondary,omitempty"` // ids of artifact sets, by the secondary artifact's id
 	Reports   *runner.Reports   `json:"reports,omitempty"`

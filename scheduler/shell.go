@@ -21,6 +21,8 @@ const (
 const (
 	// maxShells bounds the people in one sandbox.
 	maxShells = 4
+	// maxOwnShells bounds those of one token or person, so that nobody takes all that there are.
+	maxOwnShells = 16
 	// maxAllShells bounds them in all.
 	maxAllShells = 64
 	// prolonged is how long a sandbox is kept at least after somebody left it.
@@ -175,6 +177,7 @@ func (s *Scheduler) placeOf(l leased) (ShellPlace, error) {
 		place.At, place.Until = ShellFailed, k.Until
 	}
 	_, place.Withheld, err = s.shellEnv(place)
-	place.Sealed = len(place.Withheld) > 0 || place.pj.GitCredentials
+	// What it is given today tells less than what it was given then: a secret that leaked is the first to be taken from a project.
+	place.Sealed = l.attempt.Sealed || len(place.Withheld) > 0 || place.pj.GitCredentials
 	return place, err
 }

@@ -19,7 +19,7 @@ func (s *Scheduler) OpenShell(ctx context.Context, place ShellPlace, c ShellComm
 	if err != nil {
 		return nil, err
 	}
-	door, err := s.passDoor(place)
+	door, err := s.passDoor(place, c.By)
 	if err != nil {
 		return nil, err
 	}
@@ -42,25 +42,27 @@ func (s *Scheduler) OpenShell(ctx context.Context, place ShellPlace, c ShellComm
 
 // door is somebody's way in.
 type door struct {
+	by   string
 	box  *keptBox // nil of a job that runs
 	over chan string
 }
 
 // passDoor counts somebody in, if there is room. From then on a kept sandbox is not removed.
-func (s *Scheduler) passDoor(place ShellPlace) (*door, error) {
+func (s *Scheduler) passDoor(place ShellPlace, by string) (*door, error) {
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
 	id := place.at.attempt.Sandbox
-	d := &door{over: make(chan string, 1)}
+	d := &door{by: by, over: make(chan string, 1)}
 	if place.At == ShellFailed {
 		if d.box = s.kept.boxes[id]; d.box == nil || d.box.leaves {
 			return nil, &ConflictError{"the sandbox of job " + place.Job + " has just been removed", "runner retry " + place.Build + " --failed makes it again"}
 		}
 	}
-	if s.kept.shells[id] >= maxShells || s.kept.people >= maxAllShells {
-		return nil, &ConflictError{fmt.Sprintf("%d shells are open in that job already", s.kept.shells[id]), "close one of them; runner audit --action open-shell shows whose they are"}
+	if err := s.kept.room(id, by); err != nil {
+		return nil, err
 	}
 	s.kept.shells[id]++
+	s.kept.whose[by]++
 	s.kept.people++
 	if d.box != nil {
 		d.box.inside++
@@ -68,6 +70,20 @@ func (s *Scheduler) passDoor(place ShellPlace) (*door, error) {
 	}
 	s.work.Add(1)
 	return d, nil
+}
+
+// room tells why there is none for one more shell. The lock is held.
+func (k *keeper) room(id, by string) error {
+	const whose = "close one of them; runner audit --action open-shell shows whose they are"
+	switch {
+	case k.shells[id] >= maxShells:
+		return &ConflictError{fmt.Sprintf("%d shells are open in that job already, as many as may be", maxShells), whose}
+	case k.whose[by] >= maxOwnShells:
+		return &ConflictError{fmt.Sprintf("%s has %d shells open already, as many as one may have", by, maxOwnShells), "close one of them; one that nobody uses ends by itself after 30 minutes"}
+	case k.people >= maxAllShells:
+		return &ConflictError{fmt.Sprintf("%d shells are open already, as many as may be in all jobs", maxAllShells), whose}
+	}
+	return nil
 }
 
 // goIn makes the way to a sandbox that runs.
@@ -135,6 +151,9 @@ func (s *Scheduler) goOut(place ShellPlace, d *door) {
 	s.kept.mu.Lock()
 	if s.kept.shells[id]--; s.kept.shells[id] == 0 {
 		delete(s.kept.shells, id)
+	}
+	if s.kept.whose[d.by]--; s.kept.whose[d.by] == 0 {
+		delete(s.kept.whose, d.by)
 	}
 	s.kept.people--
 	last := false

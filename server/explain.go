@@ -27,9 +27,17 @@ func (a *api) explainBuild(ctx context.Context, in *BuildInput) (*jsonOut[client
 		return nil, err
 	}
 	if caller(ctx).nobody {
-		known.Held = nil // how busy the daemon is, is not for everybody
+		forStrangers(&known)
 	}
 	return answer(explain.Of(known))
+}
+
+// forStrangers leaves out what is not for everybody: how busy the daemon is, and who works here.
+func forStrangers(known *explain.Input) {
+	known.Held = nil
+	if known.Approved != nil {
+		known.Approved = &scheduler.Approval{By: "somebody", At: known.Approved.At}
+	}
 }
 
 // explained gathers what is known of a build, as far as the reader may see it.

@@ -9,6 +9,7 @@ import (
 	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/config"
+	"github.com/runner-ci/runner/explain"
 	"github.com/runner-ci/runner/scheduler"
 )
 
@@ -62,3 +63,14 @@ type heldBy struct {
 }
 
 func (h heldBy) Held(_, _ time.Time) ([]scheduler.Held, error) { return h.held, nil }
+
+// TestStrangersAreNotToldWhoWorksHere: nor how busy they are.
+func TestStrangersAreNotToldWhoWorksHere(t *testing.T) {
+	at := time.Now()
+	known := explain.Input{Held: []explain.Held{{Build: "api#1"}}, Approved: &scheduler.Approval{By: "ada", At: at, Commit: "c"}}
+	approved := known.Approved
+	forStrangers(&known)
+	if a := known.Approved; known.Held != nil || a.By != "somebody" || !a.At.Equal(at) || approved.By != "ada" {
+		t.Errorf("strangers are told of %+v and %+v", known.Held, a)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,8 +29,8 @@ type searchLogIn struct {
 const (
 	// searchTime ends a search that found too little meanwhile; whoever asked goes on from there.
 	searchTime = 2 * time.Second
-	// searchers is how many search at a time: each may take a core.
-	searchers = 2
+	// maxSteps bounds an expression: each byte of a line may take as many steps as it has. Any text that q has room for fits.
+	maxSteps = 1000
 	// maxMatch is how many bytes are shown of a line in which something was found, and aroundMatch how many of them before it.
 	maxMatch    = 400
 	aroundMatch = 100
@@ -48,6 +49,9 @@ func (in *searchLogIn) pattern() (find func(line []byte) int, err error) {
 	if !in.Case {
 		text = "(?i)" + text
 	}
+	if tooLong(text) {
+		return nil, problem(http.StatusUnprocessableEntity, "q is an expression that makes too much work", "repeat less in it: {0,1000} counts a thousand times")
+	}
 	re, err := regexp.Compile(text)
 	if err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, "q is no regular expression: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "),
@@ -59,6 +63,16 @@ func (in *searchLogIn) pattern() (find func(line []byte) int, err error) {
 		}
 		return -1
 	}, nil
+}
+
+// tooLong tells whether an expression has too many steps. Of one that is wrong it tells nothing.
+func tooLong(text string) bool {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return false
+	}
+	steps, err := syntax.Compile(tree.Simplify())
+	return err == nil && len(steps.Inst) > maxSteps
 }
 
 func (a *api) searchLog(ctx context.Context, in *searchLogIn) (*jsonOut[client.LogMatches], error) {
@@ -78,12 +92,11 @@ func (a *api) searchLog(ctx context.Context, in *searchLogIn) (*jsonOut[client.L
 	if in.From > have.Lines {
 		return answer(out)
 	}
-	select {
-	case a.searching <- struct{}{}:
-		defer func() { <-a.searching }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	leave, err := a.searching.enter(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	offset, err := a.Artifacts.LineOffset(ctx, place.log, in.From-1)
 	if err != nil {
 		return nil, err
@@ -113,7 +126,7 @@ func (s *search) run(r io.Reader) error {
 		n, err := r.Read(buf)
 		for p := buf[:n]; len(p) > 0; {
 			var ended bool
-			if p, ended = s.lines.take(p); ended && s.look() {
+			if p, ended = s.lines.take(p); ended && (s.look() || s.late()) {
 				return nil
 			}
 		}
@@ -126,12 +139,15 @@ func (s *search) run(r io.Reader) error {
 			return nil
 		case err != nil:
 			return err
-		case time.Now().After(s.until):
+		case s.late(): // in the middle of a line that is longer than a block
 			s.out.Next = s.lines.number
 			return nil
 		}
 	}
 }
+
+// late tells whether the search has taken its time.
+func (s *search) late() bool { return time.Now().After(s.until) }
 
 // look looks at one line, and tells whether that was enough.
 func (s *search) look() (enough bool) {

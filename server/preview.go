@@ -25,7 +25,8 @@ import (
 //
 //  1. it is sent with a policy that makes it a page of no origin ("sandbox"): it reads no cookie, no storage and no page of ours, and
 //     what it asks of us comes without the reader's session;
-//  2. its policy lets it load what lies in the same set of files, and nothing else, from anywhere: it cannot call home;
+//  2. its policy lets it load what lies in the same set of files, and nothing else, from anywhere. It cannot be kept from telling that
+//     it was looked at: browsers ask no policy about WebRTC, nor about where a page goes that is alone in a tab;
 //  3. since it has no session, what it loads of its own is asked for below a ticket: a path that names one set, signed, for an hour or two.
 //
 // A page of ours may frame it and show it as an image, and load nothing of it: as a script it would run as us.
@@ -42,7 +43,8 @@ type ticket struct {
 	Job      string `json:"j"`
 	Artifact string `json:"a,omitempty"`
 	Reports  bool   `json:"r,omitempty"`
-	Until    int64  `json:"u"` // Unix time
+	Open     bool   `json:"o,omitempty"` // it was given to a stranger, and ends with the project's being public
+	Until    int64  `json:"u"`           // Unix time
 }
 
 // tickets signs with a key that ends with the process.
@@ -92,14 +94,14 @@ type previewIn struct {
 	ChoiceInput
 }
 
-func (a *api) openPreview(_ context.Context, in *previewIn) (*jsonOut[client.Preview], error) {
+func (a *api) openPreview(ctx context.Context, in *previewIn) (*jsonOut[client.Preview], error) {
 	sets, err := a.someSets(in.id(), in.ChoiceInput)
 	if err != nil {
 		return nil, err
 	}
 	of := sets[0]
 	until := time.Now().Truncate(ticketAge).Add(2 * ticketAge)
-	signed, err := a.tickets.sign(ticket{Build: in.id(), Job: of.job, Artifact: of.artifact, Reports: of.reports, Until: until.Unix()})
+	signed, err := a.tickets.sign(ticket{Build: in.id(), Job: of.job, Artifact: of.artifact, Reports: of.reports, Open: caller(ctx).nobody, Until: until.Unix()})
 	if err != nil {
 		return nil, err
 	}
@@ -109,18 +111,14 @@ func (a *api) openPreview(_ context.Context, in *previewIn) (*jsonOut[client.Pre
 // preview sends one file below a ticket.
 func (a *api) preview(w http.ResponseWriter, r *http.Request) {
 	of, ok := a.tickets.read(r.PathValue("ticket"), time.Now())
-	if !ok || !framable(r.Header) {
+	project, number, err := client.SplitBuildID(of.Build)
+	if !ok || err != nil || !framable(r.Header) || of.Open && !a.isPublic(project) {
 		writeProblem(w, problem(http.StatusNotFound, "there is nothing here, or no longer", "open the page of the artifacts again"))
 		return
 	}
 	name := r.PathValue("path")
 	if name == "" || strings.HasSuffix(name, "/") {
 		name += "index.html"
-	}
-	project, number, err := client.SplitBuildID(of.Build)
-	if err != nil {
-		writeProblem(w, problemOf(err))
-		return
 	}
 	choice := ChoiceInput{Job: of.Job, Artifact: of.Artifact, Reports: of.Reports}
 	if of.Artifact == "" && !of.Reports {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/client"
+	"github.com/runner-ci/runner/config"
 )
 
 func TestAPreviewIsOfNoOriginAndOpensOneSet(t *testing.T) {
@@ -101,5 +102,63 @@ func TestSetsCanBeListedWithoutTheirFiles(t *testing.T) {
 	sets, err := d.client().ArtifactSums(t.Context(), "api#1", false)
 	if err != nil || len(sets) != 2 || sets[0].Count != 3 || len(sets[0].Files) != 0 || sets[0].Bytes != 300_003 {
 		t.Errorf("ArtifactSums = %+v, %v", sets, err)
+	}
+}
+
+// TestPreviewsAreBounded: what a report loads of its own is asked for without a session, and could be left half read.
+func TestPreviewsAreBounded(t *testing.T) {
+	d := artifactDaemon(t)
+	p, err := d.client().Preview(t.Context(), "api#1", client.Choice{Job: "docs", Artifact: client.PrimaryArtifact})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, _ := d.send(http.MethodGet, p.Path, http.Header{"User-Agent": {"GPTBot/1.2"}}, nil); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a robot gets a report: %d", resp.StatusCode)
+	}
+	here := networkOf(mustAddr("127.0.0.1"))
+	for range previewsOfOne - 1 {
+		d.handler.strangers.previews.enter(here)
+	}
+	if resp, _ := d.send(http.MethodGet, p.Path, nil, nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("the last that may be: %d", resp.StatusCode)
+	}
+	d.handler.strangers.previews.enter(here)
+	if resp, _ := d.send(http.MethodGet, p.Path, nil, nil); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("one more: %d", resp.StatusCode)
+	}
+	if resp, _ := d.do(http.MethodGet, p.Path, nil, nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("with a token: %d", resp.StatusCode)
+	}
+}
+
+// TestAStrangersPreviewEndsWithThePublic: a project that is made private again is so at once.
+func TestAStrangersPreviewEndsWithThePublic(t *testing.T) {
+	d := artifactDaemon(t)
+	publish := func(visibility string) {
+		t.Helper()
+		p := project("api", apiURL)
+		p.Visibility = visibility
+		if err := d.state.PutProject(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened := func(c *client.Client) string {
+		t.Helper()
+		p, err := c.Preview(t.Context(), "api#1", client.Choice{Job: "docs", Artifact: client.PrimaryArtifact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Path
+	}
+	publish(config.VisibilityPublic)
+	strangers, readers := opened(client.New(d.url(), "")), opened(d.client())
+	if resp, _ := d.send(http.MethodGet, strangers, nil, nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("of a public project: %d", resp.StatusCode)
+	}
+	publish(config.VisibilityPrivate)
+	for path, want := range map[string]int{strangers: http.StatusNotFound, readers: http.StatusOK} {
+		if resp, _ := d.send(http.MethodGet, path, nil, nil); resp.StatusCode != want {
+			t.Errorf("once it is private: %d, want %d", resp.StatusCode, want)
+		}
 	}
 }

@@ -33,8 +33,8 @@ type api struct {
 	site   *web.Site
 	large  chan struct{} // slots for webhooks with large bodies
 
-	searching chan struct{} // slots for searches of logs
-	logFeeds  logFeeds      // live logs that are watched
+	searching *searchTurns
+	logFeeds  logFeeds // live logs that are watched
 
 	logins, hooks *limiter
 	strangers     *strangers
@@ -66,7 +66,7 @@ func New(o Options) http.Handler {
 	useProblems()
 	a := &api{
 		Options: o.withDefaults(), mux: &router{ServeMux: http.NewServeMux()}, public: map[string]bool{}, pages: map[string]bool{}, needs: map[string]need{},
-		large: make(chan struct{}, largeHooks), searching: make(chan struct{}, searchers), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery), strangers: newStrangers(),
+		large: make(chan struct{}, largeHooks), searching: newSearchTurns(), logins: newLimiter(loginBurst, loginEvery), hooks: newLimiter(hookBurst, hookEvery), strangers: newStrangers(),
 		origins: http.NewCrossOriginProtection(), patience: bodyPatience, tickets: newTickets(),
 	}
 	if a.Origin != "" {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"compress/gzip"
 	"net/http"
 	"strings"
@@ -22,6 +23,7 @@ var zippers = sync.Pool{New: func() any {
 // sendHTML sends a page, compressed where the browser takes that: pages of builds are tables and drawings, which become a tenth. There
 // is no secret on a page whose length could tell of it: forms are guarded by where they come from, not by a token.
 func sendHTML(w http.ResponseWriter, r *http.Request, status int, page []byte) {
+	page = withoutTurns(page)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", Policy)
@@ -38,4 +40,21 @@ func sendHTML(w http.ResponseWriter, r *http.Request, status int, page []byte) {
 	z.Reset(w)
 	_, _ = z.Write(page)
 	_ = z.Close()
+}
+
+// turns are the characters that turn the direction of the text around them, by which a title, a test's name or a file could have a
+// sentence of ours read as another one.
+var turns = [][]byte{
+	[]byte("\u202a"), []byte("\u202b"), []byte("\u202c"), []byte("\u202d"), []byte("\u202e"),
+	[]byte("\u2066"), []byte("\u2067"), []byte("\u2068"), []byte("\u2069"),
+}
+
+// withoutTurns leaves them out of a page, as terminals are shown none. Letters that are written from the right keep their direction.
+func withoutTurns(page []byte) []byte {
+	for _, turn := range turns {
+		if bytes.Contains(page, turn) {
+			page = bytes.ReplaceAll(page, turn, nil)
+		}
+	}
+	return page
 }
