@@ -52,11 +52,7 @@ func (a *api) logEvents(ctx context.Context, in *logEventsIn) (*huma.StreamRespo
 	if err != nil {
 		return nil, err
 	}
-	place, err := a.findLog(in.id(), in.Job, in.Attempt)
-	if err != nil {
-		return nil, err
-	}
-	have, err := a.linesOf(ctx, place)
+	place, have, err := a.findLines(ctx, in.id(), in.Job, in.Attempt)
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,14 @@ func (a *api) routeLogLines() {
 	a.routeLogEvents()
 }
 
+// findLines finds a log as findLog does, and counts its lines.
+func (a *api) findLines(ctx context.Context, build, job string, attempt int) (place logPlace, have artifacts.LogLines, err error) {
+	if place, err = a.findLog(build, job, attempt); err == nil {
+		have, err = a.linesOf(ctx, place)
+	}
+	return place, have, err
+}
+
 // linesOf counts the lines of the log at a place, which may have none yet.
 func (a *api) linesOf(ctx context.Context, place logPlace) (artifacts.LogLines, error) {
 	if _, err := a.logSize(place); err != nil || place.log == "" {
@@ -73,11 +81,7 @@ func (a *api) linesOf(ctx context.Context, place logPlace) (artifacts.LogLines, 
 }
 
 func (a *api) logLines(ctx context.Context, in *linesIn) (*jsonOut[client.LogLines], error) {
-	place, err := a.findLog(in.id(), in.Job, in.Attempt)
-	if err != nil {
-		return nil, err
-	}
-	have, err := a.linesOf(ctx, place)
+	place, have, err := a.findLines(ctx, in.id(), in.Job, in.Attempt)
 	if err != nil {
 		return nil, err
 	}

@@ -12,11 +12,7 @@ import (
 
 // outline tells which lines of a log are of which phase and command, from what is stored of the attempt.
 func (a *api) outline(ctx context.Context, build, job string, attempt int) (client.LogOutline, error) {
-	place, err := a.findLog(build, job, attempt)
-	if err != nil {
-		return client.LogOutline{}, err
-	}
-	have, err := a.linesOf(ctx, place)
+	place, have, err := a.findLines(ctx, build, job, attempt)
 	if err != nil {
 		return client.LogOutline{}, err
 	}

@@ -80,11 +80,7 @@ func (a *api) searchLog(ctx context.Context, in *searchLogIn) (*jsonOut[client.L
 	if err != nil {
 		return nil, err
 	}
-	place, err := a.findLog(in.id(), in.Job, in.Attempt)
-	if err != nil {
-		return nil, err
-	}
-	have, err := a.linesOf(ctx, place)
+	place, have, err := a.findLines(ctx, in.id(), in.Job, in.Attempt)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/runner-ci/runner/access"
@@ -106,7 +107,7 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // sender finds out whom a request comes from.
 func (a *api) sender(w http.ResponseWriter, r *http.Request, pattern string, address netip.Addr) (*identity, *Problem) {
-	if a.pages[pattern] {
+	if a.pages[pattern] || pattern == "" && forPeople(r) {
 		return a.visitor(w, r, address)
 	}
 	return a.admit(w, r, pattern, address)
@@ -150,17 +151,27 @@ func crossOrigin() *Problem {
 	return problem(http.StatusForbidden, "a page of another site sent this", "do it from a page of this daemon, or with a token; where a proxy stands before it, url in runner.yml must be the address that browsers see")
 }
 
-// unrouted answers where no route fits, with 404 or 405 as the mux finds.
+// unrouted answers where no route fits, with 404 or 405 as the mux finds. People get a page, and who is nobody the login.
 func (a *api) unrouted(w http.ResponseWriter, r *http.Request) {
 	probe := &probe{header: http.Header{}}
 	a.mux.ServeHTTP(probe, r)
-	if probe.status == http.StatusMethodNotAllowed {
+	if probe.status == http.StatusMethodNotAllowed && !caller(r.Context()).nobody {
 		allow := probe.header.Get("Allow")
 		w.Header().Set("Allow", allow)
 		writeProblem(w, problem(probe.status, fmt.Sprintf("%s cannot be done with %s", r.Method, r.URL.Path), "it takes "+allow))
 		return
 	}
+	if forPeople(r) {
+		a.site.Nothing(w, r)
+		return
+	}
 	writeProblem(w, problem(http.StatusNotFound, "there is nothing at "+r.URL.Path, "GET /openapi.json lists every route"))
+}
+
+// forPeople tells whether a browser asks for a page, rather than a program for what the API has.
+func forPeople(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/api/v1/") &&
+		strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // probe takes an answer that is not sent.

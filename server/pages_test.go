@@ -40,6 +40,35 @@ func TestTheBuildPage(t *testing.T) {
 	}
 }
 
+// TestAPathThatIsNoneIsAPageForPeople: a mistyped address is answered to a browser with a page that leads back, to nobody as everything private is,
+// and to a program with a problem.
+func TestAPathThatIsNoneIsAPageForPeople(t *testing.T) {
+	d := newDaemon(t, project("api", apiURL))
+	known, nobody := bear(testToken), http.Header{}
+	known.Set("Accept", "text/html,*/*")
+	nobody.Set("Accept", "text/html,*/*")
+	for _, c := range []struct {
+		path   string
+		header http.Header
+		status int
+		has    string
+	}{
+		{"/nonsense", known, http.StatusNotFound, `<h1>there is nothing at /nonsense</h1>`},
+		{"/<b>", known, http.StatusNotFound, `there is nothing at /&lt;b&gt;`},
+		{"/nonsense", nobody, http.StatusOK, `name="next" value="/nonsense"`},
+		{"/hooks/github", nobody, http.StatusOK, `name="next" value="/hooks/github"`},
+		{"/hooks/github", known, http.StatusMethodNotAllowed, `"it takes POST"`},
+		{"/nonsense", bear(testToken), http.StatusNotFound, `"detail":"there is nothing at /nonsense"`},
+		{"/nonsense", http.Header{}, http.StatusUnauthorized, `"status":401`},
+		{"/api/v1/nonsense", known, http.StatusNotFound, `"detail":"there is nothing at /api/v1/nonsense"`},
+	} {
+		resp, body := d.send(http.MethodGet, c.path, c.header, nil)
+		if resp.StatusCode != c.status || !strings.Contains(string(body), c.has) {
+			t.Errorf("%s with %v: %d, want %d with %q:\n%s", c.path, c.header, resp.StatusCode, c.status, c.has, body)
+		}
+	}
+}
+
 // TestTheBuildPageOfManyJobsIsShort: a batch may have ten thousand jobs, and its page is made anew whenever one of them changes.
 func TestTheBuildPageOfManyJobsIsShort(t *testing.T) {
 	d := newDaemon(t, project("api", apiURL))

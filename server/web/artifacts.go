@@ -95,11 +95,7 @@ type artifactsPage struct {
 }
 
 func (s *Site) artifacts(v *visit) (*view, error) {
-	id, err := buildID(v)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.Client.Build(v.Context(), id)
+	b, err := s.theBuild(v)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,15 @@ func buildID(v *visit) (string, error) {
 	return v.PathValue("project") + "#" + strconv.Itoa(n), nil
 }
 
+// theBuild is the build that a page is about.
+func (s *Site) theBuild(v *visit) (client.Build, error) {
+	id, err := buildID(v)
+	if err != nil {
+		return client.Build{}, err
+	}
+	return s.Client.Build(v.Context(), id)
+}
+
 // buildPage is all that the page of a build shows.
 type buildPage struct {
 	client.Build
@@ -50,11 +59,7 @@ type buildPage struct {
 }
 
 func (s *Site) build(v *visit) (*view, error) {
-	id, err := buildID(v)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.Client.Build(v.Context(), id)
+	b, err := s.theBuild(v)
 	if err != nil {
 		return nil, err
 	}

@@ -105,11 +105,7 @@ type rerunPage struct {
 }
 
 func (s *Site) rerun(v *visit) (*view, error) {
-	id, err := buildID(v)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.Client.Build(v.Context(), id)
+	b, err := s.theBuild(v)
 	if err != nil {
 		return nil, err
 	}

@@ -167,12 +167,8 @@ func lowerPhase(name string) string {
 
 // firstLine is the first line of a text, shortened so that a row holds it.
 func firstLine(text string) string {
-	const most = 160
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-	if runes := []rune(text); len(runes) > most {
-		text = string(runes[:most]) + "…"
-	}
-	return text
+	return clip(text, 160)
 }
 
 // words is an id as people say it: pull request for pull_request.

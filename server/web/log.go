@@ -56,11 +56,7 @@ type logRow struct {
 }
 
 func (s *Site) log(v *visit) (*view, error) {
-	id, err := buildID(v)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.Client.Build(v.Context(), id)
+	b, err := s.theBuild(v)
 	if err != nil {
 		return nil, err
 	}
@@ -69,14 +65,14 @@ func (s *Site) log(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	if page.Outline, err = s.Client.LogOutline(v.Context(), id, place); err != nil {
+	if page.Outline, err = s.Client.LogOutline(v.Context(), b.ID, place); err != nil {
 		return nil, err
 	}
 	from, _ := strconv.ParseInt(v.FormValue("from"), 10, 64) // what is no number is the end
 	if from == 0 {
 		from = -shownLines
 	}
-	if page.Log, err = s.Client.LogLines(v.Context(), id, place, client.LineRange{From: from, Count: shownLines}); err != nil {
+	if page.Log, err = s.Client.LogLines(v.Context(), b.ID, place, client.LineRange{From: from, Count: shownLines}); err != nil {
 		return nil, err
 	}
 	if err := s.searchLog(v, page, place); err != nil {

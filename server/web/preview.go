@@ -164,9 +164,9 @@ func (c junitCase) Status() string {
 func (c junitCase) Message() string {
 	for _, r := range []*junitResult{c.Failure, c.Error, c.Skipped} {
 		if r != nil && r.Message != "" {
-			return clip(firstLine(r.Message), 300)
+			return firstLine(r.Message)
 		} else if r != nil {
-			return clip(firstLine(r.Text), 300)
+			return firstLine(r.Text)
 		}
 	}
 	return ""

@@ -171,11 +171,7 @@ func (t *logTail) causeLines() (lines []tailLine) {
 
 // tail answers with the end of a log alone, which the page of a build that runs puts in the place of what it has.
 func (s *Site) tail(w http.ResponseWriter, v *visit) error {
-	id, err := buildID(v)
-	if err != nil {
-		return err
-	}
-	b, err := s.Client.Build(v.Context(), id)
+	b, err := s.theBuild(v)
 	if err != nil {
 		return err
 	}

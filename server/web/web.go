@@ -141,19 +141,29 @@ const maxForm = 256 << 10
 
 // route adds a handler whose errors become pages.
 func (s *Site) route(pattern string, handle func(w http.ResponseWriter, v *visit) error) {
-	s.pages = append(s.pages, Route{pattern, func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{Request: r}
-		var err error
-		if v.who, err = s.Client.Whoami(r.Context()); isStatus(err, http.StatusUnauthorized) {
-			err = nil
-		}
-		if err == nil {
-			err = handle(w, v)
-		}
-		if err != nil {
-			s.fail(w, v, err)
-		}
-	}})
+	s.pages = append(s.pages, Route{pattern, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, handle) }})
+}
+
+// answer finds out who asks, and handles it. What goes wrong becomes a page.
+func (s *Site) answer(w http.ResponseWriter, r *http.Request, handle func(w http.ResponseWriter, v *visit) error) {
+	v := &visit{Request: r}
+	var err error
+	if v.who, err = s.Client.Whoami(r.Context()); isStatus(err, http.StatusUnauthorized) {
+		err = nil
+	}
+	if err == nil {
+		err = handle(w, v)
+	}
+	if err != nil {
+		s.fail(w, v, err)
+	}
+}
+
+// Nothing answers a browser at whose path there is no page.
+func (s *Site) Nothing(w http.ResponseWriter, r *http.Request) {
+	s.answer(w, r, func(http.ResponseWriter, *visit) error {
+		return &client.Error{Status: http.StatusNotFound, Detail: "there is nothing at " + r.URL.Path, Hint: "begin at the first page"}
+	})
 }
 
 // daemonURL is how this visitor reaches the daemon, for commands to copy.
