@@ -25,7 +25,7 @@ type api struct {
 	mux  *router
 	huma huma.API
 
-	document []byte // the OpenAPI document
+	document func() []byte // the OpenAPI document
 
 	public map[string]bool // patterns of the mux that need no token
 	pages  map[string]bool // patterns of what people look at: what they may see of it, the API says

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,10 @@ func TestHome(t *testing.T) {
 	p := look(t).as(admin).open("/")
 	p.has("api has been broken on main for", "1 test failed: ", "First by", runs, waits, "waits for approval: Free coffee", "Projects")
 	p.until("the second build waits in line", `[...document.querySelectorAll(".lane")].some(l => l.innerText.includes(`+quoted(waits)+`) && /max-jobs.*number 1 in line/.test(l.innerText))`)
+	title := value[string](p, `(() => { const t = document.querySelector("main time[data-ago]"); t.dispatchEvent(new PointerEvent("pointerover", {bubbles: true})); return t.title; })()`)
+	if !strings.Contains(title, strconv.Itoa(time.Now().Year())) {
+		t.Errorf("whoever points at a time is told %q, not its date", title)
+	}
 	p.everyLook("home")
 
 	// It finds projects as they are typed, and keeps what was typed while it stays live.

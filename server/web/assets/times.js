@@ -2,14 +2,15 @@
 // <time data-clock> as a clock, and an element with data-since counts on from the moment at which it was sent.
 (() => {
   "use strict";
-  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-  const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  // A formatter is made when it is first needed: the first of a fresh browser takes longer than all else that is done before it paints.
+  const made = {};
+  const format = (at, dateStyle, timeStyle) => (made[dateStyle + timeStyle] ||= new Intl.DateTimeFormat(undefined, { dateStyle, timeStyle })).format(at);
+  const day = at => format(at, "medium"), clock = at => format(at, "medium", "medium");
 
   function ago(at) {
     const s = Math.round((Date.now() - at) / 1000), plural = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
     const text = n => n < 60 ? plural(n, "second") : n < 3600 ? plural(Math.floor(n / 60), "minute") : n < 172800 ? plural(Math.floor(n / 3600), "hour") : plural(Math.floor(n / 86400), "day");
-    if (s > 30 * 86400 || s < -30 * 86400) return day.format(at);
+    if (s > 30 * 86400 || s < -30 * 86400) return day(at);
     if (s < 0) return "in " + text(-s);
     return s < 5 ? "just now" : text(s) + " ago";
   }
@@ -39,19 +40,23 @@
       const at = new Date(node.dateTime);
       if (isNaN(at)) continue;
       put(node, lasting((Date.now() - at) / 1000));
-      node.title = full.format(at);
     }
     for (const node of document.querySelectorAll("time[data-ago], time[data-clock]")) {
       const at = new Date(node.dateTime);
       if (isNaN(at)) continue;
-      put(node, node.hasAttribute("data-ago") ? ago(at) : clock.format(at));
-      node.title = full.format(at);
+      put(node, node.hasAttribute("data-ago") ? ago(at) : clock(at));
     }
     for (const node of document.querySelectorAll("[data-since]")) {
       const since = new Date(node.dataset.since);
       if (!isNaN(since)) put(node, took(Math.max(0, (Date.now() - since) / 1000)));
     }
   }
+
+  // The whole date is told by a title, which nobody reads without pointing at it.
+  document.addEventListener("pointerover", event => {
+    const node = event.target instanceof Element && event.target.closest("time[datetime]"), at = node && new Date(node.dateTime);
+    if (node && !isNaN(at)) node.title = format(at, "full", "long");
+  });
 
   show();
   setInterval(show, 1000);
