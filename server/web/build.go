@@ -43,6 +43,7 @@ type buildPage struct {
 	Left       float64 // how many seconds a build that runs will probably take yet; 0: nobody knows
 	Graph      *graph
 	Time       timeline
+	Decided    *decided // of one that ended
 	Tail       *logTail
 	Tabs       []*client.Job // jobs whose log can be chosen
 	Sets       []artifactRow
@@ -102,6 +103,7 @@ func (s *Site) lookAt(v *visit, b client.Build) (*buildPage, error) {
 		p.Left = likely - b.Seconds
 	}
 	p.Time = timelineOf(b, likely, time.Now())
+	p.Decided = s.explain(v, b)
 	p.chooseTail(s, v)
 	if p.Sets, err = s.artifactRows(v, b); err != nil {
 		return nil, err
