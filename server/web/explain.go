@@ -54,10 +54,10 @@ func decide(e client.Explanation, jobs int) *decided {
 	return &out
 }
 
-// longestSteps are those of which each took a tenth of the build or more, the longest first.
+// longestSteps are those of which each took a tenth of the build or more, the longest first; without what nobody can do anything about.
 func longestSteps(e client.Explanation, jobs int) (out []decidedStep) {
 	for _, step := range e.Path {
-		if step.Seconds <= 0 || step.Seconds < e.Seconds/10 {
+		if step.Seconds <= 0 || step.Seconds < e.Seconds/10 || step.Kind == client.StepBetween || step.Kind == client.StepMany {
 			continue
 		}
 		d := decidedStep{Word: step.Word(), Seconds: step.Seconds, Percent: int(100*step.Seconds/e.Seconds + 0.5)}

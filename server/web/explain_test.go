@@ -12,7 +12,7 @@ func TestWhatDecidedHowLongABuildTook(t *testing.T) {
 		{Kind: client.StepSource, Seconds: 1},
 		{Kind: client.StepStart, Name: "shard 1/2", Seconds: 3},
 		{Kind: client.StepPhase, Phase: "BUILD", Name: "shard 1/2", Seconds: 12},
-		{Kind: client.StepSlot, Name: "shard 2/2", Seconds: 2},
+		{Kind: client.StepBetween, Name: "shard 1/2", Seconds: 2.5}, {Kind: client.StepSlot, Name: "shard 2/2", Seconds: 1},
 		{Kind: client.StepPhase, Phase: "POST_BUILD", Name: "shard 2/2", Seconds: 2.1},
 	}, Savings: []client.Saving{{Kind: client.SaveSlots, Seconds: 2}, {Kind: client.SaveWarm, Seconds: 0.2, AtMost: true}}}
 	d := decide(e, 2)
