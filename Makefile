@@ -68,8 +68,7 @@ fuzz: ## run each fuzz target for FUZZTIME (60s), FUZZ=regexp some alone; an inp
 screenshots: build engine ## take pictures of the pages, in both colour schemes and at a phone's width, into docs/img
 	@scripts/need git chromium npm
 	@scripts/images busybox
-	@mkdir -p docs/img
-	@RUNNER_SCREENSHOTS=$(CURDIR)/docs/img RUNNER_BIN=$(CURDIR)/bin/runner $(GO) test -count=1 ./internal/faces
+	@GO=$(GO) RUNNER_BIN=$(CURDIR)/bin/runner scripts/screenshots
 
 release: ## write an archive for every system, with checksums and SBOMs, into dist/
 	@scripts/release

@@ -45,13 +45,6 @@ func Explanation(o *Output, e client.Explanation) {
 	}
 }
 
-// stepWords name the kinds of steps and waits.
-var stepWords = map[string]string{
-	client.StepSubmitted: "trigger", client.StepSource: "source", client.StepGroup: "group", client.StepSlot: "slot",
-	client.StepRetry: "retry", client.StepSpace: "space", client.StepDrain: "drain", client.StepStart: "sandbox", client.StepBetween: "between", client.StepFinish: "result",
-	client.StepEnd: "end", client.StepMany: "earlier", client.WaitJobs: "jobs", client.WaitTests: "tests",
-}
-
 // little is what a step has to take to have a row of its own: a hundredth of the build. Shorter ones are one row.
 func little(e client.Explanation) float64 { return min(0.05, e.Seconds/100) }
 
@@ -70,7 +63,7 @@ func pathTable(e client.Explanation) *Table {
 			text += " · " + ansi.Truncate(oneLine(commands[0].Text), 70, "…")
 			commands = nil
 		}
-		t.Row(stepWord(s), Seconds(s.Seconds), share(s.Seconds, e.Seconds), text)
+		t.Row(oneLine(s.Word()), Seconds(s.Seconds), share(s.Seconds, e.Seconds), text)
 		for _, c := range commands {
 			t.Row("", "", "", fmt.Sprintf("  %s  %s", Seconds(c.Seconds), ansi.Truncate(oneLine(c.Text), 70, "…")))
 		}
@@ -79,13 +72,6 @@ func pathTable(e client.Explanation) *Table {
 		t.Row("other", Seconds(sum), share(sum, e.Seconds), Count(short, "step that was", "steps that were each")+" shorter")
 	}
 	return t
-}
-
-func stepWord(s client.Step) string {
-	if s.Kind == client.StepPhase {
-		return strings.ToLower(oneLine(s.Phase))
-	}
-	return cmp.Or(stepWords[s.Kind], s.Kind)
 }
 
 func share(part, whole float64) string {
@@ -147,7 +133,7 @@ func waitTable(waits []client.Wait) *Table {
 		if w.Kind != client.WaitJobs && w.Kind != client.WaitTests && w.On < 0.05 {
 			text += " · decided nothing"
 		}
-		t.Row(cmp.Or(stepWords[w.Kind], w.Kind), Seconds(w.Seconds), text)
+		t.Row(client.WaitWord(w.Kind), Seconds(w.Seconds), text)
 	}
 	return t
 }

@@ -80,10 +80,11 @@ func TestARedBuildSaysWhatBroke(t *testing.T) {
 	t.Parallel()
 	r, _, red := theAPI(t)
 	p := look(t).as(admin).open("/projects/api/builds/2")
-	p.has("Failed", "1 test failed", "First broken by", r.head[:8], "a change", "got the token of orders", "run it", "api#1 passed")
+	p.has("Failed", "1 test failed", "First broken by", r.head[:8], "a change", "got the token of orders", "run it", "api#1 passed", "Decided by", "runner explain api#2")
 	if got := value[string](p, `document.querySelector("link[rel=icon]").href`); !strings.Contains(got, "icon-bad") {
 		t.Errorf("the icon of a red build is %s", got)
 	}
+	p.everyLook("build-red")
 	p.press("j")
 	if got := value[string](p, `document.activeElement.closest("[data-row]").id`); !strings.HasPrefix(got, "t-") {
 		t.Errorf("j goes to %q, not to the first failure", got)
@@ -91,7 +92,6 @@ func TestARedBuildSaysWhatBroke(t *testing.T) {
 	if p.count(".lane") < 5 || p.count(".graph a") != 3 {
 		t.Errorf("%d lanes and %d nodes of a build of %d shards", p.count(".lane"), p.count(".graph a"), len(red.Jobs))
 	}
-	p.everyLook("build-red")
 	p.press("?")
 	p.has("these keys", "rerun with changes")
 	p.press("\x1b")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,6 +53,7 @@ type buildPage struct {
 	Left       float64 // how many seconds a build that runs will probably take yet; 0: nobody knows
 	Graph      *graph
 	Time       timeline
+	Decided    *decided // of one that ended
 	Tail       *logTail
 	Tabs       []*client.Job // jobs whose log can be chosen
 	Sets       []artifactRow
@@ -98,7 +100,7 @@ func (s *Site) lookAt(v *visit, b client.Build) (*buildPage, error) {
 		}
 	}
 	p.CommitPage = commitLink(project, b.Commit)
-	if p.Verdict.Class == "no" {
+	if p.Verdict.Class == "no" && b.Status != "FAULT" { // a fault is nobody's commit
 		s.blame(v, p, past.Items, project)
 	}
 	p.Mended = mended(b, past.Items)
@@ -107,6 +109,7 @@ func (s *Site) lookAt(v *visit, b client.Build) (*buildPage, error) {
 		p.Left = likely - b.Seconds
 	}
 	p.Time = timelineOf(b, likely, time.Now())
+	p.Decided = s.explain(v, b)
 	p.chooseTail(s, v)
 	if p.Sets, err = s.artifactRows(v, b); err != nil {
 		return nil, err
@@ -165,12 +168,27 @@ func (p *buildPage) chooseTail(s *Site, v *visit) {
 	}
 	p.Tail = s.readTail(v, p.Build, j)
 	if len(p.Jobs) > 1 {
-		for _, t := range lanesOf(p.Jobs, map[string]bool{j.ID: true}) {
-			if len(p.Tabs) < mostTabs || t.ID == j.ID {
-				p.Tabs = append(p.Tabs, t)
-			}
-		}
+		p.Tabs = tabsOf(p.Jobs, j)
 	}
+}
+
+// tabsOf are the jobs that can be chosen beside the log of one: of many, that one and those that failed, which nobody should look for.
+func tabsOf(jobs []client.Job, chosen *client.Job) []*client.Job {
+	tabs := lanesOf(jobs, map[string]bool{chosen.ID: true})
+	if len(tabs) <= mostTabs {
+		return tabs
+	}
+	rank := func(j *client.Job) int {
+		switch {
+		case j.ID == chosen.ID:
+			return 0
+		case bad(j):
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(tabs, func(a, b *client.Job) int { return cmp.Compare(rank(a), rank(b)) })
+	return tabs[:mostTabs]
 }
 
 // jobOf is the job of that id, nil where there is none.

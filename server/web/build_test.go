@@ -49,6 +49,32 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+func TestAFaultTellsWhatTheMachineSaid(t *testing.T) {
+	b := client.Build{Status: "FAULT", Reason: "disk_full", Message: "no space left in /var/lib/docker"}
+	if v := judge(b); v.Detail != b.Message {
+		t.Errorf("the page says %q, not what the machine said", v.Detail)
+	}
+	b.Reason = "a reason that this version does not know"
+	if v := judge(b); v.Rest != b.Message || v.Detail != "" {
+		t.Errorf("the message is said as %q and %q", v.Rest, v.Detail)
+	}
+}
+
+func TestOfManyJobsThoseThatFailedAreAtHand(t *testing.T) {
+	jobs := manyJobs(60)
+	for i := range jobs {
+		jobs[i].Status = "SUCCEEDED"
+	}
+	jobs[30].Status, jobs[50].Status = "FAILED", "FAILED"
+	tabs := tabsOf(jobs, &jobs[50])
+	if len(tabs) != mostTabs || tabs[0].ID != jobs[50].ID || tabs[1].ID != jobs[30].ID {
+		t.Errorf("%d tabs begin with %s and %s", len(tabs), tabs[0].ID, tabs[1].ID)
+	}
+	if few := tabsOf(jobs[:4], &jobs[2]); len(few) != 4 || few[0].ID != jobs[0].ID {
+		t.Errorf("few jobs are not in their order: %d, %s first", len(few), few[0].ID)
+	}
+}
+
 func TestWhatABuildMends(t *testing.T) {
 	const main, other = "refs/heads/main", "refs/heads/other"
 	build := func(n int, ref, status string) client.Build {

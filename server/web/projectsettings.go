@@ -52,6 +52,7 @@ type settingGroup struct {
 type settingsPage struct {
 	projectHead
 	Groups    []settingGroup
+	Badge     *client.Badge
 	Webhook   *client.Webhook
 	MayChange bool
 }
@@ -65,6 +66,12 @@ func (s *Site) settingsPage(v *visit) (*view, error) {
 		return nil, notTold(v)
 	}
 	p := settingsPage{projectHead: h, Groups: settingGroups(h.Settings), MayChange: may(v.who, "admin", everywhere)}
+	badge, err := s.Client.Badge(v.Context(), h.Name, "")
+	if err == nil {
+		p.Badge = &badge
+	} else if !untold(err) {
+		return nil, err
+	}
 	hook, err := s.Client.Webhook(v.Context(), h.Name)
 	if err == nil {
 		p.Webhook = &hook

@@ -15,6 +15,7 @@ type verdict struct {
 	Word   string // "Failing"
 	Rest   string // "2 tests failed, 1 job still runs"
 	Blame  string // whose fault it is, where that is not plain
+	Detail string // what the machine said, of one that was at fault
 	Advice string // what to do, where no command says it
 }
 
@@ -40,7 +41,10 @@ func judge(b client.Build) verdict {
 	case "FAULT":
 		v.Word, v.Rest = "Broken machine", cmp.Or(meaning(b.Reason), b.Message)
 		v.Blame = "Not the code's fault: the daemon, the machine or something beside it failed."
-		v.Advice = "retry it once that is mended"
+		if b.Message != v.Rest {
+			v.Detail = b.Message
+		}
+		v.Advice = "Retry it once that is mended"
 	default:
 		v.Word, v.Rest = "Failed", failedText(b, c)
 		if b.Reason != "" && b.Reason != "command_failed" {
