@@ -11,7 +11,7 @@ const (
 	// mostSteps is how many steps of what decided a build's length its page names, mostSaved how many savings. runner explain has all.
 	mostSteps, mostSaved = 3, 3
 	// leastExplained is how many seconds a build takes whose length is worth a question, leastSaved how much a saving comes to.
-	leastExplained, leastSaved = 2, 0.5
+	leastExplained, leastSaved = 1, 0.5
 )
 
 // decided is what decided how long a build took, in short: the steps that most of it was, and what would have saved some.
