@@ -321,13 +321,14 @@ func (s *staged) Watch(ctx context.Context, _ string) <-chan struct{} {
 
 func (s *staged) WatchAll(ctx context.Context) <-chan struct{} { return s.Watch(ctx, "") }
 
-// ChangedSince has every build on stage change all the time.
+// ChangedSince has every build on stage change all the time, the last by name first, so that who waits for api has seen web.
 func (s *staged) ChangedSince(m scheduler.Moment) scheduler.Changed {
 	out := s.Scheduler.ChangedSince(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !out.Missed {
-		out.Builds = slices.Collect(maps.Keys(s.builds))
+		out.Builds = slices.Sorted(maps.Keys(s.builds))
+		slices.Reverse(out.Builds)
 	}
 	return out
 }
