@@ -35,24 +35,14 @@ func (c *Client) Changes(ctx context.Context, wait func(Change) (more bool)) err
 	defer cancel()
 	var pace backoff
 	last := "" // id of the newest event; the daemon tells what came after it
-	for {
-		err := c.changesOnce(ctx, last, func(id string, ch Change) (more bool) {
+	return keepReading(ctx, &pace, func() (goOn bool, err error) {
+		err = c.changesOnce(ctx, last, func(id string, ch Change) (more bool) {
 			pace.reset()
 			last = id
 			return ch == (Change{}) || wait(ch)
 		})
-		switch {
-		case errors.Is(err, errEnough):
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case last == "" && !lost(err), !transient(err):
-			return err
-		}
-		if err := pace.wait(ctx); err != nil {
-			return err
-		}
-	}
+		return last != "" || lost(err), err
+	})
 }
 
 // changesOnce reads one stream of changes. A change that is empty stands for one of a kind that a newer daemon sends.

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -179,20 +178,10 @@ func (c *Client) WatchLog(ctx context.Context, build string, log LogPlace, offse
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := &logWatch{c: c, ev: ev, path: path, query: log.query(), offset: offset}
-	for {
-		err := w.once(ctx)
-		switch {
-		case errors.Is(err, errEnough):
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case !w.there || !transient(err):
-			return err
-		}
-		if err := w.pace.wait(ctx); err != nil {
-			return err
-		}
-	}
+	return keepReading(ctx, &w.pace, func() (goOn bool, err error) {
+		err = w.once(ctx)
+		return w.there, err
+	})
 }
 
 // logWatch is a log that is watched over as many connections as it takes.

@@ -26,19 +26,28 @@ func (c *Client) Watch(ctx context.Context, id string, wait func(Build) (more bo
 	defer cancel()
 	var pace backoff
 	there := false // the daemon was, so that it is worth waiting for
-	for {
-		err := c.watchOnce(ctx, path, func(b Build) (more bool) {
+	return keepReading(ctx, &pace, func() (goOn bool, err error) {
+		err = c.watchOnce(ctx, path, func(b Build) (more bool) {
 			there = true
 			pace.reset()
 			return wait(b) && b.Status == statusInProgress
 		})
 		there = there || lost(err)
+		return there, err
+	})
+}
+
+// keepReading reads a stream again after each time that it broke off, until its reader has had enough, ctx ends, or the failure is
+// one that does not pass. once reads it as far as it goes, and says whether the daemon is worth waiting for.
+func keepReading(ctx context.Context, pace *backoff, once func() (goOn bool, err error)) error {
+	for {
+		goOn, err := once()
 		switch {
 		case errors.Is(err, errEnough):
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case !there || !transient(err):
+		case !goOn || !transient(err):
 			return err
 		}
 		if err := pace.wait(ctx); err != nil {

@@ -91,19 +91,8 @@ func TestChangesGoOnAfterAnEvent(t *testing.T) {
 	moment := d.state.Now()
 	d.state.put(running())
 	first := func(header http.Header, query string) string {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url()+"/api/v1/events"+query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header = header
-		req.Header.Set("Authorization", "Bearer "+testToken)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
+		resp, end := d.stream("/api/v1/events"+query, header)
+		defer end()
 		var out []string
 		for lines := bufio.NewScanner(resp.Body); lines.Scan() && lines.Text() != ""; {
 			out = append(out, lines.Text())

@@ -138,6 +138,23 @@ func (d *daemon) do(method, path string, header http.Header, body []byte) (*http
 	return d.send(method, path, header, body)
 }
 
+// stream asks for a stream with the token; end closes it, as a browser that goes away does.
+func (d *daemon) stream(path string, header http.Header) (resp *http.Response, end func()) {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(d.t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url()+path, nil)
+	if err == nil {
+		req.Header = header
+		req.Header.Set("Authorization", "Bearer "+testToken)
+		resp, err = http.DefaultClient.Do(req)
+	}
+	if err != nil {
+		cancel()
+		d.t.Fatal(err)
+	}
+	return resp, func() { resp.Body.Close(); cancel() }
+}
+
 // send is do without a token.
 func (d *daemon) send(method, path string, header http.Header, body []byte) (*http.Response, []byte) {
 	d.t.Helper()

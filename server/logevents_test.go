@@ -110,19 +110,8 @@ func TestWatchersOfALiveLogGetEachLineOnce(t *testing.T) {
 func TestALogIsResumedByTheIDOfTheLastEvent(t *testing.T) {
 	d := logged(t, "one\ntwo\nthr")
 	stream := func(header http.Header, query string, until string) (text string) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, "GET", d.url()+"/api/v1/builds/api/1/log/events"+query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header = header
-		req.Header.Set("Authorization", "Bearer "+testToken)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
+		resp, end := d.stream("/api/v1/builds/api/1/log/events"+query, header)
+		defer end()
 		if resp.StatusCode != http.StatusOK || resp.Header.Get(client.LogAttemptHeader) != "1" {
 			t.Fatalf("answered %s %v", resp.Status, resp.Header)
 		}

@@ -53,22 +53,13 @@ func TestBuildspecsInTheGuidesAreValid(t *testing.T) {
 // TestSentencesThatTroubleshootingNamesAreSaid finds each in the code: one that nobody sees any more helps nobody.
 func TestSentencesThatTroubleshootingNamesAreSaid(t *testing.T) {
 	tr := load(t)
-	var code strings.Builder
-	for _, f := range tr.files {
-		if !f.test {
-			part, err := os.ReadFile(filepath.Join(tr.root, f.path))
-			if err != nil {
-				t.Fatal(err)
-			}
-			code.Write(part)
-		}
-	}
+	code := allCode(t, tr)
 	sentences := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(pages(t)["../../docs/troubleshooting.md"], -1)
 	if len(sentences) < 30 {
 		t.Fatalf("only %d sentences are found: has the page's form changed?", len(sentences))
 	}
 	for _, m := range sentences {
-		if !strings.Contains(code.String(), m[1]) {
+		if !strings.Contains(code, m[1]) {
 			t.Errorf("docs/troubleshooting.md quotes %q, which nothing says", m[1])
 		}
 	}

@@ -59,18 +59,9 @@ func TestLogLinesThatOperationsNamesAreWritten(t *testing.T) {
 	if len(found) < 5 {
 		t.Fatalf("only %d lines are found: has the page's form changed?", len(found))
 	}
-	var code strings.Builder
-	for _, f := range tr.files {
-		if !f.test {
-			part, err := os.ReadFile(filepath.Join(tr.root, f.path))
-			if err != nil {
-				t.Fatal(err)
-			}
-			code.Write(part)
-		}
-	}
+	code := allCode(t, tr)
 	for _, m := range found {
-		if !strings.Contains(code.String(), m[1]) {
+		if !strings.Contains(code, m[1]) {
 			t.Errorf("docs/operations.md quotes %q, which nothing writes to the log", m[1])
 		}
 	}

@@ -120,3 +120,20 @@ func ours(path string) (string, bool) {
 	}
 	return strings.TrimPrefix(rest, "/"), true
 }
+
+// allCode is the text of all files but tests, for sentences that pages quote.
+func allCode(t *testing.T, tr *tree) string {
+	t.Helper()
+	var code strings.Builder
+	for _, f := range tr.files {
+		if f.test {
+			continue
+		}
+		part, err := os.ReadFile(filepath.Join(tr.root, f.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code.Write(part)
+	}
+	return code.String()
+}
