@@ -260,15 +260,7 @@ func (s *apiSchema) Fields() (out []apiField) {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		out = append(out, apiField{name, slices.Contains(s.Required, name), s.Properties[name]})
 	}
-	slices.SortStableFunc(out, func(a, b apiField) int {
-		switch {
-		case a.Required == b.Required:
-			return 0
-		case a.Required:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(out, func(a, b apiField) int { return truesFirst(a.Required, b.Required) })
 	return out
 }
 

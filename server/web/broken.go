@@ -86,15 +86,7 @@ func countingFirst(jobs []client.Job) (out []*client.Job) {
 	for i := range jobs {
 		out = append(out, &jobs[i])
 	}
-	slices.SortStableFunc(out, func(a, b *client.Job) int {
-		switch {
-		case a.Ignored == b.Ignored:
-			return 0
-		case b.Ignored:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(out, func(a, b *client.Job) int { return truesFirst(!a.Ignored, !b.Ignored) })
 	return out
 }
 

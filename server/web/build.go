@@ -105,7 +105,7 @@ func (s *Site) lookAt(v *visit, b client.Build) (*buildPage, error) {
 	}
 	p.Mended = mended(b, past.Items)
 	likely := expected(b, past.Items)
-	if p.Left = 0; b.Ended.IsZero() && likely > b.Seconds {
+	if b.Ended.IsZero() && likely > b.Seconds {
 		p.Left = likely - b.Seconds
 	}
 	p.Time = timelineOf(b, likely, time.Now())
