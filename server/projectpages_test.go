@@ -41,6 +41,7 @@ func TestThePagesOfAProject(t *testing.T) {
 		"/projects/api/caches":                             {"pull request 7", "&lt;i&gt;key", "not known yet"},
 		"/projects/api/schedules":                          {"Nothing of api is built by the clock"},
 		"/projects/api/settings":                           {"default branch", ".git", "Secrets are shown by where they come from"},
+		"/projects/api/builds/1/times":                     {"Times of api#1", "build"},
 		"/projects/api/builds/1/tests":                     {"expected 4", "Coverage", "flaky", "50.0 %"},
 		"/projects/api/builds/1/tests?status=FAILED&q=t1":  {`value="t1"`},
 	} {

@@ -62,6 +62,8 @@ type window struct {
 	ctx context.Context
 	at  string // path
 
+	close context.CancelFunc // before the test ends, which does it, too
+
 	mu       sync.Mutex
 	troubles []string // what the browser complained about
 }
@@ -72,7 +74,7 @@ func look(t testing.TB) *window {
 	w := daemon(t)
 	ctx, cancel := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	p := &window{t: t, w: w, ctx: ctx}
+	p := &window{t: t, w: w, ctx: ctx, close: cancel}
 	if err := chromedp.Listen(ctx, p.hear); err != nil {
 		t.Fatal(err)
 	}

@@ -133,6 +133,10 @@ func TestAGraphWhoseJobFailed(t *testing.T) {
 	}
 	p.until("a shell can be opened in the job that failed", `document.querySelector("button[data-copy='runner shell shape#1 --at failed --job docs'], button[data-copy='runner shell shape#1 --at failed --job lint']")`)
 	p.everyLook("build-graph")
+	p.click("a[href$='/times']")
+	p.has("Times of shape#1", "echo preparing", "PRE_BUILD")
+	p.everyLook("build-times")
+	p.open("/projects/shape/builds/1")
 	p.click("button[data-key=r]")
 	p.has("retry of shape#1")
 	w.ended(t, "shape#2", "FAILED")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
 )
 
@@ -86,6 +87,7 @@ func Run(b *testing.B, name, unit string, once func(b *testing.B) (ours, theirs 
 	b.Run(name, func(b *testing.B) {
 		var ours, theirs float64
 		for b.Loop() {
+			syscall.Sync() // what others left to be written is not to be written while this is measured
 			s := Sample{Name: name, Unit: unit}
 			s.Ours, s.Theirs = once(b)
 			if b.Failed() {

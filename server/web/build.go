@@ -13,6 +13,7 @@ import (
 
 func (s *Site) routeBuild() {
 	s.page("GET /projects/{project}/builds/{number}", s.build)
+	s.page("GET /projects/{project}/builds/{number}/times", s.buildTimesPage)
 	s.route("GET /projects/{project}/builds/{number}/tail", s.tail)
 	s.routeBuildActions()
 	s.routeArtifacts()
@@ -108,7 +109,7 @@ func (s *Site) lookAt(v *visit, b client.Build) (*buildPage, error) {
 	if b.Ended.IsZero() && likely > b.Seconds {
 		p.Left = likely - b.Seconds
 	}
-	p.Time = timelineOf(b, likely, time.Now())
+	p.Time = timelineOf(b, likely, time.Now(), mostBars)
 	p.Decided = s.explain(v, b)
 	p.chooseTail(s, v)
 	if p.Sets, err = s.artifactRows(v, b); err != nil {

@@ -103,7 +103,7 @@ func TestTheTimelineOfABuild(t *testing.T) {
 			{ID: "b", Name: "b", Status: "FAILED", Queued: at(1), Started: at(1), Ended: at(8), Seconds: 7},
 			{ID: "c", Name: "c", Status: "SUCCEEDED", DependsOn: []string{"a", "b"}, Queued: at(10), Started: at(10), Ended: at(20), Seconds: 10},
 		}}
-	line := timelineOf(b, 0, at(60))
+	line := timelineOf(b, 0, at(60), mostBars)
 	if len(line.Lanes) != 4 || !line.Crit || !line.Lanes[1].Critical || line.Lanes[2].Critical || !line.Lanes[3].Critical {
 		t.Fatalf("lanes: %+v", line.Lanes)
 	}
@@ -114,12 +114,12 @@ func TestTheTimelineOfABuild(t *testing.T) {
 	if len(line.Ticks) != 5 || line.Ticks[1].Text != "5s" || line.Ticks[4].Anchor != "end" {
 		t.Errorf("ticks: %+v", line.Ticks)
 	}
-	if rows := line.Rows(); len(rows) != 3 || rows[2].Command != "make" || rows[2].At != "6.0 s" {
+	if rows := line.rows(); len(rows) != 3 || rows[2].Command != "make" || rows[2].At != "6.0 s" {
 		t.Errorf("rows: %+v", rows)
 	}
 	b.Ended, b.Seconds, b.Jobs[2].Ended = time.Time{}, 15, time.Time{}
 	b.Jobs[2].Phases = []client.Phase{{Name: "BUILD", Status: "IN_PROGRESS", Started: at(11), Seconds: 4}}
-	if line = timelineOf(b, 0, at(15)); line.Span <= 16 || !line.Lanes[3].Bars[0].Grows || line.Lanes[3].Since.IsZero() {
+	if line = timelineOf(b, 0, at(15), mostBars); line.Span <= 16 || !line.Lanes[3].Bars[0].Grows || line.Lanes[3].Since.IsZero() {
 		t.Errorf("of a build that runs: %+v", line)
 	}
 }

@@ -17,8 +17,6 @@ const (
 	// the commands that took longest have them.
 	mostBars = 200
 	fewBars  = 6
-	// mostRows bounds the table beside the timeline.
-	mostRows = 120
 )
 
 // timeline is what a build did when, on one axis.
@@ -58,8 +56,9 @@ type span struct {
 // axisTick is a time on the axis.
 type axisTick struct{ X, Text, Anchor string }
 
-// timelineOf lays out the lanes of a build as of now. likely is how many seconds it will probably take, 0 where nobody knows.
-func timelineOf(b client.Build, likely float64, now time.Time) timeline {
+// timelineOf lays out the lanes of a build as of now, with about as many commands as most. likely is how many seconds it will probably
+// take, 0 where nobody knows.
+func timelineOf(b client.Build, likely float64, now time.Time, most int) timeline {
 	t := timeline{From: b.Created, Span: max(b.Seconds, 0.1)}
 	if b.Ended.IsZero() {
 		// The axis of a build that runs ends beyond now, and moves on in steps: bars grow, and nothing jumps.
@@ -74,7 +73,7 @@ func timelineOf(b client.Build, likely float64, now time.Time) timeline {
 		t.More = fmt.Sprintf("%s of %s have no lane here: they took less long, or wait", number(left), plural(len(b.Jobs), "job"))
 	}
 	for _, j := range shown {
-		commands := longest(j.Commands, max(fewBars, mostBars/len(shown)))
+		commands := longest(j.Commands, max(fewBars, most/len(shown)))
 		t.Lanes = append(t.Lanes, t.jobLane(j, commands, t.Crit && crit[j.ID], b, now))
 	}
 	return t
@@ -323,19 +322,3 @@ func (t timeline) Waits() bool {
 		return slices.ContainsFunc(l.Bars, func(s span) bool { return s.Class == "wait" })
 	})
 }
-
-// Rows are what the bars show, for those who read rather than look; More tells how many are left out.
-func (t timeline) Rows() (rows []timelineRow) {
-	for _, l := range t.Lanes {
-		for _, s := range l.Bars {
-			if s.Thin || len(rows) == mostRows {
-				continue
-			}
-			rows = append(rows, timelineRow{l.Name, s.Phase, s.Cmd, took(max(0, s.From.Sub(t.From).Seconds())), took(s.Seconds), s.Word})
-		}
-	}
-	return rows
-}
-
-// timelineRow is one bar in words.
-type timelineRow struct{ Job, Phase, Command, At, Took, Status string }
