@@ -75,7 +75,7 @@ var survey = []string{
 	`ls /proc/1/fd | wc -l; readlink /proc/self/fd/0`,
 	`for n in ipc mnt net pid uts; do test "$(readlink /proc/self/ns/$n)" = "$(readlink /proc/1/ns/$n)" && echo "same $n"; done`,
 	`cat /etc/resolv.conf; cut -f1 /proc/net/dev | cut -d: -f1; cat /proc/net/route | cut -f1,2,4,8; wc -l </etc/hosts`,
-	`ls -la /dev /dev/shm /codebuild /codebuild/* | sed 's/  */ /g' | cut -d' ' -f1-4,9-`,
+	`ls -la /dev /dev/shm /codebuild /codebuild/* | sed 's/,  */,/; s/  */ /g' | cut -d' ' -f1-4,9-`,
 	`find / -xdev \( -path /proc -o -path /sys -o -path /dev \) -prune -o -exec stat -c '%n %A %u:%g %h' {} + | sort`,
 	`find /codebuild/output/src /codebuild/objects -exec stat -c '%n %A %u:%g %h %s' {} + | sort`,
 	`cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname | wc -l; ls /proc/sys/net/ipv4/conf | sort; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmax /proc/sys/fs/mqueue/msg_max`,
