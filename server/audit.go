@@ -98,7 +98,7 @@ func (a *api) listAudit(_ context.Context, in *auditIn) (*jsonOut[client.Page[cl
 	}
 	rows, next, err := store.Events(access.Filter{Who: in.Who, Action: in.Action, Project: in.Project, Since: in.Since}, in.Cursor, in.Limit)
 	if err != nil {
-		return nil, accessProblem(err)
+		return nil, accessProblem(badCursor(in.Cursor, err))
 	}
 	page := client.Page[client.AuditEvent]{Items: make([]client.AuditEvent, len(rows)), Next: next}
 	for i, e := range rows {

@@ -12,9 +12,11 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/runner-ci/runner/access"
 	"github.com/runner-ci/runner/buildspec"
 	"github.com/runner-ci/runner/client"
 	"github.com/runner-ci/runner/scheduler"
+	"github.com/runner-ci/runner/secrets"
 )
 
 // BuildInput names one build in a path. Like the other Inputs it is exported for the sake of reflection, by which huma
@@ -36,8 +38,8 @@ type PageInput struct {
 
 // badCursor makes a list's failure to find its cursor the caller's mistake, which it is.
 func badCursor(cursor string, err error) error {
-	if cursor != "" && errors.Is(err, scheduler.ErrNotFound) {
-		return problem(http.StatusBadRequest, err.Error(), "pass next of the page before as cursor, or none for the first page")
+	if cursor != "" && (errors.Is(err, scheduler.ErrNotFound) || errors.Is(err, secrets.ErrInvalid) || errors.Is(err, access.ErrInvalid)) {
+		return problem(http.StatusBadRequest, strings.TrimSuffix(err.Error(), ": "+access.ErrInvalid.Error()), "pass next of the page before as cursor, or none for the first page")
 	}
 	return err
 }

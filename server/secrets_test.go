@@ -101,7 +101,7 @@ func TestSecretsThatCannotBe(t *testing.T) {
 	if resp.StatusCode != http.StatusUnprocessableEntity || strings.Contains(string(text), "hunter2") {
 		t.Errorf("an unknown key: %d %s", resp.StatusCode, text)
 	}
-	if resp, _ := d.do(http.MethodGet, "/api/v1/secrets?cursor=!", nil, nil); resp.StatusCode != http.StatusUnprocessableEntity {
+	if resp, _ := d.do(http.MethodGet, "/api/v1/secrets?cursor=!", nil, nil); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("a cursor of nonsense: %d", resp.StatusCode)
 	}
 	if resp, _ := d.send(http.MethodGet, "/api/v1/secrets/audit", nil, nil); resp.StatusCode != http.StatusUnauthorized {

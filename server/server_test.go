@@ -176,6 +176,7 @@ func TestWhatNoRouteFitsIsAProblem(t *testing.T) {
 		{"GET", "/api/v1/builds?status=GREEN", "", "", 422, "query.status"},
 		{"GET", "/api/v1/builds?cursor=nonsense", "", "", 400, "next of the page before"},
 		{"GET", "/api/v1/triggers?cursor=nonsense", "", "", 400, "next of the page before"},
+		{"GET", "/api/v1/audit?cursor=nonsense", "", "", 400, "next of the page before"},
 		{"GET", "/api/v1/triggers/t1", "", "", 404, "t1"},
 		{"GET", "/api/v1/projects/none", "", "", 404, "none"},
 		{"DELETE", "/api/v1/projects/none", "", "", 404, "none"},

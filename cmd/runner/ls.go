@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,8 +112,30 @@ func (a *app) noBuilds(ctx context.Context, c *client.Client, opts client.ListOp
 
 // pageFlags are the flags of every list that comes in pages.
 func pageFlags(cmd *cobra.Command, opts *client.ListOptions) {
-	cmd.Flags().IntVar(&opts.Limit, "limit", 20, "lines at most")
+	linesFlag(cmd, &opts.Limit)
 	cmd.Flags().StringVar(&opts.Cursor, "cursor", "", "go on where the page before ended")
+}
+
+// linesFlag is how many lines a list has at most.
+func linesFlag(cmd *cobra.Command, limit *int) {
+	*limit = 20
+	cmd.Flags().Var((*lines)(limit), "limit", "lines at most")
+}
+
+// lines is a number of lines: at least one.
+type lines int
+
+func (l *lines) String() string { return strconv.Itoa(int(*l)) }
+
+func (l *lines) Type() string { return "int" }
+
+func (l *lines) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return errors.New("expected a number from 1 on")
+	}
+	*l = lines(n)
+	return nil
 }
 
 // more says how to see the next page.

@@ -106,7 +106,7 @@ func newTestRank(a *app, rank, short, none string) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "lines at most")
+	linesFlag(cmd, &limit)
 	a.jsonFlag(cmd)
 	return exits(a.remote(cmd), exitDone, exitTrouble)
 }

@@ -80,7 +80,7 @@ func TestARedBuildSaysWhatBroke(t *testing.T) {
 	t.Parallel()
 	r, _, red := theAPI(t)
 	p := look(t).as(admin).open("/projects/api/builds/2")
-	p.has("Failed", "1 test failed", "First broken by", r.head[:8], "a change", "got the token of orders", "run it", "api#1 passed")
+	p.has("Failed", "1 test failed", "First broken by", r.head[:7], "a change", "got the token of orders", "run it", "api#1 passed")
 	if got := value[string](p, `document.querySelector("link[rel=icon]").href`); !strings.Contains(got, "icon-bad") {
 		t.Errorf("the icon of a red build is %s", got)
 	}

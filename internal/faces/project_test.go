@@ -48,7 +48,7 @@ func TestTheTestsPages(t *testing.T) {
 	p.has("No test was seen to be flaky")
 	p.open("/projects/api/tests?sort=failing")
 	p.click(`tbody a.mono`)
-	p.has("Fails since api#2", red.Commit[:8], "got the token of orders", "Run it", "runner tests quarantine add")
+	p.has("Fails since api#2", red.Commit[:7], "got the token of orders", "Run it", "runner tests quarantine add")
 	p.everyLook("test-history")
 	p.open("/projects/api/tests/quarantine")
 	p.has("No test is in quarantine", ".runner/quarantine.yml")

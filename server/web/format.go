@@ -42,7 +42,7 @@ func size(bytes int64) string {
 }
 
 // short is a commit as people say it.
-func short(commit string) string { return commit[:min(len(commit), 8)] }
+func short(commit string) string { return commit[:min(len(commit), 7)] }
 
 // refName is a ref as people say it: main, v1.2, pull request 7, submit.
 func refName(ref string) string {
