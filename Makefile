@@ -41,13 +41,14 @@ chaos: agent engine ## kill everything at random, N=20 times with SEED=1, and se
 	@$(GO) run ./internal/chaos -n $(or $(N),20) -seed $(or $(SEED),1)
 
 # A process with the race detector sleeps for a second before it exits, and the tests start thousands. `make lint` has
-# all of go vet; here it would do a part again.
+# all of go vet; here it would do a part again. Many tests wait for an engine or a disk, so one package more is tested at once than
+# there are cores.
 test: export GORACE := atexit_sleep_ms=10 $(GORACE)
 test: build engine ## run every test, with the race detector, on a real engine
 	@scripts/need gcc=gcc,libc6-dev git docker-registry chromium npm
 	@scripts/images $(TEST_IMAGES)
 	@echo "test: go test -race $(TESTS)"
-	@CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m $(TESTS)
+	@CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 20m -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(TESTS)
 
 test-all: export RUNNER_SLOW = 1
 test-all: ## as test, with the slow ones: kills by the hundred, gigabytes, our own build

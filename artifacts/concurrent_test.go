@@ -97,7 +97,7 @@ func TestCollectorAgainstPuts(t *testing.T) {
 	for i := range 3 {
 		puts.Go(func() {
 			id := fmt.Sprint("set", i)
-			for n := range 6 {
+			for n := range turns(4, 12) {
 				own := entry{name: "own", body: noise(uint64(100+i), 100_000+n)}
 				put(t, s, id, shared, own)
 				if got := content(t, s, id, "shared"); !bytes.Equal(got, shared.body) {

@@ -96,7 +96,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "artifacts.db")
 	sets, logs := map[int]int{}, map[int]int{}
-	for turn := range 5 {
+	for turn := range turns(3, 5) {
 		out := killedChild(t, path, 4+3*turn, time.Duration(turn*7)*time.Millisecond)
 		turnSets := map[int]int{}
 		for line := range strings.Lines(out) {

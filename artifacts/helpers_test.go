@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -30,6 +31,14 @@ func (c *clock) pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(d)
+}
+
+// turns is how often something is done: a few times, or many in slow runs.
+func turns[N int | uint64](few, many N) N {
+	if os.Getenv("RUNNER_SLOW") != "" {
+		return many
+	}
+	return few
 }
 
 // newStore opens a store that does not wait for the disk: what a test needs of it, does not need a power cut.

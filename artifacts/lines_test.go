@@ -71,7 +71,7 @@ func holdLines(t *testing.T, s *Store, id string, text []byte, r *rand.Rand) {
 
 func TestLinesAreFound(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(6) {
+	for seed := range turns[uint64](2, 6) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		s := newStore(t)
 		text := lined(t, s, "job", r, 1+r.IntN(40))

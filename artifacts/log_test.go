@@ -18,7 +18,8 @@ func TestLogOfManySizesReadsBackFromAnyOffset(t *testing.T) {
 	s := newStore(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	var want []byte
-	for frame := uint64(1); frame <= 80; frame++ {
+	for frame := range turns[uint64](40, 80) {
+		frame++
 		size := []int{0, 1, 80, 4000, foldBytes - 1, foldBytes, blockBytes, 3*blockBytes + 7}[r.IntN(8)]
 		p := prose(frame, size)
 		if r.IntN(2) == 0 {
@@ -27,7 +28,7 @@ func TestLogOfManySizesReadsBackFromAnyOffset(t *testing.T) {
 		appendLog(t, s, "job", frame, p)
 		want = append(want, p...)
 	}
-	for range 25 {
+	for range turns(8, 25) {
 		at := r.Int64N(int64(len(want)) + 1)
 		if got := readAll(t, s.ReadLog(t.Context(), "job", at, false)); !bytes.Equal(got, want[at:]) {
 			t.Fatalf("from byte %d: %d bytes, want %d equal ones", at, len(got), len(want)-int(at))

@@ -56,7 +56,7 @@ func randomTree(seed uint64) ([]entry, map[string]entry) {
 func TestSetsComeOutAsTheyWentIn(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	for seed := range uint64(2) {
+	for seed := range turns[uint64](1, 3) {
 		id := fmt.Sprint("set", seed)
 		entries, want := randomTree(seed)
 		made := put(t, s, id, entries...)

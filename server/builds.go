@@ -164,6 +164,15 @@ func (a *api) wholeBuild(ctx context.Context, id string) (client.Build, error) {
 	return out, nil
 }
 
+// buildAlone is a build as lists have it, without its jobs.
+func (a *api) buildAlone(_ context.Context, id string) (client.Build, error) {
+	b, err := a.Scheduler.Build(id)
+	if err != nil {
+		return client.Build{}, err
+	}
+	return a.showBuild(&b), nil
+}
+
 // planned adds to a job what its plan says of it.
 func planned(j *client.Job, pj *buildspec.Job) {
 	j.Image, j.DependsOn, j.Ignored = pj.Image, pj.DependsOn, pj.IgnoreFailure

@@ -20,11 +20,14 @@ const (
 	// eventPause is the least time between two events: a build of forty shards changes far more often than
 	// anyone can read.
 	eventPause = 100 * time.Millisecond
+	// briefPause is that between two events without jobs, of which pages make others.
+	briefPause = time.Second
 )
 
 // eventsIn names the build whose events are asked for, and the last one that is known.
 type eventsIn struct {
 	BuildInput
+	Jobs bool   `query:"jobs" default:"true" doc:"whether events have the build's jobs"`
 	Last string `header:"Last-Event-ID" maxLength:"100" doc:"id of the last event that came; browsers send it by themselves when they connect again"`
 }
 
@@ -36,8 +39,8 @@ func (a *api) routeEvents() {
 	op := huma.Operation{
 		OperationID: "watch-build", Method: http.MethodGet, Path: buildPath + "/events", Tags: []string{"builds"},
 		Summary: "One build's state now and after each change, as server-sent events",
-		Description: "Each event is named build, its data is the build with its jobs. Changes that follow each other closely " +
-			"become one event. A comment comes every 15 s. The stream ends after the state in which the build has ended, whose id is end; " +
+		Description: "Each event is named build, its data is the build with its jobs, or without them for jobs=false, which costs far " +
+			"less where many watch; then at most one a second comes until it ends. Changes that follow each other closely become one event. A comment comes every 15 s. The stream ends after the state in which the build has ended, whose id is end; " +
 			"with that as Last-Event-ID there is nothing more to come, and the answer is 204.",
 		Responses: streamed("text/event-stream"),
 	}
@@ -45,7 +48,11 @@ func (a *api) routeEvents() {
 	add(a, op, func(ctx context.Context, in *eventsIn) (*huma.StreamResponse, error) {
 		// The watch comes first: what changes after the first look is then not missed.
 		changed := a.Scheduler.Watch(ctx, in.id())
-		first, err := a.wholeBuild(ctx, in.id())
+		look := a.wholeBuild
+		if !in.Jobs {
+			look = a.buildAlone
+		}
+		first, err := look(ctx, in.id())
 		if err != nil {
 			return nil, err
 		}
@@ -57,13 +64,16 @@ func (a *api) routeEvents() {
 			hctx.SetHeader("Content-Type", "text/event-stream")
 			hctx.SetHeader("X-Accel-Buffering", "no")
 			known, _ := strconv.Atoi(in.Last)
-			a.sendEvents(ctx, newStream(hctx), max(known, 0), first, changed)
+			a.sendEvents(ctx, newStream(hctx), max(known, 0), first, look, changed)
 		}}, nil
 	})
 }
 
+// lookAtBuild reads a build as its watchers are to see it.
+type lookAtBuild func(ctx context.Context, id string) (client.Build, error)
+
 // sendEvents writes states until the build has ended or the client or daemon has gone. They are numbered from known on.
-func (a *api) sendEvents(ctx context.Context, s *stream, known int, b client.Build, changed <-chan struct{}) {
+func (a *api) sendEvents(ctx context.Context, s *stream, known int, b client.Build, look lookAtBuild, changed <-chan struct{}) {
 	if s.start(http.StatusOK) != nil {
 		return
 	}
@@ -76,7 +86,7 @@ func (a *api) sendEvents(ctx context.Context, s *stream, known int, b client.Bui
 			return
 		}
 		var err error
-		if b, err = a.wholeBuild(ctx, b.ID); err != nil {
+		if b, err = look(ctx, b.ID); err != nil {
 			a.Logger.Error("reading a build for its watchers", "build", b.ID, "error", err)
 			return
 		}
@@ -86,7 +96,7 @@ func (a *api) sendEvents(ctx context.Context, s *stream, known int, b client.Bui
 // pauseEvents lets the least time between two events of a build pass, unless the build ends: that is what most watchers
 // wait for. It tells whether there was a change, and whether to go on.
 func (a *api) pauseEvents(ctx context.Context, b client.Build, changed <-chan struct{}) (seen, on bool) {
-	timer := time.NewTimer(pauseFor(len(b.Jobs)))
+	timer := time.NewTimer(pauseFor(b.Jobs))
 	defer timer.Stop()
 	for {
 		select {
@@ -101,11 +111,14 @@ func (a *api) pauseEvents(ctx context.Context, b client.Build, changed <-chan st
 	}
 }
 
-// pauseFor is the least time between two events of a build. That of a large batch is megabytes long, and some job of it
+// pauseFor is the least time between two events of a build with these jobs. That of a large batch is megabytes long, and some job of it
 // changes all the time.
-func pauseFor(jobs int) time.Duration {
+func pauseFor(jobs []client.Job) time.Duration {
+	if jobs == nil {
+		return briefPause
+	}
 	const small = 200
-	return eventPause * time.Duration(1+jobs/small)
+	return eventPause * time.Duration(1+len(jobs)/small)
 }
 
 // untilChange waits for a change and keeps the connection alive meanwhile. It returns now and then without one, too:

@@ -102,3 +102,15 @@ func TestPagesAreCompressedForWhoTakesThat(t *testing.T) {
 		t.Errorf("%v: %.100s", err, text)
 	}
 }
+
+// TestPagesTellHowLongTheyTook: without it those that are live would be asked for each second by everybody, however busy the daemon is.
+func TestPagesTellHowLongTheyTook(t *testing.T) {
+	d := newDaemon(t, project("api", apiURL))
+	for _, path := range []string{"/", "/queue", "/projects/api", "/login"} {
+		resp, _ := d.do(http.MethodGet, path, nil, nil)
+		var took float64
+		if _, err := fmt.Sscanf(resp.Header.Get("Server-Timing"), "page;dur=%f", &took); err != nil {
+			t.Errorf("%s: Server-Timing is %q: %v", path, resp.Header.Get("Server-Timing"), err)
+		}
+	}
+}

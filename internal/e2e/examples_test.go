@@ -22,6 +22,7 @@ type example struct {
 	reports   int               // sets of report files; 0: as many as shards had tests
 	tests     int               // that the build's report has, all of which pass
 	covered   bool              // it has the coverage of them
+	slow      bool
 }
 
 var examples = map[string]example{
@@ -29,7 +30,7 @@ var examples = map[string]example{
 		images:    []string{"golang:1.26"},
 		jobs:      shards(4),
 		says:      map[string]string{"": "sharding strategy queue instead of equal-distribution"},
-		artifacts: 8, secondary: []string{"coverage"}, exported: []string{"VERSION"}, tests: 96, covered: true,
+		artifacts: 8, secondary: []string{"coverage"}, exported: []string{"VERSION"}, tests: 96, covered: true, slow: true,
 	},
 	"python-lib": {
 		images:    []string{"python:3"},
@@ -73,6 +74,9 @@ func TestTheExamplesBuild(t *testing.T) {
 	t.Parallel()
 	for name, want := range examples {
 		t.Run(name, func(t *testing.T) {
+			if want.slow && os.Getenv("RUNNER_SLOW") == "" {
+				t.Skip("four shards compile, which takes as long as all others together; make demo builds it, too. Set RUNNER_SLOW=1")
+			}
 			images(t, want.images...)
 			git := newGitServer(t)
 			repo, url, _ := git.repo(name, nil)

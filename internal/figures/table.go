@@ -44,6 +44,7 @@ var (
 	greenPush        = Source{Package: "./internal/e2e", Benchmark: "BenchmarkFigureGreenPush", Times: 10}
 	logPage          = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureLogPage", Times: 3}
 	logWatchers      = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureLogWatchers", Times: 1}
+	pageWatchers     = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigurePageWatchers", Times: 1}
 	buildPage        = Source{Package: "./internal/faces", Benchmark: "BenchmarkFigureBuildPage", Times: 5}
 	caches           = Source{Package: "./runner", Benchmark: "BenchmarkFigureCache", Times: 5}
 )
@@ -93,6 +94,8 @@ var Table = []Figure{
 	{Name: "build-page-bytes", Goal: OursAtMost(100), From: buildPage, Note: "KiB that a browser receives for the page of a build of 8 shards that runs, with all that belongs to it"},
 	{Name: "build-page-paint", Goal: OursAtMost(300), From: buildPage, Note: "the same, opened by a browser that runs, to its first contentful paint; theirs is the page of the login, of two sentences"},
 	{Name: "build-page-longtask", Goal: OursAtMost(50), From: buildPage, Note: "the longest task of the page in ten seconds, while the shards print 2,000 lines a second and tell of tests; 0: none was longer than 50 ms"},
+	{Name: "build-page-watchers", From: pageWatchers, Note: "cores that the daemon uses more while 200 look at that page"},
+	{Name: "build-page-watchers-memory", From: pageWatchers, Note: "what it has more then"},
 	{Name: "log-page-paint", Goal: OursAtMost(1000), From: logPage, Note: "the page of a log of 1,000,000 lines, opened, to the first contentful paint of Chromium"},
 	{Name: "log-page-end", Goal: OursAtMost(500), From: logPage, Note: "scrolled from its first line to its last, until that is shown"},
 	{Name: "log-page-memory", Goal: OursAtMost(200), From: logPage, Note: "private memory of the page's process, after looks at sixty places of it"},

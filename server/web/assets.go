@@ -16,7 +16,7 @@ import (
 var assetFiles embed.FS
 
 // bundle is the scripts of every page, in their order. Each is a file that stands alone.
-var bundle = []string{"vendor/idiomorph.js", "live.js", "times.js", "keys.js", "copy.js", "filter.js"}
+var bundle = []string{"vendor/idiomorph.js", "pace.js", "live.js", "times.js", "keys.js", "copy.js", "filter.js"}
 
 // sheets are the style sheet of every page: what all share, then what each has for itself.
 var sheets = []string{"css/base.css", "css/home.css", "css/admin.css", "css/project.css", "css/api.css", "css/log.css", "css/build.css", "css/artifacts.css"}

@@ -230,7 +230,7 @@ func apiBuildPath(b client.Build) string {
 	return "/api/v1/builds/" + url.PathEscape(b.Project) + "/" + strconv.Itoa(b.Number)
 }
 
-// eventsPath is where the API tells of a build's changes.
+// eventsPath is where the API tells of a build's changes, without what has changed: the page is asked for anew.
 func eventsPath(project string, number int) string {
-	return apiBuildPath(client.Build{Project: project, Number: number}) + "/events"
+	return apiBuildPath(client.Build{Project: project, Number: number}) + "/events?jobs=false"
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/runner-ci/runner/client"
 )
@@ -16,7 +17,7 @@ type Login struct {
 
 // Login writes the page of the login.
 func (s *Site) Login(w http.ResponseWriter, r *http.Request, status int, l Login) {
-	v := &visit{Request: r, who: l.Who}
+	v := &visit{Request: r, who: l.Who, began: time.Now()}
 	if err := s.write(w, v, status, &view{Template: "login", Title: "Log in", Crumbs: []crumb{{Text: "Log in"}}, Data: l}); err != nil {
 		s.fail(w, v, err)
 	}

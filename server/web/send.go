@@ -3,9 +3,11 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // leastZipped is from how many bytes on a page is compressed.
@@ -22,13 +24,16 @@ var zippers = sync.Pool{New: func() any {
 
 // sendHTML sends a page, compressed where the browser takes that: pages of builds are tables and drawings, which become a tenth. There
 // is no secret on a page whose length could tell of it: forms are guarded by where they come from, not by a token.
-func sendHTML(w http.ResponseWriter, r *http.Request, status int, page []byte) {
+//
+// How long it took to make is told, too (Server Timing, W3C): a page that is live waits the longer the busier we are.
+func sendHTML(w http.ResponseWriter, v *visit, status int, page []byte) {
 	page = withoutTurns(page)
 	h := w.Header()
+	h.Set("Server-Timing", fmt.Sprintf("page;dur=%.1f", time.Since(v.began).Seconds()*1000))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", Policy)
 	h.Add("Vary", "Accept-Encoding")
-	if len(page) < leastZipped || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if len(page) < leastZipped || !strings.Contains(v.Header.Get("Accept-Encoding"), "gzip") {
 		w.WriteHeader(status)
 		_, _ = w.Write(page) // to a client that is gone there is nothing to say
 		return

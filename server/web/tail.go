@@ -183,6 +183,6 @@ func (s *Site) tail(w http.ResponseWriter, v *visit) error {
 	if err := s.templates["build"].ExecuteTemplate(&part, "tail", s.readTail(v, b, j)); err != nil {
 		return fmt.Errorf("rendering the end of a log: %w", err)
 	}
-	sendHTML(w, v.Request, http.StatusOK, part.Bytes())
+	sendHTML(w, v, http.StatusOK, part.Bytes())
 	return nil
 }

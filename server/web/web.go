@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/runner-ci/runner/client"
 )
@@ -75,7 +76,8 @@ func (s *Site) Pages() []Route { return s.pages }
 // visit is one request for a page, and who it comes from.
 type visit struct {
 	*http.Request
-	who client.Identity // without a name: nobody
+	who   client.Identity // without a name: nobody
+	began time.Time
 }
 
 // known tells that the visitor is somebody.
@@ -146,7 +148,7 @@ func (s *Site) route(pattern string, handle func(w http.ResponseWriter, v *visit
 
 // answer finds out who asks, and handles it. What goes wrong becomes a page.
 func (s *Site) answer(w http.ResponseWriter, r *http.Request, handle func(w http.ResponseWriter, v *visit) error) {
-	v := &visit{Request: r}
+	v := &visit{Request: r, began: time.Now()}
 	var err error
 	if v.who, err = s.Client.Whoami(r.Context()); isStatus(err, http.StatusUnauthorized) {
 		err = nil
@@ -240,7 +242,7 @@ func (s *Site) write(w http.ResponseWriter, v *visit, status int, shown *view) e
 	if err := t.ExecuteTemplate(&page, "layout", f); err != nil {
 		return fmt.Errorf("rendering the template %s: %w", shown.Template, err)
 	}
-	sendHTML(w, v.Request, status, page.Bytes())
+	sendHTML(w, v, status, page.Bytes())
 	return nil
 }
 

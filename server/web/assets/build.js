@@ -1,9 +1,9 @@
-// The page of a build while it runs: bars grow between events, and the end of the log is asked for anew each second. Neither moves
-// anything else. A log is never streamed here: what a job prints in a second may be more than anybody reads, and its last lines are few.
+// The page of a build while it runs: bars grow between events, and the end of the log is asked for anew each second, or as pace.js
+// says. Neither moves anything else. A log is never streamed here: what a job prints in a second may be more than anybody reads, and its last lines are few.
 (() => {
   "use strict";
   const every = 1000;
-  let asking = false, skew = null;
+  let asking = false, skew = null, next = 0;
 
   // grow moves the ends of what goes on to now, by the daemon's clock as the page was drawn.
   function grow() {
@@ -21,10 +21,11 @@
 
   async function tail() {
     const node = document.querySelector("[data-tail]");
-    if (!node || asking) return;
+    if (!node || asking || Date.now() < next) return;
     asking = true;
     try {
       const answer = await fetch(node.dataset.tail, { cache: "no-store" });
+      next = Date.now() + pace(answer) - every / 2;
       if (answer.ok && !answer.redirected) {
         Idiomorph.morph(node, await answer.text(), { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: {
           beforeAttributeUpdated: (name, at) => !(name === "open" && at.tagName === "DETAILS"),

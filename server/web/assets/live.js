@@ -1,9 +1,8 @@
-// A page that names events of the API (data-events on main) is fetched again after each of them, at most once a second, and its
+// A page that names events of the API (data-events on main) is fetched again after each of them, as often as pace.js lets it, and its
 // main part is morphed: what the reader opened, typed or focused stays. The server's HTML is the only source of what is shown.
 (() => {
   "use strict";
-  const least = 1000;
-  let source = null, timer = 0, last = 0, fetching = false, again = false;
+  let source = null, timer = 0, last = 0, pause = 1000, fetching = false, again = false;
 
   const keeps = {
     beforeAttributeUpdated(name, node) {
@@ -20,6 +19,7 @@
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
       if (answer.redirected) { location.reload(); return; }
+      pause = pace(answer);
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("main"), main = document.getElementById("main");
@@ -38,7 +38,7 @@
   }
 
   function soon() {
-    if (!timer) timer = setTimeout(refresh, Math.max(50, last + least - Date.now()));
+    if (!timer) timer = setTimeout(refresh, Math.max(50, last + pause - Date.now()));
   }
 
   function close() {
