@@ -97,6 +97,8 @@ func TestARedBuildSaysWhatBroke(t *testing.T) {
 	p.press("\x1b")
 	p.click(".tabs a:nth-child(2)")
 	p.has("Log of")
+	p.click(".fail a[href*='q=']")
+	p.until("the log is at a line of the test that failed", `/^1 of [1-9]/.test(document.getElementById("log-found").textContent)`)
 	p.sound()
 }
 

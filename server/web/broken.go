@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/url"
 	"slices"
 
 	"github.com/runner-ci/runner/client"
@@ -22,6 +23,15 @@ type failure struct {
 	Job   *client.Job
 	Strip *bars
 	Open  bool
+}
+
+// LogPath is the log of its job, searched for its name; "" where there is none.
+func (f failure) LogPath(build string) string {
+	if f.Job == nil || f.Job.Attempt == 0 {
+		return ""
+	}
+	name := []rune(f.Name)
+	return logPath(build, f.Job.ID, 0, 0) + "&q=" + url.QueryEscape(string(name[:min(len(name), 200)]))
 }
 
 // Counts tells whether it fails the build.
