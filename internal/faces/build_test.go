@@ -158,8 +158,8 @@ func TestABuildThatRunsIsLiveAndStops(t *testing.T) {
 	wide := `parseFloat(document.querySelector(".bars rect[data-grows].run").getAttribute("width"))`
 	before := value[float64](p, wide)
 	value[int](p, `(window.shifted = 0, new PerformanceObserver(list => { for (const e of list.getEntries()) shifted += e.value; }).observe({type: "layout-shift"}), 0)`)
-	shown := value[string](p, `document.querySelector("#tail .l:last-child").innerText`)
-	p.until("the end of the log is live, without an event of the build", `document.querySelector("#tail .l:last-child").innerText !== `+quoted(shown))
+	shown := value[string](p, `[...document.querySelectorAll("#tail .l")].at(-1).textContent`)
+	p.until("the end of the log is live, without an event of the build", `[...document.querySelectorAll("#tail .l")].at(-1).textContent !== `+quoted(shown))
 	p.until("the bar of what runs grows", fmt.Sprintf("%s > %v", wide, before))
 	if shifted := value[float64](p, `shifted`); shifted > 0.01 {
 		t.Errorf("what runs moves the page: by %v", shifted)
