@@ -39,7 +39,7 @@ type PageInput struct {
 // badCursor makes a list's failure to find its cursor the caller's mistake, which it is.
 func badCursor(cursor string, err error) error {
 	if cursor != "" && (errors.Is(err, scheduler.ErrNotFound) || errors.Is(err, secrets.ErrInvalid) || errors.Is(err, access.ErrInvalid)) {
-		return problem(http.StatusBadRequest, strings.TrimSuffix(err.Error(), ": "+access.ErrInvalid.Error()), "pass next of the page before as cursor, or none for the first page")
+		return problem(http.StatusBadRequest, plainly(err), "pass next of the page before as cursor, or none for the first page")
 	}
 	return err
 }

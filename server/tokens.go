@@ -69,13 +69,18 @@ func (a *api) accessStore() (*access.Store, error) {
 func accessProblem(err error) error {
 	switch {
 	case errors.Is(err, access.ErrInvalid):
-		return problem(http.StatusUnprocessableEntity, strings.TrimSuffix(err.Error(), ": "+access.ErrInvalid.Error()), "")
+		return problem(http.StatusUnprocessableEntity, plainly(err), "")
 	case errors.Is(err, access.ErrExists):
 		return problem(http.StatusConflict, err.Error(), "choose another name, or revoke that one first: runner token rm NAME")
 	case errors.Is(err, access.ErrNotFound):
 		return problem(http.StatusNotFound, err.Error(), "runner token ls lists what there is")
 	}
 	return err
+}
+
+// plainly is what an error of the store of tokens says, without the mark by which programs know that it is the caller's.
+func plainly(err error) string {
+	return strings.TrimSuffix(err.Error(), ": "+access.ErrInvalid.Error())
 }
 
 func (a *api) listTokens(_ context.Context, in *PageInput) (*jsonOut[client.Page[client.Token]], error) {

@@ -3,8 +3,6 @@ package web
 import (
 	"strconv"
 	"time"
-
-	"github.com/runner-ci/runner/client"
 )
 
 // mostRows bounds the table of a build's phases and commands.
@@ -12,7 +10,7 @@ const mostRows = 2000
 
 // buildTimes is the timeline of a build in words, for those who read rather than look.
 type buildTimes struct {
-	Build client.Build
+	Build string // id
 	Rest  string // what is not in the table
 	Rows  []timelineRow
 }
@@ -28,7 +26,7 @@ func (s *Site) buildTimesPage(v *visit) (*view, error) {
 	t := timelineOf(b, 0, time.Now(), mostRows)
 	shown := &view{Template: "buildtimes", Title: "Times of " + b.ID, Crumbs: []crumb{
 		{b.Project, projectPath(b.Project)}, {"#" + strconv.Itoa(b.Number), buildPath(b.ID)}, {Text: "times"},
-	}, Data: buildTimes{b, t.More, t.rows()}}
+	}, Data: buildTimes{b.ID, t.More, t.rows()}}
 	if b.Ended.IsZero() {
 		shown.Events = eventsPath(b.Project, b.Number)
 	}
